@@ -8,7 +8,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp pyproject.toml README.md "$work/"
 if [ -z "${UPGRADE:-}" ] && [ -s requirements/course.txt ]; then
-    pins=$(sed -nE 's/^([A-Za-z0-9_.-]+==[^ ;\\]+).*/    "\1",/p' requirements/course.txt)
+    # with its marker: a library can have one pin for each patch release of Python
+    pins=$(sed -nE 's/^([A-Za-z0-9_.-]+==[^\\]*[^ \\]) *\\?$/    "\1",/p' requirements/course.txt)
     sed -i.bak "s/^\[tool\.uv\]\$/&\nconstraint-dependencies = [\n${pins//$'\n'/\\n}\n]/" "$work/pyproject.toml"
 fi
 "$uv" lock --project "$work" --python 3.11
