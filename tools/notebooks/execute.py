@@ -1,0 +1,179 @@
+"""Executes a notebook with papermill, in a workspace of its own, and says in plain words what went wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from tools.notebooks import form
+
+ROOT = Path(__file__).resolve().parents[2]
+REPORTS = ROOT / "out" / "reports"
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class NotebookFailed(Exception):
+    """A notebook did not run to its end. The message names the notebook, the cell and the reason."""
+
+
+@contextlib.contextmanager
+def private_workspace() -> Iterator[dict[str, str]]:
+    """Gives the environment variables of a run that shares no folder with any other run; removes its folders afterwards.
+
+    Yields:
+        COURSE_OUT, where `course.begin` puts what lessons write, and IPYTHONDIR: no profile of the user changes the outputs.
+    """
+    folder = tempfile.mkdtemp(prefix="course-")
+    try:
+        yield {"COURSE_OUT": f"{folder}/out", "IPYTHONDIR": f"{folder}/ipython"}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def execute(path: Path, parameters: Mapping[str, Any] | None = None, timeout: float = 600) -> NotebookNode:
+    """Executes a notebook in its own folder with the kernel of the course.
+
+    Args:
+        path: the notebook; its file is not changed.
+        parameters: values that take the place of those in the cell tagged `parameters`.
+        timeout: seconds for the whole notebook.
+
+    Returns:
+        The executed notebook in the committed form.
+
+    Raises:
+        NotebookFailed: a cell raised (and is not tagged `raises-exception`), the kernel died, or time ran out.
+            The notebook as far as it came is then under `out/reports/failed/`.
+    """
+    # Slow to import, and not needed by what only reads notebooks.
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what matters is in the exceptions
+    if parameters:
+        _check_parameters(path, parameters)
+    deadline = time.monotonic() + timeout
+    failed = REPORTS / "failed" / path.name
+    failed.parent.mkdir(parents=True, exist_ok=True)
+    with private_workspace() as environment, _environment(environment), tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        reason = None
+        try:
+            papermill.execute_notebook(
+                path.resolve(),
+                copy,
+                parameters=dict(parameters or {}),
+                kernel_name=form.KERNEL,
+                cwd=path.resolve().parent,
+                progress_bar=False,
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+                # What is left of the notebook's time is the time of its next cell.
+                timeout_func=lambda cell: max(1, round(deadline - time.monotonic())),
+            )
+        except papermill.PapermillExecutionError:
+            pass  # papermill also stops at errors that are meant; told apart below
+        except CellTimeoutError:
+            reason = f"it was not done after {timeout:.0f} seconds"
+        except DeadKernelError:
+            reason = "the kernel died (out of memory, or a crash in a library)"
+        if not copy.exists():
+            raise NotebookFailed(f"{_shown(path)}: {reason or 'papermill wrote no output'}")
+        executed = form.read(copy)
+        executed.cells = [cell for cell in executed.cells if "papermill-error-cell-tag" not in form.tags(cell)]
+        problem = _problem(executed, reason)
+        if problem:
+            shutil.copyfile(copy, failed)
+            raise NotebookFailed(f"{_shown(path)}: {problem}\n  as far as it came: {_shown(failed)}")
+    failed.unlink(missing_ok=True)
+    return form.normalise(executed)
+
+
+def save(path: Path, timeout: float = 600) -> NotebookNode:
+    """Executes a notebook with its own parameters and stores it, with its outputs, in the committed form."""
+    before = path.read_bytes()
+    executed = execute(path, timeout=timeout)
+    if path.read_bytes() != before:
+        raise NotebookFailed(f"{_shown(path)}: it was edited while it ran; save it again")
+    nbformat.validate(executed)
+    form.write(executed, path)
+    return executed
+
+
+def describe_cell(notebook: NotebookNode, index: int) -> str:
+    """Returns how a reader finds a cell: its number from the top, its place among the code cells, and how it begins."""
+    cell = notebook.cells[index]
+    first = next((line for line in cell.source.splitlines() if line.strip()), "")
+    shown = first if len(first) <= 70 else first[:67] + "..."
+    if cell.cell_type != "code":
+        return f"cell {index + 1} ({shown})"
+    place = sum(other.cell_type == "code" for other in notebook.cells[: index + 1])
+    return f"cell {index + 1}, code cell {place} ({shown})"
+
+
+def _check_parameters(path: Path, parameters: Mapping[str, Any]) -> None:
+    """Refuses a name that the cell tagged `parameters` does not set; papermill would only warn in a log."""
+    sources = [cell.source for cell in form.read(path).cells if "parameters" in form.tags(cell)]
+    known = set(re.findall(r"^(\w+)\s*(?::[^=]+)?=", "\n".join("".join(source) for source in sources), re.MULTILINE))
+    unknown = sorted(set(parameters) - known)
+    if unknown:
+        raise NotebookFailed(
+            f"{_shown(path)} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known)) or 'none'}"
+        )
+
+
+def _problem(notebook: NotebookNode, reason: str | None) -> str | None:
+    code = [
+        index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code" and "".join(cell.source).strip()
+    ]
+    if reason:
+        # The last cell that papermill started.
+        started = [index for index in code if notebook.cells[index].metadata.get("papermill", {}).get("start_time")]
+        return f"{describe_cell(notebook, started[-1]) if started else 'before the first cell'}: {reason}."
+    for index in code:
+        cell = notebook.cells[index]
+        error = next((output for output in cell.outputs if output.output_type == "error"), None)
+        if error is not None and "raises-exception" not in form.tags(cell):
+            lines = [
+                f"{describe_cell(notebook, index)} failed.",
+                f"  {error.ename}: {_ANSI.sub('', error.evalue)}",
+                *_line(error),
+            ]
+            return "\n".join(lines)
+        if error is None and cell.metadata.get("papermill", {}).get("exception"):
+            return f"{describe_cell(notebook, index)} failed without a message."
+    return None
+
+
+def _line(error: NotebookNode) -> list[str]:
+    """Returns the line of the cell that raised, as far as IPython's trace shows it."""
+    trace = _ANSI.sub("", "\n".join(error.get("traceback", [])))
+    found = re.search(r"^-+> (\d+) (.*)$", trace, re.MULTILINE)
+    return [f"  at line {found[1]}: {found[2].strip()}"] if found else []
+
+
+def _shown(path: Path) -> str:
+    with contextlib.suppress(ValueError):
+        return str(path.resolve().relative_to(ROOT))
+    return str(path)
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
