@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import logging
 import os
 import shutil
@@ -14,6 +11,8 @@ import sys
 import warnings
 from collections.abc import Iterator
 from types import ModuleType
+
+from course import imports
 
 LOGGERS = ("absl", "apache_beam", "tensorflow", "tfx")
 """Python loggers that speak below the level of errors about what is none of the reader's business."""
@@ -33,8 +32,9 @@ def logs() -> None:
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=rf"({LIBRARIES})(\..*)?$")
-    if not any(isinstance(finder, _QuietImport) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _QuietImport())
+    # TensorFlow 2.21 prints while it loads, before it reads TF_CPP_MIN_LOG_LEVEL.
+    imports.around("tensorflow", lambda module: native_errors_only())
+    imports.around("apache_beam.runners.interactive.interactive_environment", _without_scripts_from_the_internet)
 
 
 @contextlib.contextmanager
@@ -61,29 +61,11 @@ def native_errors_only() -> Iterator[None]:
         reader.wait(timeout=10)
 
 
-class _QuietImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports TensorFlow as usual, without the lines that its native libraries print while they load.
+@contextlib.contextmanager
+def _without_scripts_from_the_internet(module: ModuleType) -> Iterator[None]:
+    """Keeps Beam from putting jQuery, from the internet, into the first cell that runs a Beam pipeline.
 
-    TensorFlow 2.21 prints them before it reads `TF_CPP_MIN_LOG_LEVEL`.
+    It is for views of Interactive Beam, which the course does not use.
     """
-
-    def __init__(self) -> None:
-        self._loader: importlib.abc.Loader | None = None
-
-    def find_spec(self, name: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
-        if name != "tensorflow":
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(name)
-        if spec is None or spec.loader is None:
-            return None
-        self._loader, spec.loader = spec.loader, self
-        return spec
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        # From here on the module's own loader stands in its spec, as if nothing had happened.
-        module.__spec__.loader = module.__loader__ = self._loader
-        with native_errors_only():
-            self._loader.exec_module(module)
+    yield
+    module.InteractiveEnvironment.load_jquery_with_datatable = lambda self: None
