@@ -6,8 +6,14 @@ hourly weather, and plane data of the Federal Aviation Administration. `data/REA
 
 from __future__ import annotations
 
+import codecs
+import csv
 import hashlib
 import importlib.util
+import io
+import itertools
+import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -149,6 +155,35 @@ def read_table(path: str | Path) -> pa.Table:
     """
     path = Path(path)
     shown = f"{path.parent.name}/{path.name}"
+    content = _read_text(path, shown)
+    header = next(csv.reader([content.split(b"\n", 1)[0].decode().rstrip("\r")]))
+    missing = [column for column in COLUMN_TYPES if column not in header and column != LABEL]
+    twice = sorted({column for column in header if header.count(column) > 1})
+    if missing:
+        raise DataError(
+            f"{shown}, line 1: column {', '.join(missing)} is missing; the file has: {', '.join(header)}. "
+            "Was it renamed or dropped?"
+        )
+    if twice:
+        raise DataError(f"{shown}, line 1: column {', '.join(twice)} is there twice. Remove one of them.")
+    try:
+        table = pyarrow.csv.read_csv(
+            pa.BufferReader(content),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types={column: TEXT for column in header}, strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise DataError(_torn_line(content, header, shown) or f"{shown}: {error}") from error
+    if not content.endswith(b"\n"):
+        raise DataError(_torn_line(content, header, shown) or _cut_last_line(content, shown))
+    if not table.num_rows:
+        raise DataError(f"{shown}: a header and no flights. Ask its sender for it again, or leave the month out.")
+    return pa.table({name: _converted(table[name], name, content, shown) for name in header})
+
+
+def _read_text(path: Path, shown: str) -> bytes:
+    """The bytes of a file, which are UTF-8 text, without the mark that some programs put at its beginning."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -157,52 +192,67 @@ def read_table(path: str | Path) -> pa.Table:
         ) from error
     if not content.strip():
         raise DataError(f"{shown}: the file is empty. Ask its sender for it again, or leave the month out.")
+    content = content.removeprefix(codecs.BOM_UTF8)
     try:
         content.decode("utf-8")
+        wrong = content.find(b"\0")  # allowed in UTF-8, and the sign of UTF-16 or of a disk that filled up
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{shown}, line {line}: not UTF-8 (byte 0x{content[error.start]:02x}). Save the file as UTF-8."
-        ) from error
-    header = content.split(b"\n", 1)[0].decode().strip().split(",")
-    missing = [column for column in COLUMN_TYPES if column not in header and column != LABEL]
-    if missing:
-        raise DataError(
-            f"{shown}: column {', '.join(missing)} is missing; the file has: {', '.join(header)}. Was it renamed or dropped?"
-        )
-    bad_rows: list[pa.csv.InvalidRow] = []
-    table = pa.csv.read_csv(
-        pa.BufferReader(content),
-        parse_options=pa.csv.ParseOptions(invalid_row_handler=lambda row: bad_rows.append(row) or "skip"),
-        convert_options=pa.csv.ConvertOptions(
-            column_types={column: TEXT for column in header}, strings_can_be_null=False
-        ),
+        wrong = error.start
+    if wrong >= 0:
+        line = content.count(b"\n", 0, wrong) + 1
+        raise DataError(f"{shown}, line {line}: not UTF-8 text (byte 0x{content[wrong]:02x}). Save the file as UTF-8.")
+    return content
+
+
+def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file with the line each ends on, as an editor counts; for messages only, it is slow."""
+    reader = csv.reader(io.StringIO(content.decode(), newline=""))
+    for row in reader:
+        if row:  # Arrow skips blank lines too
+            yield reader.line_num, row
+
+
+def _torn_line(content: bytes, header: list[str], shown: str) -> str | None:
+    """What to say of the first line that has not as many fields as the header; nothing when there is none."""
+    for line, row in _rows(content):
+        if len(row) != len(header):
+            text = ",".join(row)[:40]
+            return f"{shown}, line {line}: {len(row)} of {len(header)} fields ({text!r}). Was the file cut off?"
+    return None
+
+
+def _cut_last_line(content: bytes, shown: str) -> str:
+    *_, (line, row) = _rows(content)
+    return (
+        f"{shown}, line {line}: the last line does not end (its last field is {row[-1]!r}). Was the file cut off? "
+        "If it is whole, end the line."
     )
-    if bad_rows or not content.endswith(b"\n"):
-        cut = bad_rows[0].text if bad_rows else content.rsplit(b"\n", 1)[-1].decode()
-        line = 1 + content[: content.find(cut.encode())].count(b"\n")
-        raise DataError(
-            f"{shown}, line {line}: {len(cut.split(','))} of {len(header)} fields ({cut[:40]!r}). Was the file cut off?"
-        )
-    return pa.table({name: _converted(table[name], name, shown) for name in header})
 
 
-def _converted(column: pa.ChunkedArray, name: str, shown: str) -> pa.ChunkedArray:
+def _converted(column: pa.ChunkedArray, name: str, content: bytes, shown: str) -> pa.ChunkedArray:
     """Casts a column of text to its declared type; empty cells become nulls."""
     kind = COLUMN_TYPES.get(name, TEXT)
     column = pc.if_else(pc.equal(column, ""), pa.scalar(None, TEXT), column)
     try:
-        return column.cast(kind)
+        cast = column.cast(kind)
+        if kind != REAL or pc.all(pc.is_finite(cast)).as_py() is not False:  # "nan" and "inf" are numbers to Arrow
+            return cast
     except pa.ArrowInvalid:
-        for number, cell in enumerate(column.to_pylist()):
-            try:
-                pa.array([cell], TEXT).cast(kind)
-            except pa.ArrowInvalid:
-                wanted = "a whole number" if kind == INTEGER else "a number"
-                raise DataError(
-                    f"{shown}, line {number + 2}, column {name}: {cell!r} is not {wanted}. Correct the cell, or leave it empty if it is unknown."
-                ) from None
-        raise
+        pass
+    row, cell = next((row, cell) for row, cell in enumerate(column.to_pylist()) if not _fits(cell, kind))
+    line, _ = next(itertools.islice(_rows(content), row + 1, None))
+    wanted = "a whole number" if kind == INTEGER else "a number"
+    raise DataError(
+        f"{shown}, line {line}, column {name}: {cell!r} is not {wanted}. Correct the cell, or leave it empty if it is unknown."
+    )
+
+
+def _fits(cell: str | None, kind: pa.DataType) -> bool:
+    try:
+        value = pa.scalar(cell, TEXT).cast(kind).as_py()
+    except pa.ArrowInvalid:
+        return False
+    return value is None or kind != REAL or math.isfinite(value)
 
 
 def read_month(root: str | Path, month: int) -> pd.DataFrame:

@@ -1,0 +1,6 @@
+"""The data on disk: the full year, the committed sample, and the files that are broken on purpose.
+
+python -m tools.data year       build the full year in out/data/flights (`make data`)
+python -m tools.data sample     write the committed sample in data/flights again, and its checksums
+python -m tools.data fixtures   write data/fixtures again
+"""
