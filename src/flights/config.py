@@ -1,0 +1,90 @@
+"""Everything about a pipeline run that somebody may want to change."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+SCHEMA_FOLDER = Path(__file__).parent / "schema"
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What one run of the pipeline reads, trains and demands.
+
+    Attributes:
+        data_root: folder with `span-01/flights.csv` to `span-12/flights.csv`.
+        output_root: folder of this pipeline's own: artifacts, metadata store, pushed models.
+        pipeline_name: the name in the metadata store; runs of one name share cache and baseline.
+        months: first and last month to use, both included. With one month, whole days are drawn for evaluation; with
+            several, the last month is for evaluation and those before it are for training.
+        reader: `arrow` checks the files and reads them with Arrow; `csv` is TFX's own `CsvExampleGen`.
+        schema_file: the curated schema: the contract that the data must meet.
+        train_epochs: passes over the training examples.
+        batch_size: examples a training step.
+        learning_rate: of the Adam optimiser.
+        hidden_units: width of each hidden layer.
+        seed: of initial weights and of the order of examples.
+        min_auc: no model below this area under the ROC curve is blessed.
+        max_auc_loss: nor one that loses more than this against the latest blessed model on the same flights.
+        enable_cache: reuse the artifacts of an earlier execution with the same inputs.
+    """
+
+    data_root: str = "data/flights"
+    output_root: str = "out/pipelines/flights"
+    pipeline_name: str = "flights"
+    months: tuple[int, int] = (1, 1)
+    reader: str = "arrow"
+    schema_file: str = str(SCHEMA_FOLDER / "schema.pbtxt")
+    train_epochs: int = 5
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    hidden_units: tuple[int, ...] = (32, 16)
+    seed: int = 13
+    min_auc: float = 0.55
+    max_auc_loss: float = 0.01
+    enable_cache: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot work, before anything runs."""
+        first, last = self.months
+        if not 1 <= first <= last <= 12:
+            raise ValueError(f"months={self.months}: the first must not be after the last, both from 1 to 12.")
+        if self.reader not in ("arrow", "csv"):
+            raise ValueError(f"reader={self.reader!r}: choose 'arrow' or 'csv'.")
+        if self.train_epochs < 1 or self.batch_size < 1:
+            raise ValueError("train_epochs and batch_size must be at least 1.")
+        if not 0 <= self.min_auc <= 1:
+            raise ValueError(f"min_auc={self.min_auc}: an area under the ROC curve is between 0 and 1.")
+
+    @property
+    def train_splits(self) -> list[str]:
+        """Names of the splits that the model learns from."""
+        first, last = self.months
+        return ["train"] if first == last else [split_name(month) for month in range(first, last)]
+
+    @property
+    def eval_splits(self) -> list[str]:
+        """Names of the splits that the model is judged on."""
+        first, last = self.months
+        return ["eval"] if first == last else [split_name(last)]
+
+    @property
+    def metadata_path(self) -> str:
+        """The SQLite file of the metadata store."""
+        return str(Path(self.output_root) / "metadata.sqlite")
+
+    @property
+    def pipeline_root(self) -> str:
+        """Where the components write their artifacts."""
+        return str(Path(self.output_root) / "artifacts")
+
+    @property
+    def serving_root(self) -> str:
+        """Where blessed models are pushed to: a folder for each version, as TensorFlow Serving reads it."""
+        return str(Path(self.output_root) / "serving")
+
+
+def split_name(month: int) -> str:
+    """The split that holds a month when several are used, for example `month-03`."""
+    return f"month-{month:02d}"

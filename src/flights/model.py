@@ -1,0 +1,133 @@
+"""The model: a small network on the transformed features, and `run_fn`, which TFX's Trainer calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx import v1 as tfx
+from tfx_bsl.public import tfxio
+
+from flights import features
+from flights.data import LABEL
+
+PROBABILITY = "late_probability"
+"""Name of the model's output: the probability, from 0 to 1, that the flight arrives late."""
+
+EMBEDDING = 4
+
+
+def build_model(vocabulary_sizes: dict[str, int], hidden_units: tuple[int, ...], learning_rate: float) -> keras.Model:
+    """A feed-forward network, compiled.
+
+    Args:
+        vocabulary_sizes: for each categorical column, the number of words that training kept.
+        hidden_units: width of each hidden layer.
+        learning_rate: of Adam.
+
+    Returns:
+        A model from a dict of (batch, 1) tensors to a probability of shape (batch, 1).
+    """
+    numeric = {
+        features.scaled(name): keras.Input((1,), name=features.scaled(name), dtype="float32")
+        for name in [*features.NUMERIC, features.DEPARTURE]
+    }
+    sizes = {name: size + features.UNKNOWN for name, size in vocabulary_sizes.items()} | {features.WEEKDAY: 7}
+    categorical = {features.index(name): keras.Input((1,), name=features.index(name), dtype="int64") for name in sizes}
+    embedded = [
+        keras.layers.Flatten()(
+            keras.layers.Embedding(size, EMBEDDING, name=f"{name}_embedding")(categorical[features.index(name)])
+        )
+        for name, size in sizes.items()
+    ]
+    hidden = keras.layers.Concatenate()([*numeric.values(), *embedded])
+    for units in hidden_units:
+        hidden = keras.layers.Dense(units, activation="relu")(hidden)
+    output = keras.layers.Dense(1, activation="sigmoid", name=PROBABILITY)(hidden)
+    model = keras.Model(numeric | categorical, output)
+    model.compile(
+        optimizer=keras.optimizers.Adam(learning_rate),
+        loss="binary_crossentropy",
+        metrics=[keras.metrics.AUC(name="auc")],
+    )
+    return model
+
+
+def input_fn(
+    files: list[str],
+    accessor: tfx.components.DataAccessor,
+    transform: tft.TFTransformOutput,
+    batch_size: int,
+    shuffle_seed: int | None,
+) -> tf.data.Dataset:
+    """Batches of (features, label) from transformed examples.
+
+    All examples are decoded once, in large batches, and stay in memory (the full year is 40 MB); an epoch then only draws
+    row numbers, and gathers a batch at a time.
+
+    Args:
+        files: patterns of TFRecord files.
+        accessor: TFX's way to read them.
+        transform: the output of Transform, which knows their schema.
+        batch_size: examples a batch.
+        shuffle_seed: of the order, anew in each epoch; None keeps the order of the files.
+    """
+    options = tfxio.TensorFlowDatasetOptions(batch_size=8192, num_epochs=1, shuffle=False, label_key=LABEL)
+    batches = list(accessor.tf_dataset_factory(files, options, transform.transformed_metadata.schema))
+    columns = {name: tf.concat([inputs[name] for inputs, _ in batches], axis=0) for name in batches[0][0]}
+    labels = tf.concat([label for _, label in batches], axis=0)
+
+    rows = tf.data.Dataset.range(len(labels))
+    if shuffle_seed is not None:
+        rows = rows.shuffle(len(labels), seed=shuffle_seed)
+    return (
+        rows.batch(batch_size)
+        .map(lambda row: ({name: tf.gather(column, row) for name, column in columns.items()}, tf.gather(labels, row)))
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def export(model: keras.Model, transform: tft.TFTransformOutput, directory: str) -> None:
+    """Writes a SavedModel that takes raw flights: the Transform graph goes in with the network.
+
+    Its endpoint `serving_default` takes serialised tf.Examples of raw columns, shape (batch,), and returns the
+    probability, shape (batch, 1). `ExportArchive` is what works in Keras 3 for serving and for TFX's components alike.
+    """
+    transform_layer = transform.transform_features_layer()
+    spec = transform.raw_feature_spec()
+    spec.pop(LABEL)  # at serving time nobody knows it
+
+    def serve_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {PROBABILITY: model(transform_layer(tf.io.parse_example(examples, spec)))}
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.track(transform_layer)
+    archive.add_endpoint(
+        "serving_default", serve_examples, input_signature=[tf.TensorSpec([None], tf.string, name="examples")]
+    )
+    archive.write_out(directory, verbose=False)
+
+
+def run_fn(fn_args: tfx.components.FnArgs) -> None:
+    """Trains and exports a model; TFX's Trainer calls it.
+
+    Args:
+        fn_args: files and folders of this execution; `custom_config` holds `epochs`, `batch_size`, `learning_rate`,
+            `hidden_units` and `seed`.
+    """
+    settings: dict[str, Any] = fn_args.custom_config
+    keras.utils.set_random_seed(settings["seed"])
+    tf.config.experimental.enable_op_determinism()
+    transform = tft.TFTransformOutput(fn_args.transform_output)
+    batch = settings["batch_size"]
+    train = input_fn(fn_args.train_files, fn_args.data_accessor, transform, batch, settings["seed"])
+    evaluate = input_fn(fn_args.eval_files, fn_args.data_accessor, transform, 1024, None)
+
+    sizes = {name: transform.vocabulary_size_by_name(name) for name in features.CATEGORICAL}
+    model = build_model(sizes, tuple(settings["hidden_units"]), settings["learning_rate"])
+    logs = keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False)
+    model.fit(train, validation_data=evaluate, epochs=settings["epochs"], callbacks=[logs], verbose=0)
+    export(model, transform, fn_args.serving_model_dir)

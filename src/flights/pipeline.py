@@ -1,0 +1,103 @@
+"""The pipeline: one list of components, for every way to run it."""
+
+from __future__ import annotations
+
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.proto import transform_pb2
+
+from flights.config import Config
+from flights.evaluation import make_eval_config
+from flights.examples import make_example_gen
+from flights.gate import DataGate
+
+BEAM_ARGS = [
+    # The same runner everywhere; Beam's default would first try to download another one.
+    "--runner=FnApiRunner",
+    # Naming any image keeps TFX from packing its own source for remote workers, at every component: there are none here.
+    "--sdk_container_image=unused",
+]
+
+
+def create_components(config: Config) -> dict[str, BaseNode]:
+    """The components of the pipeline by their id, in the order in which they depend on each other.
+
+    A notebook runs them one by one, a runner takes them all: what they are does not depend on where they run.
+    """
+    example_gen = make_example_gen(config)
+    examples = example_gen.outputs["examples"]
+    statistics_gen = tfx.components.StatisticsGen(examples=examples)
+    schema_gen = tfx.components.ImportSchemaGen(schema_file=config.schema_file)
+    schema = schema_gen.outputs["schema"]
+    example_validator = tfx.components.ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
+    gate = DataGate(anomalies=example_validator.outputs["anomalies"])
+    transform = tfx.components.Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="flights.features.preprocessing_fn",
+        splits_config=transform_pb2.SplitsConfig(
+            analyze=config.train_splits, transform=[*config.train_splits, *config.eval_splits]
+        ),
+        # StatisticsGen has the statistics of the raw flights; computing them twice more would double this component's time.
+        disable_statistics=True,
+    )
+    transform.add_upstream_node(gate)
+    trainer = tfx.components.Trainer(
+        run_fn="flights.model.run_fn",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema,
+        train_args=tfx.proto.TrainArgs(splits=config.train_splits),
+        eval_args=tfx.proto.EvalArgs(splits=config.eval_splits),
+        custom_config={
+            "epochs": config.train_epochs,
+            "batch_size": config.batch_size,
+            "learning_rate": config.learning_rate,
+            "hidden_units": list(config.hidden_units),
+            "seed": config.seed,
+        },
+    )
+    baseline = tfx.dsl.Resolver(
+        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+    ).with_id("LatestBlessedModel")
+    evaluator = tfx.components.Evaluator(
+        examples=examples,
+        example_splits=config.eval_splits,
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        eval_config=make_eval_config(config),
+    )
+    pusher = tfx.components.Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=config.serving_root)
+        ),
+    )
+    nodes = [
+        example_gen,
+        statistics_gen,
+        schema_gen,
+        example_validator,
+        gate,
+        transform,
+        trainer,
+        baseline,
+        evaluator,
+        pusher,
+    ]
+    return {node.id: node for node in nodes}
+
+
+def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
+    """The pipeline with its name, its metadata store and its cache, for a runner."""
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.pipeline_name,
+        pipeline_root=config.pipeline_root,
+        components=list(create_components(config).values()),
+        enable_cache=config.enable_cache,
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(config.metadata_path),
+        beam_pipeline_args=BEAM_ARGS,
+    )
