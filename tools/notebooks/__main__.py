@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -25,7 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     save.add_argument("--timeout", type=float, default=600, help="seconds for each notebook (default 600)")
     check = commands.add_parser("check-format", help="say which notebooks are not in the committed form")
     check.add_argument("notebooks", nargs="*", type=Path)
+    run = commands.add_parser("run", help="execute all notebooks (or those named), compare their outputs, report")
+    run.add_argument("notebooks", nargs="*", type=Path)
+    run.add_argument("--at-a-time", type=int, default=2, help="notebooks at a time (default 2)")
     options = parser.parse_args(arguments)
+    if options.command == "run":
+        return _run(options)
     if options.command == "save":
         return _save(options)
     return _check_format(options.notebooks)
@@ -57,6 +63,26 @@ def _parameter(text: str) -> tuple[str, object]:
     if not equals or not name.isidentifier():
         sys.exit(f"-p wants NAME=VALUE, not {text!r}")
     return name, yaml.safe_load(value)
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Starts the tests of the notebooks: one for each notebook and engine, and the report at their end."""
+    missing = [str(path) for path in options.notebooks if not path.is_file()]
+    if missing:
+        sys.exit(f"no such notebook: {', '.join(missing)}")
+    named = [argument for path in options.notebooks for argument in ("--notebook", str(path.resolve()))]
+    pytest = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "tests/notebooks/test_notebooks.py",
+        "-q",
+        "-n",
+        str(options.at_a_time),
+        "--maxschedchunk",
+        "1",
+    ]
+    return subprocess.run([*pytest, *named], cwd=execute.ROOT, check=False).returncode
 
 
 def _check_format(paths: list[Path]) -> int:

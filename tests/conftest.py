@@ -1,0 +1,41 @@
+"""What all tests share: the repository on the path, and the report of the notebooks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+# `tools` is a folder of the repository, not an installed package.
+sys.path.insert(0, str(ROOT))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--notebook", action="append", default=[], help="run only this notebook (tests/notebooks)")
+    parser.addoption("--notebook-timeout", type=float, default=None, help="seconds for a notebook in an engine")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top of the repository."""
+    return ROOT
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the table of notebooks and writes it to out/reports/notebooks.md, when notebooks were run."""
+    from tools.notebooks import run
+
+    reports = [
+        report
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if hasattr(report, "user_properties")
+    ]
+    properties = [dict(report.user_properties) for report in reports if report.when == "call"]
+    results = [run.Result(**found["notebook"]) for found in properties if "notebook" in found]
+    if results:
+        terminalreporter.section("notebooks")
+        terminalreporter.write_line(run.write_report(results).split("\n\n##")[0])
+        terminalreporter.write_line(f"(also in {run.shown(run.REPORT)})")
