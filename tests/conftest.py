@@ -33,7 +33,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in reports
         if hasattr(report, "user_properties")
     ]
-    properties = [dict(report.user_properties) for report in reports if report.when == "call"]
+    properties = [dict(report.user_properties) for report in reports if getattr(report, "when", "") == "call"]
     results = [run.Result(**found["notebook"]) for found in properties if "notebook" in found]
     if results:
         terminalreporter.section("notebooks")
