@@ -6,6 +6,9 @@ meaning: add a label, a marker or a line style.
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
 GREEN = "#009E73"
@@ -46,6 +49,23 @@ def tint(colour: str, strength: float = 0.14) -> str:
     return "#" + "".join(f"{round(255 - (255 - part) * strength):02X}" for part in parts)
 
 
+FONT = "Source Sans Pro"
+
+
+def add_fonts() -> None:
+    """Makes the typeface of the house known to matplotlib. Without the package, matplotlib's own stands in."""
+    package = importlib.util.find_spec("font_source_sans_pro")
+    if package is None or not package.submodule_search_locations:
+        return
+    from matplotlib.font_manager import fontManager
+
+    if any(entry.name == FONT for entry in fontManager.ttflist):
+        return
+    folder = Path(package.submodule_search_locations[0]) / "files"
+    for cut in ("Regular", "It", "Bold"):
+        fontManager.addfont(folder / f"SourceSansPro-{cut}.ttf")
+
+
 def settings() -> dict[str, object]:
     """The matplotlib settings (rcParams) of the house."""
     from cycler import cycler
@@ -58,14 +78,14 @@ def settings() -> dict[str, object]:
         "figure.constrained_layout.h_pad": 0.08,
         "figure.constrained_layout.w_pad": 0.08,
         "savefig.facecolor": PAPER,
-        "font.family": "sans-serif",
-        "font.size": 10.5,
+        "font.family": [FONT, "DejaVu Sans"] if _has_font() else ["DejaVu Sans"],
+        "font.size": 12,
         "text.color": INK,
         "axes.prop_cycle": cycler(color=CYCLE),
         "axes.edgecolor": MUTED,
         "axes.labelcolor": INK,
         "axes.titlecolor": INK,
-        "axes.titlesize": 12,
+        "axes.titlesize": 14,
         "axes.titleweight": "bold",
         "axes.titlelocation": "left",
         "axes.titlepad": 10,
@@ -86,10 +106,15 @@ def settings() -> dict[str, object]:
     }
 
 
+def _has_font() -> bool:
+    return importlib.util.find_spec("font_source_sans_pro") is not None
+
+
 def use() -> None:
     """Applies the house style to this process; in a notebook, also to figures shown without `course.show`."""
     import matplotlib as mpl
 
+    add_fonts()
     mpl.rcParams.update(settings())
     from course.live import ipython
 

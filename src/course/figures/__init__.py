@@ -1,0 +1,13 @@
+"""Concept figures, drawn by code in one visual language. Each returns a figure that carries its alt text.
+
+course.show(figures.lifecycle())
+"""
+
+from course.figures.component import component_anatomy
+from course.figures.debt import hidden_debt
+from course.figures.factory import poc_factory
+from course.figures.lifecycle import lifecycle
+from course.figures.pipeline import pipeline_dag
+from course.figures.tfx import tfx_lifecycle
+
+__all__ = ["component_anatomy", "hidden_debt", "lifecycle", "pipeline_dag", "poc_factory", "tfx_lifecycle"]
