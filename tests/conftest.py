@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-# `tools` is a folder of the repository, not an installed package.
-sys.path.insert(0, str(ROOT))
+# `tools` is a folder of the repository, not an installed package; `sample_lesson` lies beside this file.
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from tools.notebooks import execute, form
+from tools.notebooks import execute, form, run, style
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,14 +26,18 @@ def main(arguments: list[str] | None = None) -> int:
     save.add_argument("--timeout", type=float, default=600, help="seconds for each notebook (default 600)")
     check = commands.add_parser("check-format", help="say which notebooks are not in the committed form")
     check.add_argument("notebooks", nargs="*", type=Path)
-    run = commands.add_parser("run", help="execute all notebooks (or those named), compare their outputs, report")
-    run.add_argument("notebooks", nargs="*", type=Path)
-    run.add_argument("--at-a-time", type=int, default=2, help="notebooks at a time (default 2)")
+    check_style = commands.add_parser("check", help="say what in notebooks is not as STYLE.md says")
+    check_style.add_argument("notebooks", nargs="*", type=Path)
+    run_all = commands.add_parser("run", help="execute all notebooks (or those named), compare their outputs, report")
+    run_all.add_argument("notebooks", nargs="*", type=Path)
+    run_all.add_argument("--at-a-time", type=int, default=2, help="notebooks at a time (default 2)")
     options = parser.parse_args(arguments)
     if options.command == "run":
         return _run(options)
     if options.command == "save":
         return _save(options)
+    if options.command == "check":
+        return _check(options.notebooks)
     return _check_format(options.notebooks)
 
 
@@ -85,10 +89,19 @@ def _run(options: argparse.Namespace) -> int:
     return subprocess.run([*pytest, *named], cwd=execute.ROOT, check=False).returncode
 
 
+def _check(paths: list[Path]) -> int:
+    paths = paths or [path for folder in run.FOLDERS for path in run.notebooks(folder)]
+    findings = []
+    for path in paths:
+        findings += style.check(style.Notebook.read(path, run.kind(path)), execute.shown(path))
+    if findings:
+        print("\n".join(map(str, findings)), file=sys.stderr)
+    print(f"{len(paths)} notebooks looked at, {len(findings)} findings")
+    return int(bool(findings))
+
+
 def _check_format(paths: list[Path]) -> int:
-    paths = paths or [
-        path for folder in ("notebooks", "solutions") for path in sorted((execute.ROOT / folder).rglob("*.ipynb"))
-    ]
+    paths = paths or [path for folder in run.COMPARED for path in run.notebooks(folder)]
     failed = False
     for path in paths:
         found = form.differences(path)

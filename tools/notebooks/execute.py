@@ -32,11 +32,12 @@ def private_workspace() -> Iterator[dict[str, str]]:
     """Gives the environment variables of a run that shares no folder with any other run; removes its folders afterwards.
 
     Yields:
-        COURSE_OUT, where `course.begin` puts what lessons write, and IPYTHONDIR: no profile of the user changes the outputs.
+        COURSE_OUT, where `course.begin` puts what lessons write; IPYTHONDIR, so that no profile of the user changes the
+        outputs; and COURSE_LIVE=0: nobody is watching.
     """
     folder = tempfile.mkdtemp(prefix="course-")
     try:
-        yield {"COURSE_OUT": f"{folder}/out", "IPYTHONDIR": f"{folder}/ipython"}
+        yield {"COURSE_OUT": f"{folder}/out", "IPYTHONDIR": f"{folder}/ipython", "COURSE_LIVE": "0"}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -64,7 +65,7 @@ def execute(path: Path, parameters: Mapping[str, Any] | None = None, timeout: fl
     if parameters:
         _check_parameters(path, parameters)
     deadline = time.monotonic() + timeout
-    failed = REPORTS / "failed" / path.name
+    failed = REPORTS / "failed" / f"{path.resolve().parent.name}-{path.name}"
     failed.parent.mkdir(parents=True, exist_ok=True)
     with private_workspace() as environment, _environment(environment), tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
@@ -88,13 +89,13 @@ def execute(path: Path, parameters: Mapping[str, Any] | None = None, timeout: fl
         except DeadKernelError:
             reason = "the kernel died (out of memory, or a crash in a library)"
         if not copy.exists():
-            raise NotebookFailed(f"{_shown(path)}: {reason or 'papermill wrote no output'}")
+            raise NotebookFailed(f"{shown(path)}: {reason or 'papermill wrote no output'}")
         executed = form.read(copy)
         executed.cells = [cell for cell in executed.cells if "papermill-error-cell-tag" not in form.tags(cell)]
         problem = _problem(executed, reason)
         if problem:
             shutil.copyfile(copy, failed)
-            raise NotebookFailed(f"{_shown(path)}: {problem}\n  as far as it came: {_shown(failed)}")
+            raise NotebookFailed(f"{shown(path)}: {problem}\n  as far as it came: {shown(failed)}")
     failed.unlink(missing_ok=True)
     return form.normalise(executed)
 
@@ -104,7 +105,7 @@ def save(path: Path, timeout: float = 600) -> NotebookNode:
     before = path.read_bytes()
     executed = execute(path, timeout=timeout)
     if path.read_bytes() != before:
-        raise NotebookFailed(f"{_shown(path)}: it was edited while it ran; save it again")
+        raise NotebookFailed(f"{shown(path)}: it was edited while it ran; save it again")
     nbformat.validate(executed)
     form.write(executed, path)
     return executed
@@ -128,7 +129,7 @@ def _check_parameters(path: Path, parameters: Mapping[str, Any]) -> None:
     unknown = sorted(set(parameters) - known)
     if unknown:
         raise NotebookFailed(
-            f"{_shown(path)} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known)) or 'none'}"
+            f"{shown(path)} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known)) or 'none'}"
         )
 
 
@@ -162,7 +163,8 @@ def _line(error: NotebookNode) -> list[str]:
     return [f"  at line {found[1]}: {found[2].strip()}"] if found else []
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
+    """Returns a path as seen from the top of the repository, or as it is when it is elsewhere."""
     with contextlib.suppress(ValueError):
         return str(path.resolve().relative_to(ROOT))
     return str(path)

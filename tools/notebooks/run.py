@@ -18,7 +18,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tools.notebooks import execute, figures, form, nbval_plugin
-from tools.notebooks.execute import REPORTS, ROOT
+from tools.notebooks.execute import REPORTS, ROOT, shown
+from tools.notebooks.style.base import LAB, LESSON, SOLUTION
 
 TIMEOUT = 600
 """Seconds for one notebook in one engine; lessons are made to take one or two minutes."""
@@ -52,13 +53,6 @@ class Result:
     note: str = ""
 
 
-def shown(path: Path) -> str:
-    """Returns a path as seen from the top of the repository."""
-    with contextlib.suppress(ValueError):
-        return str(path.resolve().relative_to(ROOT))
-    return str(path)
-
-
 def notebooks(folder: str) -> list[Path]:
     """Returns the notebooks under one of the course's folders, without Jupyter's own copies."""
     return [path for path in sorted((ROOT / folder).rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
@@ -75,6 +69,11 @@ def jobs(paths: Iterable[Path] = ()) -> list[Job]:
 def is_lab(path: Path) -> bool:
     """Returns whether a notebook is one that students solve: it has no committed outputs."""
     return ROOT / "labs" in path.resolve().parents
+
+
+def kind(path: Path) -> str:
+    """Returns what a notebook is, as the rules of style know it; one from elsewhere is taken for a lesson."""
+    return LAB if is_lab(path) else SOLUTION if ROOT / "solutions" in path.resolve().parents else LESSON
 
 
 def run(job: Job, timeout: float = TIMEOUT) -> Result:
