@@ -94,10 +94,10 @@ rm -f "$stamp"
 
 say "Installing the locked packages (about 2 GB on disk; a few minutes the first time) ..."
 # Byte-compiled at install: without that, importing TFX takes half a minute at every start where Python may not write its caches.
-UV_COMPILE_BYTECODE=1 UV_LINK_MODE=${UV_LINK_MODE:-copy} VIRTUAL_ENV=$PWD/$venv \
+UV_COMPILE_BYTECODE=1 UV_LINK_MODE=${UV_LINK_MODE:-copy} VIRTUAL_ENV=$(cd "$venv" && pwd) \
     "$uv" pip sync --quiet --require-hashes --strict requirements/course.txt ||
     stop "the packages could not be installed (see above)." "Run the same command again: what was downloaded is kept."
-VIRTUAL_ENV=$PWD/$venv "$uv" pip install --quiet --no-deps --no-build-isolation --offline --editable . ||
+VIRTUAL_ENV=$(cd "$venv" && pwd) "$uv" pip install --quiet --no-deps --no-build-isolation --offline --editable . ||
     stop "the course's own packages could not be installed (see above)."
 printf '%s' "$wanted" >"$stamp"
 say "The environment is ready."
