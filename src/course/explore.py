@@ -157,9 +157,9 @@ def label(name: str) -> str:
 
 
 def _note(controls: dict[str, Any]) -> dict[str, str]:
-    """The line that stands in for the controls in a stored notebook."""
+    """The line that stands in for the controls in a stored notebook. A deck leaves it out, by its class."""
     from html import escape
 
     text = f"Run in JupyterLab, this figure has controls: {', '.join(label(name) for name in controls)}."
     look = "font-size: 0.9em; color: var(--jp-ui-font-color2, #5f6b7a); margin: 0"
-    return {"text/html": f'<p style="{look}">{escape(text)}</p>', "text/plain": text}
+    return {"text/html": f'<p class="course-live-only" style="{look}">{escape(text)}</p>', "text/plain": text}
