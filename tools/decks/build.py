@@ -149,6 +149,8 @@ def finish(html: str, folder: Path) -> str:
             f"{_where(formula)}: {formula.get_text()!r} is set as a formula, and slides show none. {_DOLLARS}"
         )
     _embed_images(soup, folder)
+    for line in soup.select(".html:has(> .course-live-only)"):
+        line.decompose()
     _mark_callouts(soup)
     _answers_to_notes(soup)
     _mend_links(soup)

@@ -1,0 +1,294 @@
+"""JupyterLab as a person uses it: started as `make lab` does, a lesson opened, run by the menu, read, its controls moved."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import psutil
+from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+ROOT = Path(__file__).resolve().parents[3]
+CONFIG = ROOT / "tools/setup/jupyter_lab_config.py"
+
+_CELLS = """
+const panel = [...document.querySelectorAll('.jp-NotebookPanel')].find(panel => panel.checkVisibility());
+if (!panel) return null;
+const cells = [...panel.querySelectorAll('.jp-Notebook .jp-Cell')].map(cell => ({
+  code: cell.classList.contains('jp-CodeCell'),
+  prompt: cell.querySelector('.jp-InputPrompt')?.textContent.trim() ?? '',
+  text: [...cell.querySelectorAll('.jp-OutputArea-output')].map(output => output.innerText).join('\\n'),
+  error: cell.querySelector('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"], .jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"]')?.innerText ?? '',
+  images: [...cell.querySelectorAll('.jp-OutputArea-output img')].map(image => image.alt),
+}));
+const kernel = panel.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status ?? '';
+const dialog = document.querySelector('.jp-Dialog')?.innerText ?? '';
+return {cells, kernel, dialog};
+"""
+_IMAGES = """
+const panel = [...document.querySelectorAll('.jp-NotebookPanel')].find(panel => panel.checkVisibility());
+const cell = panel.querySelectorAll('.jp-Notebook .jp-Cell')[arguments[0]];
+return [...cell.querySelectorAll('.jp-OutputArea-output img')].map(image => image.src);
+"""
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab.
+
+    Attributes:
+        url: of the server, without the token.
+        token: without which it answers nothing.
+        folder: what it shows: a copy of the course.
+        log: the file of its messages.
+    """
+
+    url: str
+    token: str
+    folder: Path
+    log: Path
+
+
+@dataclass
+class Cell:
+    """A cell as the page shows it.
+
+    Attributes:
+        code: it is a code cell.
+        prompt: `[3]:`, `[ ]:` before it ran, `[*]:` while it runs.
+        text: what its outputs say.
+        error: what an error or the error stream says, "" when nothing failed.
+        images: alt texts of the images in its outputs.
+    """
+
+    code: bool
+    prompt: str
+    text: str
+    error: str
+    images: list[str]
+
+
+@contextmanager
+def course_copy(notebooks: Path = ROOT / "notebooks", outputs: bool = False) -> Iterator[Path]:
+    """A copy of the course in which lessons can be run and saved; it goes with the `with` block.
+
+    Args:
+        notebooks: the folder of the lessons.
+        outputs: keep the stored outputs. Without them, what is seen was made by this run.
+    """
+    with tempfile.TemporaryDirectory(prefix="course-lab-", ignore_cleanup_errors=True) as name:
+        folder = Path(name) / "course"
+        shutil.copytree(notebooks, folder / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+        (folder / "data").symlink_to(ROOT / "data")
+        for path in [] if outputs else sorted((folder / "notebooks").glob("*.ipynb")):
+            clear(path)
+        yield folder
+
+
+def clear(path: Path) -> None:
+    """Takes the outputs and the numbers of the cells out of a notebook."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(notebook, path)
+
+
+@contextmanager
+def start(folder: Path, seconds: float = 60) -> Iterator[Lab]:
+    """Starts JupyterLab on a folder, as `make lab` does, but on a free port and with settings of its own.
+
+    Whatever happens inside the `with` block, the server and its kernels end with it.
+
+    Args:
+        folder: what it shows, see `course_copy`.
+        seconds: how long it may take to answer.
+    """
+    private = folder.parent
+    token, port = secrets.token_hex(16), _free_port()
+    lab = Lab(f"http://127.0.0.1:{port}", token, folder, private / "lab.log")
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser"]
+    command += [f"--config={CONFIG}"] if CONFIG.is_file() else []
+    command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    command += [f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={token}"]
+    command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    environment = os.environ | {
+        "COURSE_OUT": str(private / "out"),
+        "JUPYTER_DATA_DIR": str(private / "share"),
+        "JUPYTER_CONFIG_DIR": str(private / "config"),
+        "JUPYTER_RUNTIME_DIR": str(private / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(private / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(private / "workspaces"),
+    }
+    with open(lab.log, "wb") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _wait_for_answer(lab, process, seconds)
+            yield lab
+        finally:
+            _end(process)
+
+
+def open_lesson(chrome: webdriver.Chrome, lab: Lab, name: str, seconds: float = 60) -> None:
+    """Opens a notebook of `notebooks/` and waits until its kernel is ready. `name` is without `.ipynb`."""
+    chrome.get(f"{lab.url}/lab/tree/notebooks/{name}.ipynb?token={lab.token}")
+
+    def ready() -> bool:
+        page = chrome.execute_script(_CELLS)
+        return bool(page) and bool(page["cells"]) and page["kernel"] == "idle"
+
+    _wait(chrome, ready, seconds, f"{name} did not open with a kernel that is ready")
+
+
+def run_all(chrome: webdriver.Chrome, seconds: float = 300) -> list[Cell]:
+    """Runs all cells by the menu (Run, Run All Cells), waits until the last one is done, and returns them.
+
+    Cells after one that fails are not run, as in JupyterLab; that is seen by their prompts and by `error`.
+
+    Raises:
+        TimeoutException: the kernel was still at it after `seconds`.
+    """
+    choose(chrome, "Run", "Run All Cells")
+
+    def done() -> bool:
+        page = chrome.execute_script(_CELLS)
+        prompts = [cell["prompt"] for cell in page["cells"] if cell["code"]]
+        ran = any(prompt.strip("[]: ").isdigit() for prompt in prompts)
+        return ran and page["kernel"] == "idle" and not any("*" in prompt for prompt in prompts)
+
+    _wait(chrome, done, seconds, "the cells were still running")
+    return cells(chrome)
+
+
+def cells(chrome: webdriver.Chrome) -> list[Cell]:
+    """Returns the cells of the open notebook."""
+    return [Cell(**cell) for cell in chrome.execute_script(_CELLS)["cells"]]
+
+
+def failures(lab: Lab, name: str, seen: list[Cell]) -> list[str]:
+    """Returns what went wrong in a lesson that was run: cells that failed or did not run. Errors that are meant are none."""
+    notebook = nbformat.read(lab.folder / "notebooks" / f"{name}.ipynb", as_version=4)
+    assert len(notebook.cells) == len(seen), f"{len(notebook.cells)} cells in the file, {len(seen)} on the page"
+    found = []
+    for number, (cell, shown) in enumerate(zip(notebook.cells, seen, strict=True), start=1):
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        if not shown.prompt.strip("[]: ").isdigit():
+            found.append(f"cell {number} did not run: its prompt is {shown.prompt!r}")
+        if shown.error and "raises-exception" not in cell.metadata.get("tags", []):
+            found.append(f"cell {number} shows an error: {shown.error.strip()[-300:]}")
+    return found
+
+
+def choose(chrome: webdriver.Chrome, menu: str, item: str) -> None:
+    """Chooses an item of the main menu with the mouse."""
+    _click(chrome, f"//ul[contains(@class, 'lm-MenuBar-content')]/li[normalize-space()='{menu}']")
+    _click(chrome, f"//li[contains(@class, 'lm-Menu-item')][.//div[normalize-space()='{item}']]")
+
+
+def move_control(chrome: webdriver.Chrome, cell: int, key: str, control: int = 0, seconds: float = 30) -> None:
+    """Presses a key on a control of a cell's output (a slider, a choice) and waits until its figure is another one.
+
+    Args:
+        chrome: the browser, with a notebook that was run.
+        cell: index of the cell, from 0.
+        key: of `selenium.webdriver.common.keys.Keys`.
+        control: which one, from 0, in the order of the tab key.
+        seconds: how long the figure may take.
+
+    Raises:
+        TimeoutException: the figure did not change.
+    """
+    element = chrome.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell")[cell]
+    controls = element.find_elements(By.CSS_SELECTOR, ".jupyter-widgets [role=slider], .jupyter-widgets select")
+    assert controls, f"cell {cell + 1} shows no control"
+    before = chrome.execute_script(_IMAGES, cell)
+    assert before, f"cell {cell + 1} shows no figure"
+    controls[control].send_keys(key)
+    _wait(chrome, lambda: chrome.execute_script(_IMAGES, cell) != before, seconds, "the figure was still the same")
+
+
+def control_value(chrome: webdriver.Chrome, cell: int, control: int = 0) -> str:
+    """Returns the value that a slider shows beside itself."""
+    element = chrome.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell")[cell]
+    return element.find_elements(By.CSS_SELECTOR, ".jupyter-widgets .widget-readout")[control].text
+
+
+def _click(chrome: webdriver.Chrome, path: str) -> None:
+    def visible() -> Any:
+        return next((found for found in chrome.find_elements(By.XPATH, path) if found.is_displayed()), None)
+
+    _wait(chrome, visible, 20, f"there is nothing to click at {path}")
+    visible().click()
+
+
+def _wait(chrome: webdriver.Chrome, condition: Callable[[], Any], seconds: float, message: str) -> None:
+    """Waits for a condition; when it does not come, says what the page shows."""
+    try:
+        WebDriverWait(chrome, seconds, poll_frequency=0.5).until(lambda _: condition())
+    except TimeoutException:
+        page = chrome.execute_script(_CELLS) or {"cells": [], "kernel": "no notebook is shown", "dialog": ""}
+        prompts = " ".join(cell["prompt"] for cell in page["cells"] if cell["code"])
+        state = f"kernel: {page['kernel']}; dialog: {page['dialog'] or 'none'}; prompts: {prompts}"
+        raise TimeoutException(f"after {seconds:g} s {message} ({state})") from None
+
+
+def _wait_for_answer(lab: Lab, process: subprocess.Popen[bytes], seconds: float) -> None:
+    request = urllib.request.Request(f"{lab.url}/api/status", headers={"Authorization": f"token {lab.token}"})
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise RuntimeError(f"JupyterLab ended at once:\n{_tail(lab.log)}")
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                json.load(answer)
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    raise RuntimeError(f"JupyterLab did not answer within {seconds:g} s:\n{_tail(lab.log)}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Asks the server to end, with its kernels; kills what is left of them after 20 seconds."""
+    try:
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
+    _, alive = psutil.wait_procs(family, timeout=5)
+    for child in alive:
+        child.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
