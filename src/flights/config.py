@@ -24,8 +24,11 @@ class Config:
         batch_size: examples a training step.
         learning_rate: of the Adam optimiser.
         hidden_units: width of each hidden layer.
+        dropout: share of hidden units that are silenced in a training step.
+        l2: weight of the penalty on large weights. The defaults are for a few thousand flights.
         seed: of initial weights and of the order of examples.
-        min_auc: no model below this area under the ROC curve is blessed.
+        min_auc: no model below this area under the ROC curve is blessed,
+        min_slice_auc: nor one below this on the flights of any one airport,
         max_auc_loss: nor one that loses more than this against the latest blessed model on the same flights.
         enable_cache: reuse the artifacts of an earlier execution with the same inputs.
     """
@@ -36,12 +39,15 @@ class Config:
     months: tuple[int, int] = (1, 1)
     reader: str = "arrow"
     schema_file: str = str(SCHEMA_FOLDER / "schema.pbtxt")
-    train_epochs: int = 5
+    train_epochs: int = 20
     batch_size: int = 64
-    learning_rate: float = 1e-3
-    hidden_units: tuple[int, ...] = (32, 16)
+    learning_rate: float = 3e-3
+    hidden_units: tuple[int, ...] = (16,)
+    dropout: float = 0.3
+    l2: float = 3e-3
     seed: int = 13
     min_auc: float = 0.55
+    min_slice_auc: float = 0.5
     max_auc_loss: float = 0.01
     enable_cache: bool = True
 
@@ -54,8 +60,9 @@ class Config:
             raise ValueError(f"reader={self.reader!r}: choose 'arrow' or 'csv'.")
         if self.train_epochs < 1 or self.batch_size < 1:
             raise ValueError("train_epochs and batch_size must be at least 1.")
-        if not 0 <= self.min_auc <= 1:
-            raise ValueError(f"min_auc={self.min_auc}: an area under the ROC curve is between 0 and 1.")
+        for name in ("min_auc", "min_slice_auc"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)}: an area under the ROC curve is between 0 and 1.")
 
     @property
     def train_splits(self) -> list[str]:

@@ -40,6 +40,9 @@ UNKNOWN = 1
 
 WEEKDAY = "weekday"
 
+RAW = [*NUMERIC, *CATEGORICAL, "sched_dep_time", WEEKDAY]
+"""The raw columns that the model is made from."""
+
 
 def scaled(name: str) -> str:
     """Name of a scaled numeric feature."""

@@ -16,39 +16,40 @@ from flights.data import LABEL
 PROBABILITY = "late_probability"
 """Name of the model's output: the probability, from 0 to 1, that the flight arrives late."""
 
-EMBEDDING = 4
+EMBEDDING = 2
 
 
-def build_model(vocabulary_sizes: dict[str, int], hidden_units: tuple[int, ...], learning_rate: float) -> keras.Model:
+def build_model(vocabulary_sizes: dict[str, int], settings: dict[str, Any]) -> keras.Model:
     """A feed-forward network, compiled.
 
     Args:
         vocabulary_sizes: for each categorical column, the number of words that training kept.
-        hidden_units: width of each hidden layer.
-        learning_rate: of Adam.
+        settings: `hidden_units`, `dropout`, `l2` and `learning_rate`, as in `flights.config.Config`.
 
     Returns:
         A model from a dict of (batch, 1) tensors to a probability of shape (batch, 1).
     """
+    penalty = keras.regularizers.L2(settings["l2"])
     numeric = {
-        features.scaled(name): keras.Input((1,), name=features.scaled(name), dtype="float32")
-        for name in [*features.NUMERIC, features.DEPARTURE]
+        name: keras.Input((1,), name=name, dtype="float32")
+        for name in map(features.scaled, [*features.NUMERIC, features.DEPARTURE])
     }
     sizes = {name: size + features.UNKNOWN for name, size in vocabulary_sizes.items()} | {features.WEEKDAY: 7}
-    categorical = {features.index(name): keras.Input((1,), name=features.index(name), dtype="int64") for name in sizes}
-    embedded = [
-        keras.layers.Flatten()(
-            keras.layers.Embedding(size, EMBEDDING, name=f"{name}_embedding")(categorical[features.index(name)])
-        )
-        for name, size in sizes.items()
-    ]
-    hidden = keras.layers.Concatenate()([*numeric.values(), *embedded])
-    for units in hidden_units:
-        hidden = keras.layers.Dense(units, activation="relu")(hidden)
-    output = keras.layers.Dense(1, activation="sigmoid", name=PROBABILITY)(hidden)
-    model = keras.Model(numeric | categorical, output)
+    places = {features.index(name): keras.Input((1,), name=features.index(name), dtype="int64") for name in sizes}
+    embedded = []
+    for name, size in sizes.items():
+        embedding = keras.layers.Embedding(size, EMBEDDING, embeddings_regularizer=penalty, name=f"{name}_embedding")
+        embedded.append(keras.layers.Flatten()(embedding(places[features.index(name)])))
+    # No measurement is further than this from the mean, but for faults and rarities such as a cloudburst.
+    clipped = [keras.ops.clip(column, -4, 4) for column in numeric.values()]
+    hidden = keras.layers.Concatenate()([*clipped, *embedded])
+    for units in settings["hidden_units"]:
+        hidden = keras.layers.Dense(units, activation="relu", kernel_regularizer=penalty)(hidden)
+        hidden = keras.layers.Dropout(settings["dropout"])(hidden)
+    output = keras.layers.Dense(1, activation="sigmoid", kernel_regularizer=penalty, name=PROBABILITY)(hidden)
+    model = keras.Model(numeric | places, output)
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
+        optimizer=keras.optimizers.Adam(settings["learning_rate"]),
         loss="binary_crossentropy",
         metrics=[keras.metrics.AUC(name="auc")],
     )
@@ -96,8 +97,8 @@ def export(model: keras.Model, transform: tft.TFTransformOutput, directory: str)
     probability, shape (batch, 1). `ExportArchive` is what works in Keras 3 for serving and for TFX's components alike.
     """
     transform_layer = transform.transform_features_layer()
-    spec = transform.raw_feature_spec()
-    spec.pop(LABEL)  # at serving time nobody knows it
+    # Only what the model uses is asked of a request: neither the label, which nobody knows yet, nor a flight's number.
+    spec = {name: kind for name, kind in transform.raw_feature_spec().items() if name in features.RAW}
 
     def serve_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return {PROBABILITY: model(transform_layer(tf.io.parse_example(examples, spec)))}
@@ -115,8 +116,8 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     """Trains and exports a model; TFX's Trainer calls it.
 
     Args:
-        fn_args: files and folders of this execution; `custom_config` holds `epochs`, `batch_size`, `learning_rate`,
-            `hidden_units` and `seed`.
+        fn_args: files and folders of this execution; `custom_config` holds `train_epochs`, `batch_size`, `seed`, and the
+            settings of `build_model`.
     """
     settings: dict[str, Any] = fn_args.custom_config
     keras.utils.set_random_seed(settings["seed"])
@@ -127,7 +128,7 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     evaluate = input_fn(fn_args.eval_files, fn_args.data_accessor, transform, 1024, None)
 
     sizes = {name: transform.vocabulary_size_by_name(name) for name in features.CATEGORICAL}
-    model = build_model(sizes, tuple(settings["hidden_units"]), settings["learning_rate"])
+    model = build_model(sizes, settings)
     logs = keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False)
-    model.fit(train, validation_data=evaluate, epochs=settings["epochs"], callbacks=[logs], verbose=0)
+    model.fit(train, validation_data=evaluate, epochs=settings["train_epochs"], callbacks=[logs], verbose=0)
     export(model, transform, fn_args.serving_model_dir)

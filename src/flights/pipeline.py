@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import transform_pb2
@@ -17,6 +20,9 @@ BEAM_ARGS = [
     # Naming any image keeps TFX from packing its own source for remote workers, at every component: there are none here.
     "--sdk_container_image=unused",
 ]
+
+TRAINING = ["train_epochs", "batch_size", "learning_rate", "hidden_units", "dropout", "l2", "seed"]
+"""What of the configuration is handed to `flights.model.run_fn`."""
 
 
 def create_components(config: Config) -> dict[str, BaseNode]:
@@ -40,6 +46,7 @@ def create_components(config: Config) -> dict[str, BaseNode]:
         ),
         # StatisticsGen has the statistics of the raw flights; computing them twice more would double this component's time.
         disable_statistics=True,
+        custom_config={"source": source_hash()},
     )
     transform.add_upstream_node(gate)
     trainer = tfx.components.Trainer(
@@ -49,13 +56,7 @@ def create_components(config: Config) -> dict[str, BaseNode]:
         schema=schema,
         train_args=tfx.proto.TrainArgs(splits=config.train_splits),
         eval_args=tfx.proto.EvalArgs(splits=config.eval_splits),
-        custom_config={
-            "epochs": config.train_epochs,
-            "batch_size": config.batch_size,
-            "learning_rate": config.learning_rate,
-            "hidden_units": list(config.hidden_units),
-            "seed": config.seed,
-        },
+        custom_config={name: getattr(config, name) for name in TRAINING} | {"source": source_hash()},
     )
     baseline = tfx.dsl.Resolver(
         strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
@@ -89,6 +90,16 @@ def create_components(config: Config) -> dict[str, BaseNode]:
         pusher,
     ]
     return {node.id: node for node in nodes}
+
+
+def source_hash() -> str:
+    """A fingerprint of the code that Transform and Trainer run.
+
+    The cache compares inputs and settings; of a function that it is given by name it sees the name. With the fingerprint
+    among the settings, an edited function is run again.
+    """
+    sources = [Path(__file__).with_name(name).read_bytes() for name in ("data.py", "features.py", "model.py")]
+    return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
 
 
 def create_pipeline(config: Config) -> tfx.dsl.Pipeline:

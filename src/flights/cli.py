@@ -1,0 +1,93 @@
+"""The command line: `flights run` and `flights predict`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from flights import data
+from flights.config import Config
+from flights.quiet import import_quietly
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    main = argparse.ArgumentParser(prog="flights", description="Will a flight out of New York arrive late?")
+    commands = main.add_subparsers(dest="command", required=True)
+
+    run = commands.add_parser("run", help="run the pipeline: data in, a blessed model pushed, or a reason why not")
+    run.add_argument(
+        "--months", type=months, default=(1, 1), metavar="1-3", help="months to use; the last is for evaluation"
+    )
+    run.add_argument("--no-cache", dest="enable_cache", action="store_false", help="run every component anew")
+    for name in ("train_epochs", "batch_size", "seed"):
+        run.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N")
+    for name in ("learning_rate", "dropout", "l2", "min_auc", "min_slice_auc", "max_auc_loss"):
+        run.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X")
+    run.add_argument("--data-root", metavar="FOLDER", help="folder with span-01/ to span-12/ (default: data/flights)")
+
+    predict = commands.add_parser("predict", help="ask the newest pushed model about flights")
+    predict.add_argument(
+        "flights", help='one flight or a list, as JSON, for example {"carrier": "UA", ...}; - for standard input'
+    )
+    for command in (run, predict):
+        command.add_argument(
+            "--output-root", metavar="FOLDER", help="folder of the pipeline (default: out/pipelines/flights)"
+        )
+    return main
+
+
+def months(text: str) -> tuple[int, int]:
+    """`3` or `1-3` as first and last month."""
+    first, _, last = text.partition("-")
+    try:
+        return int(first), int(last or first)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: write a month (3) or a range (1-3)") from None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit status: 0, 1 for what a person can mend, 2 for wrong options."""
+    options = vars(parser().parse_args(arguments))
+    command = options.pop("command")
+    request = options.pop("flights", None)
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        config = Config(**given)
+        import_quietly()
+        return _run(config) if command == "run" else _predict(config, request)
+    except (data.DataError, ValueError, FileNotFoundError, RuntimeError) as error:
+        print(f"flights {command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(config: Config) -> int:
+    from flights import store  # this imports TFX, which takes ten seconds
+    from flights.runners import local
+
+    first, last = config.months
+    print(f"Months {first} to {last} from {config.data_root}:", flush=True)
+    local.run(config, lambda node: print(f"  {node.node:20} {node.state:7} {node.seconds:5.1f} s", flush=True))
+    print(store.latest_verdict(config))
+    return 0
+
+
+def _predict(config: Config, request: str) -> int:
+    text = sys.stdin.read() if request == "-" else request
+    try:
+        flights = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON (line {error.lineno}, column {error.colno}: {error.msg})") from None
+    from flights import store
+    from flights.predict import predict
+
+    folder = store.latest_version(config)
+    for probability in predict(folder, flights if isinstance(flights, list) else [flights]):
+        print(f"{probability:.3f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Asks a pushed model about flights, given as raw columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import tensorflow as tf
+
+from flights.data import COLUMN_TYPES, INTEGER, LABEL, TEXT
+from flights.model import PROBABILITY
+
+REQUIRED = ["weekday", "sched_dep_time", "carrier", "origin", "dest", "distance"]
+"""What must be known of a flight; the weather and the plane may be missing."""
+
+Value = int | float | str | None
+
+
+class FlightError(ValueError):
+    """A flight to predict lacks a column, or holds what does not belong there."""
+
+
+def predict(model_folder: str | Path, flights: Sequence[Mapping[str, Value]]) -> list[float]:
+    """The probability of arriving late, for each flight.
+
+    Args:
+        model_folder: a SavedModel written by the pipeline, for example a folder under `serving/`.
+        flights: raw columns by name, as in the monthly files; what is unknown may be left out, but for `REQUIRED`.
+
+    Raises:
+        FlightError: naming the flight, the column, and what belongs there.
+    """
+    examples = [to_example(flight, number) for number, flight in enumerate(flights)]
+    model = tf.saved_model.load(str(model_folder))
+    output = model.signatures["serving_default"](examples=tf.constant(examples, tf.string))
+    return output[PROBABILITY].numpy()[:, 0].tolist()
+
+
+def to_example(flight: Mapping[str, Value], number: int = 0) -> bytes:
+    """A flight as a serialised tf.Example of raw columns, without the label.
+
+    Args:
+        flight: raw columns by name.
+        number: its place in the request, for the error message.
+    """
+    given = {name: value for name, value in flight.items() if not _is_missing(value)}
+    unknown = sorted(set(given) - set(COLUMN_TYPES))
+    if unknown:
+        raise FlightError(f"flight {number}: no column {', '.join(unknown)}; there are {', '.join(COLUMN_TYPES)}.")
+    missing = [name for name in REQUIRED if name not in given]
+    if missing:
+        raise FlightError(f"flight {number}: {', '.join(missing)} is missing.")
+    given.pop(LABEL, None)
+    return tf.train.Example(
+        features=tf.train.Features(feature={name: _feature(name, value, number) for name, value in given.items()})
+    ).SerializeToString()
+
+
+def _is_missing(value: Value) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def _feature(name: str, value: Value, number: int) -> tf.train.Feature:
+    kind: pa.DataType = COLUMN_TYPES[name]
+    try:
+        if kind == TEXT:
+            return tf.train.Feature(bytes_list=tf.train.BytesList(value=[str(value).encode()]))
+        if kind == INTEGER:
+            if float(value) != int(float(value)):
+                raise ValueError
+            return tf.train.Feature(int64_list=tf.train.Int64List(value=[int(float(value))]))
+        return tf.train.Feature(float_list=tf.train.FloatList(value=[float(value)]))
+    except ValueError:
+        wanted = "a whole number" if kind == INTEGER else "a number"
+        raise FlightError(f"flight {number}, column {name}: {value!r} is not {wanted}.") from None

@@ -1,0 +1,109 @@
+"""The metadata store of a pipeline, asked and put in order.
+
+ML Metadata is built without ZetaSQL, so nothing here filters in the store: it lists by type and filters in Python.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from flights.config import Config
+
+RUNNING = (mlmd.Execution.NEW, mlmd.Execution.RUNNING)
+UNFINISHED = (mlmd.Artifact.PENDING, mlmd.Artifact.UNKNOWN)
+
+
+def open_store(config: Config) -> MetadataStore:
+    """Opens the SQLite metadata store of a pipeline; creates it when there is none."""
+    Path(config.metadata_path).parent.mkdir(parents=True, exist_ok=True)
+    connection = mlmd.ConnectionConfig()
+    connection.sqlite.filename_uri = config.metadata_path
+    connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    return MetadataStore(connection)
+
+
+def repair(config: Config) -> list[str]:
+    """Puts in order what a killed run left: call it only while no run is going on.
+
+    Executions that still say RUNNING become FAILED, their unpublished outputs are deleted, and so is a pushed version
+    that lacks `saved_model.pb`, the file that Pusher writes last.
+
+    Returns:
+        The node ids of the executions that were marked.
+    """
+    if not Path(config.metadata_path).exists():
+        return []
+    store = open_store(config)
+    stale = [execution for execution in store.get_executions() if execution.last_known_state in RUNNING]
+    for execution in stale:
+        execution.last_known_state = mlmd.Execution.FAILED
+    if stale:
+        store.put_executions(stale)
+    nodes = [_node_id(store, execution) for execution in stale]
+    _delete_unpublished(config, store)
+    for version in Path(config.serving_root).glob("*"):
+        if version.is_dir() and not (version / "saved_model.pb").exists():
+            shutil.rmtree(version)
+    return nodes
+
+
+def _node_id(store: MetadataStore, execution: mlmd.Execution) -> str:
+    contexts = store.get_contexts_by_execution(execution.id)
+    # A node's context is named PIPELINE.NODE.
+    return next((c.name.split(".")[-1] for c in contexts if c.type == "node"), execution.type)
+
+
+def _delete_unpublished(config: Config, store: MetadataStore) -> None:
+    """Deletes output folders that no published artifact points into; marks artifacts that never came to be."""
+    published, abandoned = set(), []
+    for artifact in store.get_artifacts():
+        if artifact.state in UNFINISHED:
+            artifact.state = mlmd.Artifact.ABANDONED
+            abandoned.append(artifact)
+        else:
+            published.add(Path(artifact.uri).resolve())
+    if abandoned:
+        store.put_artifacts(abandoned)
+    root = Path(config.pipeline_root)
+    # NODE/OUTPUT/EXECUTION is an artifact; NODE/.system holds an executor's scratch and state.
+    for folder in root.glob("*/*/*"):
+        if folder.parent.name == ".system":
+            for scratch in folder.glob("*"):
+                shutil.rmtree(scratch, ignore_errors=True)
+        elif folder.is_dir() and folder.resolve() not in published:
+            shutil.rmtree(folder)
+
+
+def newest_was_cached(config: Config) -> bool:
+    """Whether the execution that was recorded last took its outputs from the cache."""
+    newest = max(open_store(config).get_executions(), key=lambda execution: execution.id)
+    return newest.last_known_state == mlmd.Execution.CACHED
+
+
+def latest_version(config: Config) -> Path:
+    """Folder of the newest complete model that was pushed.
+
+    Raises:
+        FileNotFoundError: none was pushed yet.
+    """
+    versions = [path.parent for path in Path(config.serving_root).glob("*/saved_model.pb")]
+    if not versions:
+        raise FileNotFoundError(
+            f"{config.serving_root}: no model was pushed there yet. `flights run` trains one, and pushes it if it is blessed."
+        )
+    return max(versions, key=lambda path: int(path.name))
+
+
+def latest_verdict(config: Config) -> str:
+    """One sentence on the newest candidate: blessed and pushed, or refused."""
+    blessings = open_store(config).get_artifacts_by_type("ModelBlessing")
+    if not blessings:
+        return "No model was evaluated yet."
+    newest = max(blessings, key=lambda artifact: artifact.id)
+    if newest.custom_properties["blessed"].int_value == 1:
+        return f"Blessed and pushed: {latest_version(config)}"
+    return "Refused: the candidate did not pass the thresholds of flights/evaluation.py, and was not pushed."
