@@ -1,0 +1,52 @@
+"""Makes the pictures of the README again: `.venv/bin/python docs/pictures.py`.
+
+`images/pipeline.png` is the figure of `course.figures`; `images/lesson.png` is lesson 00 as JupyterLab shows it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from PIL import Image
+from selenium.webdriver.common.by import By
+
+from course import figures
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+IMAGES = REPOSITORY / "docs" / "images"
+LESSON = "00-first-pipeline"
+FIGURE = ".jp-OutputArea-output img[alt], .jp-OutputArea-output svg[role=img]"
+"""The picture of the lesson is taken around its first figure."""
+
+sys.path.insert(0, str(REPOSITORY / "tests" / "browser"))
+from browsing import chromium, lab  # noqa: E402 (what the browser tests open JupyterLab with)
+
+
+def main() -> None:
+    """Writes both pictures, in few colours: a third of the bytes, and nobody sees a difference."""
+    IMAGES.mkdir(exist_ok=True)
+    figures.pipeline_dag().savefig(IMAGES / "pipeline.png", dpi=150)
+    photograph_lesson(IMAGES / "lesson.png")
+    for path in sorted(IMAGES.glob("*.png")):
+        Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        print(f"{path.relative_to(REPOSITORY)}: {path.stat().st_size / 1e3:.0f} kB")
+
+
+def photograph_lesson(target: Path) -> None:
+    """Opens a copy of the lesson, with its stored outputs, in a JupyterLab of its own, and keeps what the window shows."""
+    with (
+        lab.course_copy(outputs=True) as folder,
+        lab.start(folder) as server,
+        chromium.open_browser(1400, 900) as chrome,
+    ):
+        lab.open_lesson(chrome, server, LESSON)
+        figure = chrome.find_elements(By.CSS_SELECTOR, FIGURE)[0]
+        chrome.execute_script("arguments[0].scrollIntoView({block: 'end'})", figure)
+        time.sleep(3)  # the page settles
+        chrome.save_screenshot(str(target))
+
+
+if __name__ == "__main__":
+    main()
