@@ -1,0 +1,58 @@
+# Everything that the course does, by one word each: `make help`.
+SHELL := bash
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
+PORT ?= 8888
+LESSON ?= notebooks/00-first-pipeline.ipynb
+BROWSER_FLAG := $(if $(filter no,$(BROWSER)),--no-browser)
+NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
+export PYTHONDONTWRITEBYTECODE :=
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test test-fast data notebooks decks readme bench lock format environment clean distclean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+lab: environment data ## make the environment and the data, then open JupyterLab at lesson 00 (PORT=8888, BROWSER=no)
+	@exec $(PYTHON) -m jupyterlab --config=tools/setup/jupyter_lab_config.py --ServerApp.port=$(PORT) $(BROWSER_FLAG) \
+	    --LabApp.default_url=/lab/tree/$(LESSON)
+
+test: environment data ## run every check: unit, contract, notebooks, pipeline, browser (minutes)
+	$(PYTHON) -m pytest tests/unit tests/contract -n 2 -q
+	$(PYTHON) -m pytest tests/notebooks tests/pipeline -n 2 -q
+	$(PYTHON) -m pytest tests/browser -q
+
+test-fast: environment ## run the unit and contract checks only (under a minute)
+	$(PYTHON) -m pytest tests/unit tests/contract -n 2 -q
+
+data: environment ## build the full year of flights, checked, into out/data (seconds)
+	@$(PYTHON) -m tools.data year
+
+notebooks: environment ## execute lessons and store their outputs (NOTEBOOKS="notebooks/02-plan.ipynb")
+	$(PYTHON) -m tools.notebooks save $(NOTEBOOKS)
+
+decks: environment ## turn each lesson into slides under out/decks
+	$(PYTHON) -m tools.decks
+
+readme: environment ## renew the table of lessons in the README
+	$(PYTHON) -m tools.docs readme
+
+bench: environment data ## measure set-up, imports, lesson 00 and the pipeline; write docs/bench.md
+	$(PYTHON) -m tools.bench
+
+lock: environment ## renew the locked requirements from pyproject.toml (UPGRADE=1 lets every version move)
+	bash tools/setup/lock.sh
+
+format: environment ## format and lint the code
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m ruff check --fix .
+
+environment: ## make or repair the environment in .venv
+	@bash tools/setup/environment.sh
+
+clean: ## delete what runs wrote (out/)
+	rm -rf out
+
+distclean: clean ## delete the environment as well
+	rm -rf .venv .tools
