@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 
 venv=${VENV:-.venv}
 tools=.tools
-needed_gib=6
+needed_gib=8  # 4 for the environment, and as much for the cache of the installer, which is often on the same disk
 
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 stop() { printf '\nSet-up stopped: %s\n' "$1" >&2; shift; for line in "$@"; do printf '  %s\n' "$line" >&2; done; exit 1; }
@@ -92,7 +92,7 @@ rm -f "$stamp"
     fi
 }
 
-say "Installing the locked packages (about 2 GB on disk; a few minutes the first time) ..."
+say "Installing the locked packages (1 GB to download, 4 GB on disk; a few minutes the first time) ..."
 # Byte-compiled at install: without that, importing TFX takes half a minute at every start where Python may not write its caches.
 UV_COMPILE_BYTECODE=1 UV_LINK_MODE=${UV_LINK_MODE:-copy} VIRTUAL_ENV=$(cd "$venv" && pwd) \
     "$uv" pip sync --quiet --require-hashes --strict requirements/course.txt ||
