@@ -37,5 +37,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     results = [run.Result(**found["notebook"]) for found in properties if "notebook" in found]
     if results:
         terminalreporter.section("notebooks")
-        terminalreporter.write_line(run.write_report(results).split("\n\n##")[0])
-        terminalreporter.write_line(f"(also in {run.shown(run.REPORT)})")
+        terminalreporter.write_line(run.report(results).split("\n\n##")[0])
+        if not terminalreporter.config.getoption("notebook"):
+            run.write_report(results)
+            terminalreporter.write_line(f"(also in {run.shown(run.REPORT)})")

@@ -15,12 +15,12 @@ from PIL import Image
 
 from tools.notebooks import execute, form
 
-GRID = 8
-"""Pixels to a side of a square of the grid."""
+SQUARES = 100
+"""Squares of the grid from left to right."""
 CLEARLY = 24
 """Levels of grey (of 255) by which a square must change to count."""
 TOLERATED = 0.003
-"""Share of squares that may change: some five in a figure of 800 x 500 pixels."""
+"""Share of squares that may change: some twenty in a figure of 3 to 2."""
 
 
 def changes(committed: NotebookNode, now: NotebookNode) -> list[str]:
@@ -61,7 +61,7 @@ def difference(left: bytes, right: bytes) -> str | None:
     with Image.open(io.BytesIO(left)) as before, Image.open(io.BytesIO(right)) as after:
         if max(abs(before.width - after.width), abs(before.height - after.height)) > 4:
             return f"is {after.width} x {after.height} pixels, and {before.width} x {before.height} are committed"
-        size = (max(1, before.width // GRID), max(1, before.height // GRID))
+        size = (SQUARES, max(1, SQUARES * before.height // before.width))
         share = _changed(_grey(before, size), _grey(after, size))
     return f"differs from the committed one ({share:.1%} of its area)" if share > TOLERATED else None
 

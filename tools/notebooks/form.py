@@ -160,10 +160,9 @@ def _number(cell: NotebookNode, count: int | None) -> None:
 def _outputs(outputs: list[Any]) -> list[NotebookNode]:
     kept: list[NotebookNode] = []
     for output in outputs:
-        output = nbformat.from_dict(copy.deepcopy(output))
+        output = nbformat.from_dict(copy.deepcopy(output))  # text is in one piece: `read` has joined its lines
         output.pop("transient", None)
         if output.output_type == "stream":
-            output.text = _CARRIAGE_RETURN.sub("", "".join(output.text))
             if kept and kept[-1].output_type == "stream" and kept[-1].name == output.name:
                 kept[-1].text += output.text
                 continue
@@ -182,6 +181,9 @@ def _outputs(outputs: list[Any]) -> list[NotebookNode]:
             if not output.data:
                 continue
         kept.append(output)
+    for output in kept:
+        if output.output_type == "stream":
+            output.text = _CARRIAGE_RETURN.sub("", output.text)
     return kept
 
 

@@ -1,7 +1,10 @@
 """A pytest plugin beside nbval: the same comparison, told in plain words and written to a file.
 
 nbval (the pytest plugin that re-executes a notebook and compares its outputs) numbers code cells from 0 and prints
-escape codes; `compare` reads this plugin's JSON instead. The path of that file is in the variable COURSE_NBVAL_REPORT.
+escape codes; `run` reads this plugin's JSON instead. The path of that file is in the variable COURSE_NBVAL_REPORT.
+
+It also ends a notebook whose time is up or whose kernel has died: nbval alone gives each cell the full time, and waits for
+the answer of a dead kernel until then.
 """
 
 from __future__ import annotations
@@ -10,10 +13,13 @@ import difflib
 import json
 import os
 import re
+import time
 from collections import defaultdict
+from queue import Empty
 from typing import Any
 
 import pytest
+from nbval.kernel import RunningKernel
 
 from tools.notebooks import execute
 
@@ -23,12 +29,46 @@ OUTPUT_TIMEOUT = 60
 DIFF_LINES = 24
 
 _records: list[dict[str, Any]] = []
+_await_reply = RunningKernel.await_reply
+
+
+class KernelDied(Exception):
+    """The notebook's kernel is gone."""
+
+
+def await_reply(kernel: RunningKernel, msg_id: str, timeout: float | None = None) -> None:
+    """Waits for a cell's reply as nbval does, and looks now and then whether the kernel is still there."""
+    deadline = time.monotonic() + (timeout if timeout is not None else float("inf"))
+    while True:
+        try:
+            return _await_reply(kernel, msg_id, timeout=max(0.1, min(2.0, deadline - time.monotonic())))
+        except Empty:
+            if not kernel.is_alive():
+                raise KernelDied("the kernel died (out of memory, or a crash in a library)") from None
+            if time.monotonic() >= deadline:
+                raise
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts the clock of the notebook: the time for a cell, as nbval gets it, is here the time for all of them."""
+    RunningKernel.await_reply = await_reply
+    config.stash[_DEADLINE] = time.monotonic() + config.option.nbval_cell_timeout
+    config.stash[_SECONDS] = config.option.nbval_cell_timeout
+
+
+_DEADLINE = pytest.StashKey[float]()
+_SECONDS = pytest.StashKey[float]()
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
     """Gives slow machines time for their outputs."""
     for item in items:
         item.output_timeout = OUTPUT_TIMEOUT
+
+
+def pytest_runtest_setup(item: Any) -> None:
+    """Gives a cell the time that is left of the notebook's."""
+    item.config.option.nbval_cell_timeout = max(1.0, item.config.stash[_DEADLINE] - time.monotonic())
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -42,6 +82,8 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Any:
         if report.failed:
             record["message"] = _message(item, call.excinfo.value)
         _records.append(record)
+    if item.parent.timed_out or (call.excinfo and isinstance(call.excinfo.value, KernelDied)):
+        item.session.shouldstop = "nothing after this cell can run"
 
 
 def pytest_sessionfinish() -> None:
@@ -59,8 +101,8 @@ def _index(item: Any) -> int:
 def _message(item: Any, error: BaseException) -> str:
     where = execute.describe_cell(item.parent.nb, _index(item))
     raised = next((output for output in item.test_outputs or [] if output.output_type == "error"), None)
-    if "Timeout" in str(error):
-        return f"{where}: {error}"
+    if item.parent.timed_out:
+        return f"{where}: it was not done after {item.config.stash[_SECONDS]:.0f} seconds."
     if raised is not None and not item.options["check_exception"]:
         return f"{where} failed.\n  {raised.ename}: {raised.evalue}"
     if str(error) == "Cell outputs differ":

@@ -102,12 +102,10 @@ def report(results: Iterable[Result]) -> str:
     return "\n".join(lines)
 
 
-def write_report(results: Iterable[Result]) -> str:
-    """Writes the report to `out/reports/notebooks.md` and returns it."""
-    text = report(results)
+def write_report(results: Iterable[Result]) -> None:
+    """Writes the report to `out/reports/notebooks.md`."""
     REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(f"# Notebooks\n\n{text}\n", encoding="utf-8")
-    return text
+    REPORT.write_text(f"# Notebooks\n\n{report(results)}\n", encoding="utf-8")
 
 
 def _papermill(path: Path, timeout: float) -> tuple[str | None, str]:
@@ -165,7 +163,7 @@ def _nbval(path: Path, timeout: float) -> tuple[str | None, str]:
             "-q",
             "--color=no",
         ]
-        code, text = _call(command, timeout, variables)
+        code, text = _call(command, timeout + 120, variables)
         if code is None:
             return f"it was not done after {timeout:.0f} seconds", ""
         records = json.loads(records_file.read_text(encoding="utf-8")) if records_file.exists() else []

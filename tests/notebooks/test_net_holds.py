@@ -1,0 +1,210 @@
+"""The net holds: a notebook that is broken on purpose turns the run red, and the message names the cell.
+
+The run is the one that CI makes, `python -m tools.notebooks run`, on copies of a small lesson and of a real one.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import sample_lesson
+
+from tools.notebooks import execute, form, run
+
+pytestmark = pytest.mark.slow
+REAL = "01-why-mlops"
+"""The lesson that is broken: the one that runs fastest."""
+
+
+def run_notebook(path: Path) -> tuple[int, str]:
+    """Starts the command on one notebook and returns its exit code and what it printed."""
+    command = [sys.executable, "-m", "tools.notebooks", "run", str(path), "--at-a-time", "1"]
+    done = subprocess.run(command, cwd=run.ROOT, capture_output=True, text=True, timeout=900, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A folder for copies, from which `../data` leads to the course's data as it does from `notebooks/`."""
+    top = tmp_path_factory.mktemp("net")
+    (top / "data").symlink_to(run.ROOT / "data")
+    (top / "notebooks").mkdir()
+    return top / "notebooks"
+
+
+@pytest.fixture(scope="module")
+def saved(folder) -> nbformat.NotebookNode:
+    """The sample lesson, executed and saved as a writer would."""
+    path = folder / f"{sample_lesson.NAME}.ipynb"
+    form.write(sample_lesson.source(), path)
+    execute.save(path)
+    return form.read(path)
+
+
+def write(node: nbformat.NotebookNode, folder: Path, name: str) -> Path:
+    path = folder / f"{name}.ipynb"
+    form.write(node, path)
+    return path
+
+
+def code(node: nbformat.NotebookNode, number: int) -> nbformat.NotebookNode:
+    return [cell for cell in node.cells if cell.cell_type == "code"][number - 1]
+
+
+def test_unbroken_copy_is_green(saved, folder):
+    status, printed = run_notebook(write(saved, folder, "unbroken"))
+    assert status == 0, printed
+    assert "2 passed" in printed
+
+
+def test_changed_outputs_turn_the_run_red_and_are_named(saved, folder):
+    """A wrong number, other text, a removed output, and another error message, each in a cell of its own."""
+    node = form.normalise(saved)
+    code(node, 3).outputs[0].text = "4 flights\n"
+    code(node, 3).outputs[1].data["text/plain"] = "41"
+    code(node, 4).outputs.clear()
+    code(node, 5).outputs[0].evalue = "nothing happened"
+    code(node, 6).outputs[0].data["text/html"] = "<b>late: 2</b>"
+    status, printed = run_notebook(write(node, folder, "changed"))
+    assert status == 1, printed
+    for number, first_line in ((3, "print("), (4, "figure, axes"), (5, "1 / 0"), (6, "from IPython")):
+        assert f"code cell {number} ({first_line}" in printed, printed
+    for line in ("-4 flights", "+3 flights", "-41", "+40", "-nothing happened", "-<b>late: 2</b>"):
+        assert line in printed, printed
+    assert "the run shows it, the notebook does not" in printed
+    assert "0 figures are committed, the run draws 1" in printed
+
+
+def problem(node: nbformat.NotebookNode, folder: Path, name: str, engine: str, timeout: float = 300) -> str:
+    """Runs a notebook in one engine and returns what is wrong with it; fails when nothing is."""
+    result = run.run(run.Job(write(form.normalise(node), folder, name), engine), timeout)
+    assert result.problem, f"a broken notebook passed: {result}"
+    return result.problem
+
+
+def test_changed_figure_is_caught(saved, folder):
+    """nbval does not compare pictures; the run does."""
+    node = form.normalise(saved)
+    code(node, 4).source = code(node, 4).source.replace(", delays)", ", delays[::-1])")
+    told = problem(node, folder, "figure", "papermill")
+    assert "code cell 4 (figure, axes" in told
+    assert "figure 1 differs from the committed one" in told
+
+
+@pytest.mark.parametrize("engine", ["papermill", "nbval"])
+def test_exception_is_caught(saved, folder, engine):
+    node = form.normalise(saved)
+    code(node, 3).source = "print('so far so good')\nraise ValueError('no such month')"
+    told = problem(node, folder, f"exception-{engine}", engine)
+    assert "code cell 3 (print('so far so good')) failed" in told
+    assert "ValueError: no such month" in told
+
+
+def test_error_that_was_meant_and_does_not_come_is_caught(saved, folder):
+    node = form.normalise(saved)
+    code(node, 5).source = "1 / 1"
+    assert "code cell 5 (1 / 1): its output is not the committed one" in problem(node, folder, "no-error", "nbval")
+
+
+@pytest.mark.parametrize("engine", ["papermill", "nbval"])
+def test_dead_kernel_is_caught(saved, folder, engine):
+    node = form.normalise(saved)
+    code(node, 3).source = "import os\nos._exit(1)"
+    told = problem(node, folder, f"dead-{engine}", engine)
+    assert "code cell 3 (import os): the kernel died" in told
+    assert "code cell 4" not in told
+
+
+@pytest.mark.parametrize("engine", ["papermill", "nbval"])
+def test_notebook_that_does_not_end_is_stopped(saved, folder, engine):
+    node = form.normalise(saved)
+    code(node, 3).source = "while True: pass"
+    told = problem(node, folder, f"endless-{engine}", engine, timeout=30)
+    assert "code cell 3 (while True: pass): it was not done after 30 seconds" in told
+
+
+def test_failed_save_leaves_the_notebook_as_it_was(saved, folder):
+    node = form.normalise(saved)
+    code(node, 3).source = "raise ValueError('no such month')"
+    path = write(node, folder, "unsaved")
+    before = path.read_bytes()
+    command = [sys.executable, "-m", "tools.notebooks", "save", str(path)]
+    done = subprocess.run(command, cwd=run.ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 1
+    assert "code cell 3 (raise ValueError('no such month')) failed" in done.stderr
+    assert path.read_bytes() == before
+    kept = re.search(r"as far as it came: (\S+)", done.stderr)
+    assert kept
+    assert (run.ROOT / kept[1]).exists()
+
+
+def test_saving_again_changes_nothing(saved, folder):
+    path = write(saved, folder, sample_lesson.NAME)
+    before = path.read_bytes()
+    execute.save(path)
+    assert path.read_bytes() == before
+
+
+# A real lesson: its first cells, so that the test takes seconds, and what they show changed.
+
+
+@pytest.fixture(scope="module")
+def lesson(folder) -> nbformat.NotebookNode:
+    path = run.ROOT / "notebooks" / f"{REAL}.ipynb"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not there")
+    return form.read(path)
+
+
+def first_cells(lesson: nbformat.NotebookNode, showing: int) -> tuple[nbformat.NotebookNode, list[int]]:
+    """Returns a copy that ends with the given number of cells that show text, and the places of those among the code cells."""
+    node = form.normalise(lesson)
+    places, number = [], 0
+    for index, cell in enumerate(node.cells):
+        if cell.cell_type != "code":
+            continue
+        number += 1
+        texts = [
+            output
+            for output in cell.outputs
+            if output.output_type == "stream" or "text/plain" in output.get("data", {})
+        ]
+        if texts and "nbval-ignore-output" not in form.tags(cell):
+            places.append(number)
+        if len(places) == showing:
+            node.cells = node.cells[: index + 1]
+            return node, places
+    pytest.fail(f"{REAL} has fewer than {showing} cells whose text is compared")
+
+
+def change_first_text(cell: nbformat.NotebookNode) -> None:
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            output.text = "1234.5 " + output.text
+            return
+        if "text/plain" in output.get("data", {}):
+            output.data["text/plain"] = "1234.5 " + output.data["text/plain"]
+            return
+
+
+def test_real_lesson_broken_turns_the_run_red(lesson, folder):
+    node, (changed, removed) = first_cells(lesson, showing=2)
+    change_first_text(code(node, changed))
+    code(node, removed).outputs.clear()
+    node.cells.append(nbformat.v4.new_code_cell("raise ValueError('broken on purpose')", execution_count=99))
+    path = write(form.normalise(node), folder, REAL)
+    result = run.run(run.Job(path, "nbval"))
+    assert result.problem, "a broken lesson passed"
+    for number in (changed, removed):
+        assert re.search(rf"code cell {number} \(.*\): its output is not the committed one", result.problem), (
+            result.problem
+        )
+    assert "raise ValueError('broken on purpose')) failed" in result.problem
+    assert "1234.5" in result.problem
+    others = set(map(int, re.findall(r"code cell (\d+) ", result.problem))) - {changed, removed}
+    assert len(others) == 1, f"cells that are not broken were blamed too:\n{result.problem}"
