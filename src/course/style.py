@@ -1,7 +1,8 @@
 """The house style of figures: one palette that colour-blind readers can tell apart, one set of matplotlib settings.
 
-Colours are those of Okabe and Ito (2008), "Color Universal Design", with neutral greys. Never let colour alone carry a
-meaning: add a label, a marker or a line style.
+Colours are those of Okabe and Ito (2008), "Color Universal Design", with neutral greys; red, green and purple a little
+darker, so that white words on them keep a contrast of 4.5 to 1. Never let colour alone carry a meaning: add a label, a marker or a
+line style.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from pathlib import Path
 
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
-GREEN = "#009E73"
-RED = "#D55E00"
+GREEN = "#008560"
+RED = "#C24F00"
 PURPLE = "#A3588A"
 SKY = "#56B4E9"
 YELLOW = "#F0E442"

@@ -1,0 +1,27 @@
+"""Views of TFX's objects, drawn from the real protos: stable (no paths, times, ids), escaped, without scripts, offline.
+
+Each returns an object that displays itself as the last expression of a cell. `course.begin` makes `artifact`, `artifacts`,
+`execution`, `component` and `outputs` the way in which TFX's own objects are shown.
+"""
+
+from course.views.contract import anomalies, schema
+from course.views.profile import choose, statistics
+from course.views.record import artifact, artifacts
+from course.views.rows import examples
+from course.views.step import component, execution, outputs
+from course.views.verdict import blessed, blessing
+
+__all__ = [
+    "anomalies",
+    "artifact",
+    "artifacts",
+    "blessed",
+    "blessing",
+    "choose",
+    "component",
+    "examples",
+    "execution",
+    "outputs",
+    "schema",
+    "statistics",
+]

@@ -1,0 +1,69 @@
+"""Reads what TFX's data components write, straight from their files: no import of TensorFlow is needed for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+from course.views.source import source
+
+Statistics = statistics_pb2.DatasetFeatureStatistics
+
+
+def statistics(thing: Any) -> dict[str, Statistics]:
+    """The statistics of each split.
+
+    Args:
+        thing: an ExampleStatistics artifact (or anything that `source` takes); the path of one file of statistics; the proto
+            itself; or several of these by name, to compare them.
+
+    Returns:
+        The statistics by split name; by `name, split` (or name, if there is one split) where several were given.
+    """
+    if isinstance(thing, Statistics):
+        return {"data": thing}
+    if isinstance(thing, statistics_pb2.DatasetFeatureStatisticsList):
+        return {dataset.name or "data": dataset for dataset in thing.datasets}
+    if isinstance(thing, dict):
+        found = {}
+        for name, one in thing.items():
+            splits = statistics(one)
+            found |= {name if len(splits) == 1 else f"{name}, {split}": s for split, s in splits.items()}
+        return found
+    if isinstance(thing, str | Path) and Path(thing).is_file():
+        return {"data": _first(Path(thing))}
+    origin = source(thing)
+    return {split: _first(origin.split_folder(split) / "FeatureStats.pb") for split in origin.splits}
+
+
+def _first(path: Path) -> Statistics:
+    message = statistics_pb2.DatasetFeatureStatisticsList()
+    message.ParseFromString(path.read_bytes())
+    return message.datasets[0]
+
+
+def feature_name(feature: Any) -> str:
+    """Name of a feature in statistics; steps of a path are joined by dots."""
+    return feature.name or ".".join(feature.path.step)
+
+
+def schema(thing: Any) -> schema_pb2.Schema:
+    """The schema in a Schema artifact, in a text file, or itself."""
+    if isinstance(thing, schema_pb2.Schema):
+        return thing
+    path = source(thing).folder
+    return text_format.Parse((path / "schema.pbtxt" if path.is_dir() else path).read_text(), schema_pb2.Schema())
+
+
+def anomalies(thing: Any) -> dict[str, anomalies_pb2.Anomalies]:
+    """The anomalies of each split in an ExampleAnomalies artifact; `data` where the proto itself is given."""
+    if isinstance(thing, anomalies_pb2.Anomalies):
+        return {"data": thing}
+    origin, found = source(thing), {}
+    for split in origin.splits:
+        found[split] = anomalies_pb2.Anomalies()
+        found[split].ParseFromString((origin.split_folder(split) / "SchemaDiff.pb").read_bytes())
+    return found
