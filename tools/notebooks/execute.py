@@ -7,6 +7,8 @@ import logging
 import os
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -42,13 +44,16 @@ def private_workspace() -> Iterator[dict[str, str]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def execute(path: Path, parameters: Mapping[str, Any] | None = None, timeout: float = 600) -> NotebookNode:
+def execute(
+    path: Path, parameters: Mapping[str, Any] | None = None, timeout: float = 600, source: NotebookNode | None = None
+) -> NotebookNode:
     """Executes a notebook in its own folder with the kernel of the course.
 
     Args:
         path: the notebook; its file is not changed.
         parameters: values that take the place of those in the cell tagged `parameters`.
         timeout: seconds for the whole notebook.
+        source: what is executed instead of what the file holds.
 
     Returns:
         The executed notebook in the committed form.
@@ -72,7 +77,7 @@ def execute(path: Path, parameters: Mapping[str, Any] | None = None, timeout: fl
         reason = None
         try:
             papermill.execute_notebook(
-                path.resolve(),
+                path.resolve() if source is None else source,
                 copy,
                 parameters=dict(parameters or {}),
                 kernel_name=form.KERNEL,
@@ -101,14 +106,28 @@ def execute(path: Path, parameters: Mapping[str, Any] | None = None, timeout: fl
 
 
 def save(path: Path, timeout: float = 600) -> NotebookNode:
-    """Executes a notebook with its own parameters and stores it, with its outputs, in the committed form."""
+    """Formats a notebook's code, executes it with its own parameters, and stores it in the committed form.
+
+    Raises:
+        NotebookFailed: it did not run, or was edited meanwhile. The file is then as it was.
+    """
     before = path.read_bytes()
-    executed = execute(path, timeout=timeout)
+    executed = execute(path, timeout=timeout, source=formatted(path))
     if path.read_bytes() != before:
         raise NotebookFailed(f"{shown(path)}: it was edited while it ran; save it again")
     nbformat.validate(executed)
     form.write(executed, path)
     return executed
+
+
+def formatted(path: Path) -> NotebookNode:
+    """Returns a notebook with its code formatted by ruff, as `make format` would."""
+    text = form.dumps(form.normalise(form.read(path)))
+    command = [sys.executable, "-m", "ruff", "format", "--quiet", "--stdin-filename", path.name, "-"]
+    done = subprocess.run(command, input=text, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NotebookFailed(f"{shown(path)}: its code cannot be formatted.\n  {done.stderr.strip()}")
+    return form.parse(done.stdout, path)
 
 
 def describe_cell(notebook: NotebookNode, index: int) -> str:

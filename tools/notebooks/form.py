@@ -47,9 +47,20 @@ def read(path: Path) -> NotebookNode:
         ValueError: the file is no notebook; the message names it.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            return rejoin_lines(nbformat.from_dict(json.load(file)))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return parse(path.read_text(encoding="utf-8"), path)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no notebook: {error}") from error
+
+
+def parse(text: str, path: Path) -> NotebookNode:
+    """Makes a notebook of the text of its file; `path` is for messages.
+
+    Raises:
+        ValueError: the text is no notebook.
+    """
+    try:
+        return rejoin_lines(nbformat.from_dict(json.loads(text)))
+    except (json.JSONDecodeError, AttributeError, KeyError) as error:
         raise ValueError(f"{path} is no notebook: {error}") from error
 
 

@@ -53,9 +53,9 @@ class Result:
     note: str = ""
 
 
-def notebooks(folder: str) -> list[Path]:
+def notebooks(folder: str, root: Path = ROOT) -> list[Path]:
     """Returns the notebooks under one of the course's folders, without Jupyter's own copies."""
-    return [path for path in sorted((ROOT / folder).rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
+    return [path for path in sorted((root / folder).rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
 
 
 def jobs(paths: Iterable[Path] = ()) -> list[Job]:
