@@ -34,7 +34,14 @@ CYCLE = [BLUE, RED, GREEN, ORANGE, PURPLE, SKY]
 PHASES = {"Plan": PURPLE, "Data": BLUE, "Model": RED, "Deployment": GREEN}
 """Colour of each phase of the lifecycle, the same in every figure."""
 
-STATES = {"new": MUTED, "done": GREEN, "cached": BLUE, "failed": RED}
+STATES = {
+    "new": MUTED,
+    "done": GREEN,
+    "cached": BLUE,
+    "failed": RED,
+    "unfinished": PURPLE,
+    "cancelled": PURPLE,
+}
 """Colour of the state of a pipeline's component, the same in every view."""
 
 WIDTH = 9.0

@@ -207,18 +207,19 @@ class Sheet:
     @staticmethod
     def measure(words: Text) -> float:
         """Width of written words in pixels."""
-        return _width(words.get_text(), words.get_size())
+        return text_width(words.get_text(), words.get_size())
 
     def chip(self, x: float, y: float, words: str, colour: str = style.MUTED, size: float = SMALL) -> Box:
         """A small rounded label, centred on a point; its width follows the words."""
-        width = 14 + _width(words, size)
+        width = 14 + text_width(words, size)
         return self.box(x - width / 2, y - 11, width, 22, words, colour=colour, kind="bare", size=size, radius=10)
 
 
-def _width(words: str, size: float) -> float:
-    """Width of words in displayed pixels."""
+def text_width(words: str, size: float, bold: bool = False) -> float:
+    """Width in displayed pixels of words of a size in points."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
-    family = style.settings()["font.family"]
-    return TextPath((0, 0), words, size=size, prop=FontProperties(family=family)).get_extents().width * PIXELS
+    style.add_fonts()
+    font = FontProperties(family=style.settings()["font.family"], weight="bold" if bold else "normal")
+    return TextPath((0, 0), words, size=size, prop=font).get_extents().width * PIXELS

@@ -5,6 +5,8 @@ Each returns an object that displays itself as the last expression of a cell. `c
 """
 
 from course.views.contract import anomalies, schema
+from course.views.graph import pipeline
+from course.views.ledger import store
 from course.views.profile import choose, statistics
 from course.views.record import artifact, artifacts
 from course.views.rows import examples
@@ -22,6 +24,8 @@ __all__ = [
     "examples",
     "execution",
     "outputs",
+    "pipeline",
     "schema",
     "statistics",
+    "store",
 ]
