@@ -8,7 +8,7 @@ import re
 from tools.notebooks.style.base import LAB, LESSON, SOLUTION, Cell, Found, Notebook, rule
 
 WANTED_LINES, MOST_LINES = 15, 25
-LONG_SHARE = 0.2
+LONG_SHARE = 0.25
 """Share of code cells that may have more than the wanted lines."""
 TAGS = {"parameters", "raises-exception", "nbval-ignore-output", "nbval-skip"}
 

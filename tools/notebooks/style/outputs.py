@@ -49,9 +49,9 @@ def committed_form(notebook: Notebook) -> Found:
 @rule(LESSON, SOLUTION)
 def executed(notebook: Notebook) -> Found:
     """Each code cell was executed. nbval would not compare one that was not."""
-    for cell in notebook.code:
-        if cell.node.get("execution_count") is None:
-            yield cell, "it was not executed when the notebook was saved"
+    missing = [cell.number for cell in notebook.code if cell.node.get("execution_count") is None]
+    if missing:
+        yield None, f"not executed when it was saved: cell {', '.join(map(str, missing))}"
     if notebook.code and not any(cell.outputs for cell in notebook.code):
         yield None, "it shows no output at all"
 

@@ -82,8 +82,9 @@ def rhythm(notebook: Notebook) -> Found:
     closing = next(
         (cell.number for name, cell, _ in _sections(notebook) if name == CLOSING[0]), len(notebook.cells) + 1
     )
+    opening = notebook.code[1].number if len(notebook.code) > 1 else 1  # set-up and parameters have their fixed place
     lines, run = 0, 0
-    for cell in notebook.cells[1:]:
+    for cell in notebook.cells[opening:]:
         if cell.number >= closing:
             break
         if cell.is_code:
@@ -221,7 +222,9 @@ def _questions(text: str) -> list[str]:
 
 
 def _prose_lines(cell: Cell) -> int:
-    return sum(-(-len(line) // 120) for line in cell.source.splitlines() if line.strip())
+    """Returns how much there is to read; headings, tables and code in the text are no prose."""
+    lines = [line for line in cell.prose.splitlines() if line.strip() and not line.lstrip().startswith(("#", "|", "<"))]
+    return sum(-(-len(line) // 120) for line in lines)
 
 
 def _images(text: str, markdown: bool = True) -> list[str]:
