@@ -44,12 +44,20 @@ def missing() -> str:
 
 
 @contextmanager
-def open_browser(width: int = 1280, height: int = 720) -> Iterator[webdriver.Chrome]:
-    """Opens Chromium with a fresh profile and a page of exactly `width` x `height` pixels; closes it in any case."""
+def open_browser(width: int = 1280, height: int = 720, wait_for_load: bool = True) -> Iterator[webdriver.Chrome]:
+    """Opens Chromium with a fresh profile; closes it in any case.
+
+    Args:
+        width: of the page, in pixels.
+        height: of the page, in pixels.
+        wait_for_load: commands wait until a page has loaded. A window that a script writes, such as reveal.js's speaker
+            view, never says that it has.
+    """
     browser, driver = programs()
     with tempfile.TemporaryDirectory(prefix="course-browser-", ignore_cleanup_errors=True) as profile:
         options = webdriver.ChromeOptions()
         options.binary_location = str(browser)
+        options.page_load_strategy = "normal" if wait_for_load else "none"
         for flag in (*QUIET, f"--user-data-dir={profile}", f"--window-size={width},{height}"):
             options.add_argument(flag)
         if hasattr(os, "geteuid") and os.geteuid() == 0:

@@ -60,12 +60,14 @@ class Lab:
         token: without which it answers nothing.
         folder: what it shows: a copy of the course.
         log: the file of its messages.
+        pid: its process.
     """
 
     url: str
     token: str
     folder: Path
     log: Path
+    pid: int = 0
 
 
 @dataclass
@@ -141,6 +143,7 @@ def start(folder: Path, seconds: float = 60) -> Iterator[Lab]:
     }
     with open(lab.log, "wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        lab.pid = process.pid
         try:
             _wait_for_answer(lab, process, seconds)
             yield lab
@@ -153,10 +156,19 @@ def open_lesson(chrome: webdriver.Chrome, lab: Lab, name: str, seconds: float = 
     chrome.get(f"{lab.url}/lab/tree/notebooks/{name}.ipynb?token={lab.token}")
 
     def ready() -> bool:
+        # The page says "idle" before its kernel is there; the server knows.
         page = chrome.execute_script(_CELLS)
-        return bool(page) and bool(page["cells"]) and page["kernel"] == "idle"
+        kernels = ask(lab, "api/kernels")
+        connected = any(kernel["execution_state"] == "idle" and kernel["connections"] for kernel in kernels)
+        return connected and bool(page) and bool(page["cells"]) and page["kernel"] == "idle"
 
     _wait(chrome, ready, seconds, f"{name} did not open with a kernel that is ready")
+
+
+def close_kernels(lab: Lab) -> None:
+    """Shuts down all kernels, so that one lesson's memory is free before the next one opens."""
+    for kernel in ask(lab, "api/kernels"):
+        ask(lab, f"api/kernels/{kernel['id']}", method="DELETE")
 
 
 def run_all(chrome: webdriver.Chrome, seconds: float = 300) -> list[Cell]:
@@ -168,6 +180,11 @@ def run_all(chrome: webdriver.Chrome, seconds: float = 300) -> list[Cell]:
         TimeoutException: the kernel was still at it after `seconds`.
     """
     choose(chrome, "Run", "Run All Cells")
+    try:
+        _wait(chrome, lambda: any(cell.prompt not in ("", "[ ]:") for cell in cells(chrome)), 15, "no cell began")
+    except TimeoutException:
+        # A kernel that connects in this very moment drops what it was sent. A person chooses it once more, too.
+        choose(chrome, "Run", "Run All Cells")
 
     def done() -> bool:
         page = chrome.execute_script(_CELLS)
@@ -233,6 +250,21 @@ def control_value(chrome: webdriver.Chrome, cell: int, control: int = 0) -> str:
     return element.find_elements(By.CSS_SELECTOR, ".jupyter-widgets .widget-readout")[control].text
 
 
+def ask(lab: Lab, path: str, method: str = "GET") -> Any:
+    """Returns the server's answer to a question of its REST interface."""
+    head = {"Authorization": f"token {lab.token}"}
+    with urllib.request.urlopen(
+        urllib.request.Request(f"{lab.url}/{path}", headers=head, method=method), timeout=30
+    ) as answer:
+        return json.loads(answer.read() or "null")
+
+
+def processes(lab: Lab) -> list[psutil.Process]:
+    """Returns the server and its kernels."""
+    server = psutil.Process(lab.pid)
+    return [server, *server.children(recursive=True)]
+
+
 def _click(chrome: webdriver.Chrome, path: str) -> None:
     def visible() -> Any:
         return next((found for found in chrome.find_elements(By.XPATH, path) if found.is_displayed()), None)
@@ -253,15 +285,13 @@ def _wait(chrome: webdriver.Chrome, condition: Callable[[], Any], seconds: float
 
 
 def _wait_for_answer(lab: Lab, process: subprocess.Popen[bytes], seconds: float) -> None:
-    request = urllib.request.Request(f"{lab.url}/api/status", headers={"Authorization": f"token {lab.token}"})
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
             raise RuntimeError(f"JupyterLab ended at once:\n{_tail(lab.log)}")
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                json.load(answer)
-                return
+            ask(lab, "api/status")
+            return
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
     raise RuntimeError(f"JupyterLab did not answer within {seconds:g} s:\n{_tail(lab.log)}")

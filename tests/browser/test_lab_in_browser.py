@@ -1,0 +1,112 @@
+"""Lessons opened in the real JupyterLab and run as a person does it: by the menu, and the controls by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from browsing import chromium, lab
+from selenium import webdriver
+from selenium.webdriver.common.keys import Keys
+
+from tools.decks.build import ROOT
+
+PICTURES = ROOT / "out/reports/screens/lab"
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[webdriver.Chrome]:
+    if chromium.missing():
+        pytest.skip(chromium.missing())
+    with chromium.open_browser(1400, 1000) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[lab.Lab]:
+    """JupyterLab on a copy of the course, the outputs taken out: what is seen was made here."""
+    if chromium.missing():
+        pytest.skip(chromium.missing())
+    with lab.course_copy() as folder, lab.start(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def jupyter(server: lab.Lab) -> Iterator[lab.Lab]:
+    """The server, without a kernel of the test before."""
+    yield server
+    lab.close_kernels(server)
+
+
+def run(chrome: webdriver.Chrome, server: lab.Lab, name: str) -> list[lab.Cell]:
+    """Opens a lesson, runs it, takes its picture, and returns its cells; nothing may have failed."""
+    lab.open_lesson(chrome, server, name)
+    try:
+        seen = lab.run_all(chrome)
+        assert lab.failures(server, name, seen) == []
+    finally:
+        chromium.screenshot(chrome, PICTURES / f"{name}.png")
+    return seen
+
+
+def test_first_lesson_runs_and_ends_with_a_prediction(chrome: webdriver.Chrome, jupyter: lab.Lab) -> None:
+    seen = run(chrome, jupyter, "00-first-pipeline")
+    text = "\n".join(cell.text for cell in seen)
+    assert "probability" in text.lower()
+
+
+def test_a_threshold_is_moved_by_keyboard_and_the_figure_follows(chrome: webdriver.Chrome, jupyter: lab.Lab) -> None:
+    seen = run(chrome, jupyter, "02-plan")
+    notebook = nbformat.read(jupyter.folder / "notebooks/02-plan.ipynb", as_version=4)
+    at = [number for number, cell in enumerate(notebook.cells) if "course.explore(" in cell.source]
+    assert at, "lesson 02 has no interactive view"
+    assert seen[at[0]].images, "there is no figure under the controls"
+    before = lab.control_value(chrome, at[0])
+    lab.move_control(chrome, at[0], Keys.ARROW_RIGHT)
+    chromium.screenshot(chrome, PICTURES / "02-plan-threshold.png")
+    assert float(lab.control_value(chrome, at[0])) > float(before)
+
+
+def test_a_lesson_that_fails_is_seen_to_fail(chrome: webdriver.Chrome, jupyter: lab.Lab) -> None:
+    """Proof that the two tests above can fail, and that an error which is meant is no failure."""
+    meant = nbformat.v4.new_code_cell("1 / 0", metadata={"tags": ["raises-exception"]})
+    rest = [nbformat.v4.new_code_cell(source) for source in ("print('before')", "undefined", "print('after')")]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 99 Broken"), meant, *rest])
+    notebook.metadata.kernelspec = {"display_name": "MLOps course", "language": "python", "name": "mlops-course"}
+    nbformat.write(notebook, jupyter.folder / "notebooks/99-broken.ipynb")
+    lab.open_lesson(chrome, jupyter, "99-broken")
+    seen = lab.run_all(chrome)
+    assert seen[2].text.strip() == "before"
+    found = lab.failures(jupyter, "99-broken", seen)
+    assert [line.split(" ")[1] for line in found] == ["4", "5"], found
+    assert "NameError" in found[0]
+    assert "did not run" in found[1]
+
+
+def test_committed_lessons_are_not_touched(server: lab.Lab) -> None:
+    """The server works on a copy: its folder is none of the repository's, and only `data` leads there."""
+    notebooks = server.folder / "notebooks"
+    assert not notebooks.is_symlink()
+    assert ROOT not in notebooks.resolve().parents
+    assert [path.name for path in server.folder.rglob("*") if path.is_symlink()] == ["data"]
+
+
+def test_server_and_kernels_end_when_a_test_fails(tmp_path: Path) -> None:
+    (tmp_path / "notebooks").mkdir()
+    processes: list[psutil.Process] = []
+
+    def fails_in_the_lab() -> None:
+        with lab.course_copy(tmp_path / "notebooks") as folder, lab.start(folder) as running:
+            lab.ask(running, "api/kernels", method="POST")
+            processes.extend(lab.processes(running))
+            raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        fails_in_the_lab()
+    assert len(processes) >= 2, "a server and a kernel"
+    assert not [process for process in processes if process.is_running()]
