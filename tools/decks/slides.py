@@ -125,8 +125,8 @@ def arrange(notebook: NotebookNode) -> Deck:
     _check(notebook)
     match = _OPENING.match(notebook.cells[0].source)
     assert match, "_check has seen it"
-    deck = Deck(match[1], match[2], [_opening(notebook.cells[0])])
-    heading = match[2]
+    deck = Deck(match[1], plain(match[2]), [_opening(notebook.cells[0])])
+    heading = deck.title
     for cell in notebook.cells[1:]:
         kind = slide_type(cell)
         if kind == "skip" or not (cell.source.strip() or cell.get("outputs")):
