@@ -20,7 +20,7 @@ container=("Use the container instead: open the folder in an editor that knows .
 
 stamp=$venv/.course-stamp
 wanted=$(cat requirements/course.txt requirements/tools.txt pyproject.toml tools/setup/kernel.json tools/setup/lab-settings.json \
-    tools/setup/*.sh | cksum | cut -d' ' -f1)-$PWD
+    tools/setup/live-slides/static/shared.js tools/setup/*.sh | cksum | cut -d' ' -f1)-$PWD
 [ "$(cat "$stamp" 2>/dev/null || true)" = "$wanted" ] && exit 0
 
 # --- What is missing is found before the long download -----------------------------------------------------------
