@@ -17,7 +17,7 @@ import sample_lesson
 from tools.notebooks import execute, form, run
 
 pytestmark = pytest.mark.slow
-REAL = "01-why-mlops"
+REAL = "02-plan"
 """The lesson that is broken: the one that runs fastest."""
 
 
@@ -109,6 +109,13 @@ def test_error_that_was_meant_and_does_not_come_is_caught(saved, folder):
     node = form.normalise(saved)
     code(node, 5).source = "1 / 1"
     assert "code cell 5 (1 / 1): its output is not the committed one" in problem(node, folder, "no-error", "nbval")
+
+
+def test_notebook_that_was_never_executed_is_caught(saved, folder):
+    """nbval compares nothing in a cell that has no execution count, and passes it."""
+    node = form.normalise(saved)
+    code(node, 3).update(execution_count=None, outputs=[])
+    assert "saved without having been executed: cell 6" in problem(node, folder, "unexecuted", "nbval")
 
 
 @pytest.mark.parametrize("engine", ["papermill", "nbval"])

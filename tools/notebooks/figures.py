@@ -30,6 +30,8 @@ def changes(committed: NotebookNode, now: NotebookNode) -> list[str]:
         committed: the notebook as it is in the repository.
         now: the same notebook, executed again.
     """
+    if [cell.cell_type for cell in committed.cells] != [cell.cell_type for cell in now.cells]:
+        return ["the run has other cells than the notebook"]
     found = []
     for index, (before, after) in enumerate(zip(committed.cells, now.cells, strict=True)):
         if before.cell_type != "code" or "nbval-ignore-output" in form.tags(before):

@@ -79,7 +79,10 @@ def kind(path: Path) -> str:
 def run(job: Job, timeout: float = TIMEOUT) -> Result:
     """Runs one job to its end or its timeout (seconds)."""
     started = time.monotonic()
+    before = job.path.read_bytes()
     problem, note = (_papermill if job.engine == "papermill" else _nbval)(job.path, timeout)
+    if job.path.read_bytes() != before:
+        problem = "it was edited while it ran: run it again"
     return Result(shown(job.path), job.engine, round(time.monotonic() - started, 1), problem, note)
 
 
@@ -109,6 +112,7 @@ def write_report(results: Iterable[Result]) -> None:
 
 
 def _papermill(path: Path, timeout: float) -> tuple[str | None, str]:
+    committed = form.read(path)
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / path.name
         command = [
@@ -127,7 +131,7 @@ def _papermill(path: Path, timeout: float) -> tuple[str | None, str]:
             return f"it was not done after {timeout:.0f} seconds", ""
         if code:
             return text.strip().removeprefix("FAILED "), ""
-        now, committed = form.read(output), form.read(path)
+        now = form.read(output)
     if is_lab(path):
         return None, "unsolved"
     changed = figures.changes(committed, now)
@@ -136,6 +140,13 @@ def _papermill(path: Path, timeout: float) -> tuple[str | None, str]:
 
 
 def _nbval(path: Path, timeout: float) -> tuple[str | None, str]:
+    code = [(number, cell) for number, cell in enumerate(form.read(path).cells, start=1) if cell.cell_type == "code"]
+    unsaved = [str(number) for number, cell in code if cell.source.strip() and cell.get("execution_count") is None]
+    if unsaved:  # nbval would let them pass, comparing nothing
+        return (
+            f"saved without having been executed: cell {', '.join(unsaved)}. python -m tools.notebooks save {shown(path)}",
+            "",
+        )
     with tempfile.TemporaryDirectory() as folder, execute.private_workspace() as environment:
         records_file = Path(folder) / "records.json"
         # An environment without the outer pytest's variables: this one is its own master.
