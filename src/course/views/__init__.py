@@ -10,6 +10,7 @@ from course.views.ledger import store
 from course.views.profile import choose, statistics
 from course.views.record import artifact, artifacts
 from course.views.rows import examples
+from course.views.scores import metrics
 from course.views.step import component, execution, outputs
 from course.views.verdict import blessed, blessing
 
@@ -23,6 +24,7 @@ __all__ = [
     "component",
     "examples",
     "execution",
+    "metrics",
     "outputs",
     "pipeline",
     "schema",

@@ -23,6 +23,7 @@ PHASE = {
     "Schema": "Data",
     "ExampleValidator": "Data",
     "Transform": "Data",
+    "DataGate": "Data",
     "Trainer": "Model",
     "Tuner": "Model",
     "Evaluator": "Model",

@@ -1,0 +1,192 @@
+"""Metrics of a model by slice, from TFMA's evaluation, and whether they meet the demands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from course import style
+from course.views.html import View, badge, escape, heading, note, panel, stack, table
+from course.views.profile import FigureView
+from course.views.source import source
+
+EVERYTHING = "all examples"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Metrics of the slices of one evaluation.
+
+    Attributes:
+        values: by slice, then by metric. The slice of everything comes first.
+        changes: the same for the difference to the baseline; empty where there was no baseline.
+    """
+
+    values: dict[str, dict[str, float]]
+    changes: dict[str, dict[str, float]]
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of all metrics: the number of examples, then the others by the alphabet."""
+        names = dict.fromkeys(name for of in self.values.values() for name in of)
+        return sorted(names, key=lambda name: (name != "example_count", name))
+
+
+def metrics(thing: Any, metric: str | None = None) -> View | FigureView:
+    """How good the model is, for each slice of the data; beside each value, the change against the baseline if there was one.
+
+    Args:
+        thing: a ModelEvaluation artifact, its channel, its folder, or an `EvalResult` of TFMA.
+        metric: one metric, as a figure, such as `auc`. Without it, a table of all.
+
+    Raises:
+        KeyError: no such metric; the message names those that there are.
+    """
+    import tensorflow_model_analysis as tfma
+
+    folder = None if hasattr(thing, "slicing_metrics") else source(thing).folder
+    result = thing if folder is None else tfma.load_eval_result(str(folder))
+    scores = read(result.slicing_metrics)
+    if metric is not None:
+        return draw(scores, metric)
+    demands = None if folder is None else tfma.load_validation_result(str(folder))
+    return stack(tabled(scores), *([] if demands is None else [demanded(demands)]))
+
+
+def read(slicing_metrics: list[tuple[Any, Any]]) -> Scores:
+    """Takes TFMA's list of slices apart. Only single numbers are kept; plots and matrices have views of their own."""
+    values: dict[str, dict[str, float]] = {}
+    changes: dict[str, dict[str, float]] = {}
+    for key, outputs in sorted(slicing_metrics, key=lambda one: (len(one[0]), str(one[0]))):
+        name = slice_name(key)
+        for sub_keys in outputs.values():
+            for found in sub_keys.values():
+                for metric, value in found.items():
+                    if "doubleValue" not in value:
+                        continue
+                    plain = metric.removesuffix("_diff")
+                    side = changes if plain != metric else values
+                    side.setdefault(name, {})[plain] = float(value["doubleValue"])
+    return Scores(values, changes)
+
+
+def slice_name(key: Any) -> str:
+    """A slice as text: `origin = JFK`, or that it is everything."""
+    return ", ".join(f"{feature} = {value}" for feature, value in key) or EVERYTHING
+
+
+def tabled(scores: Scores) -> View:
+    """A row for each slice, a column for each metric."""
+    names = scores.metrics
+    rows = [
+        (slice_, *(_cell(name, values.get(name), scores.changes.get(slice_, {}).get(name)) for name in names))
+        for slice_, values in scores.values.items()
+    ]
+    columns = ["slice", *(spoken(name) for name in names)]
+    told = note("In brackets: the change against the baseline, on the same examples.") if scores.changes else None
+    return stack(
+        heading("Metrics", f"{len(rows)} slice{'' if len(rows) == 1 else 's'}"),
+        table(columns, rows, numbers=range(1, len(columns))),
+        *([told] if told else []),
+    )
+
+
+def demanded(result: Any) -> View:
+    """Whether all thresholds are met, and those that are not. Takes TFMA's `ValidationResult`."""
+    if result.validation_ok:
+        return panel(style.STATES["done"], heading("Demands", badge("all met", style.STATES["done"])))
+    rows = []
+    for of_slice in result.metric_validations_per_slice:
+        name = ", ".join(f"{k.column} = {_slice_value(k)}" for k in of_slice.slice_key.single_slice_keys) or EVERYTHING
+        for failure in of_slice.failures:
+            found = failure.metric_value.double_value.value
+            change = failure.metric_key.is_diff
+            what = spoken(failure.metric_key.name.removesuffix("_diff")) + (", change" if change else "")
+            demand = _threshold(failure.metric_threshold, change)
+            rows.append((name, what, f"{found:+.3f}" if change else f"{found:.3f}", demand))
+    missed = badge(f"{len(rows)} missed" if rows else "not met", style.RED)
+    if rows:
+        return panel(style.RED, heading("Demands", missed), table(["slice", "metric", "found", "demanded"], rows, (2,)))
+    why = "No threshold is set." if result.missing_thresholds else "A slice with a threshold has no examples."
+    return panel(style.RED, heading("Demands", missed), note(why))
+
+
+def draw(scores: Scores, metric: str) -> FigureView:
+    """One metric: a point for each slice, and the baseline's beside it.
+
+    Raises:
+        KeyError: no such metric.
+    """
+    from matplotlib import pyplot
+
+    if metric not in scores.metrics:
+        raise KeyError(f"No metric {metric!r} here. There are: {', '.join(scores.metrics)}.")
+    slices = [name for name, of in scores.values.items() if metric in of]
+    found = [scores.values[name][metric] for name in slices]
+    before = [
+        v - scores.changes[n][metric] if metric in scores.changes.get(n, {}) else None
+        for n, v in zip(slices, found, strict=True)
+    ]
+    figure, axes = pyplot.subplots(figsize=(8.0, max(1.8, 1.2 + 0.36 * len(slices))))
+    for row, (value, base) in enumerate(zip(found, before, strict=True)):
+        if base is not None:
+            axes.plot([base, value], [row, row], color=style.LINE, linewidth=2, zorder=1)
+            axes.scatter(
+                base,
+                row,
+                s=60,
+                facecolor=style.PAPER,
+                edgecolor=style.MUTED,
+                linewidth=1.6,
+                zorder=2,
+                label="baseline" if row == 0 else None,
+            )
+        axes.scatter(value, row, s=70, color=style.BLUE, zorder=3, label="this model" if row == 0 else None)
+    axes.set(yticks=range(len(slices)), yticklabels=slices, xlabel=spoken(metric))
+    axes.set_title(f"{spoken(metric)} by slice")
+    axes.set_ylim(len(slices) - 0.5, -0.5)
+    if any(base is not None for base in before):
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
+    words = [
+        f"{name} {value:.3f}" + ("" if base is None else f" (baseline {base:.3f})")
+        for name, value, base in zip(slices, found, before, strict=True)
+    ]
+    return FigureView(figure, f"{spoken(metric)} for each slice: {'; '.join(words)}.")
+
+
+def spoken(metric: str) -> str:
+    """A metric's name as a reader says it."""
+    words = {"auc": "AUC", "auc_precision_recall": "AUC (precision-recall)", "example_count": "examples"}
+    return words.get(metric, metric.replace("_", " "))
+
+
+def _cell(metric: str, value: float | None, change: float | None) -> str | View:
+    """A value, and in brackets its change. Not for the number of examples, which is the same on both sides."""
+    if value is None:
+        return ""
+    if metric == "example_count":
+        return f"{value:,.0f}"
+    if change is None:
+        return f"{value:.3f}"
+    text = f"{value:.3f} ({change:+.3f})"
+    return View(f'<span style="white-space: nowrap;">{escape(text)}</span>', text)
+
+
+def _threshold(threshold: Any, change: bool) -> str:
+    """A demand in words."""
+    if not change:
+        bounds = threshold.value_threshold
+        parts = [f"at least {bounds.lower_bound.value:g}"] if bounds.HasField("lower_bound") else []
+        parts += [f"at most {bounds.upper_bound.value:g}"] if bounds.HasField("upper_bound") else []
+        return " and ".join(parts)
+    limits = threshold.change_threshold
+    side = "at most" if limits.direction == 1 else "at least"  # MetricDirection: 1 is LOWER_IS_BETTER
+    parts = [f"{side} {limits.absolute.value:+g}"] if limits.HasField("absolute") else []
+    parts += [f"{side} {limits.relative.value:+.0%}"] if limits.HasField("relative") else []
+    return " and ".join(parts) or "a change for the better"
+
+
+def _slice_value(key: Any) -> Any:
+    kind = key.WhichOneof("kind")
+    value = getattr(key, kind)
+    return value.decode() if isinstance(value, bytes) else value
