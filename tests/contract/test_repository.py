@@ -134,3 +134,11 @@ def test_shell_scripts_parse(root):
     scripts = [*files.tracked(root, ".sh"), root / ".ci" / "run"]
     for path in scripts:
         run(root, "bash", "-n", str(path))
+
+
+def test_hooks_before_a_commit_load_nothing(root):
+    hooks = yaml.safe_load((root / ".pre-commit-config.yaml").read_text())["repos"]
+    assert [entry["repo"] for entry in hooks] == ["local"]
+    entries = {hook["id"]: hook["entry"] for hook in hooks[0]["hooks"]}
+    assert all(entry.startswith(".venv/bin/python -m ") for entry in entries.values())
+    assert {"ruff-format", "ruff-check", "notebook-form"} <= set(entries)
