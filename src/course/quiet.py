@@ -31,10 +31,16 @@ def logs() -> None:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # no complaint that there is no GPU
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("absl").addFilter(tells_more_than_the_exception)
     warnings.filterwarnings("ignore", module=rf"({LIBRARIES})(\..*)?$")
     # TensorFlow 2.21 prints while it loads, before it reads TF_CPP_MIN_LOG_LEVEL.
     imports.around("tensorflow", lambda module: native_errors_only())
     imports.around("apache_beam.runners.interactive.interactive_environment", _without_scripts_from_the_internet)
+
+
+def tells_more_than_the_exception(record: logging.LogRecord) -> bool:
+    """False for the line that TFX's runners log before they raise the exception of the component that failed."""
+    return record.msg != "Execution %d failed."
 
 
 @contextlib.contextmanager
