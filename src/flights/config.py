@@ -67,14 +67,28 @@ class Config:
     @property
     def train_splits(self) -> list[str]:
         """Names of the splits that the model learns from."""
-        first, last = self.months
-        return ["train"] if first == last else [split_name(month) for month in range(first, last)]
+        return ["train"] if self.is_single_month else [name for name, _ in self.month_splits[:-1]]
 
     @property
     def eval_splits(self) -> list[str]:
         """Names of the splits that the model is judged on."""
+        return ["eval"] if self.is_single_month else [self.month_splits[-1][0]]
+
+    @property
+    def is_single_month(self) -> bool:
+        """Whether there is but one month, so that its days are divided instead of the months."""
+        return self.months[0] == self.months[1]
+
+    @property
+    def month_splits(self) -> list[tuple[str, str]]:
+        """Name and file pattern of each split, when there are several months: those for training, then the last month.
+
+        The months for training are one split, or two where they cross from September to October: a pattern can say
+        `span-0[1-9]`, but not `span-0[1-9] or span-1[0-1]`. Few splits, because each costs every Beam component time.
+        """
         first, last = self.months
-        return ["eval"] if first == last else [split_name(last)]
+        train = [(first, min(last - 1, 9)), (max(first, 10), last - 1)]
+        return [_month_split(*months) for months in [*train, (last, last)] if months[0] <= months[1]]
 
     @property
     def metadata_path(self) -> str:
@@ -92,6 +106,8 @@ class Config:
         return str(Path(self.output_root) / "serving")
 
 
-def split_name(month: int) -> str:
-    """The split that holds a month when several are used, for example `month-03`."""
-    return f"month-{month:02d}"
+def _month_split(first: int, last: int) -> tuple[str, str]:
+    """Split name and file pattern for months of the same tens, for example `months-01-03` and `span-0[1-3]/flights.csv`."""
+    tens, start, end = first // 10, first % 10, last % 10
+    name = f"month-{first:02d}" if first == last else f"months-{first:02d}-{last:02d}"
+    return name, f"span-{tens}[{start}-{end}]/flights.csv"

@@ -12,7 +12,7 @@ from flights.model import PROBABILITY
 SLICES: list[list[str]] = [[], ["origin"]]
 """Metrics are computed over all flights, and for each airport of departure."""
 
-METRICS = ["ExampleCount", "AUC", "BinaryCrossEntropy", "Precision", "Recall", "Calibration"]
+METRICS = ["ExampleCount", "AUC", "Precision", "Recall", "Calibration"]
 
 
 def make_eval_config(config: Config) -> tfma.EvalConfig:

@@ -28,25 +28,25 @@ from tfx.utils import proto_utils
 from tfx_bsl.coders import example_coder
 
 from flights import data
-from flights.config import Config, split_name
+from flights.config import Config
 
 TRAIN_BUCKETS, EVAL_BUCKETS = 2, 1
 BATCH_ROWS = 10_000
 
 
 def make_example_gen(config: Config) -> tfx.components.CsvExampleGen:
-    """The first component: one split a month, or, for a single month, whole days drawn into train and eval.
+    """The first component: the months for training and the last month, or whole days of a single month drawn into both.
 
     Days are not torn apart, because flights of one day share its weather and its jams: an evaluation flight with its
     neighbours in the training data would be too easy.
     """
-    first, last = config.months
-    if first == last:
+    month, _ = config.months
+    if config.is_single_month:
         source = example_gen_pb2.Input(
             splits=[example_gen_pb2.Input.Split(name="all", pattern="span-{SPAN:2}/flights.csv")]
         )
         spans = tfx.proto.RangeConfig(
-            static_range=tfx.proto.StaticRange(start_span_number=first, end_span_number=first)
+            static_range=tfx.proto.StaticRange(start_span_number=month, end_span_number=month)
         )
         splits = example_gen_pb2.Output(
             split_config=example_gen_pb2.SplitConfig(
@@ -59,10 +59,7 @@ def make_example_gen(config: Config) -> tfx.components.CsvExampleGen:
         )
     else:
         source = example_gen_pb2.Input(
-            splits=[
-                example_gen_pb2.Input.Split(name=split_name(month), pattern=f"span-{month:02d}/flights.csv")
-                for month in range(first, last + 1)
-            ]
+            splits=[example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in config.month_splits]
         )
         spans, splits = None, None
     component = ArrowCsvExampleGen if config.reader == "arrow" else tfx.components.CsvExampleGen

@@ -36,7 +36,14 @@ def create_components(config: Config) -> dict[str, BaseNode]:
     schema_gen = tfx.components.ImportSchemaGen(schema_file=config.schema_file)
     schema = schema_gen.outputs["schema"]
     example_validator = tfx.components.ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
-    gate = DataGate(anomalies=example_validator.outputs["anomalies"])
+    gate = DataGate(
+        anomalies=example_validator.outputs["anomalies"],
+        statistics=statistics_gen.outputs["statistics"],
+        schema=schema,
+        # Two halves of one month do not drift; a new month is held against the newest that it is to be learned from.
+        reference_split="" if config.is_single_month else config.train_splits[-1],
+        new_split="" if config.is_single_month else config.eval_splits[0],
+    )
     transform = tfx.components.Transform(
         examples=examples,
         schema=schema,
