@@ -81,10 +81,10 @@ def _predict(config: Config, request: str) -> int:
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON (line {error.lineno}, column {error.colno}: {error.msg})") from None
     from flights import store
-    from flights.predict import predict
+    from flights.predict import Predictor
 
     folder = store.latest_version(config)
-    for probability in predict(folder, flights if isinstance(flights, list) else [flights]):
+    for probability in Predictor(folder).predict(flights if isinstance(flights, list) else [flights]):
         print(f"{probability:.3f}")
     return 0
 

@@ -22,20 +22,27 @@ class FlightError(ValueError):
     """A flight to predict lacks a column, or holds what does not belong there."""
 
 
-def predict(model_folder: str | Path, flights: Sequence[Mapping[str, Value]]) -> list[float]:
-    """The probability of arriving late, for each flight.
+class Predictor:
+    """A pushed model, loaded once and asked as often as one likes."""
 
-    Args:
-        model_folder: a SavedModel written by the pipeline, for example a folder under `serving/`.
-        flights: raw columns by name, as in the monthly files; what is unknown may be left out, but for `REQUIRED`.
+    def __init__(self, model_folder: str | Path) -> None:
+        """Loads a SavedModel written by the pipeline, for example a folder under `serving/`."""
+        self._model = tf.saved_model.load(str(model_folder))
+        self._serve = self._model.signatures["serving_default"]
 
-    Raises:
-        FlightError: naming the flight, the column, and what belongs there.
-    """
-    examples = [to_example(flight, number) for number, flight in enumerate(flights)]
-    model = tf.saved_model.load(str(model_folder))
-    output = model.signatures["serving_default"](examples=tf.constant(examples, tf.string))
-    return output[PROBABILITY].numpy()[:, 0].tolist()
+    def predict(self, flights: Sequence[Mapping[str, Value]]) -> list[float]:
+        """The probability of arriving late, from 0 to 1, for each flight.
+
+        Args:
+            flights: raw columns by name, as in the monthly files; what is unknown may be left out, but for `REQUIRED`.
+
+        Raises:
+            FlightError: naming the flight, the column, and what belongs there.
+        """
+        if not flights:
+            return []
+        examples = [to_example(flight, number) for number, flight in enumerate(flights)]
+        return self._serve(examples=tf.constant(examples, tf.string))[PROBABILITY].numpy()[:, 0].tolist()
 
 
 def to_example(flight: Mapping[str, Value], number: int = 0) -> bytes:
