@@ -44,20 +44,18 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], numbers: Sequen
     """A table. Cells are escaped, unless they are views themselves.
 
     Args:
-        columns: names of the columns.
+        columns: names of the columns; without any name the table has no head.
         rows: a value for each column; None shows as an empty cell.
         numbers: which columns hold numbers, and are set flush right.
     """
-    head = "".join(_cell("th", name, i in numbers) for i, name in enumerate(columns))
+    head = "".join(_cell("th", name, i in numbers) for i, name in enumerate(columns)) if any(columns) else ""
+    head = head and f'<thead><tr style="border: none; border-bottom: 1px solid {RULE};">{head}</tr></thead>'
     body = "".join(
         f'<tr style="border: none;">{"".join(_cell("td", cell, i in numbers) for i, cell in enumerate(row))}</tr>'
         for row in rows
     )
     look = "border-collapse: collapse; border: none; margin: 4px 0 10px 0; font-size: 0.93em; line-height: 1.4;"
-    markup = (
-        f'<table style="{look}"><thead><tr style="border: none; border-bottom: 1px solid {RULE};">{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table>"
-    )
+    markup = f'<table style="{look}">{head}<tbody>{body}</tbody></table>'
     return View(markup, _plain_table(columns, rows, numbers))
 
 
@@ -130,4 +128,6 @@ def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], numbers:
         ).rstrip()
         for row in grid
     ]
+    if not any(columns):
+        return "\n".join(lines[1:])
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])

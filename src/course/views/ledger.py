@@ -99,7 +99,9 @@ def store(where: Any) -> View:
         for number, one in executions.items()
     ]
     made = []
-    for number, artifact in sorted(artifacts.items()):
+    first = {number: execution for execution, outputs in sorted(wrote.items(), reverse=True) for number in outputs}
+    # TFX numbers the outputs of one execution in no fixed order.
+    for number, artifact in sorted(artifacts.items(), key=lambda one: (first.get(one[0], 0), one[1].type, one[0])):
         makers = [executions[e].component for e, outputs in wrote.items() if number in outputs]
         users = [executions[e].component for e, inputs in read.items() if number in inputs]
         origin = source(artifact)
@@ -138,5 +140,5 @@ def _links(events: Any) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
 
 def _types(numbers: list[int], artifacts: dict[int, Any]) -> str:
     """Types of artifacts, each once, with how many there are of it."""
-    counts = Counter(artifacts[number].type for number in sorted(set(numbers)) if number in artifacts)
-    return ", ".join(kind if count == 1 else f"{count} {kind}" for kind, count in counts.items())
+    counts = Counter(sorted(artifacts[number].type for number in set(numbers) if number in artifacts))
+    return ", ".join(kind if count == 1 else f"{kind} ({count})" for kind, count in counts.items())

@@ -42,12 +42,11 @@ def artifact(thing: Any) -> View:
         thing: a TFX artifact, a channel that has one, an artifact of the metadata store, or a path.
     """
     origin = source(thing)
-    name = origin.type_name or origin.folder.name
-    what = WHAT.get(origin.type_name)
-    parts = [heading(name, *gist(origin), *([what] if what else []))]
+    parts = [heading(origin.type_name or origin.folder.name, *gist(origin))]
     known = facts(origin, with_splits=origin.type_name not in ("ExampleStatistics", "ExampleAnomalies"))
-    if known:
-        parts.append(note(known))
+    about = " · ".join(words for words in (WHAT.get(origin.type_name), known) if words)
+    if about:
+        parts.append(note(about))
     files = file_tree(origin.folder)
     if files:
         parts.append(folded("its files", listing(files)))
