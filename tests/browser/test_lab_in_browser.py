@@ -10,6 +10,7 @@ import psutil
 import pytest
 from browsing import chromium, lab
 from selenium import webdriver
+from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from tools.decks.build import ROOT
@@ -110,3 +111,28 @@ def test_server_and_kernels_end_when_a_test_fails(tmp_path: Path) -> None:
         fails_in_the_lab()
     assert len(processes) >= 2, "a server and a kernel"
     assert not [process for process in processes if process.is_running()]
+
+
+def test_live_slides_run_code_and_have_their_controls(chrome: webdriver.Chrome, jupyter: lab.Lab) -> None:
+    """jupyterlab-rise, as a teacher uses it: the toolbar's button, the space bar, Shift+Enter, a slider."""
+    draw = "def draw(share=0.5):\n    figure = plt.figure(figsize=(4, 2))\n    plt.bar([0], [share])\n    return figure"
+    explore = (
+        f"import course, matplotlib.pyplot as plt\n{draw}\ncourse.explore(draw, alt='a bar', share=(0.0, 1.0, 0.1))"
+    )
+    cells = [
+        nbformat.v4.new_markdown_cell("# 98 Live", metadata={"slideshow": {"slide_type": "slide"}}),
+        nbformat.v4.new_code_cell(explore, metadata={"slideshow": {"slide_type": "slide"}}),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"display_name": "MLOps course", "language": "python", "name": "mlops-course"}
+    nbformat.write(notebook, jupyter.folder / "notebooks/98-live.ipynb")
+    lab.open_lesson(chrome, jupyter, "98-live")
+    chromium.forget(chrome)
+    with lab.presented(chrome):
+        ActionChains(chrome).send_keys(Keys.SPACE).perform()
+        lab.run_on_slide(chrome)
+        lab.move_control(chrome, 1, Keys.ARROW_RIGHT)
+        assert lab.control_value(chrome, 1) == "0.6"
+    chromium.screenshot(chrome, PICTURES / "live-slides.png")
+    outside = [address for address in chromium.requests(chrome) if not address.startswith(jupyter.url)]
+    assert outside == [], "live slides load nothing from the internet"

@@ -24,7 +24,9 @@ import nbformat
 import psutil
 from selenium import webdriver
 from selenium.common.exceptions import TimeoutException
+from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -220,6 +222,34 @@ def choose(chrome: webdriver.Chrome, menu: str, item: str) -> None:
     """Chooses an item of the main menu with the mouse."""
     _click(chrome, f"//ul[contains(@class, 'lm-MenuBar-content')]/li[normalize-space()='{menu}']")
     _click(chrome, f"//li[contains(@class, 'lm-Menu-item')][.//div[normalize-space()='{item}']]")
+
+
+@contextmanager
+def presented(chrome: webdriver.Chrome, seconds: float = 60) -> Iterator[None]:
+    """Presents the open notebook live, by the toolbar's button; inside the `with` block the page is that of the slides."""
+    chrome.find_element(By.CSS_SELECTOR, "[data-jp-item-name=RISE-button] jp-button").click()
+    frame = "iframe[src*='/rise/']"
+    WebDriverWait(chrome, seconds).until(lambda page: page.find_elements(By.CSS_SELECTOR, frame), "no slides appear")
+    chrome.switch_to.frame(chrome.find_element(By.CSS_SELECTOR, frame))
+    try:
+        ready = "return document.querySelector('.reveal.ready section.present') !== null"
+        WebDriverWait(chrome, seconds).until(lambda page: page.execute_script(ready), "the slides do not start")
+        yield
+    finally:
+        chrome.switch_to.default_content()
+
+
+def run_on_slide(chrome: webdriver.Chrome, seconds: float = 60) -> None:
+    """Runs the first code cell of the slide that is presented, with Shift+Enter, and waits until it is done."""
+    cell = "document.querySelector('section.present:not(.stack) .jp-CodeCell"
+    WebDriverWait(chrome, seconds).until(
+        lambda page: page.execute_script(f"return {cell}.jp-mod-active') !== null"), "the slide selects no code cell"
+    )
+    ActionChains(chrome).key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
+    prompt = f"return {cell} .jp-InputPrompt').textContent"
+    WebDriverWait(chrome, seconds).until(
+        lambda page: page.execute_script(prompt).strip("[]: ").isdigit(), "the slide's code did not run"
+    )
 
 
 def move_control(chrome: webdriver.Chrome, cell: int, key: str, control: int = 0, seconds: float = 30) -> None:
