@@ -7,7 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
-from course import formatters, progress, quiet, style
+from course import errors, formatters, progress, quiet, style
 
 _MADE_HERE = ".made-by-course"
 
@@ -29,6 +29,7 @@ def begin(lesson: str) -> Path:
     quiet.logs()
     style.use()
     formatters.register()
+    errors.register()
     progress.register()
     return fresh_workspace(lesson)
 
