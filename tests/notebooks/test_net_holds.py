@@ -135,15 +135,23 @@ def test_notebook_that_does_not_end_is_stopped(saved, folder, engine):
     assert "code cell 3 (while True: pass): it was not done after 30 seconds" in told
 
 
+def test_papermill_sets_parameters(saved, folder):
+    path = write(saved, folder, "parameters")
+    assert execute.own_parameters(path) == {"delays": [5, 10, 25]}
+    executed = execute.execute(path, {"delays": [1, 2]})
+    assert code(executed, 3).outputs[0].text == "2 flights\n"
+    assert [cell.id for cell in executed.cells] == [cell.id for cell in saved.cells]
+
+
 def test_failed_save_leaves_the_notebook_as_it_was(saved, folder):
     node = form.normalise(saved)
-    code(node, 3).source = "raise ValueError('no such month')"
+    code(node, 3).source = 'raise ValueError("no such month")'
     path = write(node, folder, "unsaved")
     before = path.read_bytes()
     command = [sys.executable, "-m", "tools.notebooks", "save", str(path)]
     done = subprocess.run(command, cwd=run.ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1
-    assert "code cell 3 (raise ValueError('no such month')) failed" in done.stderr
+    assert 'code cell 3 (raise ValueError("no such month")) failed' in done.stderr
     assert path.read_bytes() == before
     kept = re.search(r"as far as it came: (\S+)", done.stderr)
     assert kept

@@ -22,6 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     save = commands.add_parser("save", help="execute notebooks and store their outputs in the committed form")
     save.add_argument("notebooks", nargs="+", type=Path)
     save.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="needs --output")
+    save.add_argument(
+        "--inject", action="store_true", help="let papermill set the notebook's own parameters; with --output"
+    )
     save.add_argument("-o", "--output", type=Path, help="write here instead of over the notebook")
     save.add_argument("--timeout", type=float, default=600, help="seconds for each notebook (default 600)")
     check = commands.add_parser("check-format", help="say which notebooks are not in the committed form")
@@ -46,12 +49,13 @@ def _save(options: argparse.Namespace) -> int:
         sys.exit("-p and --output go with one notebook")
     if options.parameter and not options.output:
         sys.exit("-p needs --output FILE: the committed outputs are those of the notebook's own parameters")
-    parameters = dict(_parameter(text) for text in options.parameter)
+    given = dict(_parameter(text) for text in options.parameter)
     failed = False
     for path in options.notebooks:
         started = time.monotonic()
         try:
             if options.output:
+                parameters = {**execute.own_parameters(path), **given} if options.inject else given
                 form.write(execute.execute(path, parameters, options.timeout), options.output)
             else:
                 execute.save(path, options.timeout)

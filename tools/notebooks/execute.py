@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import logging
 import os
@@ -64,6 +65,7 @@ def execute(
     """
     # Slow to import, and not needed by what only reads notebooks.
     import papermill
+    from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what matters is in the exceptions
@@ -83,6 +85,7 @@ def execute(
                 kernel_name=form.KERNEL,
                 cwd=path.resolve().parent,
                 progress_bar=False,
+                start_timeout=120,
                 extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
                 # What is left of the notebook's time is the time of its next cell.
                 timeout_func=lambda cell: max(1, round(deadline - time.monotonic())),
@@ -93,10 +96,17 @@ def execute(
             reason = f"it was not done after {timeout:.0f} seconds"
         except DeadKernelError:
             reason = "the kernel died (out of memory, or a crash in a library)"
+        except NoSuchKernel as error:
+            raise NotebookFailed(
+                f"{shown(path)}: the kernel {form.KERNEL} is not installed: make environment"
+            ) from error
+        except RuntimeError as error:
+            reason = f"the kernel gave no answer ({error})"
         if not copy.exists():
             raise NotebookFailed(f"{shown(path)}: {reason or 'papermill wrote no output'}")
         executed = form.read(copy)
-        executed.cells = [cell for cell in executed.cells if "papermill-error-cell-tag" not in form.tags(cell)]
+        # Without papermill's own cells, so that cells are counted as their writer counts them.
+        executed.cells = [cell for cell in executed.cells if not _added(cell)]
         problem = _problem(executed, reason)
         if problem:
             shutil.copyfile(copy, failed)
@@ -134,18 +144,36 @@ def describe_cell(notebook: NotebookNode, index: int) -> str:
     """Returns how a reader finds a cell: its number from the top, its place among the code cells, and how it begins."""
     cell = notebook.cells[index]
     first = next((line for line in cell.source.splitlines() if line.strip()), "")
-    shown = first if len(first) <= 70 else first[:67] + "..."
+    beginning = first if len(first) <= 70 else first[:67] + "..."
     if cell.cell_type != "code":
-        return f"cell {index + 1} ({shown})"
+        return f"cell {index + 1} ({beginning})"
     place = sum(other.cell_type == "code" for other in notebook.cells[: index + 1])
-    return f"cell {index + 1}, code cell {place} ({shown})"
+    return f"cell {index + 1}, code cell {place} ({beginning})"
+
+
+def own_parameters(path: Path) -> dict[str, Any]:
+    """Returns what the cell tagged `parameters` sets, so that papermill can be given just that."""
+    cells = [cell for cell in form.read(path).cells if "parameters" in form.tags(cell)]
+    found = {}
+    for node in ast.parse(cells[0].source).body if cells else []:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(target, ast.Name) and isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            with contextlib.suppress(ValueError):
+                found[target.id] = ast.literal_eval(node.value)
+    return found
+
+
+def _added(cell: NotebookNode) -> bool:
+    """Returns whether papermill added a cell (and, where it holds the parameters, it did not fail)."""
+    return bool(form.INJECTED_TAGS & set(form.tags(cell))) and not any(
+        output.output_type == "error" for output in cell.get("outputs", [])
+    )
 
 
 def _check_parameters(path: Path, parameters: Mapping[str, Any]) -> None:
     """Refuses a name that the cell tagged `parameters` does not set; papermill would only warn in a log."""
-    sources = [cell.source for cell in form.read(path).cells if "parameters" in form.tags(cell)]
-    known = set(re.findall(r"^(\w+)\s*(?::[^=]+)?=", "\n".join("".join(source) for source in sources), re.MULTILINE))
-    unknown = sorted(set(parameters) - known)
+    known = own_parameters(path)
+    unknown = sorted(set(parameters) - set(known))
     if unknown:
         raise NotebookFailed(
             f"{shown(path)} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known)) or 'none'}"

@@ -115,17 +115,9 @@ def _papermill(path: Path, timeout: float) -> tuple[str | None, str]:
     committed = form.read(path)
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / path.name
-        command = [
-            sys.executable,
-            "-m",
-            "tools.notebooks",
-            "save",
-            str(path),
-            "--output",
-            str(output),
-            "--timeout",
-            f"{timeout:.0f}",
-        ]
+        # Papermill sets the parameters, to the values that they have: the way in is used, and the outputs stay the same.
+        command = [sys.executable, "-m", "tools.notebooks", "save", str(path), "--inject"]
+        command += ["--output", str(output), "--timeout", f"{timeout:.0f}"]
         code, text = _call(command, timeout + 60, dict(os.environ))
         if code is None:
             return f"it was not done after {timeout:.0f} seconds", ""
