@@ -31,11 +31,18 @@ def logs() -> None:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # no complaint that there is no GPU
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
+        # TensorFlow and absl set their own levels anew, some at their first word in an interactive session.
+        logging.getLogger(name).addFilter(is_error)
     logging.getLogger("absl").addFilter(tells_more_than_the_exception)
     warnings.filterwarnings("ignore", module=rf"({LIBRARIES})(\..*)?$")
     # TensorFlow 2.21 prints while it loads, before it reads TF_CPP_MIN_LOG_LEVEL.
     imports.around("tensorflow", lambda module: native_errors_only())
     imports.around("apache_beam.runners.interactive.interactive_environment", _without_scripts_from_the_internet)
+
+
+def is_error(record: logging.LogRecord) -> bool:
+    """False below the level of errors."""
+    return record.levelno >= logging.ERROR
 
 
 def tells_more_than_the_exception(record: logging.LogRecord) -> bool:

@@ -108,7 +108,7 @@ def _described(artifact: Any) -> View:
 
 def _short(value: Any) -> str:
     """A setting as a short text, empty where nothing was chosen."""
-    if value is None or value in ("", "null", "[]", "{}"):
+    if value is None or value in ("", "null", "[]", "{}") or value == {}:
         return ""
     text = value if isinstance(value, str) else str(value)
     if text[:1] in "{[":
@@ -117,4 +117,6 @@ def _short(value: Any) -> str:
         except ValueError:
             text = " ".join(text.split())
     text = re.sub(r"(?<![\w.])/(?:[\w.+-]+/)+", "…/", " ".join(text.split()))
+    text = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", text)
+    text = re.sub(r"\b(?=[0-9a-f]*\d)[0-9a-f]{16,}\b", "…", text)  # a fingerprint says nothing to a reader, and changes
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
