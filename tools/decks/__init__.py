@@ -5,6 +5,7 @@ No code is run: a deck shows the outputs that are stored in the notebook. What b
 is said by the slide type of each cell (see "Slides" in STYLE.md); the looks are in `slides/deck/`.
 
 - `slides`: from cells to slides, and what a lesson must have to become a deck
+- `layout`: how large the letters of a slide can be
 - `reveal`: where reveal.js comes from
 - `build`: from slides to the file
 """

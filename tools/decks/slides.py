@@ -10,15 +10,14 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from tools.decks import layout
+
 SLIDE_TYPES = ("slide", "subslide", "fragment", "-", "notes", "skip")
 STARTS = ("slide", "subslide")
 
 _HEADING = re.compile(r"^(#{1,4}) +(.+?)\s*$", re.MULTILINE)
 _OPENING = re.compile(r"\A# (\d\d) +(.+?)\s*$", re.MULTILINE)
 _LEAD = re.compile(r"^\*\*([^*]+?):?\*\*:?", re.MULTILINE)
-_FIGURE_TYPES = ("image/png", "image/svg+xml", "image/jpeg")
-_TEXT_BESIDE_FIGURE = 5
-"""From this number of lines on, code stands beside its figure and not over it."""
 
 
 class DeckError(Exception):
@@ -64,9 +63,8 @@ class Slide:
 
     @property
     def density(self) -> str:
-        """How full the slide is, for the size of its letters: "airy", "normal" or "dense"."""
-        lines = sum(_lines(cell) for part in self.parts for cell in part.cells)
-        return "airy" if lines <= 11 else "normal" if lines <= 16 else "dense"
+        """The size of its letters, as a class of the theme."""
+        return layout.density([cell for part in self.parts for cell in part.cells], self.continued)
 
     def show(self, cell: NotebookNode, fragment: bool = False) -> None:
         """Adds a cell; what follows a fragment appears with it."""
@@ -163,34 +161,9 @@ def plain(markdown: str) -> str:
 
 
 def look(cell: NotebookNode) -> NotebookNode:
-    """Marks a cell with what the theme has to know to lay it out (in `cell.metadata.deck`, a list of CSS classes)."""
-    classes = [cell.cell_type]
-    if cell.cell_type == "code":
-        figure = any(kind in output.get("data", {}) for output in cell.outputs for kind in _FIGURE_TYPES)
-        lines = len(cell.source.strip().splitlines())
-        classes += ["figure"] if figure else []
-        classes += ["beside"] if figure and lines >= _TEXT_BESIDE_FIGURE else []
-    elif re.search(r"!\[|<img\b|<svg\b", cell.source):
-        classes.append("figure")
-    cell.metadata.deck = classes
+    """Marks a cell with what the theme has to know of it, in `cell.metadata.deck`."""
+    cell.metadata.deck = layout.classes(cell)
     return cell
-
-
-def _lines(cell: NotebookNode) -> int:
-    """About how many lines a cell takes on a slide; a figure, which takes what is left, counts as a few."""
-    if cell.cell_type != "code":
-        return sum(1 + len(line) // 75 for line in cell.source.splitlines() if line.strip())
-    count = sum(1 + len(line) // 90 for line in cell.source.strip().splitlines())
-    for output in cell.outputs:
-        data = output.get("data", {})
-        if any(kind in data for kind in _FIGURE_TYPES):
-            count += 5
-        elif "text/html" in data:
-            count += max(data["text/html"].count("<tr"), 2)
-        else:
-            text = output.get("text") or data.get("text/plain") or output.get("evalue", "")
-            count += sum(1 + len(line) // 90 for line in text.strip().splitlines())
-    return count
 
 
 def _check(notebook: NotebookNode) -> None:
