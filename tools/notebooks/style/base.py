@@ -133,6 +133,15 @@ def check(notebook: Notebook, name: str = "", only: str | None = None) -> list[F
         only: one rule instead of all that are about this kind of notebook.
     """
     chosen = [only] if only else [rule for rule in RULES if notebook.kind in _KINDS[rule]]
-    found = [(cell.number if cell else None, what, rule) for rule in chosen for cell, what in RULES[rule](notebook)]
-    findings = [Finding(name or str(notebook.path), rule, cell, what) for cell, what, rule in found]
+    found: dict[tuple[str, int | None, str], list[str]] = {}
+    for rule in chosen:
+        for cell, what in RULES[rule](notebook):
+            # The same fault many times in one cell is told once, with its first example.
+            found.setdefault((rule, cell.number if cell else None, what.split("(")[0].split(":")[0]), []).append(what)
+    findings = [
+        Finding(
+            name or str(notebook.path), rule, cell, whats[0] + (f" (and {len(whats) - 1} more)" if whats[1:] else "")
+        )
+        for (rule, cell, _), whats in found.items()
+    ]
     return sorted(findings, key=lambda finding: finding.cell or 0)

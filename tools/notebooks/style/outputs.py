@@ -75,7 +75,7 @@ def errors_are_meant(notebook: Notebook) -> Found:
                 cell,
                 f"it ended with {errors[0].ename}: mend it, or tag it `raises-exception` when the error is the point",
             )
-        if meant and not errors and notebook.kind != LAB:
+        if meant and not errors and cell.node.get("execution_count") is not None:
             yield (
                 cell,
                 "it is tagged `raises-exception`, and raises nothing: the tag would hide an error that comes later",
