@@ -10,6 +10,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import transform_pb2
 
 from flights.config import Config
+from flights.contract import CuratedSchema
 from flights.evaluation import make_eval_config
 from flights.examples import make_example_gen
 from flights.gate import DataGate
@@ -33,7 +34,7 @@ def create_components(config: Config) -> dict[str, BaseNode]:
     example_gen = make_example_gen(config)
     examples = example_gen.outputs["examples"]
     statistics_gen = tfx.components.StatisticsGen(examples=examples)
-    schema_gen = tfx.components.ImportSchemaGen(schema_file=config.schema_file)
+    schema_gen = CuratedSchema(config.schema_file).with_id("ImportSchemaGen")
     schema = schema_gen.outputs["schema"]
     example_validator = tfx.components.ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
     gate = DataGate(
