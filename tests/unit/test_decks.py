@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 
 from tools.decks import __main__ as command_line
 from tools.decks import build as deck_build
-from tools.decks import reveal, slides
+from tools.decks import layout, reveal, slides
 from tools.decks.slides import DeckError
 
 OPENING = """# 07 Train `and` tune
@@ -129,16 +129,42 @@ def test_best_form_of_an_output_is_shown_and_controls_are_left_out(tmp_path: Pat
     assert text(slide.select_one(".outputs")) == "cell"
 
 
-def test_figure_keeps_its_alt_text_and_stands_beside_long_code(tmp_path: Path) -> None:
-    figure = nbformat.v4.new_output(
-        "display_data", data={"image/png": "AAAA", "text/plain": "x"}, metadata={"image/png": {"alt": "A <rise>"}}
-    )
-    *_, short, long = sections(
-        tmp_path, code("show()", figure, kind="slide"), code("a\nb\nc\nd\nshow()", figure, kind="slide")
-    )
-    assert short.img["alt"] == "A <rise>"
-    assert not short.select(".beside")
-    assert long.select(".beside")
+def figure(width: int = 900, height: int = 450) -> NotebookNode:
+    look = {"alt": "A <rise>", "width": width, "height": height}
+    data = {"image/png": "AAAA", "text/plain": "x"}
+    return nbformat.v4.new_output("display_data", data=data, metadata={"image/png": look})
+
+
+def test_figure_keeps_its_alt_text(tmp_path: Path) -> None:
+    *_, slide = sections(tmp_path, code("show()", figure(), kind="slide"))
+    assert slide.img["alt"] == "A <rise>"
+
+
+def test_figure_stands_where_it_is_larger() -> None:
+    short, long = "a = 1\nb = 2", "a = 1\n" * 14
+    assert "beside" not in layout.classes(code(short, figure()))
+    assert "beside" in layout.classes(code(long, figure()))
+    assert "beside" not in layout.classes(code(long, figure(900, 180)))
+
+
+@pytest.mark.parametrize(
+    ("source", "hidden"),
+    [
+        ("course.show(figures.lifecycle())", True),
+        ("# costs\ncourse.explore(\n    draw,\n    threshold=(0, 1),\n)", True),
+        ("figure = draw()\ncourse.show(figure)", False),
+        ("course.views.statistics(channel)", False),
+        ("%matplotlib inline", False),
+    ],
+)
+def test_code_that_only_shows_a_figure_is_left_out(source: str, hidden: bool) -> None:
+    assert ("shown" in layout.classes(code(source, figure()))) == hidden
+    assert "shown" not in layout.classes(code(source, printed("no figure"))), "only where there is a figure"
+
+
+def test_letters_are_larger_where_there_is_room() -> None:
+    sizes = [layout.density([code("value = 1\n" * lines)], continued=False) for lines in (3, 22, 40)]
+    assert sizes == ["airy", "normal", "dense"]
 
 
 def test_error_that_is_meant_shows_its_last_line(tmp_path: Path) -> None:

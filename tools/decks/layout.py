@@ -16,10 +16,10 @@ from nbformat import NotebookNode
 FIGURES = ("image/png", "image/svg+xml", "image/jpeg")
 WIDTH, HEIGHT = 1152, 610
 """The space of a slide inside its margins, in pixels; a little less high than it is, for what an estimate misses."""
-LEAST_FIGURE = 400
-"""The height that a figure should have, in pixels; where there is more, it takes more."""
-BESIDE = 5
-"""From this number of lines on, code stands beside its figure and not over it."""
+HEADING = 64
+"""Height of a heading with the space under it."""
+COLUMN = 590
+"""Width of each of two columns, where code stands beside its figure."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,10 @@ class Size:
     text: int
     code: int
     table: int
+    row: int  # what a row of a table has above and below its letters
 
 
-SIZES = (Size("airy", 29, 22, 26), Size("normal", 26, 20, 22), Size("dense", 26, 18, 20))
+SIZES = (Size("airy", 29, 22, 26, 11), Size("normal", 26, 20, 22, 11), Size("dense", 26, 18, 20, 7))
 
 
 def density(cells: list[NotebookNode], continued: bool) -> str:
@@ -52,14 +53,15 @@ def classes(cell: NotebookNode) -> list[str]:
     """Returns what the theme has to know of a cell in order to lay it out, as CSS classes."""
     if cell.cell_type != "code":
         return [cell.cell_type, *(["figure"] if re.search(r"!\[|<img\b|<svg\b", cell.source) else [])]
-    found = [cell.cell_type]
-    if _has_figure(cell):
-        found.append("figure")
-        if only_shows(cell.source):
-            found.append("shown")
-        elif len(cell.source.strip().splitlines()) >= BESIDE:
-            found.append("beside")
-    return found
+    figures = [_figure(output) for output in cell.outputs if _is_figure(output)]
+    if not figures:
+        return ["code"]
+    if only_shows(cell.source):
+        return ["code", "figure", "shown"]
+    width, height = figures[0]
+    left = HEIGHT - HEADING - _mono(cell.source, SIZES[-1], WIDTH - 34)
+    under, beside = min(WIDTH / width, left / height), min(COLUMN / width, (HEIGHT - HEADING) / height)
+    return ["code", "figure", *(["beside"] if beside > max(under, 0) else [])]
 
 
 def only_shows(source: str) -> bool:
@@ -75,7 +77,7 @@ def _height(cell: NotebookNode, size: Size) -> float:
     if cell.cell_type != "code":
         return _prose(cell.source, size)
     beside = "beside" in classes(cell)
-    source = 0.0 if "shown" in classes(cell) else _mono(cell.source, size, 500 if beside else WIDTH - 34) + 24
+    source = 0.0 if "shown" in classes(cell) else _mono(cell.source, size, (COLUMN if beside else WIDTH) - 34) + 24
     outputs = sum(_output(output, size) + 10 for output in cell.outputs)
     return max(source, outputs) if beside else source + outputs
 
@@ -105,7 +107,7 @@ def _wrapped(text: str, letter: float) -> int:
 def _row(texts: list[str], size: Size) -> float:
     """Height of a row of a table. A cell wraps where all of them together are too long for the slide."""
     text = "".join(f"{' '.join(text.split())}   " for text in texts)
-    return size.table * 1.25 * _wrapped(text, size.table * 0.5) + 11
+    return size.table * 1.25 * _wrapped(text, size.table * 0.5) + size.row
 
 
 def _output(output: NotebookNode, size: Size) -> float:
@@ -116,8 +118,8 @@ def _output(output: NotebookNode, size: Size) -> float:
             return _prose(re.sub(r"<[^>]+>", "", data["text/html"]), size)
         cells = [re.sub(r"<[^>]+>", "", re.sub(r"</t[dh]>", "|", row)).split("|") for row in rows]
         return sum(_row(texts, size) for texts in cells) + 8
-    if any(kind in data for kind in FIGURES):
-        return LEAST_FIGURE
+    if _is_figure(output):
+        return 0.9 * _figure(output)[1]
     if "text/markdown" in data:
         return _prose(data["text/markdown"], size)
     return _mono(output.get("text") or data.get("text/plain") or output.get("evalue", ""), size, WIDTH - 22) + 8
@@ -128,5 +130,11 @@ def _mono(text: str, size: Size, width: float) -> float:
     return sum(math.ceil(max(len(line), 1) / letters) for line in text.strip().splitlines()) * size.code * 1.3
 
 
-def _has_figure(cell: NotebookNode) -> bool:
-    return any(kind in output.get("data", {}) for output in cell.outputs for kind in FIGURES)
+def _is_figure(output: NotebookNode) -> bool:
+    return "text/html" not in output.get("data", {}) and any(kind in output.get("data", {}) for kind in FIGURES)
+
+
+def _figure(output: NotebookNode) -> tuple[float, float]:
+    """Width and height for which a figure was drawn, as `course.show` notes them; else those of a usual one."""
+    look = output.metadata.get("image/png", {})
+    return look.get("width", 900), look.get("height", 450)

@@ -161,7 +161,9 @@ def plain(markdown: str) -> str:
 
 
 def look(cell: NotebookNode) -> NotebookNode:
-    """Marks a cell with what the theme has to know of it, in `cell.metadata.deck`."""
+    """Marks a cell with what the theme has to know of it, in `cell.metadata.deck`; two blank lines become one."""
+    if cell.cell_type == "code":
+        cell.source = re.sub(r"\n{3,}", "\n\n", cell.source)
     cell.metadata.deck = layout.classes(cell)
     return cell
 
