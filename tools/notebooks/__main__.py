@@ -62,7 +62,7 @@ def _save(options: argparse.Namespace) -> int:
             print(f"{options.output or path}: saved, {time.monotonic() - started:.0f} s", flush=True)
         except (execute.NotebookFailed, OSError, ValueError) as error:
             failed = True
-            print(f"FAILED {error}\n  {path} is as it was.", file=sys.stderr, flush=True)
+            print(f"FAILED {error}\n  {execute.shown(path)} is as it was.", file=sys.stderr, flush=True)
     return int(failed)
 
 
