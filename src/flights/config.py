@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 SCHEMA_FOLDER = Path(__file__).parent / "schema"
@@ -23,13 +24,14 @@ class Config:
         train_epochs: passes over the training examples.
         batch_size: examples a training step.
         learning_rate: of the Adam optimiser.
-        hidden_units: width of each hidden layer.
+        hidden_units: width of each hidden layer; none make a linear model.
         dropout: share of hidden units that are silenced in a training step.
         l2: weight of the penalty on large weights. The defaults are for a few thousand flights.
         seed: of initial weights and of the order of examples.
         min_auc: no model below this area under the ROC curve is blessed,
         min_slice_auc: nor one below this on the flights of any one airport,
-        max_auc_loss: nor one that loses more than this against the latest blessed model on the same flights.
+        max_auc_loss: nor one that loses more than this against the latest blessed model on the same flights;
+            below 0, it demands a gain.
         enable_cache: reuse the artifacts of an earlier execution with the same inputs.
     """
 
@@ -58,11 +60,23 @@ class Config:
             raise ValueError(f"months={self.months}: the first must not be after the last, both from 1 to 12.")
         if self.reader not in ("arrow", "csv"):
             raise ValueError(f"reader={self.reader!r}: choose 'arrow' or 'csv'.")
-        if self.train_epochs < 1 or self.batch_size < 1:
-            raise ValueError("train_epochs and batch_size must be at least 1.")
+        for name in ("train_epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: at least 1.")
+        if not all(units >= 1 for units in self.hidden_units):
+            raise ValueError(f"hidden_units={self.hidden_units}: each layer has at least 1 unit.")
+        # The limits are written so that NaN fails them as well.
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate={self.learning_rate}: greater than 0.")
+        if not 0 <= self.l2 < math.inf:
+            raise ValueError(f"l2={self.l2}: 0 or greater.")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout}: a share, from 0 to less than 1.")
         for name in ("min_auc", "min_slice_auc"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)}: an area under the ROC curve is between 0 and 1.")
+        if not -1 <= self.max_auc_loss <= 1:
+            raise ValueError(f"max_auc_loss={self.max_auc_loss}: a difference of two areas, between -1 and 1.")
 
     @property
     def train_splits(self) -> list[str]:
