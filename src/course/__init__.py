@@ -9,8 +9,8 @@ import importlib
 from typing import Any
 
 from course.begin import begin
+from course.controls import explore
 from course.display import show
-from course.explore import explore
 
 __all__ = ["begin", "explore", "figures", "show", "style", "views"]
 

@@ -15,11 +15,11 @@ _FEW_COLOURS = 8192
 """A flat drawing with its smoothed edges stays below; a picture with gradients does not."""
 
 
-def show(figure: Figure, alt: str | None = None) -> None:
+def show(figure: Figure | FigureView, alt: str | None = None) -> None:
     """Displays a matplotlib figure as PNG with alt text, and closes it.
 
     Args:
-        figure: the figure; those of `course.figures` bring their alt text along.
+        figure: the figure; those of `course.figures` bring their alt text along. A view of `course.views` may be given too.
         alt: what the figure shows, in a sentence or two, for who cannot see it. Required unless the figure has one.
 
     Raises:
@@ -27,6 +27,9 @@ def show(figure: Figure, alt: str | None = None) -> None:
     """
     from IPython.display import display
 
+    if hasattr(figure, "_repr_mimebundle_"):
+        display(figure)
+        return
     data, metadata = bundle(figure, alt)
     display(data, metadata=metadata, raw=True)
 
@@ -68,3 +71,20 @@ def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
+
+
+class FigureView:
+    """A figure that displays itself with its alt text, as the last expression of a cell or with `display`."""
+
+    def __init__(self, figure: Any, alt: str) -> None:
+        """Takes a matplotlib figure; it is drawn and closed at once."""
+        figure.course_alt = alt
+        self.figure, self.alt = figure, alt
+        self._data, self._metadata = bundle(figure, alt)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self._data, self._metadata
+
+    def __repr__(self) -> str:
+        """The alt text."""
+        return self.alt

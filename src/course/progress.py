@@ -19,16 +19,12 @@ PATIENCE = 3.0
 PERIOD = 1.0
 """Seconds between two looks at what is running."""
 
-_watched: set[int] = set()
-
-
 def register() -> None:
     """Watches the cells of this kernel. Does nothing where nobody is watching, so that stored outputs stay as they are."""
     shell = live.ipython()
-    if shell is None or id(shell) in _watched or not live.front_end():
+    if shell is None or hasattr(shell, "course_progress") or not live.front_end():
         return
-    _watched.add(id(shell))
-    bar = Bar()
+    shell.course_progress = bar = Bar()
     shell.events.register("pre_run_cell", lambda info: bar.start())
     # IPython calls it after errors and interruptions too.
     shell.events.register("post_run_cell", lambda result: bar.stop())

@@ -6,7 +6,7 @@ course.show(figures.lifecycle())
 from course.figures.component import component_anatomy
 from course.figures.debt import hidden_debt
 from course.figures.factory import poc_factory
-from course.figures.lifecycle import lifecycle
+from course.figures.phases import lifecycle
 from course.figures.pipeline import pipeline_dag
 from course.figures.tfx import tfx_lifecycle
 

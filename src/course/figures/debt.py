@@ -17,8 +17,8 @@ ROWS = [
 ]  # fmt: skip
 """The parts, and the phase of the lifecycle that each belongs to ("" is all of them)."""
 
-_ALT = f"""A wall of fourteen boxes. One small dark box in the middle, {ML_SHARE:.0%} of the area, is the machine-learning
-code. The thirteen light boxes around it are data collection, data verification, feature engineering, configuration, metadata
+_ALT = f"""A wall of fourteen boxes. One small dark box in the middle, {ML_SHARE:.0%} of the area, is the ML code,
+the machine-learning code. The thirteen light boxes around it are data collection, data verification, feature engineering, configuration, metadata
 management, testing and debugging, model analysis, process management, automation, serving, monitoring, infrastructure and
 machine-resource management."""
 

@@ -11,10 +11,10 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 
 from course import style
+from course.display import FigureView
 from course.figures.canvas import SMALL, Sheet, text_width
 from course.views import ledger
 from course.views.layers import Layout, arrange
-from course.views.profile import FigureView
 from course.views.step import is_cached
 
 PHASE = {

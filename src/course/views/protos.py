@@ -50,6 +50,11 @@ def feature_name(feature: Any) -> str:
     return feature.name or ".".join(feature.path.step)
 
 
+def feature_names(found: dict[str, Statistics]) -> list[str]:
+    """Names of all features, in the order of the data."""
+    return list(dict.fromkeys(feature_name(f) for dataset in found.values() for f in dataset.features))
+
+
 def schema(thing: Any) -> schema_pb2.Schema:
     """The schema in a Schema artifact, in a text file, or itself."""
     if isinstance(thing, schema_pb2.Schema):

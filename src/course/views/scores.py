@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from course import style
+from course.display import FigureView
 from course.views.html import View, badge, escape, heading, note, panel, stack, table
-from course.views.profile import FigureView
 from course.views.source import source
 
 EVERYTHING = "all examples"

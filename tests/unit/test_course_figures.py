@@ -1,0 +1,133 @@
+"""Concept figures: what they say, that it can be read, and that who cannot see them is told."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+from matplotlib.transforms import Bbox
+
+from course import figures, style
+from course.figures import debt, factory, phases, tfx
+from course.figures.canvas import Sheet
+
+ALL = sorted(figures.__all__)
+NAMED = {
+    "component_anatomy": ["driver", "executor", "publisher", "metadata store", "cache"],
+    "hidden_debt": ["ML code", "monitoring", "configuration", "feature engineering", "machine-resource management"],
+    "lifecycle": ["Plan", "Data", "Model", "Deployment", "business analyst", "data engineer", "data scientist"],
+    "pipeline_dag": ["ExampleGen", "Transform", "Trainer", "Evaluator", "Pusher", "schema", "configuration"],
+    "poc_factory": ["80", "85", "production", "pilot", "low returns"],
+    "tfx_lifecycle": ["ExampleGen", "Tuner", "InfraValidator", "BulkInferrer", "ML Metadata", "Apache Airflow"],
+}
+SMALLEST = 10.5
+"""Points: 15 pixels as displayed."""
+
+
+def texts(figure: Figure) -> list[tuple[str, Bbox]]:
+    """Every text of a figure with its place, in displayed pixels."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    return [(t.get_text(), t.get_window_extent(renderer)) for t in figure.axes[0].texts]
+
+
+@pytest.fixture(params=ALL)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def test_every_figure_has_a_title_and_alt_text_that_says_what_it_shows(name: str) -> None:
+    figure = getattr(figures, name)()
+    assert figure.course_title in [words for words, _ in texts(figure)]
+    assert 100 < len(figure.course_alt) < 1200
+    shown = " ".join(words for words, _ in texts(figure)).lower()
+    for word in NAMED[name]:
+        assert word.lower() in figure.course_alt.lower(), f"alt text says nothing of {word}"
+        assert all(part in shown for part in word.lower().split()), f"figure shows nothing of {word}"
+
+
+def test_figures_fit_a_page_and_a_slide(name: str) -> None:
+    width, height = getattr(figures, name)().get_size_inches() * style.DPI
+    assert width == 900
+    assert height <= 540
+
+
+def test_nothing_is_too_small_cut_off_or_written_over_something_else(name: str) -> None:
+    figure = getattr(figures, name)()
+    page = Bbox.from_bounds(0, 0, *(figure.get_size_inches() * style.DPI))
+    assert min(t.get_size() for t in figure.axes[0].texts) >= SMALLEST
+    for words, box in texts(figure):
+        assert page.x0 + 8 <= box.x0, f"{words!r} is cut off"
+        assert box.x1 <= page.x1 - 8, f"{words!r} is cut off"
+    for (one, first), (other, second) in itertools.combinations(texts(figure), 2):
+        overlap = Bbox.intersection(first, second)
+        area = 0 if overlap is None else overlap.width * max(0, overlap.height - 5)
+        assert area < 1, f"{one!r} and {other!r} overlap"
+
+
+def test_words_fit_their_boxes(name: str) -> None:
+    figure = getattr(figures, name)()
+    axes = figure.axes[0]
+    boxes = [p.get_window_extent() for p in axes.patches if isinstance(p, FancyBboxPatch)]
+    for words, box in texts(figure):
+        x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+        around = [b for b in boxes if b.x0 <= x <= b.x1 and b.y0 <= y <= b.y1]
+        if around:
+            smallest = min(around, key=lambda b: b.width * b.height)
+            assert smallest.x0 + 2 <= box.x0, f"{words!r} is wider than its box"
+            assert box.x1 <= smallest.x1 - 2, f"{words!r} is wider than its box"
+
+
+def test_the_dark_box_has_the_area_of_the_machine_learning_code() -> None:
+    figure = debt.hidden_debt()
+    cells = [p for p in figure.axes[0].patches if isinstance(p, FancyBboxPatch) and p.get_height() > 60]
+    gap = 6  # between two boxes: each cell is that much wider than its box
+    areas = [(p.get_width() + gap) * (p.get_height() + gap) for p in cells]
+    dark = [
+        area
+        for p, area in zip(cells, areas, strict=True)
+        if p.get_facecolor()[:3] == pytest.approx((0.122, 0.161, 0.2), abs=0.01)
+    ]
+    assert len(cells) == 14
+    assert len(dark) == 1
+    assert dark[0] / sum(areas) == pytest.approx(debt.ML_SHARE, abs=0.001)
+
+
+def test_a_hundred_companies_are_divided_as_published() -> None:
+    figure = factory.poc_factory()
+    squares = [p for p in figure.axes[0].patches if isinstance(p, FancyBboxPatch) and p.get_width() == 25]
+    filled = [p for p in squares if p.get_facecolor() == p.get_edgecolor()]
+    assert len(squares) == 100
+    assert len(squares) - len(filled) == factory.STUCK[1] - factory.STUCK[0]
+    green = [p for p in filled if p.get_facecolor()[1] > p.get_facecolor()[0]]
+    assert len(green) == 100 - factory.STUCK[1]
+
+
+def test_every_role_and_phase_has_a_leader() -> None:
+    for phase in phases.STEPS:
+        assert sum(shares.get(phase) == 2 for shares in phases.ROLES.values()) == 1
+
+
+def test_every_component_of_the_lecture_is_there() -> None:
+    shown = {name for _, _, components, _ in tfx.COLUMNS for name, _ in components}
+    wanted = "ExampleGen StatisticsGen SchemaGen ExampleValidator Transform Trainer Tuner Evaluator InfraValidator Pusher BulkInferrer"
+    assert set(wanted.split()) <= shown
+
+
+@pytest.mark.parametrize("colour", [*style.PHASES.values(), *style.STATES.values(), style.INK, style.MUTED])
+def test_white_words_can_be_read_on_every_filled_box(colour: str) -> None:
+    def luminance(code: str) -> float:
+        parts = [int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    assert 1.05 / (luminance(colour) + 0.05) >= 4.5
+
+
+def test_two_sheets_do_not_share_anything() -> None:
+    one, other = Sheet("One", 200, "first"), Sheet("Other", 300, "second")
+    one.box(10, 60, 50, 30, "only here")
+    assert [words for words, _ in texts(other.figure)] == ["Other"]
+    assert (one.figure.course_alt, other.figure.course_alt) == ("first", "second")
