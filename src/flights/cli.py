@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Sequence
 
-from flights import data
 from flights.config import Config
 from flights.quiet import import_quietly
 
@@ -56,15 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = {name: value for name, value in options.items() if value is not None}
     try:
         config = Config(**given)
-        import_quietly()
         return _run(config) if command == "run" else _predict(config, request)
-    except (data.DataError, ValueError, FileNotFoundError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         print(f"flights {command}: {error}", file=sys.stderr)
         return 1
 
 
 def _run(config: Config) -> int:
-    from flights import store  # this imports TFX, which takes ten seconds
+    import_quietly()  # this takes ten seconds
+    from flights import store
     from flights.runners import local
 
     first, last = config.months
@@ -80,6 +79,7 @@ def _predict(config: Config, request: str) -> int:
         flights = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON (line {error.lineno}, column {error.colno}: {error.msg})") from None
+    import_quietly()
     from flights import store
     from flights.predict import Predictor
 

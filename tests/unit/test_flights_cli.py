@@ -1,0 +1,195 @@
+"""The command line: what it takes, what it says when something is wrong, and its exit status. The pipeline is a stand-in here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import types
+
+import pytest
+
+from flights import cli
+from flights.config import Config
+from flights.data import DataError
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Configurations with which the stand-in for the pipeline was run."""
+    seen: list[Config] = []
+    monkeypatch.setattr(cli, "import_quietly", lambda: None)
+    monkeypatch.setattr(cli, "_run", lambda config: seen.append(config) or 0)
+    return seen
+
+
+@pytest.fixture
+def requests(monkeypatch):
+    """Flights that were asked about; the stand-in for the model says 0.25 to each."""
+    seen: list[list] = []
+
+    class Predictor:
+        def __init__(self, folder):
+            pass
+
+        def predict(self, flights):
+            seen.append(flights)
+            return [0.25] * len(flights)
+
+    monkeypatch.setattr(cli, "import_quietly", lambda: None)
+    monkeypatch.setitem(sys.modules, "flights.predict", types.SimpleNamespace(Predictor=Predictor))
+    monkeypatch.setattr("flights.store.latest_version", lambda config: "serving/1")
+    return seen
+
+
+def wrong_options(arguments: list[str], capsys) -> str:
+    """What the parser says about arguments that it refuses."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
+# --- Options ------------------------------------------------------------------------------------------------------
+
+
+def test_without_options_the_defaults_run(runs):
+    assert cli.main(["run"]) == 0
+    assert runs == [Config()]
+
+
+def test_every_option_reaches_the_configuration(runs):
+    given = {
+        "train_epochs": 2,
+        "batch_size": 32,
+        "seed": 7,
+        "learning_rate": 0.01,
+        "dropout": 0.1,
+        "l2": 0.0,
+        "min_auc": 0.6,
+        "min_slice_auc": 0.4,
+        "max_auc_loss": 0.02,
+        "data_root": "here",
+        "output_root": "there",
+    }
+    options = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    assert cli.main(["run", "--months", "2-5", "--no-cache", *options]) == 0
+    assert runs == [Config(months=(2, 5), enable_cache=False, **given)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("3", (3, 3)), ("1-3", (1, 3)), ("01-12", (1, 12)), (" 4 ", (4, 4)), ("4-", (4, 4))]
+)
+def test_months_are_one_or_a_range(text, expected):
+    assert cli.months(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "-3", "1-2-3", "1..3", "March", "1,2"])
+def test_months_that_are_none_are_refused_with_an_example(text, capsys):
+    assert "write a month (3) or a range (1-3)" in wrong_options(["run", f"--months={text}"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "the following arguments are required: command"),
+        (["train"], "invalid choice: 'train'"),
+        (["run", "--train-epochs", "many"], "invalid int value: 'many'"),
+        (["run", "--epochs", "3"], "unrecognized arguments"),
+        (["predict"], "the following arguments are required: flights"),
+    ],
+)
+def test_wrong_options_end_with_2_and_name_the_option(arguments, said, capsys):
+    assert said in wrong_options(arguments, capsys)
+
+
+# --- What a person can mend ends with 1 and a sentence ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("months", ["0", "13", "3-1", "1-13"])
+def test_months_outside_the_year_end_with_1(months, runs, capsys):
+    assert cli.main(["run", "--months", months]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("flights run: months=")
+    assert said.count("\n") == 1
+    assert not runs
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DataError("span-01/flights.csv, line 3: broken"),
+        ValueError("a setting"),
+        RuntimeError("another run"),
+        FileNotFoundError(2, "No such file", "schema.pbtxt"),
+        PermissionError(13, "Permission denied", "out"),
+    ],
+)
+def test_failed_run_ends_with_1_and_its_reason(error, runs, monkeypatch, capsys):
+    def fail(config):
+        raise error
+
+    monkeypatch.setattr(cli, "_run", fail)
+    assert cli.main(["run"]) == 1
+    assert capsys.readouterr().err == f"flights run: {error}\n"
+
+
+def test_fault_in_the_program_is_not_dressed_up_as_advice(runs, monkeypatch):
+    def fail(config):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(cli, "_run", fail)
+    with pytest.raises(KeyError):
+        cli.main(["run"])
+
+
+def test_prediction_without_a_model_says_how_to_get_one(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(cli, "import_quietly", lambda: None)
+    monkeypatch.setitem(sys.modules, "flights.predict", types.SimpleNamespace(Predictor=None))
+    assert cli.main(["predict", "{}", "--output-root", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "no model was pushed there yet" in said
+    assert "flights run" in said
+
+
+# --- Requests -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "flights"), [('{"carrier": "UA"}', 1), ('[{"carrier": "UA"}, {"carrier": "B6"}]', 2)])
+def test_one_flight_or_a_list_is_predicted(text, flights, requests, capsys):
+    assert cli.main(["predict", text]) == 0
+    assert capsys.readouterr().out == "0.250\n" * flights
+    assert len(requests[0]) == flights
+
+
+def test_dash_reads_standard_input(requests, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", types.SimpleNamespace(read=lambda: json.dumps({"carrier": "UA"})))
+    assert cli.main(["predict", "-"]) == 0
+    assert requests == [[{"carrier": "UA"}]]
+
+
+def test_broken_json_is_told_by_its_place(requests, capsys):
+    assert cli.main(["predict", '{"carrier": UA}']) == 1
+    assert capsys.readouterr().err.startswith("flights predict: not JSON (line 1, column 13")
+    assert not requests
+
+
+# --- As a person meets it -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(["--help"], 0), (["run", "--months", "13"], 1), (["predict", "{"], 1), (["run", "--months", "May"], 2)],
+)
+def test_command_answers_at_once_and_without_a_traceback(arguments, status, tmp_path):
+    """In another process and another folder, where TFX and TensorFlow cannot be imported: nobody waits for them in vain."""
+    program = (
+        "import sys; sys.modules |= {'tfx': None, 'tensorflow': None}; from flights.cli import main; sys.exit(main())"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == status, said
+    assert "Traceback" not in said
+    assert not list(tmp_path.iterdir())
