@@ -162,6 +162,12 @@ def test_code_that_only_shows_a_figure_is_left_out(source: str, hidden: bool) ->
     assert "shown" not in layout.classes(code(source, printed("no figure"))), "only where there is a figure"
 
 
+def test_tagged_cell_is_on_its_slide_without_its_code() -> None:
+    assert layout.classes(code("long = 1\nprint(long)", printed("1"), tags=["hide-input"])) == ["code", "shown"]
+    assert "shown" in layout.classes(code("figure = draw()\ncourse.show(figure)", figure(), tags=["hide-input"]))
+    assert "shown" not in layout.classes(code("long = 1", tags=["hide-input"])), "without outputs nothing would be left"
+
+
 def test_letters_are_larger_where_there_is_room() -> None:
     sizes = [layout.density([code("value = 1\n" * lines)], continued=False) for lines in (3, 22, 40)]
     assert sizes == ["airy", "normal", "dense"]

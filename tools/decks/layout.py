@@ -18,6 +18,8 @@ WIDTH, HEIGHT = 1152, 610
 """The space of a slide inside its margins, in pixels; a little less high than it is, for what an estimate misses."""
 HEADING = 64
 """Height of a heading with the space under it."""
+HIDE = "hide-input"
+"""Tag of a cell that is on its slide with its outputs only; the word is that of Jupyter Book."""
 COLUMN = 590
 """Width of each of two columns, where code stands beside its figure."""
 
@@ -54,9 +56,10 @@ def classes(cell: NotebookNode) -> list[str]:
     if cell.cell_type != "code":
         return [cell.cell_type, *(["figure"] if re.search(r"!\[|<img\b|<svg\b", cell.source) else [])]
     figures = [_figure(output) for output in cell.outputs if _is_figure(output)]
+    hidden = cell.outputs and HIDE in cell.metadata.get("tags", [])
     if not figures:
-        return ["code"]
-    if only_shows(cell.source):
+        return ["code", *(["shown"] if hidden else [])]
+    if hidden or only_shows(cell.source):
         return ["code", "figure", "shown"]
     width, height = figures[0]
     left = HEIGHT - HEADING - _mono(cell.source, SIZES[-1], WIDTH - 34)
