@@ -11,13 +11,14 @@ from pathlib import Path
 
 from PIL import Image
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from course import figures
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 IMAGES = REPOSITORY / "docs" / "images"
 LESSON = "00-first-pipeline"
-FIGURE = ".jp-OutputArea-output img[alt], .jp-OutputArea-output svg[role=img]"
+FIGURE = ".jp-Notebook .jp-RenderedImage img"
 """The picture of the lesson is taken around its first figure."""
 
 sys.path.insert(0, str(REPOSITORY / "tests" / "browser"))
@@ -25,13 +26,18 @@ from browsing import chromium, lab  # noqa: E402 (what the browser tests open Ju
 
 
 def main() -> None:
-    """Writes both pictures, in few colours: a third of the bytes, and nobody sees a difference."""
+    """Writes both pictures."""
     IMAGES.mkdir(exist_ok=True)
-    figures.pipeline_dag().savefig(IMAGES / "pipeline.png", dpi=150)
+    draw_pipeline(IMAGES / "pipeline.png")
     photograph_lesson(IMAGES / "lesson.png")
     for path in sorted(IMAGES.glob("*.png")):
-        Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
         print(f"{path.relative_to(REPOSITORY)}: {path.stat().st_size / 1e3:.0f} kB")
+
+
+def draw_pipeline(target: Path) -> None:
+    """Writes the figure of the pipeline."""
+    figures.pipeline_dag().savefig(target, dpi=150)
+    _shrink(target)
 
 
 def photograph_lesson(target: Path) -> None:
@@ -42,10 +48,16 @@ def photograph_lesson(target: Path) -> None:
         chromium.open_browser(1400, 900) as chrome,
     ):
         lab.open_lesson(chrome, server, LESSON)
-        figure = chrome.find_elements(By.CSS_SELECTOR, FIGURE)[0]
+        figure = WebDriverWait(chrome, 60).until(lambda page: page.find_elements(By.CSS_SELECTOR, FIGURE))[0]
         chrome.execute_script("arguments[0].scrollIntoView({block: 'end'})", figure)
         time.sleep(3)  # the page settles
         chrome.save_screenshot(str(target))
+    _shrink(target)
+
+
+def _shrink(path: Path) -> None:
+    """Fewer colours: a third of the bytes, and nobody sees a difference."""
+    Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 if __name__ == "__main__":
