@@ -169,8 +169,8 @@ def test_tagged_cell_is_on_its_slide_without_its_code() -> None:
 
 
 def test_letters_are_larger_where_there_is_room() -> None:
-    sizes = [layout.density([code("value = 1\n" * lines)], continued=False) for lines in (3, 22, 40)]
-    assert sizes == ["airy", "normal", "dense"]
+    sizes = [layout.density([code("value = 1\n" * lines)], continued=False) for lines in (3, 22, 24, 40)]
+    assert sizes == ["airy", "normal", "dense", "tight"]
 
 
 def test_error_that_is_meant_shows_its_last_line(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How large the letters of a slide can be: the largest of three sizes at which the slide is full, but not too full.
+"""How large the letters of a slide can be: the largest of four sizes at which the slide is full, but not too full.
 
 The heights are estimates from the theme's measures (`slides/deck/theme.css`) and from mean widths of letters; whether a
 slide really fits is measured in a browser (`tests/browser/`).
@@ -35,7 +35,12 @@ class Size:
     row: int  # what a row of a table has above and below its letters
 
 
-SIZES = (Size("airy", 29, 22, 26, 11), Size("normal", 26, 20, 22, 11), Size("dense", 26, 18, 20, 7))
+SIZES = (
+    Size("airy", 29, 22, 26, 11),
+    Size("normal", 26, 20, 22, 11),
+    Size("dense", 26, 18, 20, 7),
+    Size("tight", 26, 18, 18, 3),
+)
 
 
 def density(cells: list[NotebookNode], continued: bool) -> str:
