@@ -19,6 +19,7 @@ PATIENCE = 3.0
 PERIOD = 1.0
 """Seconds between two looks at what is running."""
 
+
 def register() -> None:
     """Watches the cells of this kernel. Does nothing where nobody is watching, so that stored outputs stay as they are."""
     shell = live.ipython()

@@ -163,6 +163,13 @@ def test_results_of_the_interactive_context_are_understood(tmp_path: Path) -> No
     )
 
 
+def test_reports_of_a_runner_are_understood() -> None:
+    reports = [SimpleNamespace(node="CsvExampleGen", state="cached", seconds=0.25)]
+    view = views.pipeline(flights(), reports, times=True)
+    assert "CsvExampleGen comes first (cached)" in view.alt
+    assert "cached, 0.2 s" in [text.get_text() for text in view.figure.axes[0].texts]
+
+
 @pytest.mark.parametrize(
     ("name", "lines"),
     [

@@ -47,10 +47,10 @@ def pipeline(components: Any, results: Any = None, times: bool = False, title: s
 
     Args:
         components: the nodes, as a dict by id, a list, or a TFX `Pipeline`.
-        results: how they fared. What `InteractiveContext.run` returned (a list, or a dict by id); a dict of states by id (`done`,
-            `cached`, `failed`); or a metadata store (an `InteractiveContext`, or the path of its SQLite file), whose last run
+        results: how they fared. A list of what `InteractiveContext.run` returned, or of the reports of `flights.runners.local.run`;
+            a dict of states by id (`done`, `cached`, `failed`); or a metadata store (an `InteractiveContext`, or the path of its SQLite file), whose last run
             is shown. Without it, colours tell the phases of the lifecycle.
-        times: also show seconds. Off by default: they differ each time, and outputs are committed. Needs a store.
+        times: also show seconds. Off by default: they differ each time, and outputs are committed. Needs a store or reports.
         title: of the figure; by default it sums the states up.
     """
     nodes = _nodes(components)
@@ -90,8 +90,15 @@ def _states(results: Any, names: list[str]) -> dict[str, State]:
         if strange := sorted(set(found) - set(names)):
             raise KeyError(f"No component {', '.join(strange)} in this pipeline. There are: {', '.join(names)}.")
     else:
-        found = {result.component.id: _state(result) for result in results}
+        found = dict(_reported(result) for result in results)
     return {name: found.get(name, ("new", None)) for name in names}
+
+
+def _reported(result: Any) -> tuple[str, State]:
+    """Id and state from a report of a runner (`node`, `state`, `seconds`) or from a result of the interactive context."""
+    if hasattr(result, "node"):
+        return result.node, (result.state, getattr(result, "seconds", None))
+    return result.component.id, _state(result)
 
 
 def _state(result: Any) -> State:
@@ -110,7 +117,8 @@ def _draw(layout: Layout, states: dict[str, State] | None, times: bool, title: s
     left = [_MARGIN + number * (width + gap) for number in range(depth)]
     middle = _middles(layout)
     key = 34 if states is None else 0
-    sheet = Sheet(title, max(middle) + _BOX / 2 + 16 + key, "")
+    below = _BOX / 2 + 9 if max(layout.row.values(), default=0) == len(middle) - 1 else 10
+    sheet = Sheet(title, middle[-1] + below + 7 + key, "")
     for name, (row, last) in layout.lines.items():
         start = left[layout.layer[name]] + width
         _line(sheet, start, middle[layout.row[name]], left[layout.layer[name] + 1], middle[row])
