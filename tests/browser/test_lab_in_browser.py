@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,19 +59,28 @@ def run(chrome: webdriver.Chrome, server: lab.Lab, name: str) -> list[lab.Cell]:
 def test_first_lesson_runs_and_ends_with_a_prediction(chrome: webdriver.Chrome, jupyter: lab.Lab) -> None:
     seen = run(chrome, jupyter, "00-first-pipeline")
     text = "\n".join(cell.text for cell in seen)
-    assert "probability" in text.lower()
+    assert re.search(r"late with a probability of \d{1,2} ?%", text), "no prediction is shown"
+    at = interactive_cell(jupyter, "00-first-pipeline")
+    lab.move_control(chrome, at, Keys.ARROW_LEFT)  # one hour earlier
+    chromium.screenshot(chrome, PICTURES / "00-first-pipeline-prediction.png")
 
 
 def test_a_threshold_is_moved_by_keyboard_and_the_figure_follows(chrome: webdriver.Chrome, jupyter: lab.Lab) -> None:
     seen = run(chrome, jupyter, "02-plan")
-    notebook = nbformat.read(jupyter.folder / "notebooks/02-plan.ipynb", as_version=4)
-    at = [number for number, cell in enumerate(notebook.cells) if "course.explore(" in cell.source]
-    assert at, "lesson 02 has no interactive view"
-    assert seen[at[0]].images, "there is no figure under the controls"
-    before = lab.control_value(chrome, at[0])
-    lab.move_control(chrome, at[0], Keys.ARROW_RIGHT)
+    at = interactive_cell(jupyter, "02-plan")
+    assert seen[at].images, "there is no figure under the controls"
+    before = lab.control_value(chrome, at)
+    lab.move_control(chrome, at, Keys.ARROW_RIGHT)
     chromium.screenshot(chrome, PICTURES / "02-plan-threshold.png")
-    assert float(lab.control_value(chrome, at[0])) > float(before)
+    assert float(lab.control_value(chrome, at)) > float(before)
+
+
+def interactive_cell(server: lab.Lab, name: str) -> int:
+    """Index of the first cell of a lesson that shows controls."""
+    notebook = nbformat.read(server.folder / "notebooks" / f"{name}.ipynb", as_version=4)
+    found = [number for number, cell in enumerate(notebook.cells) if "course.explore(" in cell.source]
+    assert found, f"{name} has no interactive view"
+    return found[0]
 
 
 def test_a_lesson_that_fails_is_seen_to_fail(chrome: webdriver.Chrome, jupyter: lab.Lab) -> None:

@@ -173,7 +173,7 @@ def close_kernels(lab: Lab) -> None:
         ask(lab, f"api/kernels/{kernel['id']}", method="DELETE")
 
 
-def run_all(chrome: webdriver.Chrome, seconds: float = 300) -> list[Cell]:
+def run_all(chrome: webdriver.Chrome, seconds: float = 600) -> list[Cell]:
     """Runs all cells by the menu (Run, Run All Cells), waits until the last one is done, and returns them.
 
     Cells after one that fails are not run, as in JupyterLab; that is seen by their prompts and by `error`.
