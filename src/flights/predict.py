@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import tensorflow as tf
 
@@ -14,6 +15,9 @@ from flights.model import PROBABILITY
 
 REQUIRED = ["weekday", "sched_dep_time", "carrier", "origin", "dest", "distance"]
 """What must be known of a flight; the weather and the plane may be missing."""
+
+LIMITS = {"weekday": (1, 7), "sched_dep_time": (1, 2359)}
+"""Columns that mean nothing outside these values, for which the model has no place. The schema says the same."""
 
 Value = int | float | str | None
 
@@ -52,6 +56,8 @@ def to_example(flight: Mapping[str, Value], number: int = 0) -> bytes:
         flight: raw columns by name.
         number: its place in the request, for the error message.
     """
+    if not isinstance(flight, Mapping):
+        raise FlightError(f"flight {number}: {flight!r} is not a flight. Write its columns by name.")
     given = {name: value for name, value in flight.items() if not _is_missing(value)}
     unknown = sorted(set(given) - set(COLUMN_TYPES))
     if unknown:
@@ -66,19 +72,35 @@ def to_example(flight: Mapping[str, Value], number: int = 0) -> bytes:
 
 
 def _is_missing(value: Value) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    return value is None or value is pd.NA or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def _feature(name: str, value: Value, number: int) -> tf.train.Feature:
+    def refusal(wanted: str) -> FlightError:
+        return FlightError(f"flight {number}, column {name}: {value!r} is not {wanted}.")
+
     kind: pa.DataType = COLUMN_TYPES[name]
+    if kind == TEXT:
+        if not isinstance(value, str):
+            raise refusal("text")
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
+    real = _as_number(value)
+    if kind != INTEGER:
+        if real is None:
+            raise refusal("a number")
+        return tf.train.Feature(float_list=tf.train.FloatList(value=[real]))
+    if real is None or not real.is_integer() or abs(real) >= 2**63:
+        raise refusal("a whole number")
+    first, last = LIMITS.get(name, (-math.inf, math.inf))
+    if not first <= real <= last:
+        raise refusal(f"from {first} to {last}")
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[int(real)]))
+
+
+def _as_number(value: Value) -> float | None:
+    """A finite number, also when it is written as text; None for anything else."""
     try:
-        if kind == TEXT:
-            return tf.train.Feature(bytes_list=tf.train.BytesList(value=[str(value).encode()]))
-        if kind == INTEGER:
-            if float(value) != int(float(value)):
-                raise ValueError
-            return tf.train.Feature(int64_list=tf.train.Int64List(value=[int(float(value))]))
-        return tf.train.Feature(float_list=tf.train.FloatList(value=[float(value)]))
-    except ValueError:
-        wanted = "a whole number" if kind == INTEGER else "a number"
-        raise FlightError(f"flight {number}, column {name}: {value!r} is not {wanted}.") from None
+        real = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return real if math.isfinite(real) else None
