@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,12 +105,18 @@ class ArrowCsvExampleGen(tfx.components.CsvExampleGen):
 
 
 def _read_split(input_base: str, pattern: str) -> pa.Table:
-    paths = sorted(fileio.glob(str(Path(input_base) / pattern)))
-    if not paths:
-        raise data.DataError(
-            f"{pattern}: no such file under {input_base}. Is the month there? `make data` builds all twelve."
-        )
-    return pa.concat_tables([data.read_table(path) for path in paths])
+    """All months of a split; a column that only some of them have is empty in the others."""
+    tables = [data.read_table(Path(input_base) / path) for path in _paths(pattern)]
+    return pa.concat_tables(tables, promote_options="default")
+
+
+def _paths(pattern: str) -> list[str]:
+    """The files that a pattern of `Config.month_splits` stands for, whether they exist or not: no month is missed in silence."""
+    several = re.fullmatch(r"(.*)\[(\d)-(\d)\](.*)", pattern)
+    if not several:
+        return [pattern]
+    before, first, last, after = several.groups()
+    return [f"{before}{digit}{after}" for digit in range(int(first), int(last) + 1)]
 
 
 def _partition(table: pa.Table, split_config: example_gen_pb2.SplitConfig) -> list[pa.Table]:

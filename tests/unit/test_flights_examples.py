@@ -1,0 +1,168 @@
+"""The Arrow reader: what a row becomes, which split it goes to, and months that do not agree with each other."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+
+import pyarrow as pa
+import pytest
+
+from flights import data
+from flights.config import Config
+from flights.quiet import import_quietly
+
+pytestmark = pytest.mark.xdist_group("tfx")
+
+
+@pytest.fixture(scope="module")
+def examples():
+    import_quietly()
+    return importlib.import_module("flights.examples")
+
+
+def decode(serialised) -> list[dict]:
+    """Kind and values of every feature that is there, for each example."""
+    import tensorflow as tf
+
+    decoded = []
+    for example in serialised:
+        features = tf.train.Example.FromString(example).features.feature
+        kinds = {name: feature.WhichOneof("kind") for name, feature in features.items()}
+        decoded.append(
+            {name: (kind, list(getattr(features[name], kind).value)) for name, kind in kinds.items() if kind}
+        )
+    return decoded
+
+
+@pytest.fixture
+def month_files(tmp_path, root):
+    """Copies months of the sample to a folder of the test's own; gives the folder and a function that edits one."""
+    for month in (1, 2, 3):
+        target = data.month_path(tmp_path, month)
+        target.parent.mkdir()
+        shutil.copy(data.month_path(root / "data/flights", month), target)
+
+    def edit(month: int, change) -> None:
+        path = data.month_path(tmp_path, month)
+        path.write_text("".join(f"{line}\n" for line in change(path.read_text().splitlines())))
+
+    return tmp_path, edit
+
+
+def test_types_become_the_kinds_of_a_tf_example(examples):
+    table = pa.table(
+        {
+            "weekday": pa.array([5], data.INTEGER),
+            "temp": pa.array([39.5], data.REAL),
+            "carrier": pa.array(["Zürich"], data.TEXT),
+        }
+    )
+    assert decode(examples._encode(table)) == [
+        {
+            "weekday": ("int64_list", [5]),
+            "temp": ("float_list", [39.5]),
+            "carrier": ("bytes_list", ["Zürich".encode()]),
+        }
+    ]
+
+
+def test_null_becomes_a_missing_feature_and_not_a_zero(examples):
+    table = pa.table(
+        {
+            "weekday": pa.array([1, None, 3], data.INTEGER),
+            "temp": pa.array([None, 0.0, None], data.REAL),
+            "tailnum": pa.array([None, None, "N1"], data.TEXT),
+        }
+    )
+    assert [sorted(example) for example in decode(examples._encode(table))] == [
+        ["weekday"],
+        ["temp"],
+        ["tailnum", "weekday"],
+    ]
+
+
+def test_column_without_any_value_is_no_feature(examples):
+    table = pa.table({"weekday": pa.array([1, 2], data.INTEGER), "temp": pa.array([None, None], data.REAL)})
+    assert [sorted(example) for example in decode(examples._encode(table))] == [["weekday"], ["weekday"]]
+
+
+def test_every_row_of_a_month_is_encoded_in_order_across_batches(examples, root, monkeypatch):
+    monkeypatch.setattr(examples, "BATCH_ROWS", 300)
+    table = data.read_table(data.month_path(root / "data/flights", 2))
+    decoded = decode(examples._encode(table))
+    assert [{name: values for name, (_, values) in example.items()} for example in decoded] == [
+        {
+            name: [value.encode() if isinstance(value, str) else value]
+            for name, value in row.items()
+            if value is not None
+        }
+        for row in table.to_pylist()
+    ]
+
+
+@pytest.mark.parametrize("month", [1, 2, 12])
+def test_partition_is_that_of_tfx(examples, month, root):
+    """Each row goes where TFX's own ExampleGen would put it."""
+    import tensorflow as tf
+    from google.protobuf import json_format
+    from tfx.components.example_gen import base_example_gen_executor as stock
+    from tfx.proto import example_gen_pb2
+
+    component = examples.make_example_gen(Config(months=(month, month)))
+    output = example_gen_pb2.Output()
+    json_format.Parse(component.exec_properties["output_config"], output)
+    table = data.read_table(data.month_path(root / "data/flights", month))
+    buckets = [examples.TRAIN_BUCKETS, examples.TRAIN_BUCKETS + examples.EVAL_BUCKETS]
+    expected: list[list[bytes]] = [[], []]
+    for record in examples._encode(table):
+        split = stock._PartitionFn(tf.train.Example.FromString(record), 2, buckets, output.split_config)
+        expected[split].append(record)
+    parts = examples._partition(table, output.split_config)
+    assert [decode(examples._encode(part)) for part in parts] == [decode(records) for records in expected]
+    assert all(len(part) > 300 for part in parts)
+    days = [set(part["day"].to_pylist()) for part in parts]
+    assert not days[0] & days[1]
+
+
+# --- Several months in one split ----------------------------------------------------------------------------------
+
+
+def test_months_of_a_split_are_read_one_after_the_other(examples, month_files):
+    folder, _ = month_files
+    table = examples._read_split(str(folder), "span-0[1-3]/flights.csv")
+    assert table["month"].to_pylist() == [1] * 2000 + [2] * 2000 + [3] * 2000
+
+
+def test_month_that_is_missing_between_others_is_named(examples, month_files):
+    folder, _ = month_files
+    data.month_path(folder, 2).unlink()
+    with pytest.raises(data.DataError, match=r"span-02/flights\.csv: cannot be read"):
+        examples._read_split(str(folder), "span-0[1-3]/flights.csv")
+
+
+def test_column_that_one_month_has_more_is_kept_for_the_schema_to_judge(examples, month_files):
+    folder, edit = month_files
+    edit(2, lambda lines: [f"{lines[0]},gate", *(f"{line},A1" for line in lines[1:])])
+    table = examples._read_split(str(folder), "span-0[1-3]/flights.csv")
+    assert table["gate"].null_count == 4000
+    assert len(table) == 6000
+
+
+def test_label_that_one_month_lacks_is_missing_there(examples, month_files):
+    folder, edit = month_files
+    edit(3, lambda lines: [line.rpartition(",")[0] for line in lines])
+    table = examples._read_split(str(folder), "span-0[1-3]/flights.csv")
+    assert table[data.LABEL].null_count == 2000
+
+
+def test_order_of_the_columns_may_differ(examples, month_files):
+    folder, edit = month_files
+    edit(2, lambda lines: [",".join(reversed(line.split(","))) for line in lines])
+    table = examples._read_split(str(folder), "span-0[1-3]/flights.csv")
+    assert table["month"].to_pylist() == [1] * 2000 + [2] * 2000 + [3] * 2000
+
+
+def test_no_month_at_all_is_told_with_the_folder(examples, tmp_path):
+    with pytest.raises(data.DataError, match="make data"):
+        examples._read_split(str(tmp_path), "span-0[1-3]/flights.csv")
