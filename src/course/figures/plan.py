@@ -136,7 +136,7 @@ def months(table: pd.DataFrame, bar: float) -> Figure:
         bar: the least AUC that is accepted.
     """
     figure, axes = _figure(8, 4)
-    ranges = [table["model"] - table["low"], table["high"] - table["model"]]
+    ranges = [(table["model"] - table["low"]).to_numpy(), (table["high"] - table["model"]).to_numpy()]
     axes.errorbar(table.index, table["model"], ranges, fmt="o", capsize=4, label="model, with its 95 % range")
     axes.plot(table.index, table["rule"], "s", color=style.ORANGE, label="last month's rate")
     axes.axhline(bar, color=style.RED, linestyle="--", label=f"the bar: {bar:.2f}")
