@@ -131,6 +131,15 @@ def test_the_arrow_key_leads_through_all_slides(chrome: webdriver.Chrome, tmp_pa
     assert headings == ["Testing", "You will", "Filled", "One", "Two"]
 
 
+def test_printed_a_slide_is_a_page(chrome: webdriver.Chrome, tmp_path: Path) -> None:
+    cells = [slide("## One"), slide("- at first\n- and", "-"), slide("later", "fragment")]
+    built = build(make_lesson(tmp_path, *cells), tmp_path)
+    chrome.get(built.file.as_uri() + "?print-pdf")
+    pages = "return document.querySelectorAll('.pdf-page').length"
+    WebDriverWait(chrome, 20).until(lambda page: page.execute_script(pages), "no pages")
+    assert chrome.execute_script(pages) == built.slides
+
+
 def test_the_speaker_sees_slide_and_notes_offline(tmp_path: Path) -> None:
     if chromium.missing():
         pytest.skip(chromium.missing())
