@@ -1,0 +1,114 @@
+"""What a model must show: the thresholds as TFMA reads them."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from flights.config import Config
+from flights.data import LABEL
+from flights.quiet import import_quietly
+
+pytestmark = pytest.mark.xdist_group("tfx")
+
+
+@pytest.fixture(scope="module")
+def make_eval_config():
+    import_quietly()
+    return importlib.import_module("flights.evaluation").make_eval_config
+
+
+def auc_thresholds(eval_config) -> dict[tuple[str, ...], object]:
+    """The threshold on the AUC for each slice, by the columns that make it."""
+    (auc,) = [metric for metric in eval_config.metrics_specs[0].metrics if metric.class_name == "AUC"]
+    return {
+        tuple(spec.feature_keys): each.threshold for each in auc.per_slice_thresholds for spec in each.slicing_specs
+    }
+
+
+def test_demands_are_those_of_the_configuration(make_eval_config):
+    thresholds = auc_thresholds(make_eval_config(Config(min_auc=0.7, min_slice_auc=0.6, max_auc_loss=0.03)))
+    assert set(thresholds) == {(), ("origin",)}
+    assert thresholds[()].value_threshold.lower_bound.value == 0.7
+    assert thresholds["origin",].value_threshold.lower_bound.value == 0.6
+
+
+def test_only_the_whole_is_held_against_the_baseline(make_eval_config):
+    import tensorflow_model_analysis as tfma
+
+    thresholds = auc_thresholds(make_eval_config(Config(max_auc_loss=0.03)))
+    change = thresholds[()].change_threshold
+    assert change.direction == tfma.MetricDirection.HIGHER_IS_BETTER
+    assert change.absolute.value == -0.03
+    assert not thresholds["origin",].HasField("change_threshold")
+
+
+def test_every_slice_is_measured_and_no_threshold_waits_for_a_slice_that_is_not(make_eval_config):
+    eval_config = make_eval_config(Config())
+    measured = {tuple(spec.feature_keys) for spec in eval_config.slicing_specs}
+    assert measured == {(), ("origin",)}
+    assert set(auc_thresholds(eval_config)) <= measured
+
+
+def test_metrics_are_named_once(make_eval_config):
+    names = [metric.class_name for metric in make_eval_config(Config()).metrics_specs[0].metrics]
+    assert len(names) == len(set(names))
+    assert {"AUC", "ExampleCount"} <= set(names)
+
+
+def test_model_is_asked_as_it_is_served(make_eval_config):
+    from flights.model import PROBABILITY
+
+    (spec,) = make_eval_config(Config()).model_specs
+    assert (spec.signature_name, spec.label_key, spec.prediction_key) == ("serving_default", LABEL, PROBABILITY)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "blessed"),
+    [
+        (0.70, None, True),
+        (0.59, None, False),
+        (0.70, 0.705, True),
+        (0.70, 0.715, False),
+        (0.60, 0.55, True),
+        (0.59, 0.55, False),
+    ],
+)
+def test_verdict_on_all_flights(candidate, baseline, blessed, make_eval_config):
+    assert verdict(make_eval_config, (), candidate, baseline) is blessed
+
+
+@pytest.mark.parametrize(("candidate", "baseline", "blessed"), [(0.51, 0.9, True), (0.49, None, False)])
+def test_verdict_on_an_airport(candidate, baseline, blessed, make_eval_config):
+    assert verdict(make_eval_config, (("origin", "JFK"),), candidate, baseline) is blessed
+
+
+def test_area_that_cannot_be_computed_is_no_pass(make_eval_config):
+    """A slice where no flight was late has no area under the curve."""
+    assert verdict(make_eval_config, (("origin", "JFK"),), float("nan"), None) is False
+
+
+def test_same_model_again_passes_where_no_loss_is_allowed(make_eval_config):
+    assert verdict(make_eval_config, (), 0.7, 0.7, max_auc_loss=0.0)
+    assert not verdict(make_eval_config, (), 0.7, 0.7, max_auc_loss=-0.01)
+
+
+def verdict(make_eval_config, slice_key, candidate, baseline, max_auc_loss=0.01) -> bool:
+    """What TFMA's own validator says of areas that are given by hand, with demands of 0.6 and, for an airport, 0.5."""
+    from tensorflow_model_analysis.evaluators import metrics_validator
+    from tensorflow_model_analysis.metrics import metric_types
+    from tensorflow_model_analysis.utils import config_util
+
+    compared = baseline is not None
+    eval_config = config_util.update_eval_config_with_defaults(
+        make_eval_config(Config(min_auc=0.6, min_slice_auc=0.5, max_auc_loss=max_auc_loss)),
+        has_baseline=compared,
+        rubber_stamp=not compared,
+    )
+    name = "candidate" if compared else ""
+    metrics = {metric_types.MetricKey(name="auc", model_name=name): candidate}
+    if compared:
+        metrics[metric_types.MetricKey(name="auc", model_name="baseline")] = baseline
+        metrics[metric_types.MetricKey(name="auc", model_name=name, is_diff=True)] = candidate - baseline
+    return metrics_validator.validate_metrics((slice_key, metrics), eval_config).validation_ok
