@@ -86,7 +86,7 @@ def requests(chrome: webdriver.Chrome) -> list[str]:
     addresses = [
         event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"
     ]
-    return [address for address in addresses if not address.startswith(("data:", "blob:"))]
+    return [address for address in addresses if not address.startswith(("data:", "blob:", "chrome:"))]
 
 
 def complaints(chrome: webdriver.Chrome) -> list[str]:
