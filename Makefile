@@ -20,7 +20,8 @@ lab: environment data ## make the environment and the data, then open JupyterLab
 
 test: environment data ## run every check: unit, contract, notebooks, pipeline, browser (minutes)
 	$(PYTHON) -m pytest tests/unit tests/contract -n 2 -q
-	$(PYTHON) -m pytest tests/notebooks tests/pipeline -n 2 -q
+	$(PYTHON) -m pytest tests/notebooks -n 2 --maxschedchunk 1 -q
+	$(PYTHON) -m pytest tests/pipeline -n 2 --dist loadfile -q
 	$(PYTHON) -m pytest tests/browser -q
 
 test-fast: environment ## run the unit and contract checks only (under a minute)
