@@ -111,8 +111,8 @@ class Config:
 
     @property
     def pipeline_root(self) -> str:
-        """Where the components write their artifacts."""
-        return str(Path(self.output_root) / "artifacts")
+        """Where the components write their artifacts: absolute, because the metadata store keeps it for runs from other folders."""
+        return str(Path(self.output_root).absolute() / "artifacts")
 
     @property
     def serving_root(self) -> str:

@@ -14,6 +14,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from flights.config import Config
 
 RUNNING = (mlmd.Execution.NEW, mlmd.Execution.RUNNING)
+SUCCEEDED = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
 UNFINISHED = (mlmd.Artifact.PENDING, mlmd.Artifact.UNKNOWN)
 
 
@@ -29,9 +30,8 @@ def open_store(config: Config) -> MetadataStore:
 def repair(config: Config) -> list[str]:
     """Puts in order what a killed run left: call it only while no run is going on.
 
-    Executions that still say RUNNING become FAILED, and their unpublished outputs are deleted. So is a version in the
-    serving folder that lacks `saved_model.pb`, the file that Pusher writes last, or that an unfinished Pusher wrote
-    and never recorded: the next run pushes it again.
+    Executions that still say RUNNING become FAILED, the outputs of failed executions are deleted, and so is a pushed version
+    that lacks `saved_model.pb`, the file that Pusher writes last.
 
     Returns:
         The node ids of the executions that were marked.
@@ -39,28 +39,19 @@ def repair(config: Config) -> list[str]:
     if not Path(config.metadata_path).exists():
         return []
     store = open_store(config)
-    stale = [execution for execution in store.get_executions() if execution.last_known_state in RUNNING]
+    executions = store.get_executions()
+    stale = [execution for execution in executions if execution.last_known_state in RUNNING]
     for execution in stale:
         execution.last_known_state = mlmd.Execution.FAILED
     if stale:
         store.put_executions(stale)
-    nodes = [_node_id(store, execution) for execution in stale]
-    _delete_unpublished(config, store)
-    killed_at = [
-        one.create_time_since_epoch // 1000 for one, node in zip(stale, nodes, strict=True) if node == "Pusher"
-    ]
-    _delete_half_pushed(config, store, min(killed_at, default=None))
-    return nodes
-
-
-def _delete_half_pushed(config: Config, store: MetadataStore, since: int | None) -> None:
-    """Deletes incomplete versions, and those from `since` on (seconds of the epoch) that no Pusher recorded."""
-    pushed = store.get_artifacts_by_type("PushedModel")
-    recorded = {artifact.custom_properties["pushed_version"].string_value for artifact in pushed}
-    for version in Path(config.serving_root).glob("[0-9]*"):
-        unrecorded = since is not None and version.name not in recorded and int(version.name) >= since
-        if version.is_dir() and (unrecorded or not (version / "saved_model.pb").exists()):
+    _abandon_artifacts(store)
+    failed = {str(execution.id) for execution in executions if execution.last_known_state not in SUCCEEDED}
+    _delete_outputs(Path(config.pipeline_root), failed)
+    for version in Path(config.serving_root).glob("*"):
+        if version.name.isdigit() and version.is_dir() and not (version / "saved_model.pb").exists():
             shutil.rmtree(version)
+    return [_node_id(store, execution) for execution in stale]
 
 
 def _node_id(store: MetadataStore, execution: mlmd.Execution) -> str:
@@ -69,24 +60,23 @@ def _node_id(store: MetadataStore, execution: mlmd.Execution) -> str:
     return next((c.name.split(".")[-1] for c in contexts if c.type == "node"), execution.type)
 
 
-def _delete_unpublished(config: Config, store: MetadataStore) -> None:
-    """Deletes output folders that no published artifact points into; marks artifacts that never came to be."""
-    published, abandoned = set(), []
-    for artifact in store.get_artifacts():
-        if artifact.state in UNFINISHED:
-            artifact.state = mlmd.Artifact.ABANDONED
-            abandoned.append(artifact)
-        else:
-            published.add(Path(artifact.uri).resolve())
+def _abandon_artifacts(store: MetadataStore) -> None:
+    """Marks artifacts that were announced and never came to be."""
+    abandoned = [artifact for artifact in store.get_artifacts() if artifact.state in UNFINISHED]
+    for artifact in abandoned:
+        artifact.state = mlmd.Artifact.ABANDONED
     if abandoned:
         store.put_artifacts(abandoned)
-    root = Path(config.pipeline_root)
+
+
+def _delete_outputs(root: Path, executions: set[str]) -> None:
+    """Deletes the output folders of these executions, and the scratch of all."""
     # NODE/OUTPUT/EXECUTION is an artifact; NODE/.system holds an executor's scratch and state.
     for folder in root.glob("*/*/*"):
         if folder.parent.name == ".system":
             for scratch in folder.glob("*"):
                 shutil.rmtree(scratch, ignore_errors=True)
-        elif folder.is_dir() and folder.resolve() not in published:
+        elif folder.name in executions:
             shutil.rmtree(folder)
 
 
@@ -102,7 +92,8 @@ def latest_version(config: Config) -> Path:
     Raises:
         FileNotFoundError: none was pushed yet.
     """
-    versions = [path.parent for path in Path(config.serving_root).glob("*/saved_model.pb")]
+    found = [path.parent for path in Path(config.serving_root).glob("*/saved_model.pb")]
+    versions = [folder for folder in found if folder.name.isdigit()]
     if not versions:
         raise FileNotFoundError(
             f"{config.serving_root}: no model was pushed there yet. `flights run` trains one, and pushes it if it is blessed."
@@ -111,11 +102,21 @@ def latest_version(config: Config) -> Path:
 
 
 def latest_verdict(config: Config) -> str:
-    """One sentence on the newest candidate: blessed and pushed, or refused."""
-    blessings = open_store(config).get_artifacts_by_type("ModelBlessing")
-    if not blessings:
+    """One sentence on the candidate of the latest run: blessed and pushed, or refused."""
+    pushed = _latest_output(open_store(config), "PushedModel")
+    if pushed is None:
         return "No model was evaluated yet."
-    newest = max(blessings, key=lambda artifact: artifact.id)
-    if newest.custom_properties["blessed"].int_value == 1:
-        return f"Blessed and pushed: {latest_version(config)}"
-    return "Refused: the candidate did not pass the thresholds of flights/evaluation.py, and was not pushed."
+    if pushed.custom_properties["pushed"].int_value != 1:
+        return "Refused: the candidate did not pass the thresholds of flights/evaluation.py, and was not pushed."
+    version, newest = pushed.custom_properties["pushed_version"].string_value, latest_version(config)
+    if version != newest.name:
+        return f"Blessed, and pushed as version {version} by an earlier run; the newest is still {newest}"
+    return f"Blessed and pushed: {newest}"
+
+
+def _latest_output(store: MetadataStore, type_name: str) -> mlmd.Artifact | None:
+    """What the latest execution with an output of this type gave, be it new or from the cache."""
+    artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_type(type_name)}
+    events = store.get_events_by_artifact_ids(list(artifacts)) if artifacts else []
+    outputs = [event for event in events if event.type == mlmd.Event.OUTPUT]
+    return artifacts[max(outputs, key=lambda event: event.execution_id).artifact_id] if outputs else None

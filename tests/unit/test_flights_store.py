@@ -1,0 +1,216 @@
+"""The metadata store after a killed run: what is put in order and what is left alone. The stores are made by hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from flights import store
+from flights.config import Config
+
+
+class Pipeline:
+    """A pipeline's folder and metadata store, laid out as TFX lays them out."""
+
+    def __init__(self, folder: Path) -> None:
+        self.config = Config(output_root=str(folder))
+        self.store = store.open_store(self.config)
+        self.serving = Path(self.config.serving_root)
+
+    def execute(self, node: str, state: int, output: str = "output", artifact_state: int | None = None, **properties):
+        """Records an execution with a node context and its output folder; with `artifact_state`, an artifact too."""
+        execution_type = self.store.put_execution_type(mlmd.ExecutionType(name=f"tfx.{node}"))
+        context_type = self.store.put_context_type(mlmd.ContextType(name="node"))
+        artifact_type = self.store.put_artifact_type(mlmd.ArtifactType(name=output))
+        found = self.store.get_context_by_type_and_name("node", f"flights.{node}")
+        context = found or mlmd.Context(type_id=context_type, name=f"flights.{node}")
+        execution = mlmd.Execution(type_id=execution_type, last_known_state=state)
+        execution.id, _, _ = self.store.put_execution(execution, [], [context])
+        folder = Path(self.config.pipeline_root) / node / output / str(execution.id)
+        folder.mkdir(parents=True)
+        (folder / "data").write_text("data")
+        if artifact_state is not None:
+            artifact = mlmd.Artifact(type_id=artifact_type, uri=str(folder), state=artifact_state)
+            for name, value in properties.items():
+                field = "int_value" if isinstance(value, int) else "string_value"
+                setattr(artifact.custom_properties[name], field, value)
+            (artifact.id,) = self.store.put_artifacts([artifact])
+            self.output(execution.id, artifact.id)
+        return execution.id, folder
+
+    def output(self, execution: int, artifact: int) -> None:
+        """Says that an execution has an artifact as output."""
+        event = mlmd.Event(type=mlmd.Event.OUTPUT, execution_id=execution, artifact_id=artifact)
+        self.store.put_events([event])
+
+    def push(self, version: str, complete: bool = True) -> Path:
+        """A folder under serving, with all files or without the last."""
+        folder = self.serving / version
+        (folder / "variables").mkdir(parents=True)
+        if complete:
+            (folder / "saved_model.pb").write_text("model")
+        return folder
+
+    def states(self) -> list[str]:
+        return [mlmd.Execution.State.Name(execution.last_known_state) for execution in self.store.get_executions()]
+
+
+@pytest.fixture
+def pipeline(tmp_path):
+    return Pipeline(tmp_path)
+
+
+COMPLETE, RUNNING, NEW = mlmd.Execution.COMPLETE, mlmd.Execution.RUNNING, mlmd.Execution.NEW
+LIVE, PENDING = mlmd.Artifact.LIVE, mlmd.Artifact.PENDING
+
+
+# --- Repair -------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_to_repair_creates_nothing(tmp_path):
+    assert store.repair(Config(output_root=str(tmp_path / "new"))) == []
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("state", [RUNNING, NEW])
+def test_execution_that_was_killed_becomes_failed_and_its_output_goes(state, pipeline):
+    _, kept = pipeline.execute("Transform", COMPLETE, artifact_state=LIVE)
+    _, half = pipeline.execute("Trainer", state)
+    assert store.repair(pipeline.config) == ["Trainer"]
+    assert pipeline.states() == ["COMPLETE", "FAILED"]
+    assert (kept / "data").read_text() == "data"
+    assert not half.exists()
+
+
+@pytest.mark.parametrize("state", ["COMPLETE", "CACHED", "FAILED", "CANCELED"])
+def test_execution_that_ended_keeps_its_state(state, pipeline):
+    pipeline.execute("Trainer", mlmd.Execution.State.Value(state))
+    assert store.repair(pipeline.config) == []
+    assert pipeline.states() == [state]
+
+
+def test_output_of_a_failed_execution_goes(pipeline):
+    _, half = pipeline.execute("Trainer", mlmd.Execution.FAILED)
+    store.repair(pipeline.config)
+    assert not half.exists()
+
+
+def test_artifact_that_was_only_announced_is_abandoned(pipeline):
+    pipeline.execute("Trainer", RUNNING, artifact_state=PENDING)
+    pipeline.execute("Transform", COMPLETE, artifact_state=LIVE)
+    store.repair(pipeline.config)
+    states = [artifact.state for artifact in pipeline.store.get_artifacts()]
+    assert states == [mlmd.Artifact.ABANDONED, LIVE]
+
+
+def test_scratch_of_all_components_is_emptied(pipeline):
+    for node in ("Trainer", "Transform"):
+        scratch = Path(pipeline.config.pipeline_root) / node / ".system" / "executor_execution" / "7"
+        scratch.mkdir(parents=True)
+    store.repair(pipeline.config)
+    assert not list(Path(pipeline.config.pipeline_root).glob("*/.system/*/*"))
+
+
+def test_half_pushed_version_goes_and_complete_ones_stay(pipeline):
+    whole, half = pipeline.push("100"), pipeline.push("200", complete=False)
+    store.repair(pipeline.config)
+    assert whole.exists()
+    assert not half.exists()
+
+
+def test_what_is_no_version_is_left_alone(pipeline):
+    (pipeline.serving / "notes").mkdir(parents=True)
+    (pipeline.serving / "config.txt").write_text("mine")
+    store.repair(pipeline.config)
+    assert sorted(path.name for path in pipeline.serving.iterdir()) == ["config.txt", "notes"]
+
+
+def test_second_repair_finds_nothing(pipeline):
+    pipeline.execute("Trainer", RUNNING)
+    assert store.repair(pipeline.config) == ["Trainer"]
+    assert store.repair(pipeline.config) == []
+
+
+def test_published_outputs_survive_a_folder_named_in_another_way(pipeline, tmp_path, monkeypatch):
+    """A run from another working folder, or of a pipeline that was moved, must not take published artifacts for remains."""
+    _, kept = pipeline.execute("Transform", COMPLETE, artifact_state=LIVE)
+    monkeypatch.chdir(tmp_path.parent)
+    store.repair(Config(output_root=tmp_path.name))
+    assert kept.exists()
+    monkeypatch.chdir("/")
+    moved = tmp_path.with_name(f"{tmp_path.name}-moved")
+    os.rename(tmp_path, moved)
+    store.repair(Config(output_root=str(moved)))
+    assert (moved / kept.relative_to(tmp_path)).exists()
+
+
+# --- Questions to the store ---------------------------------------------------------------------------------------
+
+
+def test_newest_version_is_the_largest_number_and_not_the_last_word(pipeline):
+    for version in ("9", "10", "temporary"):
+        pipeline.push(version)
+    pipeline.push("11", complete=False)
+    assert store.latest_version(pipeline.config).name == "10"
+
+
+def test_no_version_is_told_with_what_to_do(pipeline):
+    with pytest.raises(FileNotFoundError, match="flights run"):
+        store.latest_version(pipeline.config)
+
+
+@pytest.mark.parametrize(("state", "cached"), [(mlmd.Execution.CACHED, True), (COMPLETE, False)])
+def test_newest_execution_decides_whether_the_cache_was_used(state, cached, pipeline):
+    pipeline.execute("Transform", mlmd.Execution.CACHED if not cached else COMPLETE)
+    pipeline.execute("Trainer", state)
+    assert store.newest_was_cached(pipeline.config) is cached
+
+
+# --- The verdict --------------------------------------------------------------------------------------------------
+
+
+def push_execution(pipeline: Pipeline, version: str | None) -> int:
+    properties = {"pushed": 0} if version is None else {"pushed": 1, "pushed_version": version}
+    execution, _ = pipeline.execute("Pusher", COMPLETE, output="PushedModel", artifact_state=LIVE, **properties)
+    if version is not None:
+        pipeline.push(version)
+    return execution
+
+
+def test_verdict_before_any_evaluation(pipeline):
+    assert store.latest_verdict(pipeline.config) == "No model was evaluated yet."
+
+
+def test_verdict_on_a_blessed_model_says_where_it_is(pipeline):
+    push_execution(pipeline, "100")
+    assert store.latest_verdict(pipeline.config) == f"Blessed and pushed: {pipeline.serving / '100'}"
+
+
+def test_verdict_on_a_refused_model_after_a_blessed_one(pipeline):
+    push_execution(pipeline, "100")
+    push_execution(pipeline, None)
+    assert store.latest_verdict(pipeline.config).startswith("Refused")
+
+
+def test_verdict_on_a_run_from_the_cache_is_that_of_its_own_candidate(pipeline):
+    """Blessed, then another candidate refused, then the first one again, all from the cache."""
+    push_execution(pipeline, "100")
+    (first,) = pipeline.store.get_artifacts_by_type("PushedModel")
+    push_execution(pipeline, None)
+    again, _ = pipeline.execute("Pusher", mlmd.Execution.CACHED, output="unused")
+    pipeline.output(again, first.id)
+    assert store.latest_verdict(pipeline.config) == f"Blessed and pushed: {pipeline.serving / '100'}"
+
+
+def test_verdict_says_when_another_version_is_the_newest(pipeline):
+    push_execution(pipeline, "100")
+    (first,) = pipeline.store.get_artifacts_by_type("PushedModel")
+    push_execution(pipeline, "200")
+    again, _ = pipeline.execute("Pusher", mlmd.Execution.CACHED, output="unused")
+    pipeline.output(again, first.id)
+    said = store.latest_verdict(pipeline.config)
+    assert "version 100 by an earlier run" in said
+    assert said.endswith("/200")
