@@ -1,0 +1,187 @@
+"""How the pipeline is put together: the order, what depends on what, and what makes a cached result stale. Nothing is run."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flights.config import Config
+from flights.quiet import import_quietly
+
+pytestmark = pytest.mark.xdist_group("tfx")
+
+NODES = [
+    "CsvExampleGen",
+    "StatisticsGen",
+    "ImportSchemaGen",
+    "ExampleValidator",
+    "DataGate",
+    "Transform",
+    "Trainer",
+    "LatestBlessedModel",
+    "Evaluator",
+    "Pusher",
+]
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    import_quietly()
+    return importlib.import_module("flights.pipeline")
+
+
+def needs(node) -> set[str]:
+    """Ids of the nodes that must have run before this one: those whose outputs it takes, and those it waits for."""
+    producers = {name for given in node.inputs.values() for name in given.get_data_dependent_node_ids()}
+    return producers | {upstream.id for upstream in node.upstream_nodes}
+
+
+def ancestors(components, name: str) -> set[str]:
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        new = needs(components[waiting.pop()]) - found
+        found |= new
+        waiting += new
+    return found
+
+
+@pytest.mark.parametrize("months", [(1, 1), (1, 3), (8, 11)])
+def test_components_are_in_an_order_in_which_they_can_run(months, pipeline):
+    """A notebook runs them one by one in this order, with no orchestrator to sort them."""
+    components = pipeline.create_components(Config(months=months))
+    assert list(components) == NODES
+    assert all(node.id == name for name, node in components.items())
+    done: set[str] = set()
+    for name, node in components.items():
+        assert needs(node) <= done, f"{name} runs before {needs(node) - done}"
+        done.add(name)
+
+
+def test_nothing_is_learned_before_the_gate(pipeline):
+    components = pipeline.create_components(Config(months=(1, 3)))
+    for name in ("Transform", "Trainer", "Evaluator", "Pusher"):
+        assert "DataGate" in ancestors(components, name)
+    assert {"Evaluator", "Trainer"} <= ancestors(components, "Pusher")
+
+
+def test_each_call_makes_components_of_its_own(pipeline):
+    first, second = pipeline.create_components(Config()), pipeline.create_components(Config())
+    assert not {id(node) for node in first.values()} & {id(node) for node in second.values()}
+
+
+def test_months_reach_the_components_that_need_them(pipeline):
+    components = pipeline.create_components(Config(months=(8, 11)))
+    train, evaluate = ["months-08-09", "month-10"], ["month-11"]
+    patterns = json.loads(components["CsvExampleGen"].exec_properties["input_config"])["splits"]
+    assert [split["name"] for split in patterns] == train + evaluate
+    assert json.loads(components["Trainer"].exec_properties["train_args"])["splits"] == train
+    assert json.loads(components["Trainer"].exec_properties["eval_args"])["splits"] == evaluate
+    assert json.loads(components["Evaluator"].exec_properties["example_splits"]) == evaluate
+    splits = json.loads(components["Transform"].exec_properties["splits_config"])
+    assert splits == {"analyze": train, "transform": train + evaluate}
+    gate = components["DataGate"].exec_properties
+    assert (gate["reference_split"], gate["new_split"]) == ("month-10", "month-11")
+
+
+def test_one_month_has_nothing_to_drift_from(pipeline):
+    gate = pipeline.create_components(Config())["DataGate"].exec_properties
+    assert (gate["reference_split"], gate["new_split"]) == ("", "")
+
+
+def test_settings_of_the_training_reach_it(pipeline):
+    config = Config(train_epochs=3, batch_size=17, learning_rate=0.5, hidden_units=(4, 2), dropout=0.1, l2=0.2, seed=5)
+    given = json.loads(pipeline.create_components(config)["Trainer"].exec_properties["custom_config"])
+    assert given.pop("source") == pipeline.source_hash()
+    assert given == {
+        "train_epochs": 3,
+        "batch_size": 17,
+        "learning_rate": 0.5,
+        "hidden_units": [4, 2],
+        "dropout": 0.1,
+        "l2": 0.2,
+        "seed": 5,
+    }
+
+
+@pytest.mark.parametrize(("reader", "name"), [("arrow", "ArrowCsvExampleGen"), ("csv", "CsvExampleGen")])
+def test_reader_is_chosen_and_keeps_its_place(reader, name, pipeline):
+    component = pipeline.create_components(Config(reader=reader))["CsvExampleGen"]
+    assert type(component).__name__ == name
+    assert component.id == "CsvExampleGen"
+
+
+def test_models_are_pushed_to_the_folder_that_is_served_from(pipeline, tmp_path):
+    config = Config(output_root=str(tmp_path))
+    pusher = pipeline.create_components(config)["Pusher"]
+    assert config.serving_root in pusher.exec_properties["push_destination"]
+
+
+# --- What makes a cached result stale -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sources(pipeline, tmp_path, monkeypatch):
+    """A copy of the package's files, which the fingerprint is then taken of."""
+    for path in Path(pipeline.__file__).parent.glob("*.py"):
+        shutil.copy(path, tmp_path)
+    monkeypatch.setattr(pipeline, "__file__", str(tmp_path / "pipeline.py"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["data.py", "features.py", "model.py"])
+def test_edited_source_changes_the_fingerprint(name, sources, pipeline):
+    before = pipeline.source_hash()
+    (sources / name).write_text((sources / name).read_text() + "\n# edited\n")
+    assert pipeline.source_hash() != before
+
+
+def test_fingerprint_is_the_same_for_the_same_sources(sources, pipeline):
+    assert pipeline.source_hash() == pipeline.source_hash()
+
+
+def test_every_module_that_transform_and_trainer_import_is_in_the_fingerprint(sources, pipeline):
+    """Whoever lets the model use another module of the package finds out here."""
+    import ast
+
+    reached, waiting = set(), ["features", "model"]
+    while waiting:
+        module = waiting.pop()
+        reached.add(module)
+        for node in ast.walk(ast.parse((sources / f"{module}.py").read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "flights":
+                new = {name.name for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("flights."):
+                new = {node.module.split(".")[1]}
+            else:
+                continue
+            waiting += new - reached
+    before = pipeline.source_hash()
+    for module in reached:
+        path = sources / f"{module}.py"
+        original = path.read_text()
+        path.write_text(original + "\n# edited\n")
+        assert pipeline.source_hash() != before, f"{module}.py is used in training, and not in the fingerprint"
+        path.write_text(original)
+
+
+def test_edited_schema_is_another_setting(pipeline, tmp_path):
+    path = tmp_path / "schema.pbtxt"
+    shutil.copy(Config().schema_file, path)
+
+    def settings():
+        return pipeline.create_components(Config(schema_file=str(path)))["ImportSchemaGen"].exec_properties
+
+    before = settings()
+    assert settings() == before
+    path.write_text(path.read_text().replace("threshold: 0.1", "threshold: 0.2"))
+    assert settings() != before
+
+
+def test_missing_schema_is_told_by_its_path(pipeline, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.pbtxt"):
+        pipeline.create_components(Config(schema_file=str(tmp_path / "nowhere.pbtxt")))
