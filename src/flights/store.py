@@ -30,8 +30,9 @@ def open_store(config: Config) -> MetadataStore:
 def repair(config: Config) -> list[str]:
     """Puts in order what a killed run left: call it only while no run is going on.
 
-    Executions that still say RUNNING become FAILED, the outputs of failed executions are deleted, and so is a pushed version
-    that lacks `saved_model.pb`, the file that Pusher writes last.
+    Executions that still say RUNNING become FAILED, and the outputs of failed executions are deleted. So is a version in the
+    serving folder that lacks `saved_model.pb`, the file that Pusher writes last, or that an unfinished Pusher wrote
+    and never recorded: the next run pushes it again.
 
     Returns:
         The node ids of the executions that were marked.
@@ -48,10 +49,24 @@ def repair(config: Config) -> list[str]:
     _abandon_artifacts(store)
     failed = {str(execution.id) for execution in executions if execution.last_known_state not in SUCCEEDED}
     _delete_outputs(Path(config.pipeline_root), failed)
+    nodes = [_node_id(store, execution) for execution in stale]
+    killed_at = [
+        one.create_time_since_epoch // 1000 for one, node in zip(stale, nodes, strict=True) if node == "Pusher"
+    ]
+    _delete_half_pushed(config, store, min(killed_at, default=None))
+    return nodes
+
+
+def _delete_half_pushed(config: Config, store: MetadataStore, since: int | None) -> None:
+    """Deletes incomplete versions, and those from `since` on (seconds of the epoch) that no Pusher recorded."""
+    pushed = store.get_artifacts_by_type("PushedModel")
+    recorded = {artifact.custom_properties["pushed_version"].string_value for artifact in pushed}
     for version in Path(config.serving_root).glob("*"):
-        if version.name.isdigit() and version.is_dir() and not (version / "saved_model.pb").exists():
+        if not version.name.isdigit() or not version.is_dir():
+            continue
+        unrecorded = since is not None and version.name not in recorded and int(version.name) >= since
+        if unrecorded or not (version / "saved_model.pb").exists():
             shutil.rmtree(version)
-    return [_node_id(store, execution) for execution in stale]
 
 
 def _node_id(store: MetadataStore, execution: mlmd.Execution) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,23 @@ def test_what_is_no_version_is_left_alone(pipeline):
     (pipeline.serving / "config.txt").write_text("mine")
     store.repair(pipeline.config)
     assert sorted(path.name for path in pipeline.serving.iterdir()) == ["config.txt", "notes"]
+
+
+def test_version_that_a_killed_pusher_never_recorded_goes(pipeline):
+    """It is complete, but nothing says which model it is; the next run pushes that model again."""
+    push_execution(pipeline, "100")
+    pipeline.execute("Pusher", RUNNING, output="PushedModel")
+    after = pipeline.push(str(int(time.time()) + 1))
+    store.repair(pipeline.config)
+    assert not after.exists()
+    assert store.latest_version(pipeline.config).name == "100"
+
+
+def test_version_that_nobody_recorded_stays_when_no_pusher_was_killed(pipeline):
+    by_hand = pipeline.push(str(int(time.time()) + 1))
+    pipeline.execute("Trainer", RUNNING)
+    store.repair(pipeline.config)
+    assert by_hand.exists()
 
 
 def test_second_repair_finds_nothing(pipeline):
