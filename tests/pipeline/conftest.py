@@ -1,0 +1,65 @@
+"""What the pipeline tests share. Each file is for one worker (`--dist loadfile`): a run of the pipeline is shared within it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flights.config import Config
+from flights.quiet import import_quietly
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test here runs components of TFX."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.filterwarnings("ignore"))  # of TFX and Keras among themselves
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable:
+    """`flights.runners.local.run`, once TFX is imported."""
+    import_quietly()
+    from flights.runners import local
+
+    return local.run
+
+
+@pytest.fixture(scope="session")
+def run_until(run) -> Callable[[Config, str], None]:
+    """Runs the components of a pipeline up to one of them, and no further."""
+    from tfx import v1 as tfx
+
+    from flights import pipeline
+
+    def until(config: Config, last: str) -> None:
+        components = pipeline.create_components(config)
+        wanted = list(components)[: list(components).index(last) + 1]
+        tfx.orchestration.LocalDagRunner().run(
+            tfx.dsl.Pipeline(
+                pipeline_name=config.pipeline_name,
+                pipeline_root=config.pipeline_root,
+                components=[components[name] for name in wanted],
+                enable_cache=config.enable_cache,
+                metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+                    config.metadata_path
+                ),
+                beam_pipeline_args=pipeline.BEAM_ARGS,
+            )
+        )
+
+    return until
+
+
+@pytest.fixture(scope="module")
+def make_config(tmp_path_factory, root) -> Callable[..., Config]:
+    """A configuration on the sample, with the output of this file's own; `output` names another folder."""
+    folder = tmp_path_factory.mktemp("pipeline")
+
+    def make(output: str = "output", **settings) -> Config:
+        return Config(**{"data_root": str(root / "data/flights"), "output_root": str(folder / output), **settings})
+
+    return make
