@@ -1,0 +1,169 @@
+"""What is measured, each in a fresh process: wall time, processor time, peak memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+FULL_DATA = REPOSITORY / "out" / "data" / "flights"
+FULL_YEAR = {"batch_size": 1024, "train_epochs": 5, "l2": 1e-5, "dropout": 0.0, "hidden_units": (64, 32)}
+"""Settings for hundreds of thousands of flights; the defaults of `Config` are for a few thousand."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of the table; `target` is in words, as design and issues state it."""
+
+    what: str
+    seconds: float
+    cpu_seconds: float
+    peak_gb: float
+    target: str
+    remark: str = ""
+
+
+def run(
+    command: list[str], environment: dict[str, str] | None = None, cwd: Path = REPOSITORY
+) -> tuple[str, float, float, float]:
+    """Runs a command to its end: its output, wall seconds, processor seconds, and peak memory in GB of its largest process.
+
+    Raises:
+        RuntimeError: it failed; the message ends with what it said last.
+    """
+    with tempfile.TemporaryFile("w+") as output:
+        started = time.monotonic()
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, cwd=cwd, env=os.environ | (environment or {})
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.monotonic() - started
+        output.seek(0)
+        said = output.read()
+    if status != 0:
+        raise RuntimeError(f"{' '.join(command[:4])} ... failed:\n{said[-2000:]}")
+    scale = 1e9 if sys.platform == "darwin" else 1e6  # bytes there, kilobytes here
+    return said, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale
+
+
+def imports() -> list[Row]:
+    """Time to import what a lesson imports first."""
+    rows = []
+    for what, code, target in (
+        ("`import course`", "import course", "2 s"),
+        ("`from tfx import v1`", "from tfx import v1", "12 s with the first cell"),
+    ):
+        _, wall, cpu, peak = run([sys.executable, "-c", code])
+        rows.append(Row(what, wall, cpu, peak, target))
+    return rows
+
+
+def lesson() -> list[Row]:
+    """Lesson 00, executed by papermill with its own parameters."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "papermill", "--cwd", "notebooks", "--no-progress-bar"]
+        command += ["notebooks/00-first-pipeline.ipynb", f"{folder}/out.ipynb"]
+        _, wall, cpu, peak = run(command, {"COURSE_OUT": folder})
+    return [
+        Row(
+            "lesson 00, by papermill",
+            wall,
+            cpu,
+            peak,
+            "2 min",
+            "kernel start and imports included; memory of papermill alone",
+        )
+    ]
+
+
+def pipeline(what: str, target: str, months: tuple[int, int], **settings: object) -> Row:
+    """One run of the pipeline in a new folder; seconds are those after the imports."""
+    with tempfile.TemporaryDirectory() as folder:
+        request = {"months": months, "output_root": folder, **settings}
+        said, _, _, peak = run([sys.executable, "-m", "tools.bench.one_run", json.dumps(request)])
+    result = json.loads(said.strip().splitlines()[-1])
+    slowest = sorted(result["nodes"].items(), key=lambda node: -node[1])[:4]
+    remark = ", ".join(f"{name} {seconds:.0f}" for name, seconds in slowest) + f"; AUC {result['auc']:.3f}"
+    return Row(what, result["seconds"], result["cpu_seconds"], peak, target, remark)
+
+
+def sample() -> list[Row]:
+    """January of the sample."""
+    return [pipeline("pipeline, one month of the sample (2,000 flights)", "30 s", (1, 1))]
+
+
+def year() -> list[Row]:
+    """All flights of 2013: eleven months to learn from, December to be judged on."""
+    return [
+        pipeline("pipeline, full year (327,346 flights)", "100 s, 2 GB", (1, 12), data_root=str(FULL_DATA), **FULL_YEAR)
+    ]
+
+
+def month() -> list[Row]:
+    """A further month with a window of three months, early and late in the year."""
+    return [
+        pipeline(f"a further month, all flights: {name}", target, months, data_root=str(FULL_DATA), **FULL_YEAR)
+        for name, target, months in (
+            ("March after January and February", "", (1, 3)),
+            ("December after October and November", "the same as in spring", (10, 12)),
+        )
+    ]
+
+
+def setup() -> list[Row]:
+    """From a fresh clone to JupyterLab that answers: with an empty package cache, with a filled one, and once more."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        cache = {"UV_CACHE_DIR": f"{folder}/cache", "PIP_NO_CACHE_DIR": "1"}
+        for number, (what, target) in enumerate((("empty package cache", "3 min"), ("filled package cache", "1 min"))):
+            clone = Path(folder, f"clone-{number}")
+            run(["git", "clone", "--quiet", str(REPOSITORY), str(clone)])
+            rows.append(Row(f"`make lab` from a fresh clone, {what}", _until_lab_answers(clone, cache), 0, 0, target))
+        rows.append(Row("`make lab`, second time", _until_lab_answers(clone, cache), 0, 0, "10 s"))
+    return rows
+
+
+def _until_lab_answers(clone: Path, environment: dict[str, str], port: int = 18888, limit: float = 900) -> float:
+    started = time.monotonic()
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            ["make", "lab", "BROWSER=no", f"PORT={port}"],
+            cwd=clone,
+            env=os.environ | environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            while time.monotonic() - started < limit and process.poll() is None:
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/lab", timeout=2)
+                    return time.monotonic() - started
+                except urllib.error.HTTPError:
+                    return time.monotonic() - started  # it answers, and asks for its token
+                except OSError:
+                    time.sleep(0.5)
+            output.seek(0)
+            raise RuntimeError(f"JupyterLab did not answer:\n{output.read()[-2000:]}")
+        finally:
+            os.killpg(process.pid, 15)
+            process.wait(30)
+
+
+SECTIONS: dict[str, Callable[[], list[Row]]] = {
+    "setup": setup,
+    "import": imports,
+    "lesson": lesson,
+    "sample": sample,
+    "year": year,
+    "month": month,
+}
