@@ -27,6 +27,7 @@ from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -46,11 +47,11 @@ const kernel = panel.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.s
 const dialog = document.querySelector('.jp-Dialog')?.innerText ?? '';
 return {cells, kernel, dialog};
 """
-_IMAGES = """
+_CELL = """
 const panel = [...document.querySelectorAll('.jp-NotebookPanel')].find(panel => panel.checkVisibility());
-const cell = panel.querySelectorAll('.jp-Notebook .jp-Cell')[arguments[0]];
-return [...cell.querySelectorAll('.jp-OutputArea-output img')].map(image => image.src);
+return panel.querySelectorAll('.jp-Notebook .jp-Cell')[arguments[0]];
 """
+_IMAGES = "return [...arguments[0].querySelectorAll('.jp-OutputArea-output img')].map(image => image.src);"
 
 
 @dataclass
@@ -155,7 +156,7 @@ def start(folder: Path, seconds: float = 60) -> Iterator[Lab]:
 
 def open_lesson(chrome: webdriver.Chrome, lab: Lab, name: str, seconds: float = 60) -> None:
     """Opens a notebook of `notebooks/` and waits until its kernel is ready. `name` is without `.ipynb`."""
-    chrome.get(f"{lab.url}/lab/tree/notebooks/{name}.ipynb?token={lab.token}")
+    chrome.get(f"{lab.url}/lab/tree/notebooks/{name}.ipynb?reset&token={lab.token}")  # reset: no tabs of before
 
     def ready() -> bool:
         # The page says "idle" before its kernel is there; the server knows.
@@ -265,19 +266,27 @@ def move_control(chrome: webdriver.Chrome, cell: int, key: str, control: int = 0
     Raises:
         TimeoutException: the figure did not change.
     """
-    element = chrome.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell")[cell]
-    controls = element.find_elements(By.CSS_SELECTOR, ".jupyter-widgets [role=slider], .jupyter-widgets select")
-    assert controls, f"cell {cell + 1} shows no control"
-    before = chrome.execute_script(_IMAGES, cell)
+    controls = _in_output(chrome, cell, ".jupyter-widgets [role=slider], .jupyter-widgets select")
+    element = chrome.execute_script(_CELL, cell)
+    before = chrome.execute_script(_IMAGES, element)
     assert before, f"cell {cell + 1} shows no figure"
     controls[control].send_keys(key)
-    _wait(chrome, lambda: chrome.execute_script(_IMAGES, cell) != before, seconds, "the figure was still the same")
+    _wait(chrome, lambda: chrome.execute_script(_IMAGES, element) != before, seconds, "the figure was still the same")
 
 
 def control_value(chrome: webdriver.Chrome, cell: int, control: int = 0) -> str:
     """Returns the value that a slider shows beside itself."""
-    element = chrome.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell")[cell]
-    return element.find_elements(By.CSS_SELECTOR, ".jupyter-widgets .widget-readout")[control].text
+    return _in_output(chrome, cell, ".jupyter-widgets .widget-readout")[control].text
+
+
+def _in_output(chrome: webdriver.Chrome, cell: int, selector: str, seconds: float = 30) -> list[WebElement]:
+    """Elements of a cell's output. Controls are drawn a while after the cell is done: waits for them."""
+
+    def found() -> list[WebElement]:
+        return chrome.execute_script(_CELL, cell).find_elements(By.CSS_SELECTOR, selector)
+
+    _wait(chrome, found, seconds, f"cell {cell + 1} shows no control")
+    return found()
 
 
 def ask(lab: Lab, path: str, method: str = "GET") -> Any:
