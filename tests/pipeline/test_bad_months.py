@@ -1,0 +1,148 @@
+"""A bad month stops the pipeline before anything is trained, and says why. The months are those of data/fixtures."""
+
+from __future__ import annotations
+
+import shutil
+
+import ledger
+import pytest
+
+from flights import data
+
+REFUSED = {
+    "truncated": "span-01/flights.csv, line 201",
+    "empty": "span-01/flights.csv: the file is empty",
+    "header-only": "span-01/flights.csv: a header and no flights",
+    "missing-column": "column distance is missing",
+    "renamed-column": "column dest is missing; the file has: .*destination",
+    "text-in-number": "line 122, column sched_dep_time: '[0-9]+:[0-9]+' is not a whole number",
+    "wrong-encoding": "line 58: not UTF-8",
+}
+"""Fixtures that the reader refuses, with what it must say."""
+
+ANOMALOUS = {
+    "unknown-carrier": "column carrier: Unexpected string values.*ZZ",
+    "extra-column": "column gate: New column",
+    "missing-label": "column late: Column (dropped|is completely missing)",
+    "sparse-weather": "column temp: .*\n.*column visib: .*",
+}
+"""Fixtures that break the schema, with what the gate must say."""
+
+POSSIBLE = {"duplicated-rows", "changed-unit", "drifted-month"}
+"""Fixtures in which every single value is possible: on their own, nothing can tell them from a good month."""
+
+BEFORE_TRAINING = {
+    "CsvExampleGen",
+    "ImportSchemaGen",
+    "LatestBlessedModel",
+    "StatisticsGen",
+    "ExampleValidator",
+    "DataGate",
+}
+
+
+def assert_stopped(config, failed: str) -> None:
+    """The named node failed, nothing was trained or pushed, and the store is sound."""
+    states = ledger.last_states(config)
+    assert states.pop(failed) == "FAILED"
+    assert set(states.values()) <= {"COMPLETE", "CACHED"}
+    assert set(states) < BEFORE_TRAINING
+    assert not ledger.versions(config)
+    ledger.assert_sound(config)
+
+
+def test_every_fixture_is_tried(root):
+    assert {path.name for path in (root / "data/fixtures").iterdir() if path.is_dir()} == (
+        set(REFUSED) | set(ANOMALOUS) | POSSIBLE
+    )
+
+
+@pytest.mark.parametrize("fixture", REFUSED)
+def test_file_that_cannot_be_read_stops_at_once(fixture, run, make_config, root):
+    config = make_config(fixture, data_root=str(root / "data/fixtures" / fixture))
+    with pytest.raises(data.DataError, match=REFUSED[fixture]):
+        run(config)
+    assert_stopped(config, "CsvExampleGen")
+
+
+@pytest.mark.parametrize("fixture", ANOMALOUS)
+def test_month_that_breaks_the_contract_stops_at_the_gate(fixture, run, make_config, root):
+    from flights.gate import BadDataError
+
+    config = make_config(fixture, data_root=str(root / "data/fixtures" / fixture))
+    with pytest.raises(BadDataError, match=f"(?s){ANOMALOUS[fixture]}") as stopped:
+        run(config)
+    assert "Nothing was trained" in str(stopped.value)
+    assert_stopped(config, "DataGate")
+
+
+@pytest.fixture
+def months(tmp_path, root):
+    """A data root with January of the sample and, as February, whatever a test puts there."""
+
+    def make(february: str | None):
+        shutil.copytree(root / "data/flights/span-01", tmp_path / "span-01")
+        if february:
+            shutil.copytree(root / "data/fixtures" / february / "span-01", tmp_path / "span-02")
+        return str(tmp_path)
+
+    return make
+
+
+def test_month_of_another_mixture_is_drift(run, make_config, months):
+    from flights.gate import BadDataError
+
+    config = make_config("drift", data_root=months("drifted-month"), months=(1, 2))
+    with pytest.raises(BadDataError) as stopped:
+        run(config)
+    assert "month-02 against month-01, column origin: High Linfty distance" in str(stopped.value)
+    assert_stopped(config, "DataGate")
+
+
+def test_good_months_beside_a_bad_one_do_not_save_the_run(run, make_config, months):
+    from flights.gate import BadDataError
+
+    config = make_config("february", data_root=months("unknown-carrier"), months=(1, 2))
+    with pytest.raises(BadDataError, match="month-02, column carrier: Unexpected string values"):
+        run(config)
+    assert_stopped(config, "DataGate")
+
+
+@pytest.mark.parametrize("asked", [(2, 2), (1, 2), (1, 3)])
+def test_month_that_is_not_there_is_named(asked, run, make_config, months):
+    config = make_config(f"missing-{asked[0]}-{asked[1]}", data_root=months(None), months=asked)
+    with pytest.raises(data.DataError, match=r"span-02/flights\.csv.*no such file.*make data"):
+        run(config)
+    assert not ledger.executions(config)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_run_that_was_broken_off_leaves_no_execution_running(error, run, make_config, monkeypatch):
+    """Whether somebody pressed Ctrl-C or a driver failed: the store is in order at once, not only at the next run."""
+    from tfx.orchestration.portable import launcher
+
+    def fail(*_):
+        raise error("broken off")
+
+    monkeypatch.setattr(launcher.Launcher, "_run_executor", fail)
+    config = make_config(f"broken-off-{error.__name__}")
+    with pytest.raises(error):
+        run(config)
+    assert ledger.last_states(config) == {"CsvExampleGen": "FAILED"}
+    ledger.assert_sound(config)
+
+
+def test_mended_month_goes_through_where_the_bad_one_stopped(run, make_config, root):
+    """The same pipeline, the same folder: the file is replaced, and nothing of the bad one is taken from the cache."""
+    from flights.gate import BadDataError
+
+    folder = root / "data/fixtures/unknown-carrier"
+    config = make_config("mended", data_root=str(folder))
+    with pytest.raises(BadDataError):
+        run(config)
+    config = make_config("mended", train_epochs=1, min_auc=0.0, min_slice_auc=0.0)
+    states = {report.node: report.state for report in run(config)}
+    assert states["StatisticsGen"] == "done"
+    assert states["DataGate"] == "done"
+    assert ledger.versions(config)
+    ledger.assert_sound(config)

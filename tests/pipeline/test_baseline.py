@@ -1,0 +1,129 @@
+"""Month after month in one store: each candidate is held against the model in service, and a worse one is not pushed."""
+
+from __future__ import annotations
+
+import ledger
+import pytest
+
+from flights import store
+
+
+@pytest.fixture(scope="module")
+def february(run, make_config):
+    """Trained on January, judged on February, blessed: the model in service."""
+    config = make_config(months=(1, 2), train_epochs=4)
+    run(config)
+    return config
+
+
+@pytest.fixture(scope="module")
+def march(run, make_config, february):
+    """Trained on February, judged on March, beside the model in service."""
+    config = make_config(months=(2, 3), train_epochs=4)
+    reports = run(config)
+    return config, {report.node: report.state for report in reports}
+
+
+def failures(config) -> list[str]:
+    """Which demands the newest candidate missed, as `metric kind slice`."""
+    import tensorflow_model_analysis as tfma
+
+    result = tfma.load_validation_result(ledger.last_output(config, "Evaluator", "evaluation").uri)
+    missed = []
+    for each in result.metric_validations_per_slice:
+        where = ",".join(key.column for key in each.slice_key.single_slice_keys) or "all"
+        for failure in each.failures:
+            missed += [
+                f"{failure.metric_key.name} {kind.name} {where}" for kind, _ in failure.metric_threshold.ListFields()
+            ]
+    return missed
+
+
+def test_first_model_has_nothing_to_be_held_against(february):
+    assert store.latest_verdict(february).startswith("Blessed and pushed")
+
+
+def test_next_candidate_is_held_against_the_first(february, march):
+    config, states = march
+    models = sorted(store.open_store(config).get_artifacts_by_type("Model"), key=lambda artifact: artifact.id)
+    assert len(models) >= 2
+    first, second = models[:2]
+    assert ledger.last_input(config, "Evaluator", "baseline_model").id == first.id
+    assert ledger.last_input(config, "Evaluator", "model").id == second.id
+    blessing = ledger.last_output(config, "Evaluator", "blessing")
+    assert ledger.baseline_of(blessing) == first.id
+    # Another month is other data: only the schema is the same.
+    assert {node for node, state in states.items() if state == "cached"} == {"ImportSchemaGen"}
+
+
+def test_both_models_are_judged_on_the_same_flights(march):
+    import tensorflow_model_analysis as tfma
+
+    uri = ledger.last_output(march[0], "Evaluator", "evaluation").uri
+    counts = {
+        name: tfma.load_eval_result(uri, model_name=name).get_metrics_for_slice()["example_count"]["doubleValue"]
+        for name in (tfma.CANDIDATE_KEY, tfma.BASELINE_KEY)
+    }
+    assert counts == {tfma.CANDIDATE_KEY: 2000, tfma.BASELINE_KEY: 2000}
+
+
+def test_better_or_equal_candidate_is_pushed_as_a_new_version(march):
+    config, _ = march
+    assert not failures(config)
+    assert len(ledger.versions(config)) == 2
+    ledger.assert_sound(config)
+
+
+def test_candidate_below_the_absolute_demand_is_refused(run, make_config, march):
+    before = ledger.versions(march[0])
+    config = make_config(months=(2, 3), train_epochs=4, min_auc=0.99)
+    states = {report.node: report.state for report in run(config)}
+    assert states["Trainer"] == "cached"
+    assert failures(config) == ["auc value_threshold all"]
+    assert_not_pushed(config, before)
+
+
+@pytest.fixture(scope="module")
+def crippled(run, make_config, march):
+    """A training that went wrong, judged by nothing but not to be worse; with the versions that were there before."""
+    before = ledger.versions(march[0])
+    config = make_config(
+        months=(2, 3), train_epochs=1, learning_rate=1e-6, min_auc=0.0, min_slice_auc=0.0, max_auc_loss=0.001
+    )
+    return config, {report.node: report.state for report in run(config)}, before
+
+
+def test_candidate_that_lost_too_much_against_the_baseline_is_refused(crippled):
+    config, states, before = crippled
+    assert states["Transform"] == "cached"
+    assert states["Trainer"] == "done"
+    assert failures(config) == ["auc change_threshold all"]
+    assert_not_pushed(config, before)
+
+
+def test_refused_candidate_is_no_baseline(run, make_config, crippled):
+    """The next run is held against the newest model that was blessed, not against the newest."""
+    config = make_config(months=(2, 3), train_epochs=4, min_auc=0.98)
+    run(config)
+    newest = max(artifact.id for artifact in store.open_store(config).get_artifacts_by_type("Model"))
+    baseline = ledger.baseline_of(ledger.last_output(config, "Evaluator", "blessing"))
+    assert baseline == blessed_model(config) < newest
+
+
+def blessed_model(config) -> int:
+    """Number of the newest model with a blessing."""
+    return max(
+        artifact.custom_properties["current_model_id"].int_value
+        for artifact in store.open_store(config).get_artifacts_by_type("ModelBlessing")
+        if artifact.custom_properties["blessed"].int_value == 1
+    )
+
+
+def assert_not_pushed(config, before: list[str]) -> None:
+    """The versions are those of before, and the newest of them is still the one in service."""
+    assert store.latest_verdict(config).startswith("Refused")
+    assert ledger.versions(config) == before
+    assert store.latest_version(config).name == before[-1]
+    pushed = ledger.last_output(config, "Pusher", "pushed_model")
+    assert pushed.custom_properties["pushed"].int_value == 0
+    ledger.assert_sound(config)
