@@ -12,7 +12,7 @@ from pathlib import Path
 from tfx import v1 as tfx
 from tfx.orchestration.portable import launcher
 
-from flights import store
+from flights import data, store
 from flights.config import Config
 from flights.pipeline import create_pipeline
 
@@ -56,12 +56,26 @@ def run(config: Config, report: Callable[[NodeReport], None] = lambda _: None) -
         reports.append(NodeReport(node, state, seconds))
         report(reports[-1])
 
+    _require_months(config)
     with _lock(Path(config.output_root)):
         store.repair(config)
         pipeline = create_pipeline(config)
-        with _watched(on_node):
-            tfx.orchestration.LocalDagRunner().run(pipeline)
+        try:
+            with _watched(on_node):
+                tfx.orchestration.LocalDagRunner().run(pipeline)
+        except BaseException:
+            store.repair(config)  # an interrupted component, or one whose driver failed, is left as RUNNING
+            raise
     return reports
+
+
+def _require_months(config: Config) -> None:
+    """Names the months that are not there; ExampleGen's driver would only name its pattern."""
+    first, last = config.months
+    paths = [data.month_path(config.data_root, month) for month in range(first, last + 1)]
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing:
+        raise data.DataError(f"{', '.join(missing)}: no such file. Is the month there? `make data` builds all twelve.")
 
 
 @contextmanager
