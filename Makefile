@@ -25,7 +25,7 @@ test: environment data ## run every check: unit, contract, notebooks, pipeline, 
 	$(PYTHON) -m pytest tests/browser -q
 
 test-fast: environment ## run the unit and contract checks only (under a minute)
-	$(PYTHON) -m pytest tests/unit tests/contract -n 2 -q
+	$(PYTHON) -m pytest tests/unit tests/contract -n 2 -q -m "not slow"
 
 data: environment ## build the full year of flights, checked, into out/data (seconds)
 	@$(PYTHON) -m tools.data year
