@@ -1,0 +1,173 @@
+"""Killed with -9 at any point, the next run completes and the metadata store is sound. The runs are processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import ledger
+import pytest
+
+from flights import store
+from flights.config import Config
+
+PATIENCE = 300  # seconds that a step may take on a machine with much to do
+
+COMMAND = [str(Path(sys.executable).with_name("flights"))]
+
+SLOW_DISK = """
+import sys, time
+from flights.quiet import import_quietly
+import_quietly()
+from tfx.dsl.io import fileio
+copy = fileio.copy
+def slow_copy(source, target, overwrite=False):
+    copy(source, target, overwrite)
+    time.sleep(1)
+fileio.copy = slow_copy
+from flights.cli import main
+sys.exit(main())
+"""
+"""The same command where each copied file takes a second, so that there is time to kill Pusher while it copies."""
+
+
+@pytest.fixture(scope="module")
+def config(make_config) -> Config:
+    return make_config(train_epochs=8)
+
+
+def options(config: Config) -> list[str]:
+    return ["--data-root", config.data_root, "--output-root", config.output_root]
+
+
+@contextmanager
+def started(config: Config, root: Path, command: list[str] = COMMAND) -> Iterator[subprocess.Popen]:
+    """A run in a process of its own, which does not outlive the block."""
+    process = subprocess.Popen(
+        [*command, "run", *options(config), "--train-epochs", str(config.train_epochs)],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(process: subprocess.Popen, what: str, happened: Callable[[], bool]) -> None:
+    """Waits until something has happened, as long as the process lives."""
+    end = time.monotonic() + PATIENCE
+    while not happened():
+        if process.poll() is not None:
+            pytest.fail(f"the run ended before {what}:\n{process.stdout.read()}\n{process.stderr.read()}")
+        if time.monotonic() > end:
+            pytest.fail(f"{what}: not within {PATIENCE} s")
+        time.sleep(0.05)
+
+
+def kill_when(process: subprocess.Popen, what: str, happened: Callable[[], bool]) -> None:
+    wait_for(process, what, happened)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait(timeout=30) == -signal.SIGKILL
+
+
+def kill_in(node: str, config: Config, root: Path) -> None:
+    """Starts a run and kills it half a second after the node's output folder has appeared."""
+    folder = Path(config.pipeline_root) / node
+    with started(config, root) as process:
+        wait_for(process, f"{node} began", lambda: any(folder.glob("[a-z]*/*")))
+        time.sleep(0.5)
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait(timeout=30) == -signal.SIGKILL
+    assert ledger.last_states(config)[node] == "RUNNING", f"{node} was not running when the process was killed"
+
+
+def wrote(config: Config, before: list[str], last_file: bool) -> Callable[[], bool]:
+    """Whether a new version is in the serving folder: begun, or with the file that is written last."""
+
+    def happened() -> bool:
+        for name in set(ledger.versions(config)) - set(before):
+            folder = Path(config.serving_root) / name
+            if (folder / "saved_model.pb").exists() == last_file and any(folder.rglob("*.*")):
+                return True
+        return False
+
+    return happened
+
+
+def test_killed_in_statistics_gen_and_meanwhile_alone(config, run, root):
+    """While it runs, no second run is let into the same folder."""
+    from flights.runners.local import AlreadyRunningError
+
+    folder = Path(config.pipeline_root) / "StatisticsGen"
+    with started(config, root) as process:
+        wait_for(process, "StatisticsGen began", lambda: any(folder.glob("[a-z]*/*")))
+        with pytest.raises(
+            AlreadyRunningError, match=r"Another run is using .*: wait for it to end, or choose another"
+        ):
+            run(config)
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait(timeout=30) == -signal.SIGKILL
+    assert ledger.last_states(config)["StatisticsGen"] == "RUNNING"
+    assert ledger.last_states(config)["CsvExampleGen"] == "COMPLETE"
+
+
+def test_killed_in_trainer(config, root):
+    """This run repairs what the one before left behind, and is killed in its turn."""
+    kill_in("Trainer", config, root)
+    states = ledger.last_states(config)
+    assert states["CsvExampleGen"] == "CACHED"
+    assert states["StatisticsGen"] == "COMPLETE"
+    assert [one.state for one in ledger.executions(config) if one.node == "StatisticsGen"] == ["FAILED", "COMPLETE"]
+
+
+def test_killed_in_pusher_with_half_a_version_written(config, root):
+    with started(config, root, [sys.executable, "-c", SLOW_DISK]) as process:
+        kill_when(process, "a version was half written", wrote(config, [], last_file=False))
+    assert ledger.last_states(config)["Pusher"] == "RUNNING"
+    assert len(ledger.versions(config)) == 1
+    with pytest.raises(FileNotFoundError, match="no model was pushed there yet"):
+        store.latest_version(config)
+
+
+def test_killed_in_pusher_with_a_version_that_nobody_recorded(config, root):
+    (half,) = ledger.versions(config)
+    with started(config, root, [sys.executable, "-c", SLOW_DISK]) as process:
+        kill_when(process, "a version was written", wrote(config, [half], last_file=True))
+    assert ledger.last_states(config)["Pusher"] == "RUNNING"
+    assert half not in ledger.versions(config)
+
+
+def test_next_run_completes_and_all_is_sound(config, root):
+    """Four kills later: one version, all that was finished came from the cache, and the model answers."""
+    with started(config, root) as process:
+        said, complaints = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, complaints
+    lines = [line.split() for line in said.splitlines()]
+    states = {line[0]: line[1] for line in lines if line[-1] == "s"}
+    assert {node for node, state in states.items() if state == "done"} == {"LatestBlessedModel", "Pusher"}
+    assert said.splitlines()[-1] == f"Blessed and pushed: {store.latest_version(config)}"
+    assert len(ledger.versions(config)) == 1
+    ledger.assert_sound(config)
+
+    flight = '{"carrier": "UA", "origin": "EWR", "dest": "SFO", "distance": 2565, "weekday": 5, "sched_dep_time": 1745}'
+    asked = subprocess.run(
+        [*COMMAND, "predict", "--output-root", config.output_root, flight],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert 0 < float(asked.stdout) < 1
+    assert asked.stderr == ""
+    assert complaints == ""
