@@ -90,6 +90,7 @@ class ArrowExecutor(csv_executor.Executor):
         names = utils.generate_output_split_names(source, target)
         examples.split_names = artifact_utils.encode_split_names(names)
         examples_utils.set_payload_format(examples, exec_properties["output_data_format"])
+        examples_utils.set_file_format(examples, "tfrecords_gzip")
         # Everything is read, and so checked, before anything is written.
         tables = [_read_split(exec_properties["input_base"], split.pattern) for split in source.splits]
         if target.split_config.splits:
