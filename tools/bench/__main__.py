@@ -36,7 +36,7 @@ def main() -> None:
         results[section] = {"machine": machine(), "rows": [dataclasses.asdict(row) for row in rows]}
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1))
-    TABLE.write_text(table(results))
+        TABLE.write_text(table(results))
     print(f"written: {TABLE.relative_to(REPOSITORY)}")
 
 
