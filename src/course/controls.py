@@ -70,7 +70,11 @@ class Explorer:
 
     def _bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
         alt = self._alt(**self.values) if callable(self._alt) else self._alt
-        return bundle(self._draw(**self.values), alt)
+        drawn = self._draw(**self.values)
+        if hasattr(drawn, "_repr_mimebundle_"):  # a view brings its own text
+            made = drawn._repr_mimebundle_()
+            return made if isinstance(made, tuple) else (made, {})
+        return bundle(drawn, alt)
 
     def _changed(self, change: dict[str, Any]) -> None:
         """Draws again soon: several changes that come at once (a slider that is pulled) are drawn once."""

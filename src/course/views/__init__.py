@@ -4,7 +4,10 @@ Each returns an object that displays itself as the last expression of a cell. `c
 `execution`, `component` and `outputs` the way in which TFX's own objects are shown.
 """
 
+from course.views.compare import compare
 from course.views.contract import anomalies, schema
+from course.views.diff import schema_diff
+from course.views.drift import drift, explore_drift
 from course.views.graph import pipeline
 from course.views.ledger import store
 from course.views.profile import choose, statistics
@@ -21,13 +24,17 @@ __all__ = [
     "blessed",
     "blessing",
     "choose",
+    "compare",
     "component",
+    "drift",
     "examples",
     "execution",
+    "explore_drift",
     "metrics",
     "outputs",
     "pipeline",
     "schema",
+    "schema_diff",
     "statistics",
     "store",
 ]

@@ -18,18 +18,27 @@ def schema(thing: Any) -> View:
     Args:
         thing: a Schema artifact, its channel, a `schema.pbtxt`, or the proto.
     """
-    message = protos.schema(thing)
-    from tensorflow_metadata.proto.v0 import schema_pb2
-
-    shared = {domain.name: domain for domain in message.string_domain}
-    rows = []
-    for feature in message.feature:
-        kind = schema_pb2.FeatureType.Name(feature.type).lower()
-        rows.append((feature.name, kind, _presence(feature), _domain(feature, shared), _where(feature)))
+    rows = [(name, *aspects.values()) for name, aspects in described(protos.schema(thing)).items()]
     return stack(
         heading("Schema", f"{len(rows)} features"),
         table(["feature", "type", "presence", "values", "remarks"], rows),
     )
+
+
+def described(message: Any) -> dict[str, dict[str, str]]:
+    """Each feature of a schema in words: its type, presence, values and remarks."""
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    shared = {domain.name: domain for domain in message.string_domain}
+    return {
+        feature.name: {
+            "type": schema_pb2.FeatureType.Name(feature.type).lower(),
+            "presence": _presence(feature),
+            "values": _domain(feature, shared),
+            "remarks": _where(feature),
+        }
+        for feature in message.feature
+    }
 
 
 def _presence(feature: Any) -> str:
@@ -89,11 +98,15 @@ def _listed(values: list[str]) -> str:
     return ", ".join(values[:_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
-def anomalies(thing: Any) -> View:
+def anomalies(thing: Any, examples: Any = None, rows: int = 3, split: str | None = None) -> View:
     """What in the data breaks the contract, split by split: feature, kind of anomaly, and what exactly.
 
     Args:
         thing: an ExampleAnomalies artifact, its channel, or the proto.
+        examples: the data: an Examples artifact, its channel or folder, or a pandas or pyarrow table. With them, the first
+            rows that show an anomaly are under it, where rows can show it.
+        rows: how many rows of each anomaly to show.
+        split: which split of the examples, where `thing` is a proto of one split.
     """
     return stack(*(_split(split, message) for split, message in protos.anomalies(thing).items()))
 

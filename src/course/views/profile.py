@@ -36,26 +36,51 @@ def statistics(thing: Any, split: str | None = None, feature: str | None = None)
     return FigureView(figure, alt)
 
 
-def choose(thing: Any, feature: str | None = None) -> None:
-    """The figure of one feature, with a control to choose another, and one for the split.
+def choose(
+    thing: Any,
+    other: Any = None,
+    feature: str | None = None,
+    names: tuple[str, str] = ("January", "February"),
+) -> None:
+    """The figure of one feature, with a control to choose another, and one for the split or month.
 
     Args:
-        thing: as for `statistics`.
+        thing: as for `statistics`; several months as `{"January": statistics, "February": statistics, ...}`.
+        other: a second set of statistics, to compare with the first.
         feature: the one to start from, and the one that the stored notebook shows; the first by default.
+        names: what the two are called, if there are two.
     """
     from course.controls import explore
 
-    found = protos.statistics(thing)
-    names = protos.feature_names(found)
-    start = names[0] if feature is None else feature
-    splits = ["all splits", *found]
+    months = isinstance(thing, dict) or other is not None
+    found = protos.statistics(thing if other is None else dict(zip(names, (thing, other), strict=True)))
+    choices = protos.feature_names(found)
+    start = choices[0] if feature is None else feature
+    every = "all months" if months else "all splits"
 
-    def chosen(feature: str = start, split: str = splits[0]) -> Any:
-        figure, alt = distribution.draw(found if split == splits[0] else {split: found[split]}, feature)
+    def figure(feature: str, part: str) -> Any:
+        figure, alt = distribution.draw(found if part == every else {part: found[part]}, feature)
         figure.course_alt = alt
         return figure
 
-    explore(chosen, feature=names, **({"split": splits} if len(found) > 1 else {}))
+    if months:
+
+        def by_month(feature: str = start, month: str = every) -> Any:
+            return figure(feature, month)
+
+        explore(by_month, feature=choices, month=[every, *found])
+    elif len(found) > 1:
+
+        def by_split(feature: str = start, split: str = every) -> Any:
+            return figure(feature, split)
+
+        explore(by_split, feature=choices, split=[every, *found])
+    else:
+
+        def only(feature: str = start) -> Any:
+            return figure(feature, every)
+
+        explore(only, feature=choices)
 
 
 def overview(name: str, dataset: protos.Statistics) -> View:

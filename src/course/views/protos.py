@@ -50,6 +50,23 @@ def feature_name(feature: Any) -> str:
     return feature.name or ".".join(feature.path.step)
 
 
+def feature(dataset: Statistics, name: str) -> Any:
+    """The statistics of one feature; None if it is not there."""
+    return next((one for one in dataset.features if feature_name(one) == name), None)
+
+
+def one_split(thing: Any, split: str | None = None) -> Statistics:
+    """The statistics of one split: the one that is named, else the first.
+
+    Raises:
+        KeyError: no such split; the message names those that there are.
+    """
+    found = statistics(thing)
+    if split is not None and split not in found:
+        raise KeyError(f"No split {split!r} here. There are: {', '.join(found)}.")
+    return found[split] if split is not None else next(iter(found.values()))
+
+
 def feature_names(found: dict[str, Statistics]) -> list[str]:
     """Names of all features, in the order of the data."""
     return list(dict.fromkeys(feature_name(f) for dataset in found.values() for f in dataset.features))
