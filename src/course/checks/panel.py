@@ -84,7 +84,7 @@ class Progress:
         table = html.table(("Task", "", "Points", "of"), lines, numbers=(2, 3))
         share = 100 * self.points / self.of if self.of else 0
         bar = (
-            f'<div role="img" aria-label="{repr(self)}" style="width: 320px; height: 10px; border-radius: 5px; overflow: hidden; '
+            f'<div role="img" aria-label="{self!r}" style="width: 320px; height: 10px; border-radius: 5px; overflow: hidden; '
             f'background: {style.tint(style.LINE, 0.6)}; margin: 4px 0 8px 0;">'
             f'<div style="width: {share:.0f}%; height: 10px; background: {style.GREEN};"></div></div>'
         )
