@@ -76,7 +76,7 @@ def source_table(name: str) -> pd.DataFrame:
     return pd.read_csv(folder / ("flights.csv.zip" if name == "flights" else f"{name}.csv"))
 
 
-def build_year(keep_afterwards: bool = False) -> pd.DataFrame:
+def build_year(keep_afterwards: bool = False, keep_unarrived: bool = False) -> pd.DataFrame:
     """All flights of 2013 that arrived, with weather and plane, in the order of the source.
 
     Each flight gets the weather observed at its airport in the hour *before* its scheduled departure, the last that is
@@ -84,15 +84,19 @@ def build_year(keep_afterwards: bool = False) -> pd.DataFrame:
 
     Args:
         keep_afterwards: also keep the columns in `AFTERWARDS`. They leak the outcome; lesson 02 shows how much.
+        keep_unarrived: also keep the flights without an arrival delay; their label is missing.
 
     Returns:
-        327,346 rows; the columns of `COLUMN_TYPES`, then those of `AFTERWARDS` if asked for.
+        327,346 rows (336,776 with those that never arrived); the columns of `COLUMN_TYPES`, then those of `AFTERWARDS` if
+        asked for.
     """
-    flights = source_table("flights").dropna(subset=["arr_delay"])
+    flights = source_table("flights")
+    if not keep_unarrived:
+        flights = flights.dropna(subset=["arr_delay"])
     date = pd.to_datetime(flights[["year", "month", "day"]])
     flights["weekday"] = date.dt.weekday + 1
     flights["observed"] = date + pd.to_timedelta(flights["hour"] - 1, unit="h")
-    flights[LABEL] = (flights["arr_delay"] > LATE_MINUTES).astype(int)
+    flights[LABEL] = (flights["arr_delay"] > LATE_MINUTES).where(flights["arr_delay"].notna()).astype("Int64")
 
     weather = source_table("weather")
     weather["observed"] = pd.to_datetime(weather[["year", "month", "day", "hour"]])

@@ -466,3 +466,10 @@ def test_order_of_the_rows_leaks_the_delay(year):
 def test_no_column_of_the_files_is_known_only_afterwards():
     assert not set(data.AFTERWARDS) & set(data.COLUMN_TYPES)
     assert not set(data.AFTERWARDS) & set(data.read_month(files.SAMPLE, 1))
+
+
+def test_flights_that_never_arrived_are_there_only_when_asked_for(year):
+    everything = data.build_year(keep_unarrived=True)
+    assert len(everything) == 336_776
+    assert everything.late.isna().sum() == 9_430
+    pd.testing.assert_frame_equal(everything[everything.late.notna()], year[[*data.COLUMN_TYPES]])
