@@ -472,4 +472,5 @@ def test_flights_that_never_arrived_are_there_only_when_asked_for(year):
     everything = data.build_year(keep_unarrived=True)
     assert len(everything) == 336_776
     assert everything.late.isna().sum() == 9_430
-    pd.testing.assert_frame_equal(everything[everything.late.notna()], year[[*data.COLUMN_TYPES]])
+    arrived = everything[everything.late.notna()].reset_index(drop=True)
+    pd.testing.assert_frame_equal(arrived, year[[*data.COLUMN_TYPES]])
