@@ -1,0 +1,7 @@
+"""Makes the labs that students get from the solutions, their only source.
+
+    python -m tools.labs             writes labs/ (make labs)
+    python -m tools.labs check       says what in solutions/ is not as it should be, and whether labs/ is up to date
+
+`source` reads a solution and knows its rules, `generate` lets nbgrader take the solutions out.
+"""
