@@ -1,0 +1,91 @@
+"""What TFDV says about months and contracts: the means by which the checks of lab 1 judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from course import checks
+from course.labs.lab_1 import deliveries
+
+MOST_BYTES = 1_000_000
+
+
+def statistics(month: str | Path | pd.DataFrame) -> Any:
+    """Statistics of a delivery: of a CSV file, with the types that ExampleGen gives its columns, or of a data frame."""
+    import tensorflow_data_validation as tfdv
+
+    frame = month if isinstance(month, pd.DataFrame) else deliveries.read(Path(month))
+    return tfdv.generate_statistics_from_dataframe(frame.reset_index(drop=True))
+
+
+def anomalies(found: Any, contract: Any, environment: str) -> dict[str, str]:
+    """What in the statistics breaks the contract: by column, in TFDV's words."""
+    import tensorflow_data_validation as tfdv
+
+    message = tfdv.validate_statistics(found, contract, environment=environment)
+    result = {column: info.short_description for column, info in sorted(message.anomaly_info.items())}
+    if message.HasField("dataset_anomaly_info"):
+        result["(the month as a whole)"] = message.dataset_anomaly_info.description
+    return result
+
+
+def contract(lab: checks.Lab, name: str) -> Any:
+    """The schema in a folder of the workspace.
+
+    Raises:
+        checks.Wrong: there is none, or it cannot be used.
+    """
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    path = inside(lab, f"{name}/schema.pbtxt")
+    if not path.is_file():
+        raise checks.Wrong(
+            f"There is no file `{name}/schema.pbtxt` in your workspace. `tfdv.write_schema_text(contract, path)` writes one."
+        )
+    if path.stat().st_size > MOST_BYTES:
+        raise checks.Wrong(
+            f"`{name}/schema.pbtxt` is larger than a megabyte. Does a domain list every value of a column?"
+        )
+    try:
+        found = text_format.Parse(path.read_bytes(), schema_pb2.Schema())
+    except (text_format.ParseError, ValueError) as error:
+        raise checks.Wrong(f"`{name}/schema.pbtxt` is not a schema in text form: {str(error)[:200]}") from error
+    absent = {"TRAINING", "SERVING"} - set(found.default_environment)
+    if absent:
+        raise checks.Wrong(
+            f"`{name}/schema.pbtxt` does not know the environment {' and '.join(sorted(absent))}: look at "
+            "`contract.default_environment`."
+        )
+    return found
+
+
+def inside(lab: checks.Lab, path: str) -> Path:
+    """A path in the lab's workspace.
+
+    An absolute path counts from the folder of the lab's name, because answers are graded in another place than they were
+    given in.
+
+    Raises:
+        checks.Wrong: it leads out of the workspace.
+    """
+    given = Path(path.removeprefix("file://"))
+    if given.is_absolute():
+        parts = given.parts
+        if lab.name not in parts:
+            raise checks.Wrong(f"`{given.name}` is not in your workspace: write what belongs to the answers there.")
+        given = Path(*parts[len(parts) - parts[::-1].index(lab.name) :])
+    root = lab.workspace.resolve()
+    found = (root / given).resolve()
+    if not found.is_relative_to(root):
+        raise checks.Wrong(f"`{path}` leads out of your workspace.")
+    return found
+
+
+def listed(found: dict[str, str], most: int = 3) -> str:
+    """Anomalies as a piece of a sentence."""
+    shown = [f"`{column}` ({what})" for column, what in list(found.items())[:most]]
+    return ", ".join(shown) + (f" and {len(found) - most} more" if len(found) > most else "")

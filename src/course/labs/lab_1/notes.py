@@ -1,0 +1,93 @@
+"""What the sender writes about a delivery: the news in it, among things that stay as they were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+CARRIERS = {
+    "NK": "Spirit Airlines",
+    "G4": "Allegiant Air",
+    "SY": "Sun Country Airlines",
+    "QX": "Horizon Air",
+    "ZW": "Air Wisconsin",
+    "PT": "Piedmont Airlines",
+}
+AIRFIELDS = {
+    "HPN": "White Plains",
+    "ISP": "Islip",
+    "SWF": "Newburgh",
+    "TTN": "Trenton",
+}
+"""Codes of carriers and airports that no flight of 2013 in the data has."""
+
+UNITS = {
+    "pressure": "air pressure",
+    "precip": "rain",
+    "visib": "visibility",
+    "humid": "humidity",
+    "wind_dir": "wind direction",
+    "dewp": "dew point",
+}
+
+
+@dataclass(frozen=True)
+class NewColumn:
+    """A column that nobody has seen before, what the sender says about it, and whether it is known before departure."""
+
+    name: str
+    values: tuple[str, ...]
+    meaning: str
+    known_before: bool
+
+    @property
+    def announcement(self) -> str:
+        """The sentence in the notes."""
+        return f"There is a new column, {self.name}: {self.meaning}."
+
+
+NEW_COLUMNS = (
+    NewColumn("terminal", ("A", "B", "C", "D"), "the terminal of departure, as in the timetable", True),
+    NewColumn("codeshare", ("0", "0", "1"), "1 if the timetable sells the flight under a second number, else 0", True),
+    NewColumn("plane_type", ("A320", "B738", "E145", "CRJ9"), "the type of plane that the timetable plans for", True),
+    NewColumn("belt", ("1", "2", "3", "5", "7", "8"), "the baggage belt on which the bags came out", False),
+    NewColumn("taxi_in", ("3", "4", "5", "6", "8", "11"), "minutes from touch-down to the gate", False),
+    NewColumn("arr_gate", ("A2", "A9", "B3", "C11", "C20"), "the gate at which the flight arrived", False),
+)
+
+PROMISES = (
+    "Temperatures and dew points are in degrees Fahrenheit, wind in miles an hour, distances in miles.",
+    "All times are local to the airport, as always.",
+    "Each scheduled flight is in the file once.",
+)
+"""What every delivery promises."""
+
+ASIDES = (
+    "A flight that was cancelled has no times of departure and arrival.",
+    "Airports and carriers are given by their IATA codes.",
+    "The file is sent at four in the morning, an hour earlier than before.",
+)
+"""What is true and of no consequence."""
+
+
+def new_value(column: str, code: str, name: str, airport: str, first_day: int) -> str:
+    """The sentence about a new carrier or airport."""
+    if column == "carrier":
+        return f"Since {first_day} May a new carrier flies from {airport}: {name} ({code})."
+    return f"Since {first_day} May we also report flights that were moved from {airport} to {name} ({code})."
+
+
+def silence(column: str, airports: list[str]) -> str:
+    """The sentence about instruments that say nothing for a long time."""
+    return (
+        f"The instruments for {UNITS[column]} at {' and '.join(airports)} are being replaced. "
+        "Until next year there will be no values from there."
+    )
+
+
+def write(news: list[str], rng: np.random.Generator) -> str:
+    """The notes: news and what is unchanged, mixed."""
+    lines = [*news, *PROMISES, rng.choice(ASIDES)]
+    listed = "\n".join(f"- {line}" for line in rng.permutation(lines))
+    return f"Notes on the delivery of May\n\n{listed}\n"

@@ -1,0 +1,94 @@
+"""Judges thresholds of drift by the months at which they fire: task 8 of lab 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from course import checks
+from course.labs.lab_1 import deliveries, drifts
+from course.labs.lab_1.questions import COLUMNS
+
+FEWEST_TEXT, FEWEST_NUMBERS = 2, 2
+
+
+def read(given: dict[str, Any]) -> dict[str, float]:
+    """The thresholds, if they are such.
+
+    Raises:
+        checks.Wrong: a column is unknown, a threshold no positive number, or too few columns are watched.
+    """
+    unknown = [name for name in given if name not in COLUMNS]
+    if unknown:
+        raise checks.Wrong(f"`THRESHOLDS` names columns that the delivery does not have: {', '.join(unknown[:5])}.")
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            raise checks.Wrong(f"The threshold of `{name}` has to be a number above 0, not {value!r}.")
+    text = [name for name in given if drifts.is_text(name)]
+    if len(text) < FEWEST_TEXT or len(given) - len(text) < FEWEST_NUMBERS:
+        raise checks.Wrong(
+            f"You watch {len(text)} columns of text and {len(given) - len(text)} of numbers; "
+            f"watch {FEWEST_TEXT} and {FEWEST_NUMBERS} at least."
+        )
+    return {name: float(value) for name, value in given.items()}
+
+
+def judge_thresholds(seed: int, thresholds: dict[str, float]) -> None:
+    """Fires at the drifted month and at nothing else; each threshold is awake.
+
+    Raises:
+        checks.Wrong: it does not. Two points when only a threshold sleeps, one when it only cries wolf.
+    """
+    columns = tuple(name for name in COLUMNS if name in thresholds)
+    wolves, asleep = _wolves(thresholds, columns), _asleep(thresholds, columns)
+    missed = _missed(seed, thresholds, columns)
+    problems = [problem for problem in (wolves, asleep, missed) if problem]
+    if problems:
+        points = 0 if missed or (wolves and asleep) else 1 if wolves else 2
+        raise checks.Wrong("\n".join(problems), points=points)
+
+
+def _fired(found: dict[str, float], thresholds: dict[str, float]) -> list[str]:
+    return [name for name, threshold in thresholds.items() if found.get(name, 0.0) > threshold]
+
+
+def _wolves(thresholds: dict[str, float], columns: tuple[str, ...]) -> str | None:
+    for draw, which in (
+        (deliveries.GIVEN, "of those that you got"),
+        (deliveries.UNSEEN, "in another draw of 2,000 flights"),
+    ):
+        wolves = {
+            month: fired for month, found in drifts.good(draw, columns).items() if (fired := _fired(found, thresholds))
+        }
+        if wolves:
+            month, fired = next(iter(wolves.items()))
+            return (
+                f"They cry wolf in {len(wolves)} good months {which}: in month {month} `{fired[0]}` fires. "
+                "How far does it move from one good month to the next, at most? Two draws of the same month differ too: leave room."
+            )
+    return None
+
+
+def _asleep(thresholds: dict[str, float], columns: tuple[str, ...]) -> str | None:
+    found = drifts.stuck(columns)
+    sleeping = [name for name in thresholds if found.get(name, 0.0) <= thresholds[name]]
+    if not sleeping:
+        return None
+    return (
+        f"The threshold of `{sleeping[0]}` sleeps{f', and {len(sleeping) - 1} more do' if sleeping[1:] else ''}: half of the "
+        "flights of a month got one and the same value, and it did not fire. If its season moves it further than a fault "
+        "does, it cannot be watched from month to month: watch another column."
+    )
+
+
+def _missed(seed: int, thresholds: dict[str, float], columns: tuple[str, ...]) -> str | None:
+    for draw, which in (
+        (deliveries.GIVEN, "the drifted month"),
+        (deliveries.UNSEEN, "another draw of the drifted month"),
+    ):
+        month, found = drifts.changed(seed, draw, columns)
+        if not _fired(found, thresholds):
+            return (
+                f"They let {which} pass (month {month}). Which columns have moved further there than ever between good months? "
+                "Watch one of these, with a threshold between the two."
+            )
+    return None

