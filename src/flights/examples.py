@@ -107,12 +107,23 @@ class ArrowCsvExampleGen(tfx.components.CsvExampleGen):
 
 def _read_split(input_base: str, pattern: str) -> pa.Table:
     """All months of a split; a column that only some of them have is empty in the others."""
-    tables = [data.read_table(Path(input_base) / path) for path in _paths(pattern)]
+    tables = [data.read_table(Path(input_base) / path) for path in _paths(input_base, pattern)]
     return pa.concat_tables(tables, promote_options="default")
 
 
-def _paths(pattern: str) -> list[str]:
-    """The files that a pattern of `Config.month_splits` stands for, whether they exist or not: no month is missed in silence."""
+def _paths(input_base: str, pattern: str) -> list[str]:
+    """The files that a pattern stands for, relative to `input_base`.
+
+    A pattern of `Config.month_splits` names its months, and stands for them whether they exist or not: no month is missed in
+    silence. A pattern with a `*` or `?` takes what is there, and there has to be something.
+    """
+    if "*" in pattern or "?" in pattern:
+        found = sorted(
+            path.relative_to(input_base).as_posix() for path in Path(input_base).glob(pattern) if path.is_file()
+        )
+        if not found:
+            raise data.DataError(f"{pattern}: no such file in {Path(input_base).name}. Has the month been delivered?")
+        return found
     several = re.fullmatch(r"(.*)\[(\d)-(\d)\](.*)", pattern)
     if not several:
         return [pattern]
@@ -121,21 +132,42 @@ def _paths(pattern: str) -> list[str]:
 
 
 def _partition(table: pa.Table, split_config: example_gen_pb2.SplitConfig) -> list[pa.Table]:
-    """Divides the rows by the hash of one integer column, in the same way as TFX's own executor."""
+    """Divides the rows by a hash: of one integer column, in the same way as TFX's own executor, or of the whole row."""
     bounds, total = [], 0
     for split in split_config.splits:
         total += split.hash_buckets
         bounds.append(total)
 
-    def split_of(value: int) -> int:
-        feature = tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-        digest = hashlib.sha256(feature.SerializeToString(deterministic=True)).hexdigest()
-        return bisect.bisect(bounds, int(digest, 16) % total)
+    def split_of(key: bytes) -> int:
+        return bisect.bisect(bounds, int(hashlib.sha256(key).hexdigest(), 16) % total)
 
-    column = table[split_config.partition_feature_name].to_pylist()
-    chosen = {value: split_of(value) for value in set(column)}
-    index = pa.array([chosen[value] for value in column])
+    keys = _row_keys(table)
+    if split_config.partition_feature_name:
+        keys = _column_keys(table, split_config.partition_feature_name)
+    index = pa.array([split_of(key) for key in keys])
     return [table.filter(pa.compute.equal(index, number)) for number in range(len(bounds))]
+
+
+def _column_keys(table: pa.Table, name: str) -> list[bytes]:
+    """What TFX hashes for a row when one column decides: the column's value as a serialised feature."""
+
+    def key(value: int) -> bytes:
+        feature = tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        return feature.SerializeToString(deterministic=True)
+
+    column = table[name].to_pylist()
+    keys = {value: key(value) for value in set(column)}
+    return [keys[value] for value in column]
+
+
+def _row_keys(table: pa.Table) -> list[bytes]:
+    """What is hashed when the whole row decides: its values, in the order of the columns' names.
+
+    Not the encoded tf.Example, which TFX takes: tfx_bsl's encoder writes the features of an example in an order that
+    differs from process to process, and a flight must not change its split because the process is a new one.
+    """
+    columns = [table[name].to_pylist() for name in sorted(table.column_names)]
+    return [repr(row).encode() for row in zip(*columns, strict=True)]
 
 
 def _write_examples(table: pa.Table, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import shutil
 
@@ -166,3 +167,45 @@ def test_order_of_the_columns_may_differ(examples, month_files):
 def test_no_month_at_all_is_told_with_the_folder(examples, tmp_path):
     with pytest.raises(data.DataError, match="make data"):
         examples._read_split(str(tmp_path), "span-0[1-3]/flights.csv")
+
+
+# --- Patterns with a star, and splits by the whole row (lesson 04) ------------------------------------------------
+
+
+def test_star_takes_every_file_that_is_there_in_order(examples, month_files):
+    folder, _ = month_files
+    (folder / "notes").mkdir()  # a folder is no file
+    assert examples._paths(str(folder), "*/flights.csv") == [f"span-0{month}/flights.csv" for month in (1, 2, 3)]
+    assert examples._paths(str(folder), "span-0?/*.csv") == [f"span-0{month}/flights.csv" for month in (1, 2, 3)]
+    assert examples._read_split(str(folder), "span-*/*")["month"].to_pylist() == [1] * 2000 + [2] * 2000 + [3] * 2000
+
+
+def test_star_that_finds_nothing_is_told_with_the_pattern(examples, tmp_path):
+    with pytest.raises(data.DataError, match=r"span-04/\*\.csv: no such file"):
+        examples._paths(str(tmp_path), "span-04/*.csv")
+
+
+@pytest.fixture
+def by_row():
+    from tfx.proto import example_gen_pb2
+
+    split = example_gen_pb2.SplitConfig.Split
+    return example_gen_pb2.SplitConfig(splits=[split(name="train", hash_buckets=2), split(name="eval", hash_buckets=1)])
+
+
+def test_without_a_column_to_split_by_the_row_decides_whatever_stands_around_it(examples, root, by_row):
+    table = data.read_table(data.month_path(root / "data/flights", 1))
+    train, evaluation = examples._partition(table, by_row)
+    assert len(train) + len(evaluation) == 2000
+    assert 0.28 < len(evaluation) / 2000 < 0.38
+    backwards = table.take(list(range(len(table)))[::-1]).select(list(reversed(table.column_names)))
+    assert (
+        examples._partition(backwards, by_row)[1].select(table.column_names).to_pylist()[::-1] == evaluation.to_pylist()
+    )
+
+
+def test_the_same_row_is_in_the_same_split_in_another_process(examples, root, by_row):
+    """The keys are values, not encoded examples: the encoder orders features by the addresses of a process."""
+    table = data.read_table(data.month_path(root / "data/flights", 1)).slice(0, 200)
+    assert hashlib.sha256(b"".join(examples._row_keys(table))).hexdigest().startswith("85d30e5c108a")
+    assert len(examples._partition(table, by_row)[1]) == 69
