@@ -54,6 +54,7 @@ def list_drift(
     for column in set(found.anomaly_info) - drifted:
         del found.anomaly_info[column]
     found.ClearField("dataset_anomaly_info")
+    found.ClearField("data_missing")
     return _sentences(f"{split} against {reference_split}", found)
 
 
@@ -63,6 +64,8 @@ def _exceeds(info: anomalies_pb2.DriftSkewInfo) -> bool:
 
 def _sentences(where: str, message: anomalies_pb2.Anomalies) -> list[str]:
     found = []
+    if message.data_missing:  # TFDV writes it down and calls it no anomaly: without values no rule is broken
+        found.append(f"{where}: there are no flights in it.")
     if message.HasField("dataset_anomaly_info"):
         found.append(f"{where}: {message.dataset_anomaly_info.description}")
     for column, info in sorted(message.anomaly_info.items()):

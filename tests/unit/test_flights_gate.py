@@ -123,6 +123,16 @@ def test_anomaly_of_the_whole_split_comes_first(gate, protos, anomalies):
     ]
 
 
+def test_split_without_flights_is_refused_although_no_rule_is_broken(gate, anomalies):
+    import pandas as pd
+    import tensorflow_data_validation as tfdv
+
+    nothing = tfdv.generate_statistics_from_dataframe(pd.DataFrame({"carrier": ["UA"]}).iloc[:0])
+    message = tfdv.validate_statistics(nothing, tfdv.load_schema_text(Config().schema_file))
+    assert not message.anomaly_info
+    assert gate.list_anomalies(anomalies(train=message)) == ["train: there are no flights in it."]
+
+
 def test_missing_report_is_an_error_and_not_a_pass(gate, protos, anomalies):
     artifact = anomalies(train=protos.Anomalies())
     artifact.split_names = '["train", "eval"]'
