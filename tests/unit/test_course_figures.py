@@ -17,10 +17,12 @@ from course.figures.canvas import Sheet
 ALL = sorted(figures.__all__)
 NAMED = {
     "component_anatomy": ["driver", "executor", "publisher", "metadata store", "cache"],
+    "example_gen": ["CSV files", "ImportExampleGen", "QueryBasedExampleGen", "splits", "Split-train", "nothing of it"],
     "hidden_debt": ["ML code", "monitoring", "configuration", "feature engineering", "machine-resource management"],
     "lifecycle": ["Plan", "Data", "Model", "Deployment", "business analyst", "data engineer", "data scientist"],
     "pipeline_dag": ["ExampleGen", "Transform", "Trainer", "Evaluator", "Pusher", "schema", "configuration"],
     "poc_factory": ["80", "85", "production", "pilot", "low returns"],
+    "spans": ["January", "span 3", "version 2", "static range", "rolling window", "split by time", "eval"],
     "tfx_lifecycle": ["ExampleGen", "Tuner", "InfraValidator", "BulkInferrer", "ML Metadata", "Apache Airflow"],
 }
 SMALLEST = 10.5

@@ -5,9 +5,20 @@ course.show(figures.lifecycle())
 
 from course.figures.component import component_anatomy
 from course.figures.debt import hidden_debt
+from course.figures.door import example_gen
 from course.figures.factory import poc_factory
 from course.figures.phases import lifecycle
 from course.figures.pipeline import pipeline_dag
+from course.figures.spans import spans
 from course.figures.tfx import tfx_lifecycle
 
-__all__ = ["component_anatomy", "hidden_debt", "lifecycle", "pipeline_dag", "poc_factory", "tfx_lifecycle"]
+__all__ = [
+    "component_anatomy",
+    "example_gen",
+    "hidden_debt",
+    "lifecycle",
+    "pipeline_dag",
+    "poc_factory",
+    "spans",
+    "tfx_lifecycle",
+]
