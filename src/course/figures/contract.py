@@ -43,7 +43,7 @@ def three_checks() -> Figure:
 
 
 _QUESTIONS = ("Can it be true\nin the world?", "Is it agreed,\nand here to stay?", "Does the model\ncope with it?")
-_ENDS = ("fix the data\nat the source", "hold the month,\nask the sender", "change the contract,\nretrain first")
+_ENDS = ("fix the data\nat the source", "hold the month,\nask the sender", "retrain, then\nchange the contract")
 _WHO = ("data engineer, sender", "data engineer, analyst", "data scientist")
 _LAST = "change the\ncontract"
 
@@ -53,9 +53,7 @@ _DECISION_ALT = f"""A chain of three questions about an anomaly. {_QUESTIONS[0]}
 
 def decision() -> Figure:
     """What to do with an anomaly: three questions, four ends."""
-    sheet = Sheet(
-        "An anomaly says that data and contract disagree; three questions say which one gives way", 270, _DECISION_ALT
-    )
+    sheet = Sheet("When data and contract disagree, three questions say which gives way", 270, _DECISION_ALT)
     asked: list[Box] = []
     for number, (question, end, who) in enumerate(zip(_QUESTIONS, _ENDS, _WHO, strict=True)):
         x = 16 + number * 232
