@@ -15,7 +15,7 @@ _FEW_COLOURS = 8192
 """A flat drawing with its smoothed edges stays below; a picture with gradients does not."""
 
 
-def show(figure: Figure | FigureView, alt: str | None = None) -> None:
+def show(figure: Figure | FigureView | Report, alt: str | None = None) -> None:
     """Displays a matplotlib figure as PNG with alt text, and closes it.
 
     Args:
@@ -27,7 +27,7 @@ def show(figure: Figure | FigureView, alt: str | None = None) -> None:
     """
     from IPython.display import display
 
-    if hasattr(figure, "_repr_mimebundle_"):
+    if hasattr(figure, "_repr_mimebundle_") or hasattr(figure, "_ipython_display_"):
         display(figure)
         return
     data, metadata = bundle(figure, alt)
@@ -88,3 +88,26 @@ class FigureView:
     def __repr__(self) -> str:
         """The alt text."""
         return self.alt
+
+
+class Report:
+    """Several things to look at, under each other: figures with their alt text, and views."""
+
+    def __init__(self, *parts: Any) -> None:
+        """Takes what is displayed, in this order; each part displays itself."""
+        self.parts = parts
+
+    @property
+    def alt(self) -> str:
+        """The alt text of its first figure, empty without one."""
+        return next((part.alt for part in self.parts if isinstance(part, FigureView)), "")
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        for part in self.parts:
+            display(part)
+
+    def __repr__(self) -> str:
+        """The text of all parts."""
+        return "\n\n".join(repr(part) for part in self.parts)

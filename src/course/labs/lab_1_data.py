@@ -9,14 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from course import checks
-from course.labs.lab_1 import answers, contracts, deliveries, drifts, faults, findings, judge, planning, thresholds
+from course.labs.lab_1 import answers, contracts, deliveries, drifts, findings, judge, planning
+from course.labs.lab_1 import faults as planted
+from course.labs.lab_1 import thresholds as limits
 from course.labs.lab_1.deliveries import read
-from course.labs.lab_1.drifts import distances
 from course.labs.lab_1.judge import statistics
 
-__all__ = ["data", "deliver", "distances", "read", "statistics"]
+__all__ = ["data", "deliver", "read", "statistics"]
 
-GIVEN = (1, 2, 3, 4)
+GIVEN, LATER = range(1, 5), range(6, 13)
+"""Good months that the student gets: for tasks 1 to 4, and for tasks 5 and 8."""
 
 
 def deliver() -> None:
@@ -36,18 +38,18 @@ def data(lab: checks.Lab) -> list[str]:
     root = lab.workspace / "deliveries"
     for number in GIVEN:
         deliveries.write(deliveries.month(number), root, number)
-    may = faults.delivery(lab.seed)
-    deliveries.write(may.cells, root, faults.MONTH)
-    (root / f"span-{faults.MONTH:02d}" / "notes.txt").write_text(may.notes, encoding="utf-8")
-    for number in range(faults.MONTH, 13):
+    may = planted.delivery(lab.seed)
+    deliveries.write(may.cells, root, planted.MONTH)
+    (root / f"span-{planted.MONTH:02d}" / "notes.txt").write_text(may.notes, encoding="utf-8")
+    for number in LATER:
         deliveries.write(deliveries.month(number), lab.workspace / "later", number)
     month, flights = drifts.drifted(lab.seed)
     deliveries.write(flights, lab.workspace / "drifted", month)
     return [
         "deliveries/span-01 to span-04: four good months, 2,000 scheduled flights each",
         f"deliveries/span-05: May, {len(may.cells):,} rows, and notes.txt; something is wrong with it",
-        "later/span-05 to span-12: good months, for task 8",
-        f"drifted/span-{month:02d}: the same month in a world that has changed, for task 8",
+        "later/span-06 to span-12: good months from June on",
+        f"drifted/span-{month:02d}: the same month in a world that has changed (task 8)",
     ]
 
 
@@ -78,15 +80,15 @@ def contract(lab: checks.Lab, question: Any, variables: Any) -> None:
 
 
 @checks.task("faults", points=4, title="5. The faults of May")
-def faults_of_may(lab: checks.Lab, faults_found: Any) -> None:
+def faults(lab: checks.Lab, faults: Any) -> None:
     """What is wrong with the student's May, and where."""
-    findings.judge_faults(faults.delivery(lab.seed), answers.mapping(faults_found, "FAULTS"))
+    findings.judge_faults(planted.delivery(lab.seed), answers.mapping(faults, "FAULTS"))
 
 
 @checks.task("decisions", points=1, title="6. Data or contract")
 def decisions(lab: checks.Lab, decisions: Any) -> None:
     """What goes back to the sender, and what is news."""
-    findings.judge_decisions(faults.delivery(lab.seed), answers.mapping(decisions, "DECISIONS"))
+    findings.judge_decisions(planted.delivery(lab.seed), answers.mapping(decisions, "DECISIONS"))
 
 
 @checks.task("revision", points=2, title="7. The contract after the news")
@@ -97,7 +99,7 @@ def revision(lab: checks.Lab, question: Any, variables: Any) -> None:
 
 
 @checks.task("drift", points=3, title="8. Thresholds of drift")
-def drift(lab: checks.Lab, thresholds_set: Any) -> None:
+def drift(lab: checks.Lab, thresholds: Any) -> None:
     """Thresholds that fire at the drifted month and at no other."""
-    given = thresholds.read(answers.mapping(thresholds_set, "THRESHOLDS"))
-    thresholds.judge_thresholds(lab.seed, given)
+    given = limits.read(answers.mapping(thresholds, "THRESHOLDS"))
+    limits.judge_thresholds(lab.seed, given)

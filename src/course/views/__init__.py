@@ -4,13 +4,14 @@ Each returns an object that displays itself as the last expression of a cell. `c
 `execution`, `component` and `outputs` the way in which TFX's own objects are shown.
 """
 
-from course.views.compare import compare
+from course.views.beside import compare
+from course.views.choosing import choose
 from course.views.contract import anomalies, schema
 from course.views.diff import schema_diff
-from course.views.drift import drift, explore_drift
 from course.views.graph import pipeline
 from course.views.ledger import store
-from course.views.profile import choose, statistics
+from course.views.months import drift, explore_drift
+from course.views.profile import statistics
 from course.views.record import artifact, artifacts
 from course.views.rows import examples
 from course.views.scores import metrics

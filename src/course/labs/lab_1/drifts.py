@@ -13,7 +13,8 @@ import pandas as pd
 from course.labs.lab_1 import deliveries, judge
 from course.labs.lab_1.questions import COLUMNS
 
-MONTHS = range(1, 13)
+MONTHS = (2, 3, 4, 7, 8, 9, 10, 11, 12)
+"""Good months whose month before is good, and given, too: there is no good May in the lab."""
 Flights = pd.DataFrame
 
 
@@ -34,7 +35,7 @@ class Drift:
 def choose(seed: int) -> Drift:
     """The student's drift."""
     rng = np.random.default_rng([seed, 2000])
-    month = int(rng.integers(6, 13))
+    month = int(rng.integers(7, 13))
     airport, carrier = str(rng.choice(["EWR", "JFK", "LGA"])), str(rng.choice(["UA", "B6", "EV", "DL"]))
     stories: list[tuple[str, Callable[[Flights], Any]]] = [
         (f"{airport} nearly closed", lambda flights: flights["origin"] == airport),
@@ -69,9 +70,10 @@ def distances(new: Any, earlier: Any) -> dict[str, float]:
 
 @functools.cache
 def good(draw: int, columns: tuple[str, ...]) -> dict[int, dict[str, float]]:
-    """For each month from February, how far the columns have moved since the month before."""
-    found = {number: _statistics(deliveries.month(number, draw), columns) for number in MONTHS}
-    return {number: distances(found[number], found[number - 1]) for number in MONTHS[1:]}
+    """For each month of `MONTHS`, how far the columns have moved since the month before."""
+    needed = {number for month in MONTHS for number in (month - 1, month)}
+    found = {number: _statistics(deliveries.month(number, draw), columns) for number in sorted(needed)}
+    return {number: distances(found[number], found[number - 1]) for number in MONTHS}
 
 
 @functools.cache

@@ -11,6 +11,9 @@ from course import checks
 from course.labs.lab_1 import deliveries
 
 MOST_BYTES = 1_000_000
+"""Of a schema."""
+MOST_LETTERS = 160
+"""Of what TFDV says about a column."""
 
 
 def statistics(month: str | Path | pd.DataFrame) -> Any:
@@ -26,7 +29,7 @@ def anomalies(found: Any, contract: Any, environment: str) -> dict[str, str]:
     import tensorflow_data_validation as tfdv
 
     message = tfdv.validate_statistics(found, contract, environment=environment)
-    result = {column: info.short_description for column, info in sorted(message.anomaly_info.items())}
+    result = {column: info.description.strip()[:MOST_LETTERS] for column, info in sorted(message.anomaly_info.items())}
     if message.HasField("dataset_anomaly_info"):
         result["(the month as a whole)"] = message.dataset_anomaly_info.description
     return result
@@ -87,5 +90,5 @@ def inside(lab: checks.Lab, path: str) -> Path:
 
 def listed(found: dict[str, str], most: int = 3) -> str:
     """Anomalies as a piece of a sentence."""
-    shown = [f"`{column}` ({what})" for column, what in list(found.items())[:most]]
+    shown = [f"`{column}` ({what.rstrip('.')})" for column, what in list(found.items())[:most]]
     return ", ".join(shown) + (f" and {len(found) - most} more" if len(found) > most else "")
