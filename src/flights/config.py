@@ -21,6 +21,8 @@ class Config:
             several, the last month is for evaluation and those before it are for training.
         reader: `arrow` checks the files and reads them with Arrow; `csv` is TFX's own `CsvExampleGen`.
         schema_file: the curated schema: the contract that the data must meet.
+        materialize: Transform writes the transformed examples, to be looked at and to be read by every training; without, it
+            writes the graph only and the Trainer takes raw examples through it: faster where one training reads them.
         train_epochs: passes over the training examples.
         batch_size: examples a training step.
         learning_rate: of the Adam optimiser.
@@ -41,6 +43,7 @@ class Config:
     months: tuple[int, int] = (1, 1)
     reader: str = "arrow"
     schema_file: str = str(SCHEMA_FOLDER / "schema.pbtxt")
+    materialize: bool = True
     train_epochs: int = 20
     batch_size: int = 64
     learning_rate: float = 3e-3

@@ -12,7 +12,9 @@ from flights.model import PROBABILITY
 SLICES: list[list[str]] = [[], ["origin"]]
 """Metrics are computed over all flights, and for each airport of departure."""
 
-METRICS = ["ExampleCount", "AUC", "Precision", "Recall", "Calibration"]
+METRICS = ["ExampleCount", "AUC", "Calibration"]
+"""Of the model's ranking and of its probabilities. No precision and recall: their usual threshold of 0.5 is not the one that a
+cost would choose, and for each further computation TFMA goes through all examples in Python."""
 
 
 def make_eval_config(config: Config) -> tfma.EvalConfig:

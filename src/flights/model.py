@@ -41,8 +41,8 @@ def build_model(vocabulary_sizes: dict[str, int], settings: dict[str, Any]) -> k
         embedding = keras.layers.Embedding(size, EMBEDDING, embeddings_regularizer=penalty, name=f"{name}_embedding")
         embedded.append(keras.layers.Flatten()(embedding(places[features.index(name)])))
     # No measurement is further than this from the mean, but for faults and rarities such as a cloudburst.
-    clipped = [keras.ops.clip(column, -4, 4) for column in numeric.values()]
-    hidden = keras.layers.Concatenate()([*clipped, *embedded])
+    clipped = keras.ops.clip(keras.layers.Concatenate()(list(numeric.values())), -4, 4)
+    hidden = keras.layers.Concatenate()([clipped, *embedded])
     for units in settings["hidden_units"]:
         hidden = keras.layers.Dense(units, activation="relu", kernel_regularizer=penalty)(hidden)
         hidden = keras.layers.Dropout(settings["dropout"])(hidden)
@@ -62,8 +62,9 @@ def input_fn(
     transform: tft.TFTransformOutput,
     batch_size: int,
     shuffle_seed: int | None,
+    transformed: bool = True,
 ) -> tf.data.Dataset:
-    """Batches of (features, label) from transformed examples.
+    """Batches of (features, label) from transformed examples, or from raw ones that are taken through the Transform graph here.
 
     All examples are decoded once, in large batches, and stay in memory (the full year is 40 MB); an epoch then only draws
     row numbers, and gathers a batch at a time.
@@ -74,20 +75,25 @@ def input_fn(
         transform: the output of Transform, which knows their schema.
         batch_size: examples a batch.
         shuffle_seed: of the order, anew in each epoch; None keeps the order of the files.
+        transformed: whether the files hold transformed examples.
     """
-    options = tfxio.TensorFlowDatasetOptions(batch_size=8192, num_epochs=1, shuffle=False, label_key=LABEL)
-    batches = list(accessor.tf_dataset_factory(files, options, transform.transformed_metadata.schema))
-    columns = {name: tf.concat([inputs[name] for inputs, _ in batches], axis=0) for name in batches[0][0]}
-    labels = tf.concat([label for _, label in batches], axis=0)
+    options = tfxio.TensorFlowDatasetOptions(batch_size=8192, num_epochs=1, shuffle=False)
+    metadata = transform.transformed_metadata if transformed else transform.raw_metadata
+    dataset = accessor.tf_dataset_factory(files, options, metadata.schema)
+    if not transformed:
+        dataset = dataset.map(transform.transform_features_layer())
+    batches = list(dataset)
+    columns = {name: tf.concat([batch[name] for batch in batches], axis=0) for name in batches[0]}
+    labels = columns.pop(LABEL)
+
+    @tf.autograph.experimental.do_not_convert  # plain TensorFlow: looking for Python to convert takes a second
+    def take(row: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        return {name: tf.gather(column, row) for name, column in columns.items()}, tf.gather(labels, row)
 
     rows = tf.data.Dataset.range(len(labels))
     if shuffle_seed is not None:
         rows = rows.shuffle(len(labels), seed=shuffle_seed)
-    return (
-        rows.batch(batch_size)
-        .map(lambda row: ({name: tf.gather(column, row) for name, column in columns.items()}, tf.gather(labels, row)))
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    return rows.batch(batch_size).map(take).prefetch(tf.data.AUTOTUNE)
 
 
 def export(model: keras.Model, transform: tft.TFTransformOutput, directory: str) -> None:
@@ -100,6 +106,7 @@ def export(model: keras.Model, transform: tft.TFTransformOutput, directory: str)
     # Only what the model uses is asked of a request: neither the label, which nobody knows yet, nor a flight's number.
     spec = {name: kind for name, kind in transform.raw_feature_spec().items() if name in features.RAW}
 
+    @tf.autograph.experimental.do_not_convert
     def serve_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return {PROBABILITY: model(transform_layer(tf.io.parse_example(examples, spec)))}
 
@@ -116,16 +123,16 @@ def run_fn(fn_args: tfx.components.FnArgs) -> None:
     """Trains and exports a model; TFX's Trainer calls it.
 
     Args:
-        fn_args: files and folders of this execution; `custom_config` holds `train_epochs`, `batch_size`, `seed`, and the
-            settings of `build_model`.
+        fn_args: files and folders of this execution; `custom_config` holds `materialize`, `train_epochs`, `batch_size`, `seed`,
+            and the settings of `build_model`.
     """
     settings: dict[str, Any] = fn_args.custom_config
     keras.utils.set_random_seed(settings["seed"])
     tf.config.experimental.enable_op_determinism()
     transform = tft.TFTransformOutput(fn_args.transform_output)
-    batch = settings["batch_size"]
-    train = input_fn(fn_args.train_files, fn_args.data_accessor, transform, batch, settings["seed"])
-    evaluate = input_fn(fn_args.eval_files, fn_args.data_accessor, transform, 1024, None)
+    batch, ready = settings["batch_size"], settings["materialize"]
+    train = input_fn(fn_args.train_files, fn_args.data_accessor, transform, batch, settings["seed"], ready)
+    evaluate = input_fn(fn_args.eval_files, fn_args.data_accessor, transform, 1024, None, ready)
 
     sizes = {name: transform.vocabulary_size_by_name(name) for name in features.CATEGORICAL}
     model = build_model(sizes, settings)

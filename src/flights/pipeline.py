@@ -22,7 +22,7 @@ BEAM_ARGS = [
     "--sdk_container_image=unused",
 ]
 
-TRAINING = ["train_epochs", "batch_size", "learning_rate", "hidden_units", "dropout", "l2", "seed"]
+TRAINING = ["materialize", "train_epochs", "batch_size", "learning_rate", "hidden_units", "dropout", "l2", "seed"]
 """What of the configuration is handed to `flights.model.run_fn`."""
 
 
@@ -54,12 +54,13 @@ def create_components(config: Config) -> dict[str, BaseNode]:
         ),
         # StatisticsGen has the statistics of the raw flights; computing them twice more would double this component's time.
         disable_statistics=True,
+        materialize=config.materialize,
         custom_config={"source": source_hash()},
     )
     transform.add_upstream_node(gate)
     trainer = tfx.components.Trainer(
         run_fn="flights.model.run_fn",
-        examples=transform.outputs["transformed_examples"],
+        examples=transform.outputs["transformed_examples"] if config.materialize else examples,
         transform_graph=transform.outputs["transform_graph"],
         schema=schema,
         train_args=tfx.proto.TrainArgs(splits=config.train_splits),

@@ -82,7 +82,7 @@ def test_predictions_are_probabilities_that_differ(probabilities):
 def test_pushed_model_is_the_one_that_was_evaluated(january, evaluated, probabilities):
     """The Evaluator's figures, computed again from the pushed model's answers to the same flights."""
     import tensorflow_model_analysis as tfma
-    from sklearn.metrics import precision_score, recall_score, roc_auc_score
+    from sklearn.metrics import roc_auc_score
 
     evaluation = ledger.last_output(january[0], "Evaluator", "evaluation").uri
     metrics = tfma.load_eval_result(evaluation).get_metrics_for_all_slices()
@@ -98,10 +98,6 @@ def test_pushed_model_is_the_one_that_was_evaluated(january, evaluated, probabil
         assert said["example_count"] == len(label)
         assert said["auc"] == pytest.approx(roc_auc_score(label, probability), abs=2e-3)  # TFMA counts in buckets
         assert said["calibration"] == pytest.approx(probability.mean() / label.mean(), rel=1e-4)
-        assert said["precision"] == pytest.approx(
-            precision_score(label, probability > 0.5, zero_division=np.nan), nan_ok=True
-        )
-        assert said["recall"] == pytest.approx(recall_score(label, probability > 0.5))
 
 
 def test_unknown_carrier_and_missing_weather_are_no_obstacle(predictor):
@@ -216,3 +212,18 @@ def test_same_seed_in_a_fresh_store_gives_the_same_model(run_until, make_config,
     assert ledger.last_states(other)["Transform"] == "CACHED"
     another = Predictor(Path(ledger.last_output(other, "Trainer", "model").uri) / "Format-Serving")
     assert another.predict(flights) != pytest.approx(probabilities.tolist(), abs=1e-3)
+
+
+def test_raw_examples_through_the_graph_train_as_good_a_model(run_until, make_config, evaluated, probabilities):
+    from sklearn.metrics import roc_auc_score
+
+    from flights.predict import Predictor
+
+    config = make_config("raw", materialize=False)
+    run_until(config, "Trainer")
+    transform = Path(ledger.last_output(config, "Transform", "transform_graph").uri).parents[1]
+    assert not (transform / "transformed_examples").exists()
+    model = Predictor(Path(ledger.last_output(config, "Trainer", "model").uri) / "Format-Serving")
+    labels = [records.decode(record)[data.LABEL][0] for record in evaluated]
+    found = model.predict([records.as_flight(record) for record in evaluated])
+    assert roc_auc_score(labels, found) == pytest.approx(roc_auc_score(labels, probabilities), abs=0.02)

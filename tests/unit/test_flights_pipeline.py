@@ -98,6 +98,7 @@ def test_settings_of_the_training_reach_it(pipeline):
     given = json.loads(pipeline.create_components(config)["Trainer"].exec_properties["custom_config"])
     assert given.pop("source") == pipeline.source_hash()
     assert given == {
+        "materialize": True,
         "train_epochs": 3,
         "batch_size": 17,
         "learning_rate": 0.5,
@@ -106,6 +107,13 @@ def test_settings_of_the_training_reach_it(pipeline):
         "l2": 0.2,
         "seed": 5,
     }
+
+
+def test_without_transformed_examples_the_trainer_reads_raw_ones(pipeline):
+    components = pipeline.create_components(Config(materialize=False))
+    assert "transformed_examples" not in components["Transform"].outputs
+    assert components["Trainer"].inputs["examples"] is components["CsvExampleGen"].outputs["examples"]
+    assert json.loads(components["Trainer"].exec_properties["custom_config"])["materialize"] is False
 
 
 @pytest.mark.parametrize(("reader", "name"), [("arrow", "ArrowCsvExampleGen"), ("csv", "CsvExampleGen")])

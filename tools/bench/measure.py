@@ -16,7 +16,14 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FULL_DATA = REPOSITORY / "out" / "data" / "flights"
-FULL_YEAR = {"batch_size": 1024, "train_epochs": 5, "l2": 1e-5, "dropout": 0.0, "hidden_units": (64, 32)}
+FULL_YEAR = {
+    "batch_size": 1024,
+    "train_epochs": 5,
+    "l2": 1e-5,
+    "dropout": 0.0,
+    "hidden_units": (64, 32),
+    "materialize": False,
+}
 """Settings for hundreds of thousands of flights; the defaults of `Config` are for a few thousand."""
 
 
