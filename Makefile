@@ -9,7 +9,7 @@ NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-fast data notebooks decks readme bench lock format environment clean distclean
+.PHONY: help lab test test-fast data notebooks decks labs grade readme bench lock format environment clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,13 @@ notebooks: environment ## execute lessons and store their outputs (NOTEBOOKS="no
 
 decks: environment ## turn each lesson into slides under out/decks
 	$(PYTHON) -m tools.decks
+
+labs: environment ## make the labs that students get from the solutions
+	$(PYTHON) -m tools.labs
+
+grade: environment ## grade a folder of submissions: SUBMISSIONS=folder LAB=lab-1-data (more: INSTRUCTORS.md)
+	@$(PYTHON) -m tools.grade "$(SUBMISSIONS)" $(if $(LAB),--lab "$(LAB)") $(if $(NAMES),--names "$(NAMES)") $(if $(CONTAIN),--contain "$(CONTAIN)") \
+	    $(if $(AT_A_TIME),--at-a-time $(AT_A_TIME)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(MEMORY),--memory $(MEMORY))
 
 readme: environment ## renew the table of lessons in the README
 	$(PYTHON) -m tools.docs readme

@@ -21,7 +21,7 @@ from course.checks.evaluate import BROKEN, OPEN
 from course.checks.session import GRADED_AS
 from tools.grade import box, collect, marks, rebuild, table
 from tools.grade.collect import Refused, Submission
-from tools.grade.confine.plan import Limits
+from tools.grade.confine.plan import NAMESPACES, Limits
 from tools.grade.judge import Judge
 from tools.grade.marks import Graded
 from tools.labs import source
@@ -51,7 +51,7 @@ class Course:
     lab: str
     solutions: Path = source.SOLUTIONS
     out: Path = OUT
-    limits: Limits = Limits()
+    limits: Limits = dataclasses.field(default_factory=Limits)
     how: str | None = None
     at_a_time: int = 2
     say: Callable[[str], None] = print
@@ -197,7 +197,7 @@ def run(course: Course, own: box.Box, judge: Judge, submission: Submission, node
         (top / "workspace").mkdir()
         notes = collect.copy_files(submission.folder, top / "given") if submission.folder else []
         task = top / "task" / "task.json"
-        task.write_text(json.dumps(_task(course, node)), encoding="utf-8")
+        task.write_text(json.dumps(_task(course, node, own.how)), encoding="utf-8")
         report = own.run(
             [sys.executable, "-m", "tools.grade.inside.run", str(task)],
             top / "workspace",
@@ -221,7 +221,7 @@ def run(course: Course, own: box.Box, judge: Judge, submission: Submission, node
     return graded
 
 
-def _task(course: Course, node: NotebookNode) -> dict[str, Any]:
+def _task(course: Course, node: NotebookNode, how: str) -> dict[str, Any]:
     asked = {cell.index: cell.answers for cell in source.check_cells(node)}
     cells = [
         {"kind": "check", "answers": asked[place]}
@@ -232,6 +232,7 @@ def _task(course: Course, node: NotebookNode) -> dict[str, Any]:
     limits = course.limits
     return {
         "cells": cells,
+        "namespaces": how in (*NAMESPACES, box.DOCKER),
         "seconds": limits.seconds,
         "cell_seconds": limits.cell_seconds,
         "output": limits.output,
@@ -243,7 +244,8 @@ def _understand(graded: Graded, report: box.Report, course: Course) -> dict[str,
     """Takes answers and outputs from the lines of a run. Nothing in them is believed to be as it should."""
     tasks = {cell.index: cell for cell in source.check_cells(graded.node)}
     answers: dict[str, dict[str, Any]] = {}
-    ended, place = None, None
+    ended, place, failed = None, None, ""
+    stopped: list[tuple[int, str]] = []
     for line in report.lines:
         try:
             said = json.loads(line)
@@ -254,11 +256,13 @@ def _understand(graded: Graded, report: box.Report, course: Course) -> dict[str,
                 graded.outputs[int(said["cell"])] = said["outputs"]
             elif "ended" in said:
                 ended, place = str(said["ended"]), int(said["cell"])
+            elif "stopped" in said:
+                stopped.append((int(said["stopped"]), str(said["why"])[:200]))
+            elif "failed" in said:
+                failed = str(said["failed"])[:300]
         except (ValueError, TypeError, KeyError, RecursionError):
             continue
-    where = (
-        f" in {describe_cell(graded.node, place)}" if place is not None and 0 <= place < len(graded.node.cells) else ""
-    )
+    where = f" in {describe_cell(graded.node, place)}" if place is not None and 0 <= place < len(cells) else ""
     limits = course.limits
     if report.limit:
         words = _LIMITS[report.limit].format(
@@ -270,7 +274,7 @@ def _understand(graded: Graded, report: box.Report, course: Course) -> dict[str,
     elif ended == "kernel":
         graded.ended = f"stopped: the kernel ended{where}"
     elif ended != "end":
-        graded.ended = f"stopped: the run broke off{': ' + report.errors.strip()[:200] if not report.complete else ''}"
+        graded.ended = f"stopped: the run broke off {failed or report.errors.strip()[:300]}".strip()
     if graded.ended != "finished":
         graded.remarks.append(f"{graded.ended}. What was answered before counts")
     return answers

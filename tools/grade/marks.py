@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import html
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import CheckCellMetadata, LimitOutput, NbGraderPreprocessor, SaveAutoGrades
+from sqlalchemy.exc import SAWarning
 
 from course import checks
 from course.checks.evaluate import number
@@ -60,6 +62,8 @@ class TrustedOutputs(NbGraderPreprocessor):
             cell.outputs = _outputs(graded.outputs.get(place, []))
             if place in tasks:
                 cell.outputs = [_shown(graded.outcomes.get(tasks[place]))]
+            elif cell.source.strip() == source.PROGRESS:
+                cell.outputs = [_progress(list(graded.outcomes.values()))]
         return node, resources
 
 
@@ -110,6 +114,7 @@ def _convert(kind: type, lab: str, solutions: Path, folder: Path) -> list[str]:
     config.HTMLExporter.sanitize_html = True
     config.HTMLExporter.mathjax_url = config.HTMLExporter.require_js_url = config.HTMLExporter.jquery_url = ""
     try:
+        warnings.simplefilter("ignore", SAWarning)  # nbgrader's own
         kind(coursedir=directory, config=config, log=log).start()
     except NbGraderException as error:
         return [f"nbgrader: {error}"]
@@ -135,6 +140,24 @@ def _shown(outcome: checks.Outcome | None) -> NotebookNode:
         lines = [_code(line) for line in outcome.message.splitlines() if line.strip()]
         first = f"<b>{html.escape(outcome.title)}</b>: {outcome.state}, {points} of {number(outcome.of)} points"
         data["text/html"] = "".join(f"<p>{line}</p>" for line in (first, *lines))
+    return nbformat.v4.new_output("execute_result", data, execution_count=None)
+
+
+def _progress(outcomes: list[checks.Outcome]) -> NotebookNode:
+    """The points of all tasks."""
+    got, of = (
+        (number(sum(values)) for values in zip(*((one.points, one.of) for one in outcomes), strict=True))
+        if outcomes
+        else ("0", "0")
+    )
+    rows = "".join(
+        f"<tr><td>{html.escape(one.title)}</td><td>{one.state}</td><td>{number(one.points)} of {number(one.of)}</td></tr>"
+        for one in outcomes
+    )
+    data = {
+        "text/plain": f"{got} of {of} points",
+        "text/html": f"<p><b>{got} of {of} points</b></p><table>{rows}</table>",
+    }
     return nbformat.v4.new_output("execute_result", data, execution_count=None)
 
 

@@ -16,6 +16,7 @@ from tools.notebooks.execute import ROOT, shown
 
 SOLUTIONS, LABS = ROOT / "solutions", ROOT / "labs"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+PROGRESS = "checks.progress()"
 _MARKER = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)")
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -123,8 +124,8 @@ def _whole(path: Path, node: NotebookNode) -> Iterator[str]:
     if len(parameters) != 1 or not re.search(r"^STUDENT = ", parameters[0].source, re.MULTILINE):
         yield 'the cell tagged `parameters` has to set STUDENT = "student-1"'
     last = next((cell for cell in reversed(node.cells) if cell.cell_type == "code" and cell.source.strip()), None)
-    if last is None or last.source.strip() != "checks.progress()":
-        yield "its last code cell has to be checks.progress()"
+    if last is None or last.source.strip() != PROGRESS:
+        yield f"its last code cell has to be {PROGRESS}"
 
 
 def _cell(cell: NotebookNode) -> Iterator[str]:

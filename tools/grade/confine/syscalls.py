@@ -17,7 +17,7 @@ _REFUSED = {
     "io_uring_register": 427, "keyctl": 250, "add_key": 248, "request_key": 249, "open_by_handle_at": 304,
     "swapon": 167, "swapoff": 168, "reboot": 169, "sethostname": 170, "setdomainname": 171, "iopl": 172, "ioperm": 173,
     "acct": 163, "settimeofday": 164, "clock_settime": 227, "clock_adjtime": 305, "adjtimex": 159, "quotactl": 179,
-    "sched_setscheduler": 144, "sched_setattr": 314, "shmget": 29, "msgget": 68,
+    "shmget": 29, "msgget": 68,
 }  # fmt: skip
 """Answered with "operation not permitted"."""
 _ABSENT = {"clone3": 435, "memfd_create": 319, "memfd_secret": 447}

@@ -2,7 +2,9 @@
 
     {"cell": 4, "outputs": [...]}                    what a cell showed
     {"check": 6, "answers": {"column": {"value": "arr_delay"}}}
+    {"stopped": 8, "why": "..."}                     a cell was stopped
     {"ended": "time", "cell": 9}                     how it ended: "end", "time", "kernel"
+    {"failed": "..."}                                this program failed
 
 Errors do not end it: as in grading with nbgrader, the cells after one that raised are executed too.
 """
@@ -133,6 +135,7 @@ class Runner:
     def run(self) -> None:
         """Executes all cells."""
         place, interrupted = 0, 0
+        self.process: subprocess.Popen[bytes] | None = None
         try:
             self._start()
             for place, cell in enumerate(self.task["cells"]):
@@ -148,11 +151,14 @@ class Runner:
         except KernelEnded:
             self.send({"ended": "kernel", "cell": place})
         finally:
-            self.process.kill()
+            if self.process is not None:
+                self.process.kill()
 
     def _start(self) -> None:
         folder = tempfile.mkdtemp(prefix="k")
-        file, _ = write_connection_file(f"{folder}/kernel.json", ip=f"{folder}/k", transport="ipc", key=os.urandom(16))
+        file, _ = write_connection_file(
+            f"{folder}/kernel.json", ip=f"{folder}/k", transport="ipc", key=os.urandom(16).hex().encode()
+        )
         command = [sys.executable, "-m", "tools.grade.inside.kernel", "-f", file, "--IPKernelApp.log_level=50"]
         self.process = subprocess.Popen(
             [*command, "--HistoryManager.enabled=False"],
@@ -203,6 +209,7 @@ class Runner:
             return reason is None
         finally:
             if reason:
+                self.send({"stopped": place, "why": reason})
                 note = f"This cell was stopped: {reason}.\n"
                 shown.outputs.append({"output_type": "stream", "name": "stderr", "text": note})
             self.shown += shown.letters + sum(len(text) for output in shown.outputs for text in _pictures(output))
@@ -269,7 +276,10 @@ def main() -> None:
         stream.write(json.dumps(line).encode() + b"\n")
         stream.flush()
 
-    Runner(task, send).run()
+    try:
+        Runner(task, send).run()
+    except Exception as error:
+        send({"failed": f"{type(error).__name__}: {error}"})
 
 
 if __name__ == "__main__":
