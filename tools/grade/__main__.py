@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         epilog=collect.LAYOUTS.format(lab="LAB"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("submissions", type=Path)
+    parser.add_argument("submissions", help="the folder")
     parser.add_argument("--lab", help="needed when there is more than one")
     parser.add_argument("--names", type=Path, help="CSV file that says which submission is whose")
     parser.add_argument("--at-a-time", type=int, default=2, help="submissions at a time (default 2)")
@@ -36,6 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     labs = source.names()
+    if not options.submissions:
+        print(
+            f"Which folder? make grade SUBMISSIONS=folder\n{collect.LAYOUTS.format(lab=options.lab or 'LAB')}",
+            file=sys.stderr,
+        )
+        return 2
     lab = options.lab or (labs[0] if len(labs) == 1 else None)
     if lab not in labs:
         print(f"Which lab? LAB={'|'.join(labs) or '(there is none in solutions/)'}", file=sys.stderr)
@@ -54,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     started = time.monotonic()
     try:
-        graded = grading.grade(course, options.submissions, options.names)
+        graded = grading.grade(course, Path(options.submissions), options.names)
     except grading.GradingFailed as error:
         print(error, file=sys.stderr)
         return 1

@@ -82,7 +82,7 @@ def grade(course: Course, submissions: Path, names: Path | None = None) -> list[
     released = marks.release(course.lab, course.solutions, course.folder)
     with Judge(course.lab, course.folder / "judge.log") as judge:
         graded = _run_all(course, how, judge, released, found)
-    wrong = marks.enter(course.lab, course.solutions, course.folder, graded)
+    wrong = marks.enter(course.lab, course.solutions, course.folder, released, graded)
     tasks = checks.tasks(course.lab)
     of = sum(task.points for task in tasks.values())
     table.write(course.folder / "grades.csv", graded, of, {name: task.title for name, task in tasks.items()})
@@ -262,6 +262,12 @@ def _understand(graded: Graded, report: box.Report, course: Course) -> dict[str,
                 failed = str(said["failed"])[:300]
         except (ValueError, TypeError, KeyError, RecursionError):
             continue
+    cells = graded.node.cells
+    graded.remarks += [
+        f"{describe_cell(graded.node, number)} was stopped: {why}"
+        for number, why in stopped[:5]
+        if 0 <= number < len(cells)
+    ]
     where = f" in {describe_cell(graded.node, place)}" if place is not None and 0 <= place < len(cells) else ""
     limits = course.limits
     if report.limit:

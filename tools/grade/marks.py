@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import bleach
 import nbformat
 from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode
@@ -20,7 +21,7 @@ from nbgrader.preprocessors import CheckCellMetadata, LimitOutput, NbGraderPrepr
 from sqlalchemy.exc import SAWarning
 
 from course import checks
-from course.checks.evaluate import number
+from course.checks.panel import Progress
 from tools.grade.collect import Submission
 from tools.labs import generate, source
 from tools.labs.course import course_directory, log
@@ -28,6 +29,12 @@ from tools.notebooks import form
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
 """What a feedback page may do, where student's text and outputs stand: show itself, and nothing else. No scripts."""
+
+_TAGS = {
+    *("b", "i", "em", "strong", "code", "pre", "p", "br", "hr", "div", "span", "ul", "ol", "li", "sub", "sup", "small"),
+    *("table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption", "details", "summary", "dl", "dt", "dd"),
+}
+_ATTRIBUTES = {"td": ["colspan", "rowspan", "align"], "th": ["colspan", "rowspan", "align"]}
 
 
 @dataclasses.dataclass
@@ -49,6 +56,8 @@ class TrustedOutputs(NbGraderPreprocessor):
     """Takes the place of nbgrader's `Execute`: outputs of check cells are those of our evaluation, others those of the confined run."""
 
     graded: dict[str, Graded] = {}  # noqa: RUF012
+    own: set[str] = set()  # noqa: RUF012
+    """The text of the lab's own cells."""
 
     def preprocess(self, node: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Fills in the outputs of one notebook."""
@@ -58,12 +67,16 @@ class TrustedOutputs(NbGraderPreprocessor):
         tasks = {cell.index: cell.task for cell in source.check_cells(node)}
         for place, cell in enumerate(node.cells):
             if cell.cell_type != "code":
+                if cell.source not in self.own:
+                    cell.source = cell.source.replace(
+                        "<", "&lt;"
+                    )  # Markdown may hold HTML, and a student's is not wanted here
                 continue
             cell.outputs = _outputs(graded.outputs.get(place, []))
             if place in tasks:
                 cell.outputs = [_shown(graded.outcomes.get(tasks[place]))]
             elif cell.source.strip() == source.PROGRESS:
-                cell.outputs = [_progress(list(graded.outcomes.values()))]
+                cell.outputs = [_progress(resources["nbgrader"]["assignment"], graded.outcomes)]
         return node, resources
 
 
@@ -73,8 +86,9 @@ def release(lab: str, solutions: Path, folder: Path) -> NotebookNode:
     return form.normalise(form.read(path))
 
 
-def enter(lab: str, solutions: Path, folder: Path, graded: list[Graded]) -> list[str]:
+def enter(lab: str, solutions: Path, folder: Path, released: NotebookNode, graded: list[Graded]) -> list[str]:
     """Lets nbgrader grade what was run: fills in `points` and `feedback` of each. Returns what went wrong."""
+    TrustedOutputs.own = {cell.source for cell in released.cells}
     TrustedOutputs.graded = {one.submission.key: one for one in graded}
     for one in graded:
         place = folder / "submitted" / one.submission.key / lab
@@ -111,7 +125,6 @@ def _convert(kind: type, lab: str, solutions: Path, folder: Path) -> list[str]:
     ]
     config.ClearMetadataPreprocessor.clear_notebook_metadata = False
     config.ClearMetadataPreprocessor.preserve_cell_metadata_mask = {("nbgrader",), ("tags",)}
-    config.HTMLExporter.sanitize_html = True
     config.HTMLExporter.mathjax_url = config.HTMLExporter.require_js_url = config.HTMLExporter.jquery_url = ""
     try:
         warnings.simplefilter("ignore", SAWarning)  # nbgrader's own
@@ -122,54 +135,58 @@ def _convert(kind: type, lab: str, solutions: Path, folder: Path) -> list[str]:
 
 
 def _outputs(outputs: list[dict[str, Any]]) -> list[NotebookNode]:
-    """What student's code showed, as far as it is what outputs are."""
+    """What student's code showed, as far as it is what outputs are. HTML keeps its structure, and loses all that acts or decorates."""
     found = []
     for output in outputs:
         with contextlib.suppress(Exception):
-            node = nbformat.from_dict(output)
-            nbformat.v4.nbbase.validate(node, output["output_type"])
+            node = _output(output)
+            nbformat.v4.nbbase.validate(node, node.output_type)
             found.append(node)
     return found
 
 
+def _output(output: dict[str, Any]) -> NotebookNode:
+    kind = output["output_type"]
+    if kind == "stream":
+        return nbformat.v4.new_output("stream", name=output["name"], text=output["text"])
+    if kind == "error":
+        return nbformat.v4.new_output(
+            "error", ename=output["ename"], evalue=output["evalue"], traceback=output["traceback"]
+        )
+    data = {}
+    for mime, value in output["data"].items():
+        if mime == "text/plain":
+            data[mime] = str(value)
+        elif mime == "text/html":
+            text = re.sub(r"<(style|script)\b.*?</\1\s*>", "", str(value), flags=re.DOTALL | re.IGNORECASE)
+            data[mime] = bleach.clean(text, tags=_TAGS, attributes=_ATTRIBUTES, strip=True)
+        elif mime in ("image/png", "image/jpeg") and re.fullmatch(r"[A-Za-z0-9+/=\s]+", value):
+            data[mime] = value
+    if not data:
+        raise ValueError("nothing in it can be shown")
+    return nbformat.v4.new_output("display_data", data)
+
+
 def _shown(outcome: checks.Outcome | None) -> NotebookNode:
     """The output of a check cell: what nbgrader reads (the points), and what the student reads."""
-    points = number(outcome.points) if outcome else "0"
-    data = {"text/plain": points}
-    if outcome:
-        lines = [_code(line) for line in outcome.message.splitlines() if line.strip()]
-        first = f"<b>{html.escape(outcome.title)}</b>: {outcome.state}, {points} of {number(outcome.of)} points"
-        data["text/html"] = "".join(f"<p>{line}</p>" for line in (first, *lines))
+    data = outcome._repr_mimebundle_() if outcome else {"text/plain": "0"}
     return nbformat.v4.new_output("execute_result", data, execution_count=None)
 
 
-def _progress(outcomes: list[checks.Outcome]) -> NotebookNode:
+def _progress(lab: str, outcomes: dict[str, checks.Outcome]) -> NotebookNode:
     """The points of all tasks."""
-    got, of = (
-        (number(sum(values)) for values in zip(*((one.points, one.of) for one in outcomes), strict=True))
-        if outcomes
-        else ("0", "0")
-    )
-    rows = "".join(
-        f"<tr><td>{html.escape(one.title)}</td><td>{one.state}</td><td>{number(one.points)} of {number(one.of)}</td></tr>"
-        for one in outcomes
-    )
-    data = {
-        "text/plain": f"{got} of {of} points",
-        "text/html": f"<p><b>{got} of {of} points</b></p><table>{rows}</table>",
-    }
+    data = Progress([(task, outcomes.get(name)) for name, task in checks.tasks(lab).items()])._repr_mimebundle_()
     return nbformat.v4.new_output("execute_result", data, execution_count=None)
-
-
-def _code(text: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def _safe(page: str, graded: Graded) -> str:
     """The page with its policy as the first thing in it, without scripts of its own, and with what is to be said about the run."""
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     page = re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL | re.IGNORECASE)
-    page = page.replace("<head>", f"<head>\n{policy}", 1)
+    page = re.sub(r'href="(?!#|https?:|mailto:)[^"]*"', 'href="#top"', page, flags=re.IGNORECASE)
+    style = "<style>img { max-width: 100%; } summary { display: list-item; }</style>"
+    page = page.replace("<head>", f"<head>\n{policy}", 1).replace("</head>", f"{style}</head>", 1)
+    page = page.replace("<h4>", f"<h4>{html.escape(graded.submission.student)}: ", 1)
     said = "".join(f"<li>{html.escape(line)}</li>" for line in graded.remarks)
     if said:
         page = page.replace('<div class="panel-body">', f'<div class="panel-body"><ul>{said}</ul>', 1)

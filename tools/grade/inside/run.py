@@ -11,6 +11,7 @@ Errors do not end it: as in grading with nbgrader, the cells after one that rais
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -169,16 +170,17 @@ class Runner:
         self.client = BlockingKernelClient(connection_file=file)
         self.client.load_connection_file()
         self.client.start_channels(hb=False, control=False, stdin=False)
-        started = time.monotonic()
-        while True:
+        limit = time.monotonic() + START
+        replied = heard = False
+        while not (replied and heard):  # what is shown before the kernel knows of our ears is lost
             self._alive()
+            if time.monotonic() > limit:
+                raise KernelEnded
             self.client.kernel_info()
-            try:
-                self.client.get_shell_msg(timeout=1)
-                return
-            except queue.Empty:
-                if time.monotonic() - started > START:
-                    raise KernelEnded from None
+            with contextlib.suppress(queue.Empty):
+                replied = bool(self.client.get_shell_msg(timeout=1))
+            with contextlib.suppress(queue.Empty):
+                heard = bool(self.client.get_iopub_msg(timeout=0.2))
 
     def _alive(self) -> None:
         if self.process.poll() is not None:
@@ -198,14 +200,16 @@ class Runner:
         limit = min(time.monotonic() + self.task["cell_seconds"], self.deadline)
         reason, reply, idle = None, None, False
         try:
-            while not (reply and idle):
+            done = 0.0
+            while not (reply and (idle or time.monotonic() > done + PATIENCE)):
                 if reason is None and (reason := self._reason(shown, limit)):
                     self.process.send_signal(signal.SIGINT)
                     limit = time.monotonic() + PATIENCE
                 elif reason is not None and time.monotonic() > limit:
                     raise TimeOver
                 idle = self._listen(asked, shown, idle)
-                reply = reply or self._reply(asked)
+                if reply is None:
+                    reply, done = self._reply(asked), time.monotonic()
             return reason is None
         finally:
             if reason:
