@@ -5,10 +5,12 @@ Each returns an object that displays itself as the last expression of a cell. `c
 """
 
 from course.views.beside import compare
+from course.views.breach import anomalies
 from course.views.choosing import choose
-from course.views.contract import anomalies, schema
-from course.views.diff import schema_diff
+from course.views.contract import schema
+from course.views.diff import explore_schema_diff, schema_diff
 from course.views.graph import pipeline
+from course.views.held import explore_anomalies, explore_schema
 from course.views.ledger import store
 from course.views.months import drift, explore_drift
 from course.views.profile import statistics
@@ -30,7 +32,10 @@ __all__ = [
     "drift",
     "examples",
     "execution",
+    "explore_anomalies",
     "explore_drift",
+    "explore_schema",
+    "explore_schema_diff",
     "metrics",
     "outputs",
     "pipeline",

@@ -1,12 +1,12 @@
-"""Views of the schema, and of what breaks it."""
+"""Views of the schema: the contract for the data."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from course import style
-from course.views import protos
-from course.views.html import View, badge, heading, panel, stack, table
+from course.views import allowed, protos
+from course.views.html import View, heading, stack, table
 
 _MOST = 6
 """Values of a domain that are listed before "and so many more"."""
@@ -29,7 +29,7 @@ def described(message: Any) -> dict[str, dict[str, str]]:
     """Each feature of a schema in words: its type, presence, values and remarks."""
     from tensorflow_metadata.proto.v0 import schema_pb2
 
-    shared = {domain.name: domain for domain in message.string_domain}
+    shared = allowed.shared_domains(message)
     return {
         feature.name: {
             "type": schema_pb2.FeatureType.Name(feature.type).lower(),
@@ -57,79 +57,48 @@ def _presence(feature: Any) -> str:
     return f"{often}, {counts.min} to {counts.max or 'any number of'} values" if many else often
 
 
-def _domain(feature: Any, shared: dict[str, Any]) -> str:
+def _domain(feature: Any, shared: dict[str, list[str]]) -> str:
     """The values that are right."""
     kind = feature.WhichOneof("domain_info")
     if kind == "domain":
-        return _listed(list(shared[feature.domain].value)) if feature.domain in shared else feature.domain
+        return _listed(shared[feature.domain]) if feature.domain in shared else feature.domain
     if kind == "string_domain":
         return _listed(list(feature.string_domain.value))
     if kind in ("int_domain", "float_domain"):
-        domain = getattr(feature, kind)
-        low, high = (_bound(domain, side) for side in ("min", "max"))
-        if low and high:
-            return f"{low} to {high}"
-        return f"at least {low}" if low else f"at most {high}" if high else "any number"
+        return number_range(feature)
     return "true or false" if kind == "bool_domain" else ""
 
 
-def _bound(domain: Any, side: str) -> str:
-    """A bound of a range, or nothing. In proto3 an integer domain cannot tell 0 from "not set": 0 counts as set there."""
-    value = getattr(domain, side)
-    if domain.DESCRIPTOR.fields_by_name[side].has_presence:
-        return f"{value:g}" if domain.HasField(side) else ""
-    return f"{value:g}"
+def number_range(feature: Any) -> str:
+    """The numbers that are right."""
+    low, high = (f"{end:g}" if math.isfinite(end) else "" for end in allowed.bounds(feature))
+    if low and high:
+        return f"{low} to {high}"
+    return f"at least {low}" if low else f"at most {high}" if high else "any number"
 
 
 def _where(feature: Any) -> str:
-    """In which environments the feature is absent, and the limits of drift and skew."""
+    """In which environments the feature is absent, what is tolerated, and the limits of drift and skew."""
     remarks = [f"not in {', '.join(feature.not_in_environment)}"] if feature.not_in_environment else []
-    for field, name in (("drift_comparator", "drift"), ("skew_comparator", "skew")):
-        if feature.HasField(field):
-            comparator = getattr(feature, field)
-            for measure in ("infinity_norm", "jensen_shannon_divergence", "normalized_abs_difference"):
-                if comparator.HasField(measure):
-                    remarks.append(f"{name} at most {getattr(comparator, measure).threshold:g}")
+    if outside := allowed.tolerated(feature):
+        remarks.append(f"{outside:.4g} of the values may be others")
+    remarks += [f"{name} at most {limit:g}" for name, limit in limits(feature).items()]
     return "; ".join(remarks)
+
+
+def limits(feature: Any) -> dict[str, float]:
+    """How far the feature may move: the thresholds of drift and skew, by name."""
+    found = {}
+    for field, name in (("drift_comparator", "drift"), ("skew_comparator", "skew")):
+        comparator = getattr(feature, field)
+        for measure in ("infinity_norm", "jensen_shannon_divergence", "normalized_abs_difference"):
+            if comparator.HasField(measure):
+                found[f"{name}, {measure.replace('_', ' ')}" if name in found else name] = getattr(
+                    comparator, measure
+                ).threshold
+    return found
 
 
 def _listed(values: list[str]) -> str:
     more = len(values) - _MOST
     return ", ".join(values[:_MOST]) + (f" and {more} more" if more > 0 else "")
-
-
-def anomalies(thing: Any, examples: Any = None, rows: int = 3, split: str | None = None) -> View:
-    """What in the data breaks the contract, split by split: feature, kind of anomaly, and what exactly.
-
-    Args:
-        thing: an ExampleAnomalies artifact, its channel, or the proto.
-        examples: the data: an Examples artifact, its channel or folder, or a pandas or pyarrow table. With them, the first
-            rows that show an anomaly are under it, where rows can show it.
-        rows: how many rows of each anomaly to show.
-        split: which split of the examples, where `thing` is a proto of one split.
-    """
-    return stack(*(_split(split, message) for split, message in protos.anomalies(thing).items()))
-
-
-def count(message: Any, split: str = "") -> View:
-    """How many anomalies, as a badge."""
-    found = len(_rows(message))
-    words = "no anomalies" if not found else f"{found} anomal{'y' if found == 1 else 'ies'}"
-    return badge(f"{split}: {words}" if split else words, style.RED if found else style.STATES["done"])
-
-
-def _split(split: str, message: Any) -> View:
-    rows = _rows(message)
-    title = heading(split, count(message))
-    if not rows:
-        return panel(style.STATES["done"], title)
-    return panel(style.RED, title, table(["feature", "anomaly", "what was found"], rows))
-
-
-def _rows(message: Any) -> list[tuple[str, str, str]]:
-    """Feature, kind and description of each anomaly, those of the whole data first."""
-    rows = [(name, info.short_description, info.description) for name, info in sorted(message.anomaly_info.items())]
-    if message.HasField("dataset_anomaly_info"):
-        info = message.dataset_anomaly_info
-        rows.insert(0, ("(all the data)", info.short_description, info.description))
-    return rows

@@ -99,7 +99,7 @@ def _draw_numbers(feature: str, stats: dict[str, Any], common: bool) -> tuple[An
             f"missing {percent(missing_share(one.common_stats))}"
         )
     above.set(title=f"{readable(feature)}: distribution", ylabel=f"% of values per {number(width)}")
-    _legend(above, list(stats))
+    _legend(above, len(stats))
     cut = _cut(edges, stats)
     remark = f"; values beyond {cut} are in the outermost bars" if cut else ""
     below.set(
@@ -157,10 +157,12 @@ def _shares_per(width: float, buckets: Any) -> tuple[list[float], list[float]]:
     return edges, [100 * b.sample_count / total * width / ((b.high_value - b.low_value) or width) for b in buckets]
 
 
-def _legend(axes: Any, splits: list[str]) -> None:
-    """The legend where no data are: in the line of the title, or beside the axes if it is long."""
-    if len(splits) <= 3 and sum(len(split) for split in splits) < 45:
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(splits), borderaxespad=0.2)
+def _legend(axes: Any, splits: int) -> None:
+    """The legend where no data are: in the line of the title, or beside the axes if both do not fit into that line."""
+    _, labels = axes.get_legend_handles_labels()
+    widest = max((len(tick.get_text()) for tick in axes.get_yticklabels()), default=0)
+    if splits <= 3 and len(axes.get_title(loc="left")) + sum(len(one) + 4 for one in labels) < 96 - widest:
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=splits, borderaxespad=0.2)
     else:
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 
@@ -185,7 +187,7 @@ def _draw_categories(feature: str, stats: dict[str, Any]) -> tuple[Any, str]:
     axes.set_title(f"{readable(feature)}: {kept}")
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    _legend(axes, list(stats))
+    _legend(axes, len(stats))
     words = [
         f"{split}: " + ", ".join(f"{plain(value)} {found[split].get(value, 0):.1f}%" for value in values[:3])
         for split in stats

@@ -1,28 +1,39 @@
-"""The drift of features over months: a small figure for each, with the threshold."""
+"""The drift of features over months, with the thresholds that would have raised an alarm."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from course import style
-from course.display import FigureView
-from course.views import protos
-from course.views.distances import TITLES, distances, measure_of
+from course.display import FigureView, Report
+from course.views import moved, protos, small
+from course.views.distances import distances, kind_of, limits_of, measures_of
+from course.views.html import note
 
-_MOST = 12
-"""Features that one figure shows; those that moved furthest come first."""
+Statistics = protos.Statistics
 
 
-class Drift(FigureView):
-    """Distances by month and feature: displays itself as small multiples; `table()` gives the numbers."""
+class Drift(Report):
+    """Distances by month and feature: displays itself as small multiples and a sentence; `table()` gives the numbers.
+
+    Attributes:
+        values: the distance by month, then by feature; not a number where there is none.
+        measures: the measure of each feature, `l_infty` or `jensen_shannon`.
+        thresholds: of each feature that has one.
+        against: what each month is held against.
+    """
 
     def __init__(
-        self, values: dict[str, dict[str, float]], measures: dict[str, str], thresholds: dict[str, float], against: str
+        self,
+        values: dict[str, dict[str, float]],
+        measures: dict[str, str],
+        thresholds: dict[str, float],
+        against: str,
     ) -> None:
-        """Takes the distances by month, then by feature."""
-        self.values, self.measures, self.thresholds, self.against = values, measures, thresholds, against
-        super().__init__(*_draw(self))
+        """Draws the figure."""
+        self.values, self.measures, self.against = values, measures, against
+        self.thresholds = {name: thresholds[name] for name in measures if name in thresholds}
+        super().__init__(FigureView(*small.multiples(self)), note(small.sentence(self)))
 
     def table(self) -> Any:
         """The distances as a pandas DataFrame: a row for each month, a column for each feature."""
@@ -30,10 +41,17 @@ class Drift(FigureView):
 
         return pd.DataFrame.from_dict(self.values, orient="index", columns=list(self.measures)).rename_axis("month")
 
+    def alarms(self) -> dict[str, list[str]]:
+        """For each feature that has a threshold, the months that are above it."""
+        return {
+            name: [month for month, row in self.values.items() if row[name] > limit]
+            for name, limit in self.thresholds.items()
+        }
+
 
 def drift(
     statistics_by_month: dict[str, Any],
-    features: list[str] | None = None,
+    features: list[str] | str | None = None,
     thresholds: float | dict[str, float] | Any = None,
     against: str = "previous",
     measure: str = "auto",
@@ -46,99 +64,119 @@ def drift(
         features: which ones; by default those with a threshold, or all.
         thresholds: one for all features, or one for each by name, or a schema with `drift_comparator`s; none by default.
         against: what each month is held against: `"previous"`, `"first"`, or the name of a month.
-        measure: `"l_infty"` (categories), `"jensen_shannon"`, or `"auto"`: what suits each feature.
+        measure: `"l_infty"` (categories), `"jensen_shannon"`, or `"auto"`: what the schema says, else what suits the feature.
         split: which split of each month, where they have several; the first by default.
 
     Returns:
-        A view: small multiples with the threshold as a line. Its `table()` is a pandas DataFrame.
+        A view: small multiples with the threshold as a line, and a sentence. Its `table()` is a pandas DataFrame, its
+        `alarms()` the months above the threshold.
 
     Raises:
-        ValueError, KeyError: fewer than two months; no such month, feature or measure.
+        ValueError: fewer than two months, or a measure that says nothing about a feature.
+        KeyError: no such month, split or feature; the message names those that there are.
     """
-    months = {name: protos.one_split(thing, split) for name, thing in statistics_by_month.items()}
-    if len(months) < 2:
-        raise ValueError(
-            "Drift needs at least two months: drift({'January': statistics, 'February': statistics, ...})."
-        )
-    if against not in ("previous", "first", *months):
-        raise KeyError(f"against={against!r} is no month. There are: previous, first, {', '.join(months)}.")
-    names = protos.feature_names(months)
-    limits = _limits(thresholds, features or names)
-    features = features or [name for name in names if name in limits] or names
-    for name in features:
-        if name not in names:
-            raise KeyError(f"No feature {name!r} here. There are: {', '.join(names)}.")
-    first = next(iter(months.values()))
-    measures = {name: measure_of(first, name, measure) for name in features}
-    values, before = {}, None
-    for month, dataset in months.items():
-        reference = before if against == "previous" else first if against == "first" else months[against]
-        none = reference is None or reference is dataset
-        values[month] = dict.fromkeys(features, math.nan) if none else distances(dataset, reference, measures)
-        before = dataset
-    return Drift(values, measures, limits, against)
+    months = _months(statistics_by_month, split)
+    limits, said = limits_of(thresholds, protos.feature_names(months))
+    names = [features] if isinstance(features, str) else features
+    measures = _measures(months, names, limits, said, measure)
+    _reference(months, "", against)  # a wrong name is an error, not a column without numbers
+    return Drift(_distances(months, measures, against), measures, limits, against)
 
 
 def explore_drift(
     statistics_by_month: dict[str, Any],
-    features: list[str] | None = None,
+    features: list[str] | str | None = None,
     thresholds: float | dict[str, float] | Any = None,
     against: str = "previous",
     measure: str = "auto",
     split: str | None = None,
+    feature: str | None = None,
 ) -> None:
-    """The drift of one feature, with controls to choose the feature and what each month is held against. Arguments as for `drift`."""
-    from course.controls import explore
+    """The drift of one feature, and what moved, with controls: feature, month, what it is held against, threshold.
 
-    start = drift(statistics_by_month, features, thresholds, against, measure, split)
-    names, choices = list(start.measures), ["previous", "first", *statistics_by_month]
+    Args:
+        statistics_by_month: as for `drift`, like `features`, `against`, `measure` and `split`.
+        features: to choose from.
+        thresholds: as for `drift`. Those of a dict or a schema stand; without, or with one for all, there is a control.
+        against: to start from.
+        measure: of all features.
+        split: of all months.
+        feature: to start from, which the stored notebook shows; the first by default.
+    """
+    from course.controls import Explorer
 
-    def chosen(feature: str = names[0], against: str = against) -> Any:
-        return drift(statistics_by_month, [feature], thresholds, against, measure, split)
+    months = _months(statistics_by_month, split)
+    limits, said = limits_of(thresholds, protos.feature_names(months))
+    names = [features] if isinstance(features, str) else features
+    measures = _measures(months, names, limits, said, measure)
+    _reference(months, "", against)
+    known: dict[str, dict[str, dict[str, float]]] = {}
 
-    explore(chosen, feature=names, against=choices)
+    def drawn(feature: str, month: str, against: str, threshold: float | None = None) -> Report:
+        if against not in known:
+            known[against] = _distances(months, measures, against)
+        limit = threshold if threshold is not None else limits.get(feature)
+        reference = _reference(months, month, against)
+        sides = {} if reference in (None, month) else {reference: months[reference], month: months[month]}
+        values = {name: row[feature] for name, row in known[against].items()}
+        figure, alt, words = moved.draw(feature, measures[feature], values, limit, against, sides, month)
+        return Report(FigureView(figure, alt), note(words))
+
+    if feature is not None and feature not in measures:
+        raise KeyError(f"No feature {feature!r} here. There are: {', '.join(measures)}.")
+    start = {"feature": feature or next(iter(measures)), "against": against}
+    known[against] = _distances(months, measures, against)
+    heights = {name: row[start["feature"]] for name, row in known[against].items()}
+    start["month"] = max(heights, key=lambda name: -1.0 if math.isnan(heights[name]) else heights[name])
+    controls: dict[str, Any] = {"feature": list(measures), "month": tuple(months)}
+    controls["against"] = ["previous", "first", *months]
+    if not isinstance(thresholds, dict) and not said:
+        controls["threshold"], start["threshold"] = (0.0, 1.0, 0.005), 0.1 if thresholds is None else float(thresholds)
+    Explorer(drawn, None, controls, start).display()
 
 
-def _limits(thresholds: Any, names: list[str]) -> dict[str, float]:
-    if thresholds is None:
-        return {}
-    if isinstance(thresholds, int | float):
-        return dict.fromkeys(names, float(thresholds))
-    if isinstance(thresholds, dict):
-        return {name: float(value) for name, value in thresholds.items()}
-    found = {}
-    for feature in protos.schema(thresholds).feature:
-        for field in ("infinity_norm", "jensen_shannon_divergence"):
-            if feature.drift_comparator.HasField(field):
-                found[feature.name] = getattr(feature.drift_comparator, field).threshold
-    return found
+def _months(given: dict[str, Any], split: str | None) -> dict[str, Statistics]:
+    if not isinstance(given, dict) or len(given) < 2:
+        raise ValueError("Drift needs at least two months by name: {'January': statistics, 'February': statistics, …}.")
+    return {str(name): protos.one_split(thing, split) for name, thing in given.items()}
 
 
-def _draw(found: Drift) -> tuple[Any, str]:
-    from matplotlib import pyplot
+def _reference(months: dict[str, Statistics], month: str, against: str) -> str | None:
+    """Which month another one is held against; None where there is none.
 
-    names = list(found.measures)
-    furthest = {n: max((row[n] for row in found.values.values() if row[n] == row[n]), default=0.0) for n in names}
-    shown = sorted(names, key=lambda n: -furthest[n])[:_MOST]
-    columns = min(3, len(shown))
-    rows = -(-len(shown) // columns)
-    figure, grid = pyplot.subplots(rows, columns, figsize=(style.WIDTH, 1.0 + 1.5 * rows), squeeze=False)
-    words = []
-    for axes, name in zip(grid.flat, shown, strict=False):
-        heights = [row[name] for row in found.values.values()]
-        axes.plot(range(len(heights)), heights, marker="o", markersize=4, color=style.BLUE)
-        limit = found.thresholds.get(name)
-        if limit is not None:
-            axes.axhline(limit, color=style.RED, linestyle="--", linewidth=1.5)
-        axes.set_ylim(0, 1.15 * max(furthest[name], limit or 0.0) or 1.0)
-        axes.set_title(name, fontsize=11)
-        axes.set_xticks(range(len(heights)), [month[:3] for month in found.values], fontsize=8)
-        over = [month for month, row in found.values.items() if limit is not None and row[name] > limit]
-        words.append(
-            f"{name} at most {furthest[name]:.3g}" + (f", above {limit:g} in {', '.join(over)}" if over else "")
-        )
-    for axes in list(grid.flat)[len(shown) :]:
-        axes.set_visible(False)
-    kinds = " / ".join(dict.fromkeys(TITLES[found.measures[name]] for name in shown))
-    figure.suptitle(f"{kinds}, by month", x=0.01, ha="left", fontweight="bold", fontsize=13)
-    return figure, f"Distance of each feature by month against {found.against}. {'; '.join(words)}."
+    Raises:
+        KeyError: `against` is no month.
+    """
+    names = list(months)
+    if against == "previous":
+        place = names.index(month) if month in names else 0
+        return names[place - 1] if place else None
+    if against == "first":
+        return names[0]
+    if against not in names:
+        raise KeyError(f"against={against!r} is no month. There are: previous, first, {', '.join(names)}.")
+    return against
+
+
+def _distances(months: dict[str, Statistics], measures: dict[str, str], against: str) -> dict[str, dict[str, float]]:
+    values = {}
+    for month, dataset in months.items():
+        reference = _reference(months, month, against)
+        none = reference in (None, month)
+        values[month] = dict.fromkeys(measures, math.nan) if none else distances(dataset, months[reference], measures)
+    return values
+
+
+def _measures(
+    months: dict[str, Statistics], names: list[str] | None, limits: dict[str, float], said: dict[str, str], measure: str
+) -> dict[str, str]:
+    """The features to show, and the measure of each."""
+    every = protos.feature_names(months)
+    if names is None:
+        # A structure has no distribution of its own; its fields have.
+        drawable = [n for n in every if {kind_of(d, n) for d in months.values()} & {"num_stats", "string_stats"}]
+        names = [name for name in drawable if name in limits] or drawable
+    if not names:
+        raise ValueError("There is no feature with a distribution in these statistics.")
+    found = measures_of(months, names, measure)
+    return found | {name: said[name] for name in names if name in said} if measure == "auto" else found

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf import text_format
+from google.protobuf.message import DecodeError
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from course.views.source import source
@@ -40,9 +41,26 @@ def statistics(thing: Any) -> dict[str, Statistics]:
 
 
 def _first(path: Path) -> Statistics:
-    message = statistics_pb2.DatasetFeatureStatisticsList()
-    message.ParseFromString(path.read_bytes())
-    return message.datasets[0]
+    message = _parsed(path, statistics_pb2.DatasetFeatureStatisticsList())
+    return message.datasets[0] if message.datasets else Statistics()
+
+
+def _parsed(path: Path, message: Any) -> Any:
+    """The proto in a file.
+
+    Raises:
+        FileNotFoundError, ValueError: there is no such file, or it holds something else; the message says what to do.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no {path.name} in {path.parent.name}: is this the artifact of another component?"
+        )
+    try:
+        message.ParseFromString(path.read_bytes())
+    except DecodeError:
+        kind = type(message).__name__
+        raise ValueError(f"{path.name} in {path.parent.name} is no {kind}: it is damaged, or something else.") from None
+    return message
 
 
 def feature_name(feature: Any) -> str:
@@ -81,11 +99,16 @@ def schema(thing: Any) -> schema_pb2.Schema:
 
 
 def anomalies(thing: Any) -> dict[str, anomalies_pb2.Anomalies]:
-    """The anomalies of each split in an ExampleAnomalies artifact; `data` where the proto itself is given."""
+    """The anomalies of each split in an ExampleAnomalies artifact.
+
+    Returns:
+        The anomalies by split name; `data` where the proto or one file of it was given.
+    """
     if isinstance(thing, anomalies_pb2.Anomalies):
         return {"data": thing}
+    if isinstance(thing, str | Path) and Path(thing).is_file():
+        return {"data": _parsed(Path(thing), anomalies_pb2.Anomalies())}
     origin, found = source(thing), {}
     for split in origin.splits:
-        found[split] = anomalies_pb2.Anomalies()
-        found[split].ParseFromString((origin.split_folder(split) / "SchemaDiff.pb").read_bytes())
+        found[split] = _parsed(origin.split_folder(split) / "SchemaDiff.pb", anomalies_pb2.Anomalies())
     return found

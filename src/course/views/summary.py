@@ -118,14 +118,21 @@ def _complete(columns: dict[str, dict[str, Fact]], name: str, one: Any) -> None:
 
 
 def _change(left: Fact | None, right: Fact | None) -> str:
-    """What changed from left to right: points of percentage for a share, else the difference."""
-    if left is None or right is None or left.value is None or right.value is None:
+    """What changed from left to right, of the numbers as they are written: points of percentage for a share."""
+    if left is None or right is None or left.value is None or right.value is None or left.text == right.text:
         return ""
-    difference = right.value - left.value
-    if left.text == right.text:
-        return ""
-    sign = "+" if difference > 0 else "−"
     if left.share:
-        return f"{sign}{100 * abs(difference):.1f} points" if abs(difference) >= 0.0005 else "hardly"
-    whole = difference == int(difference) and abs(difference) < 1e9
-    return sign + (f"{abs(int(difference)):,}" if whole else number(abs(difference)))
+        points = round(100 * right.value, 1) - round(100 * left.value, 1)
+        return f"{_sign(points)}{abs(points):.1f} points" if abs(points) > 0.05 else "hardly"
+    difference = _written(right) - _written(left)
+    if not difference:
+        return ""
+    return _sign(difference) + (f"{abs(difference):,.0f}" if abs(difference) >= 1000 else number(abs(difference)))
+
+
+def _written(fact: Fact) -> float:
+    return float(fact.text.replace(",", ""))
+
+
+def _sign(difference: float) -> str:
+    return "+" if difference > 0 else "−"
