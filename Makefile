@@ -19,13 +19,13 @@ lab: environment data ## make the environment and the data, then open JupyterLab
 	    --LabApp.default_url=/lab/tree/$(LESSON)
 
 test: environment data ## run every check: unit, contract, notebooks, pipeline, browser (minutes)
-	$(PYTHON) -m pytest tests/unit tests/contract -n 2 -q
+	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q
 	$(PYTHON) -m pytest tests/notebooks -n 2 --maxschedchunk 1 -q
 	$(PYTHON) -m pytest tests/pipeline -n 2 --dist loadfile -q
 	$(PYTHON) -m pytest tests/browser -q
 
 test-fast: environment ## run the unit and contract checks only (under a minute)
-	$(PYTHON) -m pytest tests/unit tests/contract -n 2 -q -m "not slow"
+	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q -m "not slow"
 
 data: environment ## build the full year of flights, checked, into out/data (seconds)
 	@$(PYTHON) -m tools.data year
