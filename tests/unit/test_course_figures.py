@@ -16,8 +16,10 @@ from course.figures.canvas import Sheet
 
 ALL = sorted(figures.__all__)
 NAMED = {
+    "analyze_and_map": ["analyse", "map", "mean", "quantiles", "vocabulary", "constants", "training", "serving"],
     "component_anatomy": ["driver", "executor", "publisher", "metadata store", "cache"],
     "example_gen": ["CSV files", "ImportExampleGen", "QueryBasedExampleGen", "splits", "Split-train", "nothing of it"],
+    "feature_store": ["registry", "offline store", "online store", "materialise", "point-in-time join", "look-up"],
     "hidden_debt": ["ML code", "monitoring", "configuration", "feature engineering", "machine-resource management"],
     "lifecycle": ["Plan", "Data", "Model", "Deployment", "business analyst", "data engineer", "data scientist"],
     "pipeline_dag": ["ExampleGen", "Transform", "Trainer", "Evaluator", "Pusher", "schema", "configuration"],

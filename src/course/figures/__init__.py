@@ -7,14 +7,18 @@ from course.figures.component import component_anatomy
 from course.figures.debt import hidden_debt
 from course.figures.door import example_gen
 from course.figures.factory import poc_factory
+from course.figures.feature_store import feature_store
 from course.figures.phases import lifecycle
 from course.figures.pipeline import pipeline_dag
 from course.figures.spans import spans
 from course.figures.tfx import tfx_lifecycle
+from course.figures.transform import analyze_and_map
 
 __all__ = [
+    "analyze_and_map",
     "component_anatomy",
     "example_gen",
+    "feature_store",
     "hidden_debt",
     "lifecycle",
     "pipeline_dag",
