@@ -17,7 +17,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from course import checks
-from course.checks.evaluate import BROKEN, OPEN
+from course.checks.outcomes import BROKEN, OPEN
 from course.checks.session import GRADED_AS
 from tools.grade import box, collect, marks, rebuild, table
 from tools.grade.collect import Refused, Submission

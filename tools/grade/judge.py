@@ -28,8 +28,8 @@ from types import TracebackType
 from typing import Any
 
 from course import checks
-from course.checks.evaluate import BROKEN, OPEN, WRONG
-from course.checks.tasks import module
+from course.checks.catalogue import module
+from course.checks.outcomes import BROKEN, OPEN, WRONG
 from tools.notebooks.execute import ROOT
 
 SECONDS = 60.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from course.checks.evaluate import number
+from course.checks.outcomes import number
 from tools.grade.marks import Graded
 
 

@@ -19,10 +19,10 @@ the same check runs in the notebook and in grading, and grading never needs the 
 """
 
 from course.checks.answers import NotPlain, plain
-from course.checks.evaluate import Outcome, evaluate
+from course.checks.catalogue import Task, Wrong, task, tasks
 from course.checks.lab import Lab
+from course.checks.outcomes import Outcome, evaluate
 from course.checks.session import begin, check, progress
-from course.checks.tasks import Task, Wrong, task, tasks
 
 __all__ = [
     "Lab",

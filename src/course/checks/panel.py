@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from course import style
 
 if TYPE_CHECKING:
-    from course.checks.evaluate import Outcome
-    from course.checks.tasks import Task
+    from course.checks.catalogue import Task
+    from course.checks.outcomes import Outcome
 
 COLOURS = {
     "right": style.GREEN,
@@ -23,7 +23,7 @@ COLOURS = {
 
 def outcome(result: Outcome) -> str:
     """The panel under a check cell."""
-    from course.checks.evaluate import BROKEN, number
+    from course.checks.outcomes import BROKEN, number
     from course.views import html
 
     colour = COLOURS[result.state]
@@ -62,12 +62,12 @@ class Progress:
 
     def __repr__(self) -> str:
         """The sum."""
-        from course.checks.evaluate import number
+        from course.checks.outcomes import number
 
         return f"{number(self.points)} of {number(self.of)} points"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from course.checks.evaluate import OPEN, number
+        from course.checks.outcomes import OPEN, number
         from course.views import html
 
         lines = []

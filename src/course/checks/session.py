@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from course.checks.evaluate import Outcome, evaluate
+from course.checks.catalogue import tasks
 from course.checks.lab import Lab, valid_student
+from course.checks.outcomes import Outcome, evaluate
 from course.checks.panel import Progress
-from course.checks.tasks import tasks
 
 GRADED_AS = "COURSE_STUDENT"
 """Environment variable: the student that a submission belongs to, set by who grades it."""

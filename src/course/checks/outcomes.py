@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from course.checks.answers import NotPlain, plain
+from course.checks.catalogue import Task, Wrong, tasks
 from course.checks.lab import Lab
-from course.checks.tasks import Task, Wrong, tasks
 
 RIGHT, PARTLY, WRONG, OPEN, BROKEN = "right", "partly right", "not right yet", "not answered yet", "check failed"
 
