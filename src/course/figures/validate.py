@@ -19,6 +19,10 @@ KINDS = {"noise": (style.MUTED, "|", -0.22), "months": (style.BLUE, "o", 0.0), "
 """Colour, marker and place of each kind of distance in `strips`."""
 
 
+SMALLEST = 0.001
+"""Distances below are drawn here, at the left end of the logarithmic axis."""
+
+
 def strips(distances: pd.DataFrame, thresholds: dict[str, float]) -> Figure:
     """Where distances lie, feature by feature: noise, ordinary months, and faults, with the threshold between them.
 
@@ -38,7 +42,13 @@ def strips(distances: pd.DataFrame, thresholds: dict[str, float]) -> Figure:
                 continue
             size = 90 if marker == "|" else 26
             axes.scatter(
-                values, [row + place] * len(values), color=colour, marker=marker, s=size, alpha=0.75, label=kind
+                values.clip(lower=SMALLEST),
+                [row + place] * len(values),
+                color=colour,
+                marker=marker,
+                s=size,
+                alpha=0.75,
+                label=kind,
             )
             words.append(f"{kind} {values.min():.3f} to {values.max():.3f}")
         limit = thresholds.get(feature)
@@ -46,17 +56,29 @@ def strips(distances: pd.DataFrame, thresholds: dict[str, float]) -> Figure:
             axes.plot([limit, limit], [row - 0.42, row + 0.42], color=style.INK, linewidth=2.5)
             axes.annotate(f"{limit:g}", (limit, row - 0.4), (4, -2), textcoords="offset points", fontsize=10)
         said.append(f"{feature}: {', '.join(words)}, {'no threshold' if limit is None else f'threshold {limit:g}'}")
-    axes.set(yticks=range(len(features)), yticklabels=features, xscale="log", xlim=(0.0008, 1.3))
-    axes.set_xticks([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1], ["0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1"])
-    axes.minorticks_off()
-    axes.set(
-        xlabel="distance (0: the same, 1: nothing in common; logarithmic)", title="A threshold belongs into the gap"
-    )
+    axes.set(yticks=range(len(features)), yticklabels=features, title="A threshold belongs into the gap")
+    _distance_axis(axes)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     axes.legend(handles.values(), handles.keys(), loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
     return _say(figure, f"Distances by feature. {'; '.join(said)}.")
+
+
+def choice(distances: pd.DataFrame, feature: str, threshold: float) -> Figure:
+    """One feature of `strips`, with what a threshold would do: alarms for nothing, and faults that are caught."""
+    ours = distances[distances["feature"] == feature]
+    figure, axes = _figure(9, 2.9)
+    told = []
+    for row, (kind, (colour, marker, _)) in enumerate(KINDS.items()):
+        values = ours.loc[ours["kind"] == kind, "distance"]
+        axes.scatter(values.clip(lower=SMALLEST), [row] * len(values), color=colour, marker=marker, s=60, alpha=0.75)
+        told.append(f"{kind} {int((values > threshold).sum())} of {len(values)}")
+    axes.axvline(threshold, color=style.INK, linewidth=2.5)
+    axes.set(yticks=range(len(KINDS)), yticklabels=KINDS, ylim=(len(KINDS) - 0.5, -0.5))
+    _distance_axis(axes)
+    axes.set_title(f"{feature}, alarms at {threshold:.3g}: {', '.join(told)}")
+    return _say(figure, f"{feature} with the threshold {threshold:.3g}, alarms: {', '.join(told)}.")
 
 
 def noise(by_size: pd.Series, months: float, threshold: float, feature: str) -> Figure:
@@ -97,31 +119,48 @@ def fates(counts: pd.Series) -> Figure:
     return _say(figure, "Kinds of anomaly: " + ", ".join(f"{name} {count}" for name, count in counts.items()) + ".")
 
 
+VERDICTS = {
+    "stops it": (style.RED, "white"),
+    "lets it pass": (style.tint(style.GREEN, 0.25), style.INK),
+    "not reached": (style.WASH, style.MUTED),
+}
+"""What a check does with a month, with the colours of its cell and of the word."""
+
+
 def catchers(verdicts: pd.DataFrame) -> Figure:
     """Which check stops which month.
 
     Args:
-        verdicts: a row for each month, a column for each check in order; True where the check stops the month.
+        verdicts: a row for each month, a column for each check in order; each cell a key of `VERDICTS`.
     """
-    figure, axes = _figure(9, 1.5 + 0.34 * len(verdicts))
+    figure, axes = _figure(9, 1.1 + 0.27 * len(verdicts))
     said = []
     for row, (name, checks) in enumerate(verdicts.iterrows()):
-        stopping = [column for column, stops in checks.items() if stops]
-        for column, stops in enumerate(checks):
-            colour = style.RED if stops else style.tint(style.GREEN, 0.25)
-            axes.barh(row, 0.96, left=column, height=0.86, color=colour)
-            word, ink = ("stops it", "white") if stops else ("lets it pass", style.INK)
-            axes.text(column + 0.48, row, word, color=ink, ha="center", va="center", fontsize=10)
+        for column, word in enumerate(checks):
+            colour, ink = VERDICTS[word]
+            axes.barh(row, 0.96, left=column, height=0.88, color=colour)
+            axes.text(column + 0.48, row, word, color=ink, ha="center", va="center_baseline", fontsize=10)
+        stopping = [column for column, word in checks.items() if word == "stops it"]
         said.append(f"{name}: {' and '.join(stopping) or 'nothing stops it'}")
-    axes.set(yticks=range(len(verdicts)), yticklabels=verdicts.index, xlim=(0, len(verdicts.columns)))
+    axes.set(yticks=range(len(verdicts)), yticklabels=verdicts.index)
+    axes.set(xlim=(0, len(verdicts.columns)), ylim=(len(verdicts) - 0.5, -0.5))
     axes.set_xticks([column + 0.48 for column in range(len(verdicts.columns))], verdicts.columns)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[["left", "bottom"]].set_visible(False)
-    axes.set_title("Every fault has a check that stops it, and good months pass", pad=14)
+    axes.set_title("Every fault has a check that stops it, and good months pass", pad=8)
     axes.grid(visible=False)
-    axes.invert_yaxis()
     return _say(figure, f"Which check stops which month. {'; '.join(said)}.")
+
+
+def _distance_axis(axes: Any) -> None:
+    """A logarithmic axis from `SMALLEST` to 1."""
+    axes.set(xscale="log", xlim=(0.9 * SMALLEST, 1.2))
+    ticks = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1]
+    axes.set_xticks(ticks, ["≤ 0.001", *(f"{tick:g}" for tick in ticks[1:])])
+    axes.minorticks_off()
+    axes.set_xlabel("distance (1: nothing in common; logarithmic)")
+    axes.grid(axis="y", visible=False)
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Any]:
