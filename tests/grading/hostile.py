@@ -185,7 +185,7 @@ def cases(victim: Path, port: int, home: Path, root: Path) -> dict[str, Case]:
         "stubborn": Case(
             2,
             "time was over",
-            {"words": "while True:\n    try:\n        while True: pass\n    except BaseException: pass"},
+            {"words": GUARD + "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"},
         ),
         "eats": Case(5, done, {"words": GUARD + "eaten = []\nwhile True: eaten.append(bytearray(10**7))"}),
         "eats-by-many": Case(

@@ -21,7 +21,7 @@ from tools.grade.confine.plan import NAMESPACES, Limits
 from tools.notebooks import form
 from tools.notebooks.execute import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Non-unique cell id")]
 LIMITS = Limits(seconds=90, cell_seconds=15, memory=2**30, flood=2 * 2**20, processes=24)
 
 

@@ -289,7 +289,7 @@ def _understand(graded: Graded, report: box.Report, course: Course) -> dict[str,
 def _answer(said: Any) -> dict[str, Any]:
     """One answer as the kernel sends it: a value, or a sentence."""
     if not isinstance(said, dict):
-        raise ValueError
+        raise ValueError("no answer")
     if "value" in said:
         return {"value": checks.plain(said["value"])}
     return {"error": str(said["error"])[:300]}

@@ -17,6 +17,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from nbformat import NotebookNode
+
 from tools.notebooks import execute, figures, form, nbval_plugin
 from tools.notebooks.execute import REPORTS, ROOT, shown
 from tools.notebooks.style.base import LAB, LESSON, SOLUTION
@@ -124,11 +126,32 @@ def _papermill(path: Path, timeout: float) -> tuple[str | None, str]:
         if code:
             return text.strip().removeprefix("FAILED "), ""
         now = form.read(output)
-    if is_lab(path):
-        return None, "unsolved"
+    if kind(path) != LESSON:
+        problem, note = _score(path, now)
+        if problem or is_lab(path):
+            return problem, note
     changed = figures.changes(committed, now)
     count = sum(len(figures.pictures(cell)) for cell in now.cells if cell.cell_type == "code")
     return "\n".join(changed) or None, f"{count} figures compared"
+
+
+def _score(path: Path, executed: NotebookNode) -> tuple[str | None, str]:
+    """A solution has all points of its lab, an unsolved lab none."""
+    from tools.labs import source
+
+    got, of = source.score(executed)
+    note = f"{got:g} of {of:g} points"
+    if not of:
+        return "it has no check cells", note
+    if is_lab(path):
+        return (f"unsolved it has {note}: a task is right before it is answered" if got else None), f"unsolved: {note}"
+    short = [
+        f"  {source.call(cell.source)[0]}: {' '.join(str(output.get('data', output)) for output in cell.outputs)[:400]}"
+        for cell in executed.cells
+        if source.marks(cell).get("grade")
+        and source.score(NotebookNode(cells=[cell]))[0] < source.marks(cell)["points"]
+    ]
+    return ("\n".join([f"the solution has {note}:", *short]) if got < of else None), note
 
 
 def _nbval(path: Path, timeout: float) -> tuple[str | None, str]:
