@@ -18,9 +18,10 @@ lab: environment data ## make the environment and the data, then open JupyterLab
 	@exec $(PYTHON) -m jupyterlab --config=tools/setup/jupyter_lab_config.py --ServerApp.port=$(PORT) $(BROWSER_FLAG) \
 	    --LabApp.default_url=/lab/tree/$(LESSON)
 
-test: environment data ## run every check: unit, contract, notebooks, pipeline, browser (minutes)
+test: environment data ## run every check: unit, contract, notebooks, grading, pipeline, browser (minutes)
 	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q
 	$(PYTHON) -m pytest tests/notebooks -n 2 --maxschedchunk 1 -q
+	$(PYTHON) -m pytest tests/grading -q
 	$(PYTHON) -m pytest tests/pipeline -n 2 --dist loadfile -q
 	$(PYTHON) -m pytest tests/browser -q
 

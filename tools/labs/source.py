@@ -132,7 +132,7 @@ def _cell(cell: NotebookNode) -> Iterator[str]:
     own = marks(cell)
     wanted = {"grade", "solution", "locked", "schema_version"}
     if own and (not wanted <= set(own) or own["schema_version"] != 3):
-        yield "its nbgrader metadata need grade, solution, locked, and schema_version 3 (JupyterLab: Create Assignment)"
+        yield "its nbgrader metadata need grade, solution, locked, and schema_version 3 (copy a cell that has them)"
         return
     if any(own.get(kind) for kind in ("grade", "solution", "locked")) and not _ID.fullmatch(
         str(own.get("grade_id", ""))
