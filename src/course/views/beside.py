@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from course.display import FigureView, Report
-from course.views import bins, distribution, protos, summary
-from course.views.html import View, heading, note, stack, table
-from course.views.numbers import missing_share, number, percent, plain, quantile, shares, zero_share
+from course.views import bins, distribution, html, protos, summary
+from course.views.html import View, heading, note, stack
+from course.views.numbers import has_values, missing_share, number, percent, plain, quantile, shares, zero_share
 from course.views.profile import spark
 
 _NEW = 3
@@ -22,6 +22,7 @@ def compare(
     feature: str | None = None,
     names: tuple[str, str] = ("January", "February"),
     split: str | tuple[str, str] | None = None,
+    table: bool = True,
 ) -> View | Report:
     """Two sets of statistics beside each other, such as those of two months.
 
@@ -31,6 +32,7 @@ def compare(
         feature: one feature, drawn over the same bins, with a sentence and a table of its numbers; without it, a table of all.
         names: what the two are called.
         split: which split, where they have several, or one for each side; the first by default.
+        table: show the table under the figure too; on a slide there is no room for both.
 
     Raises:
         KeyError: no such feature or split; the message names those that there are.
@@ -43,7 +45,8 @@ def compare(
     if feature is None:
         return overview(sides)
     figure = FigureView(*distribution.draw(sides, feature, common=True))
-    return Report(figure, stack(note(sentence(sides, feature)), summary.tabled(sides, feature)))
+    words = note(sentence(sides, feature))
+    return Report(figure, stack(words, summary.tabled(sides, feature)) if table else words)
 
 
 def overview(sides: Sides) -> View:
@@ -63,22 +66,22 @@ def overview(sides: Sides) -> View:
     parts = [heading(f"{first} → {second}", counts)]
     if numeric:
         head = ["number", "missing", "zero", "lowest", "median", "highest", first, second]
-        parts.append(table(head, numeric, numbers=range(1, 6)))
+        parts.append(html.table(head, numeric, numbers=range(1, 6)))
     if categorical:
         head = ["category", "missing", "different", "largest change of a share"]
-        parts.append(table(head, categorical, numbers=(1, 2)))
+        parts.append(html.table(head, categorical, numbers=(1, 2)))
     if others:
-        parts.append(table(["other", first, second], others))
+        parts.append(html.table(["other", first, second], others))
     return stack(*parts)
 
 
 def _numeric(name: str, pair: list[Any]) -> tuple[str, ...]:
     edges = bins.common(pair)
-    some = [bool(one.common_stats.num_non_missing) for one in pair]
+    some = [has_values(one) for one in pair]
     return (
         plain(name),
         _arrow(*(percent(missing_share(one.common_stats)) for one in pair)),
-        _arrow(*(percent(zero_share(one)) if any_ else "" for one, any_ in zip(pair, some, strict=True))),
+        _arrow(*(percent(zero_share(one)) if any_ else "–" for one, any_ in zip(pair, some, strict=True))),
         *(
             _arrow(*(number(getattr(one, field)) if any_ else "–" for one, any_ in zip(pair, some, strict=True)))
             for field in ("min", "median", "max")
@@ -126,7 +129,7 @@ def sentence(sides: Sides, feature: str) -> str:
     if kind not in ("num_stats", "string_stats"):
         return f"{feature} holds {kinds[0]}: of that, the statistics tell no more than the table."
     pair = [getattr(one, kind) for one in (left, right)]
-    empty = [name for name, one in zip(sides, pair, strict=True) if not one.common_stats.num_non_missing]
+    empty = [name for name, one in zip(sides, pair, strict=True) if not has_values(one)]
     if empty:
         return f"{feature} has no values in {' and '.join(empty)}."
     parts = _numbers_in_words(pair, first, second) if kind == "num_stats" else _categories_in_words(pair, first, second)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from course.views.numbers import histogram, quantile
+from course.views.numbers import has_values, histogram, quantile
 
 _COUNT = 10
 _FAR = 8
@@ -42,7 +42,7 @@ def finite_range(stats: Any) -> tuple[float, float] | None:
     buckets = finite(histogram(stats).buckets)
     if buckets:
         return buckets[0].low_value, buckets[-1].high_value
-    present = stats.common_stats.num_non_missing and math.isfinite(stats.min) and math.isfinite(stats.max)
+    present = has_values(stats) and math.isfinite(stats.min) and math.isfinite(stats.max)
     return (stats.min, stats.max) if present else None
 
 

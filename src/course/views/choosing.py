@@ -21,6 +21,7 @@ def choose(
     month: str | None = None,
     against: str | None = None,
     split: str | None = None,
+    table: bool = True,
 ) -> None:
     """One feature as a figure and a table, with controls to choose the feature, the split, the month, and what it is compared with.
 
@@ -32,15 +33,16 @@ def choose(
         month: the one to start from; the last by default.
         against: the month that it is compared with at first, or `"nothing"`; the first by default.
         split: the one to start from.
+        table: show the table of numbers under the figure too; on a slide there is no room for both.
 
     Raises:
         ValueError: nothing to choose from; no such feature, month or split to start from.
     """
     given = thing if other is None else dict(zip(names, (thing, other), strict=True))
     if isinstance(given, dict) and len(given) > 1:
-        _months({name: protos.statistics(one) for name, one in given.items()}, feature, month, against, split)
+        _months({name: protos.statistics(one) for name, one in given.items()}, feature, month, against, split, table)
     else:
-        _splits(protos.statistics(given), feature, split)
+        _splits(protos.statistics(given), feature, split, table)
 
 
 def _months(
@@ -49,6 +51,7 @@ def _months(
     month: str | None,
     against: str | None,
     split: str | None,
+    table: bool,
 ) -> None:
     names = list(months)
     splits = list(dict.fromkeys(split for found in months.values() for split in found))
@@ -62,19 +65,19 @@ def _months(
         sides = {}
         for name in chosen:
             found = months[name]
-            sides[name] = found.get(split, protos.Statistics()) if several else next(iter(found.values()))
-        return _report(sides, feature)
+            sides[name] = next(iter(found.values())) if len(found) == 1 else found.get(split, protos.Statistics())
+        return _report(sides, feature, table)
 
     if several:
         controls["split"], start["split"] = splits, split or splits[0]
     _show(drawn, controls, start, feature)
 
 
-def _splits(found: dict[str, protos.Statistics], feature: str | None, split: str | None) -> None:
+def _splits(found: dict[str, protos.Statistics], feature: str | None, split: str | None, table: bool) -> None:
     controls: dict[str, Any] = {"feature": protos.feature_names(found)}
 
     def drawn(feature: str, split: str = _EVERY) -> Report:
-        return _report(found if split == _EVERY else {split: found[split]}, feature)
+        return _report(found if split == _EVERY else {split: found[split]}, feature, table)
 
     if len(found) > 1:
         controls["split"] = [_EVERY, *found]
@@ -91,11 +94,11 @@ def _show(drawn: Any, controls: dict[str, Any], start: dict[str, Any], feature: 
     Explorer(drawn, None, controls, start).display()
 
 
-def _report(sides: dict[str, protos.Statistics], feature: str) -> Report:
+def _report(sides: dict[str, protos.Statistics], feature: str, table: bool) -> Report:
     """The figure, and under it a table; between them, where there are two sides, a sentence about the difference."""
     if not any(protos.feature(dataset, feature) is not None for dataset in sides.values()):
         text = f"{feature}: not in the statistics of {' and '.join(sides)}."
         return Report(note(text), stack())
     figure = FigureView(*distribution.draw(sides, feature, common=True))
     words = [note(beside.sentence(sides, feature))] if len(sides) == 2 else []
-    return Report(figure, stack(*words, summary.tabled(sides, feature)))
+    return Report(figure, stack(*words, *([summary.tabled(sides, feature)] if table else [])))

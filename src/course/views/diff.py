@@ -11,8 +11,8 @@ from course.views.contract import described, limits, number_range
 from course.views.html import View, badge, heading, panel, table
 from course.views.numbers import plain
 
-LOOSER, STRICTER, OTHER = "looser", "stricter", "other"
-_COLOURS = {LOOSER: style.BLUE, STRICTER: style.RED, OTHER: style.MUTED}
+LOOSER, STRICTER, NEW, OTHER = "looser", "stricter", "new", "other"
+_COLOURS = {LOOSER: style.BLUE, STRICTER: style.RED, NEW: style.STATES["done"], OTHER: style.MUTED}
 _MOST = 6
 _SAID = {
     "name", "type", "presence", "shape", "value_count", "domain", "int_domain", "float_domain", "string_domain",
@@ -28,7 +28,7 @@ class Change:
     Attributes:
         feature: whose; empty where it is of the schema as a whole.
         words: what changed.
-        effect: `looser` (more data pass), `stricter` (fewer do), or `other`.
+        effect: `looser` (more data pass), `stricter` (fewer do), `new`, or `other`.
     """
 
     feature: str
@@ -102,7 +102,7 @@ def changes(before: Any, after: Any) -> list[Change]:
     for name in dict.fromkeys([*old, *new]):
         if name not in old:
             words = ", ".join(text for text in texts[name].values() if text)
-            found.append(Change(name, f"new: {words}", OTHER))
+            found.append(Change(name, f"new in the contract: {words}", NEW))
         elif name not in new:
             found.append(Change(name, "no longer in the contract: data that have it are an anomaly", STRICTER))
         else:

@@ -7,7 +7,17 @@ from typing import Any
 
 from course import style
 from course.views import bins, protos
-from course.views.numbers import histogram, missing_share, number, percent, plain, quantile, readable, shares
+from course.views.numbers import (
+    has_values,
+    histogram,
+    missing_share,
+    number,
+    percent,
+    plain,
+    quantile,
+    readable,
+    shares,
+)
 
 _TOP = 10
 """Values of a categorical feature that the figure shows."""
@@ -63,7 +73,7 @@ def _why(one: Any, kind: str) -> str:
     held = one.WhichOneof("stats")
     if held in ("num_stats", "string_stats") and _drawable(one):
         return f"holds {_KINDS[held]}"
-    if held in ("num_stats", "string_stats") and not getattr(one, held).common_stats.num_non_missing:
+    if held in ("num_stats", "string_stats") and not has_values(getattr(one, held)):
         return "no values"
     return f"holds {_KINDS.get(held or '', 'something')} that cannot be drawn"
 

@@ -65,8 +65,8 @@ def draw(
 def _beside(axes: Any, feature: str, sides: dict[str, protos.Statistics]) -> str:
     """The distributions of two months in a small figure; returns them in words."""
     kinds = {kind_of(dataset, feature) for dataset in sides.values()}
-    axes.set_title(" → ".join(readable(name, 14) for name in sides) or "nothing to hold it against", fontsize=12)
     if kinds not in ({"num_stats"}, {"string_stats"}):
+        axes.set_title("nothing to compare" if sides else "nothing to hold it against", fontsize=12)
         axes.set_axis_off()
         return "There is nothing to compare."
     stats = {
@@ -93,5 +93,5 @@ def _beside(axes: Any, feature: str, sides: dict[str, protos.Statistics]) -> str
         text = "Values that moved most: " + ", ".join(
             f"{plain(v)} {first.get(v, 0):.1f}% to {second.get(v, 0):.1f}%" for v in values[:3]
         )
-    axes.legend(fontsize=10)
+    axes.legend(fontsize=11, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
     return text

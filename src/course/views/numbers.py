@@ -21,6 +21,14 @@ def count(stats: Any) -> float:
     return stats.common_stats.tot_num_values or stats.common_stats.num_non_missing
 
 
+def has_values(stats: Any) -> bool:
+    """True if there is a value at all. An example may have the feature without one: an empty list is not "missing"."""
+    if not stats.common_stats.num_non_missing or stats.common_stats.tot_num_values:
+        return bool(stats.common_stats.tot_num_values)
+    kind = stats.DESCRIPTOR.name
+    return bool(stats.histograms if kind == "NumericStatistics" else stats.rank_histogram.buckets or stats.top_values)
+
+
 def zero_share(stats: Any) -> float:
     """Share of zeros among the values of a number."""
     values = count(stats)
@@ -49,9 +57,7 @@ def number(value: float) -> str:
         return str(value)
     if value == int(value) and abs(value) < 1e6:
         return f"{int(value)}"
-    if abs(value) >= 1e9:
-        return f"{value:.3g}"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return f"{value:.3g}" if abs(value) < 1000 or abs(value) >= 1e15 else f"{value:.0f}"
 
 
 def percent(share: float) -> str:

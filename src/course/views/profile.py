@@ -7,7 +7,7 @@ from typing import Any
 from course.display import FigureView
 from course.views import distribution, protos
 from course.views.html import View, heading, stack, table
-from course.views.numbers import histogram, missing_share, number, percent, plain, zero_share
+from course.views.numbers import has_values, histogram, missing_share, number, percent, plain, zero_share
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -60,12 +60,12 @@ def overview(name: str, dataset: protos.Statistics) -> View:
 
 def _numeric_row(feature: Any) -> tuple[Any, ...]:
     stats = feature.num_stats
-    present = stats.common_stats.num_non_missing
+    present = has_values(stats)
     values = (stats.min, stats.median, stats.mean, stats.max)
     return (
         plain(protos.feature_name(feature)),
         percent(missing_share(stats.common_stats)),
-        percent(zero_share(stats)),
+        percent(zero_share(stats)) if present or not stats.common_stats.num_non_missing else "",
         *((number(value) if present else "") for value in values),
         spark([bucket.sample_count for bucket in histogram(stats).buckets]) if present else "",
     )

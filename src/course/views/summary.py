@@ -8,7 +8,7 @@ from typing import Any
 
 from course.views import protos
 from course.views.html import View, table
-from course.views.numbers import missing_share, number, percent, plain, quantile, shares, zero_share
+from course.views.numbers import has_values, missing_share, number, percent, plain, quantile, shares, zero_share
 
 _VALUES = 5
 """Values of a category that a table lists."""
@@ -42,7 +42,10 @@ def facts(dataset: protos.Statistics, feature: str) -> dict[str, Fact]:
     if common.max_num_values > 1 or common.min_num_values != common.max_num_values:
         words = f"{common.min_num_values} to {common.max_num_values}, on average {number(common.avg_num_values)}"
         found["values in an example"] = Fact(words)
-    if kind == "num_stats" and common.num_non_missing:
+    if kind in ("num_stats", "string_stats") and not has_values(stats):
+        if common.num_non_missing:
+            found["values in an example"] = Fact("none: all lists are empty")
+    elif kind == "num_stats":
         found |= _of_numbers(stats)
     elif kind == "string_stats":
         found |= _of_categories(stats)

@@ -1,0 +1,199 @@
+"""The views of data in the real JupyterLab: each one with controls is moved by keyboard, and what it shows follows.
+
+They run on data that are none of ours, the Chicago taxi trips that come with TFX, and on three of our months.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from browsing import chromium, lab
+from selenium import webdriver
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tools.decks.build import ROOT
+
+PICTURES = ROOT / "out/reports/screens/views"
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+SETUP = """
+import course
+course.begin("97-views")
+import tensorflow_data_validation as tfdv
+import tfx.components.testdata as taxi
+from pathlib import Path
+from course import views
+from flights import data
+taxi = Path(taxi.__file__).parent
+months = {name: data.read_month("../data/flights", number) for number, name in ((1, "January"), (4, "April"), (7, "July"))}
+statistics = {name: tfdv.generate_statistics_from_dataframe(month) for name, month in months.items()}
+contract = tfdv.infer_schema(statistics["January"])
+tfdv.get_feature(contract, "temp").float_domain.max = 60
+tfdv.get_feature(contract, "dest").distribution_constraints.min_domain_mass = 1
+found = {name: tfdv.validate_statistics(one, contract) for name, one in statistics.items()}
+"""
+
+CELLS = {
+    "choose split": "views.choose(taxi / 'statistics_gen', feature='fare')",
+    "choose month": "views.choose(statistics, feature='temp')",
+    "explore_schema": "views.explore_schema(contract, statistics, feature='temp')",
+    "explore_anomalies": "views.explore_anomalies(found, months)",
+    "explore_drift": "views.explore_drift(statistics, ['temp', 'carrier'])",
+    "explore_schema_diff": "views.explore_schema_diff({'inferred': tfdv.infer_schema(statistics['January']), 'ours': contract})",
+    "statistics": "views.statistics(taxi / 'statistics_gen')",
+    "compare": "views.compare(statistics['January'], statistics['July'], 'temp', names=('January', 'July'))",
+    "compare category": "views.compare(statistics['January'], statistics['July'], 'dest', names=('January', 'July'))",
+    "compare all": "views.compare(statistics['January'], statistics['July'], names=('January', 'July'))",
+    "schema": "views.schema(taxi / 'schema_gen')",
+    "anomalies": "views.anomalies(found['July'], months['July'])",
+    "drift": "views.drift(statistics, ['temp', 'carrier', 'dest', 'humid'], 0.1)",
+    "schema_diff": "views.schema_diff(taxi / 'schema_gen', contract)",
+}
+"""What each cell of the notebook shows; those with controls come first."""
+
+_SEEN = """
+const panel = [...document.querySelectorAll('.jp-NotebookPanel')].find(panel => panel.checkVisibility());
+const outputs = [...panel.querySelectorAll('.jp-Notebook .jp-Cell')[arguments[0]].querySelectorAll('.jp-OutputArea-output')];
+return outputs.filter(output => !output.querySelector('.jupyter-widgets'))
+  .map(output => output.innerText + [...output.querySelectorAll('img')].map(image => image.src)).join('\\n');
+"""
+_WIDE = """
+const panel = [...document.querySelectorAll('.jp-NotebookPanel')].find(panel => panel.checkVisibility());
+const cell = panel.querySelectorAll('.jp-Notebook .jp-Cell')[arguments[0]];
+return [...cell.querySelectorAll('.jp-OutputArea-output')].filter(one => one.scrollWidth > one.clientWidth + 1).length;
+"""
+
+
+@dataclass
+class Notebook:
+    """The notebook of all views, run in JupyterLab.
+
+    Attributes:
+        chrome: the browser that shows it.
+        cells: its cells as the page shows them.
+    """
+
+    chrome: webdriver.Chrome
+    cells: list[lab.Cell]
+
+    def at(self, name: str) -> int:
+        """Index of the cell of a view."""
+        return 1 + list(CELLS).index(name)
+
+    def seen(self, name: str) -> str:
+        """What a view shows now: its texts and its pictures, without the controls."""
+        return self.chrome.execute_script(_SEEN, self.at(name))
+
+    def controls(self, name: str) -> list[WebElement]:
+        """The controls of a view, in the order of the Tab key."""
+        return lab._in_output(self.chrome, self.at(name), ".jupyter-widgets [role=slider], .jupyter-widgets select")
+
+    def press(self, name: str, key: str, control: int) -> str:
+        """Presses a key on a control; waits until the view shows something else, and returns it."""
+        before = self.seen(name)
+        self.controls(name)[control].send_keys(key)
+        message = f"{name}: {key!r} on control {control} changed nothing"
+        WebDriverWait(self.chrome, 30).until(lambda _: self.seen(name) != before, message)
+        return self.seen(name)
+
+
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
+    """A notebook with a cell for each view, opened and run as a person does."""
+    if chromium.missing():
+        pytest.skip(chromium.missing())
+    folder = tmp_path_factory.mktemp("views")
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in (SETUP, *CELLS.values())]
+    made = nbformat.v4.new_notebook(cells=cells)
+    made.metadata.kernelspec = {"display_name": "MLOps course", "language": "python", "name": "mlops-course"}
+    nbformat.write(made, folder / "97-views.ipynb")
+    with (
+        lab.course_copy(folder) as copy,
+        lab.start(copy) as server,
+        chromium.open_browser(1400, 1000) as chrome,
+    ):
+        lab.open_lesson(chrome, server, "97-views")
+        seen = lab.run_all(chrome)
+        assert lab.failures(server, "97-views", seen) == []
+        yield Notebook(chrome, seen)
+
+
+def picture(notebook: Notebook, name: str) -> Path:
+    """Stores a picture of a view's cell."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    path = PICTURES / f"{name.replace(' ', '-')}.png"
+    cell = notebook.chrome.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell")[notebook.at(name)]
+    notebook.chrome.execute_script("arguments[0].scrollIntoView()", cell)
+    cell.screenshot(str(path))
+    return path
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_view_shows_something_without_an_error_and_fits_the_page(notebook: Notebook, name: str) -> None:
+    cell = notebook.cells[notebook.at(name)]
+    assert not cell.error
+    assert notebook.seen(name).strip()
+    picture(notebook, name)
+    assert not notebook.chrome.execute_script(_WIDE, notebook.at(name)), f"{name} is wider than the page"
+
+
+def test_another_feature_and_split_are_chosen_by_keyboard(notebook: Notebook) -> None:
+    assert "train" in notebook.seen("choose split")
+    notebook.press("choose split", Keys.ARROW_DOWN, 0)
+    assert "eval" not in notebook.press("choose split", Keys.ARROW_DOWN, 1)  # from all splits to the first one
+
+
+def test_another_month_is_chosen_and_compared_with_none(notebook: Notebook) -> None:
+    assert "the median goes from" in notebook.seen("choose month")
+    april = notebook.press("choose month", Keys.ARROW_LEFT, 1)  # the slider of the months: from July to April
+    assert "April" in april
+    assert "July" not in april
+    assert "January" not in notebook.press("choose month", Keys.HOME, 2)  # compared with nothing
+    picture(notebook, "choose month")
+
+
+def test_the_contract_of_another_feature_and_month_is_held_against_the_data(notebook: Notebook) -> None:
+    assert "out of the range" in notebook.press("explore_schema", Keys.END, 1)  # July
+    picture(notebook, "explore_schema")
+    notebook.press("explore_schema", Keys.ARROW_DOWN, 0)
+
+
+def test_anomalies_of_another_month_come_with_their_rows(notebook: Notebook) -> None:
+    july = notebook.press("explore_anomalies", Keys.END, 1)
+    assert "rows show it" in july
+    picture(notebook, "explore_anomalies")
+    one = notebook.press("explore_anomalies", Keys.ARROW_DOWN, 0)
+    assert len(one) < len(july)
+
+
+def test_drift_follows_feature_month_reference_and_threshold(notebook: Notebook) -> None:
+    assert "Above the threshold of 0.1" in notebook.seen("explore_drift")
+    assert "Above the threshold of 0.105" in notebook.press("explore_drift", Keys.ARROW_RIGHT, 3)
+    assert "carrier in" in notebook.press("explore_drift", Keys.ARROW_DOWN, 0)
+    notebook.press("explore_drift", Keys.ARROW_DOWN, 2)
+    notebook.press("explore_drift", Keys.HOME, 1)
+    picture(notebook, "explore_drift")
+
+
+def test_versions_of_a_schema_are_chosen_by_keyboard(notebook: Notebook) -> None:
+    assert "stricter" in notebook.seen("explore_schema_diff")
+    assert "looser" in notebook.press("explore_schema_diff", Keys.ARROW_DOWN, 0) + notebook.press(
+        "explore_schema_diff", Keys.ARROW_UP, 1
+    )
+
+
+def test_tab_leads_from_one_control_to_the_next(notebook: Notebook) -> None:
+    first, second, third = notebook.controls("choose month")[:3]
+    notebook.chrome.execute_script("arguments[0].focus()", first)
+    for wanted in (second, third):
+        ActionChains(notebook.chrome).send_keys(Keys.TAB).perform()
+        assert notebook.chrome.switch_to.active_element == wanted
