@@ -117,7 +117,7 @@ def judge_revision(contract: Any, seed: int, question: Question, variables: list
                 f"In the environment {SERVING} your contract accepts a batch with `{added}`. When is that known?",
                 points=1,
             )
-    passed = _let_through(contract, months.bad(question.name), TRAINING)
+    passed = _let_through(contract, _still_bad(seed, question.name), TRAINING)
     passed += [f"the fault of kind {kind}" for kind in _faults(seed) if _passes(contract, seed, question.name, kind)]
     if passed:
         raise checks.Wrong(
@@ -125,6 +125,13 @@ def judge_revision(contract: Any, seed: int, question: Question, variables: list
             "Change it where the world has changed, and nowhere else.",
             points=1,
         )
+
+
+def _still_bad(seed: int, question: str) -> dict[str, Any]:
+    """The bad months of task 4, without what is news by now: that a column is half empty."""
+    delivery = faults.delivery(seed)
+    column = delivery.facts["gaps"]["column"] if "gaps" in delivery.news else None
+    return {what: found for what, found in months.bad(question).items() if what != months.HALF.format(column)}
 
 
 def _several(passed: Iterable[str]) -> str:

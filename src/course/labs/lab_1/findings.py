@@ -24,9 +24,9 @@ LOOK = {
     "range": "the smallest and the largest value of each column, and TFDV's anomalies about values out of range",
     "gaps": "how many values are missing in each column, beside April",
     "value": "the words of the columns that have a domain",
-    "column": "the names of the columns, beside those of April: which is new, and no other one's new name?",
-    "renamed": "the names of the columns, beside those of April: which is gone, and what holds its values now?",
-    "unit": "means and medians beside April, at each airport of departure: nothing here is impossible",
+    "column": "the names of the columns, beside those of April, for one that is new and not another one's new name",
+    "renamed": "the names of the columns, beside those of April, for one that is gone, and for what holds its values now",
+    "unit": "smallest value, mean and median of each column, beside April and June and airport by airport; none is impossible",
     "duplicates": "the number of flights, and what makes a row the same as another",
 }
 POINTS = 0.5
@@ -55,16 +55,24 @@ def _problem(delivery: Delivery, kind: str, given: Any) -> str | None:
     """What is wrong with one finding, and where to look; None when it is right."""
     fields = FIELDS[kind]
     if given is None:
-        return f"still open. Look at {LOOK[kind]}."
+        return "still open."
     if not isinstance(given, dict) or sorted(given) != sorted(fields):
         return f"it has to be a dictionary with {' and '.join(f'`{field}`' for field in fields)}."
     if any(value is None for value in given.values()):
-        return f"still open. Look at {LOOK[kind]}."
+        return "still open."
+    given = {field: _plain(value) for field, value in given.items()}
     for field in fields:
         wanted = int if field == "rows" else str
         if not isinstance(given[field], wanted) or isinstance(given[field], bool):
             return f"`{field}` has to be {'a whole number' if wanted is int else 'text'}, not {given[field]!r}."
     return _compare(delivery, kind, given, delivery.facts[kind])
+
+
+def _plain(value: Any) -> Any:
+    """The same answer, however it was written: 21.0 is 21, and blanks around a name are none of it."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value.strip() if isinstance(value, str) else value
 
 
 def _compare(delivery: Delivery, kind: str, given: dict[str, Any], facts: dict[str, Any]) -> str | None:
@@ -78,7 +86,7 @@ def _compare(delivery: Delivery, kind: str, given: dict[str, Any], facts: dict[s
         return (
             "one of the two names is right. `column` is the name in your contract, `now` the name in the file of May."
         )
-    if kind == "unit" and given["where"] != facts["where"]:
+    if kind == "unit" and given["where"].lower() != facts["where"].lower():
         return (
             "the column is right, `where` is not: compare it airport by airport, and write 'all' if it is everywhere."
         )
@@ -100,6 +108,9 @@ def judge_decisions(delivery: Delivery, given: dict[str, Any]) -> None:
     """
     if sorted(given) != sorted(KINDS):
         raise checks.Wrong(f"`DECISIONS` has to have one entry for each of the eight kinds: {', '.join(FIELDS)}.")
+    still = [f"`{kind}`" for kind, value in given.items() if value is None]
+    if still:
+        raise checks.Wrong(f"Still to be decided: {', '.join(still)}.")
     if not all(value in ("data", "contract") for value in given.values()):
         raise checks.Wrong("Each of your `DECISIONS` has to be the text 'data' or 'contract'.")
     wrong = [kind for kind, value in given.items() if (value == "contract") != (kind in delivery.news)]

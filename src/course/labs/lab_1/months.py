@@ -15,6 +15,7 @@ from course.labs.lab_1.questions import QUESTIONS, TARGET, in_service, labelled
 Frame = pd.DataFrame
 GIVEN, UNSEEN = (1, 2, 3, 4), (2, 5, 8, 11)
 LEAKS_ANYWHERE = "arr_delay"
+HALF = "half of the values of `{}` are gone"
 
 
 @functools.cache
@@ -88,9 +89,9 @@ SPOILS: dict[str, Callable[[Frame], Frame]] = {
     "a carrier that is not in the register of carriers": _cells("carrier", "Z9", 5),
     "an airport of departure that is not in New York": _cells("origin", "BOS", 5),
     "one flight in twenty without a carrier": _gone("carrier", 0.05),
-    "half of the temperatures are gone": _gone("temp", 0.5),
-    "half of the values of `pressure` are gone": _gone("pressure", 0.5),
-    "half of the values of `seats` are gone": _gone("seats", 0.5),
+    HALF.format("temp"): _gone("temp", 0.5),
+    HALF.format("pressure"): _gone("pressure", 0.5),
+    HALF.format("seats"): _gone("seats", 0.5),
     "a weekday 8": _cells("weekday", 8, 6),
     "a departure scheduled at 25:75": _cells("sched_dep_time", 2575, 6),
     "a humidity of 140 per cent": _cells("humid", 140.0, 6),
