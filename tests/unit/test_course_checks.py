@@ -127,7 +127,12 @@ def test_partial_points_stay_between_nothing_and_all(lab, total, points, state):
 
 
 @pytest.mark.parametrize(
-    ("answers", "told"), [({"total": ..., "unit": None}, ""), ({"total": 7, "unit": ...}, "Still open: `unit`.")]
+    ("answers", "told"),
+    [
+        ({"total": ..., "unit": None}, ""),
+        ({"total": 7, "unit": ...}, "Still open: `unit`."),
+        ({"total": {"sum": ..., "parts": [..., ...]}, "unit": ...}, ""),
+    ],
 )
 def test_unanswered_is_no_error(lab, answers, told):
     outcome = checks.evaluate(lab, "total", answers)

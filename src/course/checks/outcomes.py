@@ -67,7 +67,7 @@ def _judge(lab: Lab, task: Task, answers: dict[str, Any]) -> tuple[float, str, s
             return 0, WRONG, f"The answer `{name}` cannot be read: {error}"
         except Exception as error:  # an object with methods of its own
             return 0, WRONG, f"The answer `{name}` cannot be read ({type(error).__name__})."
-    missing = [f"`{name}`" for name, value in given.items() if value is None]
+    missing = [f"`{name}`" for name, value in given.items() if _is_open(value)]
     if missing:
         return 0, OPEN, f"Still open: {', '.join(missing)}." if len(missing) < len(given) else ""
     try:
@@ -83,6 +83,13 @@ def _judge(lab: Lab, task: Task, answers: dict[str, Any]) -> tuple[float, str, s
             f"The check could not deal with this answer ({type(error).__name__}: {told[0][:200] if told else ''}).",
         )
     return task.points, RIGHT, ""
+
+
+def _is_open(value: Any) -> bool:
+    """Not answered: nothing, or a dictionary or list in which every place is still empty."""
+    if isinstance(value, dict | list):
+        return bool(value) and all(map(_is_open, value.values() if isinstance(value, dict) else value))
+    return value is None
 
 
 def number(points: float) -> str:
