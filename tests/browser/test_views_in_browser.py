@@ -149,7 +149,7 @@ def test_a_view_shows_something_without_an_error_and_fits_the_page(notebook: Not
 def test_another_feature_and_split_are_chosen_by_keyboard(notebook: Notebook) -> None:
     assert "train" in notebook.seen("choose split")
     notebook.press("choose split", Keys.ARROW_DOWN, 0)
-    assert "eval" not in notebook.press("choose split", Keys.ARROW_DOWN, 1)  # from all splits to the first one
+    assert "train" not in notebook.press("choose split", Keys.ARROW_DOWN, 1)  # from all splits to the first one
 
 
 def test_another_month_is_chosen_and_compared_with_none(notebook: Notebook) -> None:
@@ -192,8 +192,21 @@ def test_versions_of_a_schema_are_chosen_by_keyboard(notebook: Notebook) -> None
 
 
 def test_tab_leads_from_one_control_to_the_next(notebook: Notebook) -> None:
-    first, second, third = notebook.controls("choose month")[:3]
-    notebook.chrome.execute_script("arguments[0].focus()", first)
-    for wanted in (second, third):
+    controls = notebook.controls("choose month")
+    notebook.chrome.execute_script("arguments[0].focus()", controls[0])
+    reached = []
+    for _ in range(len(controls) + 1):  # a slider's number beside it is a stop of its own
         ActionChains(notebook.chrome).send_keys(Keys.TAB).perform()
-        assert notebook.chrome.switch_to.active_element == wanted
+        reached.append(notebook.chrome.switch_to.active_element)
+    assert [one for one in reached if one in controls] == controls[1:]
+
+
+def test_keys_on_a_control_leave_the_notebook_alone(notebook: Notebook) -> None:
+    """JupyterLab takes "d d" for "delete this cell" and "a" for "insert a cell", also while a list of choices has the focus."""
+    before = [cell.prompt for cell in lab.cells(notebook.chrome)]
+    first = notebook.controls("choose month")[0]
+    notebook.chrome.execute_script("arguments[0].focus()", first)
+    ActionChains(notebook.chrome).send_keys("d", "d", "a", "b", "x").perform()
+    assert notebook.chrome.switch_to.active_element == first
+    assert [cell.prompt for cell in lab.cells(notebook.chrome)] == before
+    ActionChains(notebook.chrome).send_keys(Keys.ESCAPE).perform()

@@ -170,7 +170,9 @@ def _without_rows(one: Anomaly, shown: offenders.Offenders | None) -> str:
     if shown is not None and not shown.looked_at:
         return "There are no rows to look at."
     if shown is not None:
-        return f"None of the {shown.looked_at:,} rows that were looked at shows it: are these the data that were validated?"
+        return (
+            f"No row of the {shown.looked_at:,} that were looked at shows it: are these the data that were validated?"
+        )
     return "No single row shows it: it is seen in the statistics of all of them."
 
 

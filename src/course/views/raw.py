@@ -37,19 +37,23 @@ def read(thing: Any, split: str | None = None) -> Iterator[Row]:
         )
     if isinstance(thing, str | Path) and Path(thing).is_file():
         return _of_file(Path(thing))
-    if not (isinstance(thing, str | Path | Source) or hasattr(thing, "uri") or is_channel(thing)):
-        raise TypeError(
-            f"examples={type(thing).__name__} is no data. Give an Examples artifact, its channel or folder, a pandas or "
-            "pyarrow table, or the path of a CSV or Parquet file."
-        )
-    return _of_artifact(source(thing), split)
+    return _of_artifact(_artifact(thing), split)
 
 
 def splits(thing: Any) -> list[str]:
     """Names of the splits of an artifact; empty for a table, which has none."""
     table = hasattr(thing, "iterrows") or hasattr(thing, "to_pylist")
     file = isinstance(thing, str | Path) and Path(thing).is_file()
-    return [] if table or file else source(thing).splits
+    return [] if table or file else _artifact(thing).splits
+
+
+def _artifact(thing: Any) -> Source:
+    if isinstance(thing, str | Path | Source) or hasattr(thing, "uri") or is_channel(thing):
+        return source(thing)
+    raise TypeError(
+        f"examples={type(thing).__name__} is no data. Give an Examples artifact, its channel or folder, a pandas or "
+        "pyarrow table, or the path of a CSV or Parquet file."
+    )
 
 
 def _of_artifact(origin: Source, split: str | None) -> Iterator[Row]:
