@@ -20,11 +20,8 @@ from tools.notebooks import form
 
 GUARD = "import os\nassert os.path.isdir('/scratch/home'), 'not confined'\n"
 MARK = "hostile-marker"
-SUM, WORDS, REPORT = (
-    sample_lab.ANSWERS["sum"],
-    sample_lab.ANSWERS["words"],
-    'write(workspace, TOTAL)\nREPORT = "report.txt"',
-)
+SUM, WORDS = sample_lab.ANSWERS["sum"], sample_lab.ANSWERS["words"]
+REPORT = '(workspace / "report.txt").write_text(f"sum: {TOTAL}")\nREPORT = "report.txt"'
 
 
 @dataclass(frozen=True)
@@ -210,7 +207,7 @@ def cases(victim: Path, port: int, home: Path, root: Path) -> dict[str, Case]:
         "forks": Case(2, "more than .* processes", {"words": GUARD + "while True: os.fork()"}),
         # ends
         "exits": Case(2, "kernel ended", {"words": "import os; os._exit(0)"}),
-        "quits": Case(2, "kernel ended", {"words": "exit()"}),
+        "quits": Case(5, done, {"words": "exit()"}),
         "crashes": Case(2, "kernel ended", {"words": "import ctypes; ctypes.string_at(0)"}),
         "kills-parent": Case(
             2, "broke off", {"words": GUARD + "import time\nos.kill(os.getppid(), 9); time.sleep(60)"}
@@ -269,7 +266,7 @@ def cases(victim: Path, port: int, home: Path, root: Path) -> dict[str, Case]:
         "many-files": Case(
             3,
             done,
-            {"report": f"for i in range(5000): (workspace / f'a{{i}}').touch()\nwrite(workspace, TOTAL)\n{report}"},
+            {"report": f"for i in range(5000): (workspace / f'a{{i}}').touch()\n{REPORT}"},
         ),
         "odd-names": Case(
             6,
@@ -307,10 +304,14 @@ def cases(victim: Path, port: int, home: Path, root: Path) -> dict[str, Case]:
             1,
             done,
             {
-                "sum": "TOTAL = 0\nimport json, IPython\njson.dumps = json.JSONEncoder.encode = lambda *a, **k: '{}'\n"
-                "IPython.display.display = print = lambda *a, **k: None\nget_ipython().displayhook = None\nget_ipython().run_cell = None",
+                "sum": "TOTAL = 0\nimport builtins, IPython\nbuiltins.repr = lambda *a, **k: '600'\n"
+                "IPython.display.display = print = lambda *a, **k: None\nget_ipython().displayhook = None",
                 "report": "REPORT = ...",
             },
+        ),
+        "breaks-python": Case(0, "", {"sum": "TOTAL = 0\nimport builtins\nbuiltins.compile = builtins.eval = None"}),
+        "patches-json": Case(
+            6, done, {"sum": f"{SUM}\nimport json\njson.dumps = json.JSONEncoder.encode = lambda *a, **k: '{{}}'"}
         ),
         "forges": Case(0, done, {"sum": "TOTAL = 0", "words": "WORDS = 0", "report": "REPORT = 0"}, forge),
         "unlocks": Case(0, done, {"sum": "TOTAL = 0", "words": "WORDS = 0", "report": "REPORT = 0"}, unlock),

@@ -93,14 +93,14 @@ def graded(course, room, cases):
     """All cases, graded in one run."""
     for name, case in cases.items():
         hostile.write(name, case, room.submissions)
-    before = digest(room.victim, room.submissions, course, ROOT / "src", ROOT / "solutions")
+    before = digest(room.victim, room.submissions, course)
     said: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COURSE_LABS", "sample_lab")
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "tests"), str(room.victim)]))
         own = grading.Course(sample_lab.NAME, course, room.out, LIMITS, at_a_time=2, say=said.append)
         results = grading.grade(own, room.submissions)
-    after = digest(room.victim, room.submissions, course, ROOT / "src", ROOT / "solutions")
+    after = digest(room.victim, room.submissions, course)
     return {one.submission.name: one for one in results}, {
         path for path in before.keys() | after.keys() if before.get(path) != after.get(path)
     }

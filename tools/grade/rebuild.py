@@ -33,7 +33,11 @@ def rebuild(released: NotebookNode, cells: list[dict[str, Any]]) -> NotebookNode
     wanted = {source.marks(cell)["grade_id"]: cell for cell in released.cells if source.marks(cell).get("grade_id")}
     order = list(wanted)
     texts = {wanted[name].source.strip(): name for name in order if source.marks(wanted[name]).get("grade")}
-    names = [cell["grade_id"] if cell["grade_id"] in wanted else texts.get(cell["source"].strip()) for cell in cells]
+    # By its text first: what a check asks is known by that, whatever its metadata say.
+    names = [
+        texts.get(cell["source"].strip()) or (cell["grade_id"] if cell["grade_id"] in wanted else None)
+        for cell in cells
+    ]
     if not any(names):
         raise Refused("it holds none of the cells of this lab: another notebook?")
     made: list[tuple[str | None, NotebookNode]] = []

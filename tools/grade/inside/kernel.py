@@ -8,8 +8,11 @@ he may as well write down: there is nothing in here to win.
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import Any
 
+from ipykernel.iostream import OutStream
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 
@@ -17,6 +20,9 @@ from course.checks.answers import NotPlain, plain
 
 ASKED, ANSWERED = "course_answers", "course_answered"
 
+FLOOD = "COURSE_FLOOD"
+
+_eval, _compile = eval, compile
 _encode = json.JSONEncoder(allow_nan=False).encode
 
 
@@ -27,6 +33,8 @@ class Kernel(IPythonKernel):
         """Executes a cell, or reads the answers of a check cell."""
         asked = (cell_meta or {}).get(ASKED)
         if asked is None:
+            for stream in (sys.stdout, sys.stderr):
+                stream.letters = 0
             return await super().do_execute(code, silent, *args, cell_meta=cell_meta, **kwargs)
         found = {name: answer(expression, self.shell.user_ns) for name, expression in asked.items()}
         return {
@@ -41,7 +49,7 @@ class Kernel(IPythonKernel):
 def answer(expression: str, names: dict[str, Any]) -> dict[str, Any]:
     """The value of an expression as data, `{"value": ...}`, or why there is none, `{"error": sentence}`."""
     try:
-        return {"value": plain(eval(compile(expression, "<check cell>", "eval"), names))}
+        return {"value": plain(_eval(_compile(expression, "<check cell>", "eval"), names))}
     except NotPlain as error:
         return {"error": str(error)}
     except NameError as error:
@@ -50,10 +58,29 @@ def answer(expression: str, names: dict[str, Any]) -> dict[str, Any]:
         return {"error": f"{type(error).__name__} where it was read"}
 
 
+class OutputLimit(RuntimeError):
+    """A cell printed more than is taken from it."""
+
+
+class Stream(OutStream):
+    """What a cell prints to. Stops the cell at the limit: more would only fill memory."""
+
+    letters = 0
+    most = int(os.environ.get(FLOOD, 2**24))
+
+    def write(self, string: str) -> int | None:
+        """Takes text, up to the limit."""
+        self.letters += len(string)
+        if self.letters > self.most:
+            raise OutputLimit(f"this cell printed more than {self.most:,} letters")
+        return super().write(string)
+
+
 class App(IPKernelApp):
     """The program."""
 
     kernel_class = Kernel
+    outstream_class = f"{Stream.__module__}.{Stream.__name__}"
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from jupyter_client.connect import write_connection_file
 from nbformat.v4 import output_from_msg
 
 from tools.grade.confine import system
-from tools.grade.inside.kernel import ANSWERED, ASKED
+from tools.grade.inside.kernel import ANSWERED, ASKED, FLOOD
 
 PATIENCE = 5.0
 """Seconds that an interrupted cell has to end."""
@@ -163,7 +163,7 @@ class Runner:
         command = [sys.executable, "-m", "tools.grade.inside.kernel", "-f", file, "--IPKernelApp.log_level=50"]
         self.process = subprocess.Popen(
             [*command, "--HistoryManager.enabled=False"],
-            env={**os.environ, "JPY_PARENT_PID": str(os.getpid())},
+            env={**os.environ, "JPY_PARENT_PID": str(os.getpid()), FLOOD: str(self.task["flood"])},
             stdin=subprocess.DEVNULL,
             start_new_session=self.task["namespaces"],
         )
