@@ -11,6 +11,7 @@ import pandas as pd
 
 from course.labs.lab_1 import deliveries, judge
 from course.labs.lab_1.questions import QUESTIONS, TARGET, in_service, labelled
+from flights.data import source_table
 
 Frame = pd.DataFrame
 GIVEN, UNSEEN = (1, 2, 3, 4), (2, 5, 8, 11)
@@ -20,8 +21,12 @@ HALF = "half of the values of `{}` are gone"
 
 @functools.cache
 def training(question: str, month: int, draw: int) -> Any:
-    """Statistics of a good month with its label."""
-    return judge.statistics(labelled(deliveries.month(month, draw), QUESTIONS[question]))
+    """Statistics of a good month with its label. In one that students do not see, every carrier of the register flies."""
+    flights = deliveries.month(month, draw)
+    if (month, draw) == (UNSEEN[-1], deliveries.UNSEEN):
+        register = source_table("airlines")["carrier"]
+        flights = flights.assign(carrier=[*register, *flights["carrier"].iloc[len(register) :]])
+    return judge.statistics(labelled(flights, QUESTIONS[question]))
 
 
 @functools.cache

@@ -1,0 +1,84 @@
+"""Lab 1 for its tests: a student's lab in a folder, the cells of the solution, answers written in other ways."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from course import checks
+from course.labs import lab_1_data
+from course.labs.lab_1 import deliveries
+from course.labs.lab_1.questions import QUESTIONS, labelled
+from tools.labs import source
+from tools.notebooks import form
+
+LAB = "lab-1-data"
+TO_MONTHS = ("question", "label", "variables")
+TO_CONTRACT = ("contract-ranges", "contract-rest")
+TO_DECISIONS = ("may-look", "may-contract", "may-unit", "faults", "notes", "decisions")
+KNOWN = {name: sorted(question.known) for name, question in QUESTIONS.items()}
+
+
+def lab(folder: Path, student: str = "student-1", deliver: bool = False) -> checks.Lab:
+    """A student's lab, with an empty workspace or one with all deliveries."""
+    workspace = folder / student / LAB
+    workspace.mkdir(parents=True)
+    found = checks.Lab(LAB, student, workspace)
+    if deliver:
+        lab_1_data.data(found)
+    return found
+
+
+def evaluate(lab: checks.Lab, task: str, **answers: Any) -> tuple[float, str]:
+    """Points and message. A check that breaks is no outcome."""
+    outcome = checks.evaluate(lab, task, answers)
+    assert outcome.state != "check failed", outcome.message
+    return outcome.points, outcome.message
+
+
+def judged(lab: checks.Lab, names: dict[str, Any]) -> dict[str, float]:
+    """Points for all that was answered in a namespace of the solution, but for ingestion, which needs a notebook."""
+    both = {"question": names.get("QUESTION"), "variables": names.get("VARIABLES")}
+    answers = {
+        "label": {"question": names.get("QUESTION")},
+        "variables": both,
+        "contract": both,
+        "faults": {"faults": names.get("FAULTS")},
+        "decisions": {"decisions": names.get("DECISIONS")},
+        "revision": both,
+        "drift": {"thresholds": names.get("THRESHOLDS")},
+    }
+    return {task: evaluate(lab, task, **given)[0] for task, given in answers.items()}
+
+
+@functools.cache
+def cells() -> dict[str, str]:
+    """The solution's cells for answers, by their id, and the set-up."""
+    node = form.read(source.notebook(LAB))
+    return {source.marks(cell)["grade_id"]: cell.source for cell in node.cells if source.marks(cell).get("solution")}
+
+
+def solve(lab: checks.Lab, *ids: str, names: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Runs cells of the solution in the lab's workspace; returns the namespace."""
+    from course import views
+    from flights import data
+
+    given = {"WEATHER": data.WEATHER, "month_path": data.month_path, "source_table": data.source_table}
+    names = {**given, "pd": pd, "views": views, "lab": lab_1_data, **(names or {}), "workspace": lab.workspace}
+    with contextlib.redirect_stdout(io.StringIO()):
+        for name in ids:
+            exec(cells()[name], names)
+    return names
+
+
+def months(lab: checks.Lab, question: str = "hotel", folder: str = "months") -> dict[int, pd.DataFrame]:
+    """Writes the four months with the right label, and returns them."""
+    found = {number: labelled(deliveries.month(number), QUESTIONS[question]) for number in range(1, 5)}
+    for number, flights in found.items():
+        deliveries.write(flights, lab.workspace / folder, number)
+    return found

@@ -1,0 +1,128 @@
+"""What is planted in May: all eight kinds for everybody, the same again for the same student, another for another."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import pandas as pd
+import pytest
+
+from course.checks.lab import seed
+from course.labs.lab_1 import deliveries, drifts, faults, notes
+from course.labs.lab_1.questions import COLUMNS
+
+pytestmark = pytest.mark.xdist_group("lab-1")
+SEEDS = [seed("lab-1-data", f"student-{number}") for number in range(30)]
+
+
+def deliveries_of_all() -> list[faults.Delivery]:
+    return [faults.delivery(number) for number in SEEDS]
+
+
+def test_same_student_gets_the_same_bytes_again():
+    for number in SEEDS[:5]:
+        before = faults.delivery(number)
+        faults.delivery.cache_clear()
+        again = faults.delivery(number)
+        assert deliveries.to_csv(again.cells) == deliveries.to_csv(before.cells)
+        assert (again.notes, again.facts, again.news) == (before.notes, before.facts, before.news)
+
+
+def test_no_two_of_thirty_students_have_the_same_answers():
+    answers = [str(delivery.facts) for delivery in deliveries_of_all()]
+    assert len(set(answers)) == len(answers)
+    for kind in faults.KINDS:  # and hardly two have the same answer to one of the questions
+        same = Counter(str(delivery.facts[kind]) for delivery in deliveries_of_all())
+        assert len(same) >= (6 if kind in ("column", "renamed") else 10), kind
+
+
+def test_all_eight_kinds_are_there_for_everybody():
+    for delivery in deliveries_of_all():
+        assert set(delivery.facts) == set(faults.KINDS)
+        assert all(found["rows"] >= 5 for found in delivery.facts.values() if "rows" in found)
+
+
+def test_kinds_do_not_meet_in_a_column():
+    for delivery in deliveries_of_all():
+        columns = [found["column"] for found in delivery.facts.values() if "column" in found]
+        assert len(set(columns)) == len(columns) == 7
+
+
+def test_two_of_three_kinds_are_news_and_the_notes_say_so():
+    for delivery in deliveries_of_all():
+        facts, text = delivery.facts, delivery.notes
+        assert len(delivery.news) == 2
+        assert set(delivery.news) <= {"value", "column", "gaps"}
+        assert ("value" in delivery.news) == (f"({facts['value']['value']})" in text)
+        assert ("column" in delivery.news) == (f"new column, {facts['column']['column']}:" in text)
+        assert ("gaps" in delivery.news) == ("instruments" in text)
+        assert all(promise in text for promise in notes.PROMISES)
+    assert len({delivery.news for delivery in deliveries_of_all()}) == 3
+
+
+@pytest.mark.parametrize("number", SEEDS[:12])
+def test_facts_are_what_counting_finds(number):
+    """Counted here with other means than those of the generator, against the same May without faults."""
+    clean, delivery = faults.delivery(number, ()).cells, faults.delivery(number)
+    facts = delivery.facts
+    file = delivery.cells.rename(columns={facts["renamed"]["now"]: facts["renamed"]["column"]})
+    assert set(file) - set(clean) == {facts["column"]["column"]}
+    assert len(file) - len(clean) == facts["duplicates"]["rows"]
+    words = [
+        cell for cell in file[facts["text"]["column"]] if cell and not cell.lstrip("-").replace(".", "", 1).isdigit()
+    ]
+    assert len(words) == facts["text"]["rows"]
+    assert list(file[facts["gaps"]["column"]]).count("") == facts["gaps"]["rows"]
+    assert facts["gaps"]["rows"] > 0.55 * len(file)
+    assert list(file[facts["value"]["column"]]).count(facts["value"]["value"]) == facts["value"]["rows"]
+    assert facts["value"]["value"] not in set(clean[facts["value"]["column"]])
+    usual = set(clean[facts["range"]["column"]])
+    assert sum(cell not in usual for cell in file[facts["range"]["column"]]) == facts["range"]["rows"]
+
+
+@pytest.mark.parametrize("number", SEEDS[:12])
+def test_unit_changes_where_it_says_and_nowhere_else(number):
+    clean, changed = faults.delivery(number, ()).cells, faults.delivery(number, ("unit",))
+    column, where = changed.facts["unit"]["column"], changed.facts["unit"]["where"]
+    touched = changed.cells[column] != clean[column]
+    assert set(clean.loc[touched, "origin"]) == ({"EWR", "JFK", "LGA"} if where == "all" else {where})
+    here = (clean["origin"] == where) | (where == "all")
+    assert touched[here & (clean[column] != "")].mean() > 0.9  # a calm is a calm in any unit
+    pd.testing.assert_frame_equal(changed.cells.drop(columns=column), clean.drop(columns=column))
+
+
+def test_one_kind_is_the_same_with_and_without_the_others():
+    for number, kind in itertools.product(SEEDS[:4], ("text", "range")):
+        alone, all_of_them = faults.delivery(number, (kind,)), faults.delivery(number)
+        assert alone.facts[kind]["column"] == all_of_them.facts[kind]["column"]
+        assert alone.facts[kind]["rows"] <= all_of_them.facts[kind]["rows"]  # days that are there twice
+
+
+def test_good_months_have_nothing_that_cannot_be_and_no_planted_word():
+    year = deliveries.year()
+    for column, (_, impossible) in faults.IMPOSSIBLE.items():
+        values = year[column].dropna().astype(float)
+        assert not impossible(values).any(), column
+    assert not set(notes.CARRIERS) & set(year["carrier"])
+    assert not set(notes.AIRFIELDS) & set(year["origin"])
+    assert not {column.name for column in notes.NEW_COLUMNS} & set(COLUMNS)
+    assert not set(faults.RENAMED.values()) & set(COLUMNS)
+    assert not deliveries.month(4).duplicated().any()
+
+
+def test_file_reads_with_the_types_of_the_delivery(tmp_path):
+    path = deliveries.write(deliveries.month(2), tmp_path, 2)
+    delivered = deliveries.month(2)
+    delivered = delivered.assign(tailnum=delivered.tailnum.where(delivered.tailnum.notna(), None))
+    pd.testing.assert_frame_equal(deliveries.read(path), delivered, atol=0.005)
+
+
+def test_drifted_months_differ_and_repeat():
+    stories = [drifts.choose(number) for number in SEEDS]
+    assert len({(drift.month, drift.story) for drift in stories}) >= 12
+    assert {drift.month for drift in stories} <= set(range(7, 13))
+    month, flights = drifts.drifted(SEEDS[0])
+    pd.testing.assert_frame_equal(flights, drifts.drifted(SEEDS[0])[1])
+    assert len(flights) == 2000
+    assert set(flights["month"]) == {month}
