@@ -74,5 +74,5 @@ def test_replay_counts_the_months_in_which_the_leak_did_harm() -> None:
         index=[4, 5],
     )
     text = alt(features.replay(aucs))
-    assert "by date, as measured 0.81, by date, as served 0.66" in text
+    assert "by date, as measured 0.810, by date, as served 0.660" in text
     assert "in 1 of 2 months" in text

@@ -136,11 +136,11 @@ def replay(aucs: pd.DataFrame) -> Figure:
     }
     figure, axes = _figure(8.5, 4.2)
     for name, look in looks.items():
-        axes.plot(aucs[name], label=f"{name}: {aucs[name].mean():.2f}", **look)
+        axes.plot(aucs[name], label=f"{name}: {aucs[name].mean():.3f}", **look)
     axes.set(title="What the leak promises is not what it delivers", ylim=(0.55, 0.9))
     axes.set(xlabel="month that is judged, after training on the three before", ylabel="AUC")
     axes.legend(title="mean of the months", alignment="left", loc="center left", bbox_to_anchor=(1, 0.5))
-    means = ", ".join(f"{name} {aucs[name].mean():.2f}" for name in looks)
+    means = ", ".join(f"{name} {aucs[name].mean():.3f}" for name in looks)
     worst = int((aucs["by date, as served"] < aucs["without history"]).sum())
     return _say(
         figure,
