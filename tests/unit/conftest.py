@@ -1,0 +1,15 @@
+"""What unit tests share: no test changes how the figures of the next one look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import matplotlib as mpl
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_look() -> Iterator[None]:
+    """Puts matplotlib's settings back: `course.begin` sets those of the house for the whole process."""
+    with mpl.rc_context():
+        yield
