@@ -57,7 +57,7 @@ def contract(lab: checks.Lab, name: str) -> Any:
         found = text_format.Parse(path.read_bytes(), schema_pb2.Schema())
     except (text_format.ParseError, ValueError) as error:
         raise checks.Wrong(f"`{name}/schema.pbtxt` is not a schema in text form: {str(error)[:200]}") from error
-    absent = {"TRAINING", "SERVING"} - set(found.default_environment)
+    absent = {"TRAINING", "SERVING"} - set(found.default_environment)  # TFDV itself demands them
     if absent:
         raise checks.Wrong(
             f"`{name}/schema.pbtxt` does not know the environment {' and '.join(sorted(absent))}: look at "
