@@ -49,7 +49,7 @@ def _presence(feature: Any) -> str:
     if least >= 1:
         often = "always"
     elif least > 0:
-        often = f"at least {least:.0%}"
+        often = f"at least {100 * least:.3g}%"  # 0.995 is not "100%"
     else:
         often = "may be missing"
     counts = feature.value_count
