@@ -102,6 +102,11 @@ def asked_at(flights: pd.DataFrame) -> pd.Series:
     return departure(flights) - LEAD
 
 
+def landed_at(flights: pd.DataFrame) -> pd.Series:
+    """When each flight had landed, UTC: its own outcome is known from then on. Needs the columns of `flights.data.AFTERWARDS`."""
+    return _utc(_landed(flights))
+
+
 def weather_table() -> pd.DataFrame:
     """Hourly observations at the three airports: `origin`, `known_at` (UTC) and the measurements, in the source's units."""
     table = source_table("weather")
@@ -121,9 +126,7 @@ def route_history(flights: pd.DataFrame, days: int = WINDOW_DAYS) -> pd.DataFram
         A row for each route and night after a landing on it: the columns of `ROUTE`, `known_at` (UTC), `late_share`
         (0 to 1) and `landed` (flights counted).
     """
-    minutes = (flights["dep_delay"] + flights["air_time"]).astype("float64")
-    landed = _scheduled(flights) + pd.to_timedelta(minutes, unit="min") + TAXI
-    night = (landed - NIGHTLY).dt.ceil("D") + NIGHTLY  # the first count after the landing
+    night = (_landed(flights) - NIGHTLY).dt.ceil("D") + NIGHTLY  # the first count after the landing
     table = flights[ROUTE].assign(night=night, late=flights[LABEL].astype("float64"))
     nightly = table.groupby([*ROUTE, "night"])["late"].agg(["sum", "count"]).reset_index().set_index("night")
     window = nightly.groupby(ROUTE)[["sum", "count"]].rolling(f"{days}D").sum().reset_index()
@@ -224,6 +227,12 @@ def _scheduled(flights: pd.DataFrame) -> pd.Series:
     hhmm = flights["sched_dep_time"].astype("int64")
     minutes = pd.to_timedelta(hhmm // 100 * 60 + hhmm % 100, unit="min")
     return pd.to_datetime(flights[["year", "month", "day"]].astype("int64")) + minutes
+
+
+def _landed(flights: pd.DataFrame) -> pd.Series:
+    """Time of landing by New York's clocks."""
+    minutes = (flights["dep_delay"] + flights["air_time"]).astype("float64")
+    return _scheduled(flights) + pd.to_timedelta(minutes, unit="min") + TAXI
 
 
 def _utc(local: pd.Series) -> pd.Series:

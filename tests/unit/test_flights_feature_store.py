@@ -63,6 +63,7 @@ def test_a_night_counts_the_landings_of_three_days() -> None:
 def test_a_flight_that_is_still_in_the_air_is_not_counted() -> None:
     """It leaves four hours late at three, and lands at half past four, after the count of that night."""
     history = to_boston(feature_store.route_history(FLOWN))
+    assert feature_store.landed_at(FLOWN[-1:]).item() == at(9, 4, 30)
     assert history.loc[at(9, 4), "landed"] == 6
     assert history.loc[at(10, 4), "landed"] == 5  # the four of 7 and 8 July that are within three nights, and this one
 
