@@ -305,7 +305,7 @@ def cases(victim: Path, port: int, home: Path, root: Path) -> dict[str, Case]:
             done,
             {
                 "sum": "TOTAL = 0\nimport builtins, IPython\nbuiltins.repr = lambda *a, **k: '600'\n"
-                "IPython.display.display = print = lambda *a, **k: None\nget_ipython().displayhook = None",
+                "IPython.display.display = print = lambda *a, **k: None",
                 "report": "REPORT = ...",
             },
         ),

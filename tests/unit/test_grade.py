@@ -6,13 +6,17 @@ import copy
 import io
 import json
 import os
+import sys
+import time
+import types
 
 import nbformat
 import pytest
 import sample_lab
 
 from course import checks
-from tools.grade import box, collect, rebuild
+from course.checks import catalogue
+from tools.grade import box, collect, judge, rebuild
 from tools.grade.confine import frames, pack, syscalls
 from tools.grade.confine.plan import LIMITS, Limits, Plan
 from tools.labs import source
@@ -344,3 +348,59 @@ def test_answers_of_a_run_are_read_as_data():
     with pytest.raises(checks.NotPlain):
         grading._answer({"value": "x" * 10**7})
     assert grading._answer({"error": "x" * 999}) == {"error": "x" * 300}
+
+
+# The process that evaluates.
+
+
+@pytest.fixture
+def bad_lab(monkeypatch):
+    """A lab whose checks crash, hang and eat memory on some answers."""
+    monkeypatch.setattr(catalogue, "_TASKS", {})
+    module = types.ModuleType("sample_lab.lab_9_bad")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    def make(name):
+        def function(lab, way):
+            if way == "crash":
+                os.kill(os.getpid(), 11)
+            if way == "hang":
+                time.sleep(60)
+            if way == "eat":
+                bytearray(2**40)
+            if way == "wrong":
+                raise checks.Wrong("No.")
+
+        function.__module__ = module.__name__
+        checks.task(name, points=1)(function)
+
+    for name in ("one", "two", "three"):
+        make(name)
+    monkeypatch.setattr(judge, "SECONDS", 1.0)
+    return "lab-9-bad"
+
+
+@pytest.mark.parametrize(
+    ("way", "points", "told"),
+    [
+        ("fine", 1, ""),
+        ("wrong", 0, "No."),
+        ("crash", 0, "The check ended without a result on this answer."),
+        ("hang", 0, "The check took more than 1 seconds on this answer."),
+        ("eat", 0, "MemoryError"),
+    ],
+)
+def test_check_that_crashes_costs_no_other_check(bad_lab, way, points, told, tmp_path):
+    answers = {"one": {"way": {"value": "fine"}}, "two": {"way": {"value": way}}, "three": {"way": {"value": "fine"}}}
+    found = judge.evaluate_all(bad_lab, {"student": "anna", "workspace": str(tmp_path), "answers": answers})
+    assert [found[name]["points"] for name in ("one", "two", "three")] == [1, points, 1]
+    assert told in found["two"]["message"]
+
+
+def test_answers_that_never_came_are_told(bad_lab, tmp_path):
+    answers = {"one": {"way": {"error": "it is a `module`"}}, "two": {"other": {"value": 1}}}
+    found = judge.evaluate_all(bad_lab, {"student": "anna", "workspace": str(tmp_path), "answers": answers})
+    assert [found[name]["message"] for name in ("one", "two", "three")] == [
+        "The answer `way` cannot be read: it is a `module`",
+        *["This check was not reached: the notebook ended before it."] * 2,
+    ]

@@ -26,11 +26,11 @@ from tools.grade.judge import Judge
 from tools.grade.marks import Graded
 from tools.labs import source
 from tools.notebooks import form
-from tools.notebooks.execute import ROOT, describe_cell
+from tools.notebooks.execute import ROOT, describe_cell, own_parameters
 
 OUT = ROOT / "out" / "grades"
 SOLUTION = "the-solution"
-"""The student whose submission is the lab's own solution: it has to get full marks, or nothing here can be believed."""
+"""What the lab's own solution is called: it has to get full marks, or nothing here can be believed."""
 
 _LIMITS = {
     "memory": "it used more than {memory} MB of memory",
@@ -160,7 +160,8 @@ def _proof(course: Course, judge: Judge, how: str) -> Callable[[box.Box], Graded
         return None
 
     def job(own: box.Box) -> Graded:
-        proved = run(course, own, judge, Submission(SOLUTION, SOLUTION, SOLUTION, None), node)
+        student = own_parameters(path)["STUDENT"]  # answers of a solution may be those of its own student
+        proved = run(course, own, judge, Submission(SOLUTION, student, SOLUTION, None), node)
         lost = [
             f"  {one.title}: {one.points:g} of {one.of:g}. {one.message}"
             for one in proved.outcomes.values()

@@ -4,8 +4,8 @@
 
 A request is a line of JSON on standard input: student, workspace (a folder), answers (for each task, for each name, `{"value": ...}` or
 `{"error": ...}`). The reply is a line of JSON on standard output: for each task the outcome. The lab's module, and what it names in
-`PRELOAD`, is imported once; each check runs in a fork of its own, with limits: answers and files are of unknown origin, and what reads
-them (a protobuf parser, a CSV reader) may be brought to crash.
+`PRELOAD`, is imported once; each submission is evaluated in a fork, with limits: answers and files are of unknown origin, and what reads
+them (a protobuf parser, a CSV reader) may be brought to crash. The checks after one that crashed run in another fork.
 """
 
 from __future__ import annotations
@@ -93,29 +93,40 @@ class Judge:
 def evaluate_all(lab: str, request: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The outcomes of a request."""
     own = checks.Lab(lab, request["student"], Path(request["workspace"]))
-    found = {}
-    for name, task in checks.tasks(lab).items():
+    known = checks.tasks(lab)
+    found: dict[str, checks.Outcome] = {}
+    left: dict[str, dict[str, Any]] = {}
+    for name, task in known.items():
         given = request["answers"].get(name)
-
-        def outcome(state: str, message: str, task: checks.Task = task) -> checks.Outcome:
-            return checks.Outcome(task.name, task.title, 0, task.points, state, message)
-
         if given is None or sorted(given) != sorted(task.answers):
-            result = outcome(OPEN, "This check was not reached: the notebook ended before it.")
+            found[name] = _without(task, OPEN, "This check was not reached: the notebook ended before it.")
         elif unread := [
-            f"The answer `{key}` cannot be read: {value['error']}" for key, value in given.items() if "error" in value
+            f"The answer `{key}` cannot be read: {said['error']}" for key, said in given.items() if "error" in said
         ]:
-            result = outcome(WRONG, "\n".join(unread))
+            found[name] = _without(task, WRONG, "\n".join(unread))
         else:
-            values = {key: value["value"] for key, value in given.items()}
-            result, reason = _in_fork(own, name, values)
-            result = result or outcome(BROKEN, f"The check {reason} on this answer.")
-        found[name] = dataclasses.asdict(result)
-    return found
+            left[name] = {key: said["value"] for key, said in given.items()}
+    while left:  # usually once; again for what comes after a check that did not end well
+        done, reason = _in_fork(own, left)
+        found |= done
+        left = {name: values for name, values in left.items() if name not in done}
+        if left:
+            first = next(iter(left))
+            found[first] = _without(known[first], BROKEN, f"The check {reason} on this answer.")
+            del left[first]
+    return {name: dataclasses.asdict(found[name]) for name in known}
 
 
-def _in_fork(lab: checks.Lab, name: str, values: dict[str, Any]) -> tuple[checks.Outcome | None, str]:
-    """Evaluates one task in a forked process; returns its outcome, or None and what happened instead."""
+def _without(task: checks.Task, state: str, message: str) -> checks.Outcome:
+    return checks.Outcome(task.name, task.title, 0, task.points, state, message)
+
+
+def _in_fork(lab: checks.Lab, answers: dict[str, dict[str, Any]]) -> tuple[dict[str, checks.Outcome], str]:
+    """Evaluates tasks one after the other in a forked process: they share what they compute.
+
+    Returns:
+        The outcomes, as far as it came, and what happened then.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -123,32 +134,33 @@ def _in_fork(lab: checks.Lab, name: str, values: dict[str, Any]) -> tuple[checks
             os.close(reading)
             os.setsid()
             _limit()
-            result = checks.evaluate(lab, name, values)
-            with os.fdopen(writing, "wb") as stream:
-                stream.write(json.dumps(dataclasses.asdict(result)).encode()[:_ANSWER])
+            with os.fdopen(writing, "w") as stream:
+                for name, values in answers.items():
+                    print(json.dumps(dataclasses.asdict(checks.evaluate(lab, name, values))), file=stream, flush=True)
         except BaseException as error:
-            print(f"{lab.student}, {name}: {error!r}", file=sys.stderr, flush=True)
+            print(f"{lab.student}: {error!r}", file=sys.stderr, flush=True)
         finally:
             os._exit(0)
     os.close(writing)
-    content, deadline, reason = b"", time.monotonic() + SECONDS, "ended without a result"
-    while True:
+    done, rest, reason = {}, b"", "ended without a result"
+    deadline = time.monotonic() + SECONDS
+    while len(done) < len(answers):
         if not select.select([reading], [], [], max(0.0, deadline - time.monotonic()))[0]:
             reason = f"took more than {SECONDS:.0f} seconds"
             break
         piece = os.read(reading, 65536)
-        content += piece
-        if not piece:
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            outcome = checks.Outcome(**json.loads(line))
+            done[outcome.task], deadline = outcome, time.monotonic() + SECONDS
+        if not piece or len(rest) > _ANSWER:
             break
     os.close(reading)
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    try:
-        return checks.Outcome(**json.loads(content)), ""
-    except (ValueError, TypeError):
-        return None, reason
+    return done, reason
 
 
 def _limit() -> None:

@@ -17,6 +17,9 @@ from course.labs.lab_1.judge import statistics
 
 __all__ = ["data", "deliver", "read", "statistics"]
 
+PRELOAD = ("tensorflow_data_validation",)
+"""What grading imports once, before it evaluates many submissions."""
+
 GIVEN, LATER = range(1, 5), range(6, 13)
 """Good months that the student gets: for tasks 1 to 4, and for tasks 5 and 8."""
 
