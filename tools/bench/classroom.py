@@ -37,7 +37,7 @@ def honest() -> dict[str, tuple[float, dict[str, str]]]:
         "cleo": (20, {}),
         "dan": (20, {}),
         "eve-no-drift": (17, LAST),
-        "fay-all-quiet": (18, {DRIFT: "+THRESHOLDS = {name: 1.0 for name in watched}"}),
+        "fay-all-quiet": (17, {DRIFT: "+THRESHOLDS = {name: 1.0 for name in watched}"}),
         "gus-undecided": (19, {"decisions": "+DECISIONS = ..."}),
         "hal-error": (18, {"ingest": "EXAMPLES = 1 / 0"}),
         "ida-no-duplicates": (19.5, {"faults": '+FAULTS["duplicates"] = {"rows": 0}'}),
