@@ -53,7 +53,7 @@ def crossed(share: pd.DataFrame, count: pd.DataFrame) -> Figure:
             if value != value:
                 axes.text(x + 0.5, y + 0.5, "none", ha="center", va="center", color=style.MUTED)
                 continue
-            ink = style.INK if value > 0.3 else style.PAPER
+            ink = style.INK if value > 0.26 else style.PAPER
             axes.text(x + 0.5, y + 0.5, f"{value:.0%}\nof {flights:,.0f}", ha="center", va="center", color=ink)
             said.append(f"{row} from {column} {value:.0%}")
     axes.set_xticks([x + 0.5 for x in range(len(share.columns))], share.columns)
