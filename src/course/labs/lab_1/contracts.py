@@ -39,19 +39,20 @@ def _accepts(contract: Any, found: Any, environment: str, what: str, points: flo
     broken = _anomalies(contract, found, environment)
     if not broken:
         return
-    kinds = [
-        column for column, told in broken.items() if "expected type" in told.lower() or "Expected data of type" in told
-    ]
-    hint = (
-        " A type that differs often comes from a frame in which pandas had turned whole numbers into decimals."
-        if kinds
-        else ""
-    )
     raise checks.Wrong(
         f"Your contract refuses {what} in the environment {environment}: {judge.listed(broken)}. "
-        f"Is that impossible, or has it only not happened yet?{hint}",
+        + _hint(list(broken.values()), environment),
         points=points,
     )
+
+
+def _hint(told: list[str], environment: str) -> str:
+    """Where to look when what is good was refused."""
+    if any("Expected data of type" in what for what in told):
+        return "A type that differs often comes from a frame in which pandas had turned whole numbers into decimals."
+    if environment == SERVING:
+        return "Which columns are there at that moment, and which does the contract expect?"
+    return "Is that impossible, or has it only not happened yet?"
 
 
 def _anomalies(contract: Any, found: Any, environment: str) -> dict[str, str]:

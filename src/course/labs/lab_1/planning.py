@@ -81,7 +81,7 @@ def _population(number: int, month: pd.DataFrame, given: Counter, right: Counter
     """Are these the flights that the question has an answer for?"""
     for difference, what, hint in (
         (given - right, "are in the file, and your question has no answer for them", "Which of its columns are empty?"),
-        (right - given, "are missing, and your question has an answer for them", "How would somebody in service know?"),
+        (right - given, "are missing, and your question has an answer for them", "What in it made you leave it out?"),
     ):
         if difference:
             flight = month.iloc[_rows(month).index(next(iter(difference)))]
@@ -192,7 +192,7 @@ def _by_time(sizes: dict[str, int], wanted: dict[str, int]) -> None:
     if sizes != wanted:
         raise checks.Wrong(
             f"All flights are there, but train has {sizes['train']:,} and eval {sizes['eval']:,}: not whole months. "
-            "Without an `input_config` ExampleGen splits by hash, and the model is examined on days that it knows. "
+            "Unless you name two input splits, ExampleGen splits by hash, and the model is examined on days that it knows. "
             "January to March teach, April examines.",
             points=1,
         )
