@@ -16,11 +16,12 @@ import sample_lab
 
 from course import checks
 from course.checks import catalogue
-from tools.grade import box, collect, judge, rebuild
+from tools.grade import box, collect, docker, judge, rebuild
 from tools.grade.confine import frames, pack, syscalls
 from tools.grade.confine.plan import LIMITS, Limits, Plan
 from tools.labs import source
 from tools.notebooks import form
+from tools.notebooks.execute import ROOT
 
 LAB = sample_lab.NAME
 
@@ -363,7 +364,7 @@ def bad_lab(monkeypatch):
     def make(name):
         def function(lab, way):
             if way == "crash":
-                os.kill(os.getpid(), 11)
+                os.kill(os.getpid(), 9)
             if way == "hang":
                 time.sleep(60)
             if way == "eat":
@@ -404,3 +405,47 @@ def test_answers_that_never_came_are_told(bad_lab, tmp_path):
         "The answer `way` cannot be read: it is a `module`",
         *["This check was not reached: the notebook ended before it."] * 2,
     ]
+
+
+def test_container_sees_course_and_submission_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    given = tmp_path / "given"
+    plan = Plan(
+        "container",
+        "/room",
+        [*map(str, box.shown_paths()), str(tmp_path / "task")],
+        str(ROOT),
+        str(ROOT / "labs" / LAB),
+        [sys.executable, "-m", "tools.grade.inside.run", f"{tmp_path}/task/task.json"],
+        box.variables(),
+        "{scratch}/out",
+        given=str(given),
+    )
+    command, inside = docker.start(plan, "course-1")
+    mounts = [part for part in command if part.startswith("type=bind")]
+    assert all(part.endswith(",readonly") for part in mounts)
+    shown = {part.split("target=")[1].removesuffix(",readonly") for part in mounts}
+    assert {"/course/src", "/course/tools", "/course/data", "/given", str(tmp_path / "task")} <= shown
+    assert not any("solutions" in part or ".venv" in part for part in mounts)
+    text = " ".join(command)
+    for part in (
+        "--network none",
+        "--read-only",
+        "--cap-drop ALL",
+        "no-new-privileges",
+        "--user 1000:1000",
+        "--pids-limit 512",
+    ):
+        assert part in text
+    assert inside.command == ["/opt/course/bin/python", "-m", "tools.grade.inside.run", f"{tmp_path}/task/task.json"]
+    assert inside.folder == f"/course/labs/{LAB}"
+    assert str(ROOT) not in inside.dumps()
+
+
+def test_machine_without_docker_is_told(monkeypatch):
+    monkeypatch.setattr(docker.subprocess, "run", _no_docker)
+    assert docker.missing() == "there is no Docker on this machine, or it does not answer"
+
+
+def _no_docker(*arguments, **options):
+    raise FileNotFoundError("docker")

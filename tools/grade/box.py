@@ -17,7 +17,16 @@ from typing import Any
 
 from tools.grade import docker
 from tools.grade.confine import frames, pack
-from tools.grade.confine.plan import LIMITS, NAMESPACES, OWN_USER, ROOT_NAMESPACES, USER_NAMESPACES, Limits, Plan
+from tools.grade.confine.plan import (
+    CONTAINER,
+    LIMITS,
+    NAMESPACES,
+    OWN_USER,
+    ROOT_NAMESPACES,
+    USER_NAMESPACES,
+    Limits,
+    Plan,
+)
 from tools.notebooks.execute import ROOT
 
 DOCKER = "docker"
@@ -86,7 +95,7 @@ class Box:
             os.chmod(room, 0o755)  # the command's own user passes through it
             (Path(room) / "room").mkdir()
             plan = Plan(
-                how=LIMITS if self.how == DOCKER else self.how,
+                how=CONTAINER if self.how == DOCKER else self.how,
                 room=f"{room}/room",
                 visible=[str(path) for path in (*shown_paths(), *visible) if path.exists()],
                 top=str(ROOT),
@@ -99,11 +108,13 @@ class Box:
                 uid=FIRST_UID + self.slot if self.how in (ROOT_NAMESPACES, OWN_USER) else None,
                 core=self.core,
             )
-            if self.how == DOCKER:
-                start, plan = docker.start(plan)
-            else:
-                start = [sys.executable, "-B", "-m", "tools.grade.confine"]
-            return _take(start, plan, into)
+            if self.how != DOCKER:
+                return _take([sys.executable, "-B", "-m", "tools.grade.confine"], plan, into)
+            name = f"course-{os.getpid()}-{self.slot}-{Path(room).name}"
+            try:
+                return _take(*docker.start(plan, name), into)
+            finally:
+                docker.remove(name)
 
 
 def shown_paths() -> list[Path]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import subprocess
+import sys
 from pathlib import Path
 
-from tools.grade.confine.plan import LIMITS, Plan
+from tools.grade.confine.plan import CONTAINER, Plan
 from tools.notebooks.execute import ROOT
 
 IMAGE = os.environ.get("COURSE_IMAGE", "mlops-course")
@@ -33,24 +35,23 @@ def missing() -> str | None:
     return f"no image {IMAGE} ({last})"
 
 
-def start(plan: Plan) -> tuple[list[str], Plan]:
-    """The command that starts the container, and the plan as the container sees it.
+def start(plan: Plan, name: str) -> tuple[list[str], Plan]:
+    """The command that starts a container of a name, and the plan as the container sees it.
 
     The course's code and data are those of this folder, shown at the place where the image has its own. The container sees
     nothing else of this machine, has no network, and can write to `/scratch` and `/tmp` in memory only.
     """
+
+    def moved(text: str) -> str:
+        return text.replace(str(ROOT), TOP)
+
     limits = plan.limits
-    shown = {}
-    for name in ("src", "tools", "data", "out/data"):
-        if (ROOT / name).exists():
-            shown[f"{ROOT / name}"] = f"{TOP}/{name}"
-    others = [path for path in plan.visible if not any(path == known for known in shown)]
-    # What is not of the course is shown under its own name; the environment is the image's own.
-    own = (str(ROOT), os.path.realpath(os.sys.prefix), os.path.realpath(os.sys.base_prefix))
-    shown |= {path: path for path in others if not path.startswith(own)}
+    # The environment is the image's own.
+    own = tuple(map(str, (Path(sys.prefix), Path(sys.base_prefix), ROOT / ".tools")))
+    shown = {path: moved(path) for path in plan.visible if not path.startswith(own)}
     if plan.given:
         shown[plan.given] = "/given"
-    command = ["docker", "run", "--rm", "--interactive", "--init", "--network", "none", "--read-only"]
+    command = ["docker", "run", "--rm", "--interactive", "--name", name, "--network", "none", "--read-only"]
     command += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "1000:1000"]
     command += ["--memory", str(limits.memory + limits.disk), "--memory-swap", str(limits.memory + limits.disk)]
     command += ["--pids-limit", str(limits.threads), "--cpus", "1", "--workdir", TOP, "--env", f"PYTHONPATH={TOP}"]
@@ -59,14 +60,11 @@ def start(plan: Plan) -> tuple[list[str], Plan]:
     for source, target in shown.items():
         command += ["--mount", f"type=bind,source={source},target={target},readonly"]
 
-    def moved(text: str) -> str:
-        return text.replace(str(ROOT), TOP)
-
-    environment = {name: moved(value) for name, value in plan.environment.items()}
+    environment = {key: moved(value) for key, value in plan.environment.items()}
     environment["PATH"] = f"{Path(PYTHON).parent}:/usr/bin:/bin"
     inside = dataclasses.replace(
         plan,
-        how=LIMITS,
+        how=CONTAINER,
         room="/scratch",
         top=TOP,
         folder=moved(plan.folder),
@@ -76,3 +74,9 @@ def start(plan: Plan) -> tuple[list[str], Plan]:
         core=None,
     )
     return [*command, IMAGE, PYTHON, "-B", "-m", "tools.grade.confine"], inside
+
+
+def remove(name: str) -> None:
+    """Ends a container, should it still be there."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(["docker", "rm", "--force", name], capture_output=True, timeout=60, check=False)

@@ -9,7 +9,7 @@ import os
 import sys
 
 from tools.grade.confine import frames, pack, room, system, watch
-from tools.grade.confine.plan import NAMESPACES, ROOT_NAMESPACES, USER_NAMESPACES, Plan
+from tools.grade.confine.plan import CONTAINER, NAMESPACES, ROOT_NAMESPACES, USER_NAMESPACES, Plan
 
 INSIDE = 1000
 """User id of the command in a user namespace, as seen inside."""
@@ -19,7 +19,9 @@ def main() -> int:
     """Reads the plan, confines, runs, reports. Exit code 0 means that the report is complete."""
     plan = Plan.loads(sys.stdin.read())
     if sys.platform == "linux":
-        system.die_with_parent()
+        system.hide_memory()
+        if plan.how != CONTAINER:  # there, the parent is outside, and the process ends with the container
+            system.die_with_parent()
         with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
             file.write("800")  # should the machine run out of memory, this goes first
     os.nice(5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from typing import BinaryIO
 
 FILES, FILE_BYTES, ALL_BYTES, DEPTH = 2000, 64 * 2**20, 128 * 2**20, 12
 _CHUNK = 2**20
@@ -64,4 +65,11 @@ class _Walk:
         with open(os.open(name, flags, dir_fd=folder), "rb", closefd=True) as stream:
             self.files += 1
             self.bytes += size
-            yield prefix + name, iter(lambda: stream.read(_CHUNK), b"")
+            yield prefix + name, _pieces(stream, size)
+
+
+def _pieces(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    """The content, and not more than the size that was allowed, should the file be growing."""
+    while size > 0 and (piece := stream.read(min(_CHUNK, size))):
+        size -= len(piece)
+        yield piece

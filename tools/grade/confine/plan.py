@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 
-ROOT_NAMESPACES, USER_NAMESPACES, OWN_USER, LIMITS = "root namespaces", "user namespaces", "own user", "limits"
-"""How a command is confined. The first two hide everything that is not named; `OWN_USER` (for root) can read what all users can; with
-`LIMITS` the command can do what the user can who grades, within limits of time and memory."""
+ROOT_NAMESPACES, USER_NAMESPACES, CONTAINER = "root namespaces", "user namespaces", "container"
+OWN_USER, LIMITS = "own user", "limits"
+"""How a command is confined. The first two hide everything that is not named; `CONTAINER` is for a program that is the first process of a
+container; `OWN_USER` (for root) can read what all users can; with `LIMITS` the command can do what the user can who grades, within
+limits of time and memory."""
 NAMESPACES = (ROOT_NAMESPACES, USER_NAMESPACES)
+OWN_PROCESSES = (*NAMESPACES, CONTAINER)
+"""Where all processes there are belong to the command, but for the one that watches."""
 
 MEGABYTE = 2**20
 

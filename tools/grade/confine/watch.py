@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tools.grade.confine import syscalls, system
-from tools.grade.confine.plan import MEGABYTE, NAMESPACES, Plan
+from tools.grade.confine.plan import MEGABYTE, NAMESPACES, OWN_PROCESSES, Plan
 
 PERIOD = 0.1
 """Seconds between two looks at memory and processes."""
@@ -59,7 +59,7 @@ def run(plan: Plan, scratch: str, send: Callable[[bytes], None]) -> Ended:
 def end_all(plan: Plan, child: int) -> None:
     """Kills every process of the command, and waits until none is left."""
     for _ in range(50):
-        if plan.how in NAMESPACES:
+        if plan.how in OWN_PROCESSES:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)  # this process is the first of its namespace: all others in it
         else:
@@ -84,7 +84,7 @@ def processes(plan: Plan, child: int) -> list[int]:
             return []
         return [child]
     everyone = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != own]
-    return [pid for pid in everyone if _alive(pid) and (plan.how in NAMESPACES or _belongs(pid, plan.uid, child))]
+    return [pid for pid in everyone if _alive(pid) and (plan.how in OWN_PROCESSES or _belongs(pid, plan.uid, child))]
 
 
 def _alive(pid: int) -> bool:
@@ -240,7 +240,7 @@ def _limits(plan: Plan) -> None:
 
 def _threads_of_user(plan: Plan) -> int:
     """Threads that the user has already, where the limit counts them: everywhere but in a namespace or user of its own."""
-    if plan.uid is not None or plan.how in NAMESPACES:
+    if plan.uid is not None or plan.how in OWN_PROCESSES:
         return 0
     count = 0
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
