@@ -35,6 +35,9 @@ TAXI = pd.Timedelta(minutes=30)
 NIGHTLY = pd.Timedelta(hours=4)
 """The history is counted each night at this time in New York."""
 
+AT_ONCE = 2000
+"""Questions that are asked at a time: the file store holds each beside every row of its key in memory."""
+
 WHEN = "event_timestamp"
 """Feast's name for the time as of which features are wanted."""
 
@@ -142,8 +145,7 @@ def training_features(store: FeatureStore, flights: pd.DataFrame, views: list[st
 
     Feast's file store leaves out a row that has no value within its time to live, and all but one of the rows that share
     a view's keys and time, such as flights of one airport at one minute. So each view is asked once for each distinct
-    key and time, and its answers are joined to the flights. It also holds each question beside every row of its key in
-    memory: ask for a month of flights at a time.
+    key and time, and its answers are joined to the flights.
 
     Args:
         store: see `open_store`.
@@ -165,7 +167,11 @@ def training_features(store: FeatureStore, flights: pd.DataFrame, views: list[st
         keys = [*store.get_feature_view(projection.name).join_keys, WHEN]
         names = [field.name for field in projection.features]
         questions = wanted[keys].drop_duplicates()
-        answers = store.get_historical_features(questions, [f"{projection.name}:{name}" for name in names]).to_df()
+        features = [f"{projection.name}:{name}" for name in names]
+        answers = pd.concat(
+            store.get_historical_features(questions[first : first + AT_ONCE], features).to_df()
+            for first in range(0, len(questions), AT_ONCE)
+        )
         if answers.duplicated(keys).any():
             raise StoreError(f"{projection.name}: two answers for one key and time. Has its source a row twice?")
         found.append(wanted.merge(answers, on=keys, how="left")[names].set_axis(flights.index))

@@ -95,6 +95,19 @@ def test_no_row_is_lost_and_the_order_is_kept(store: FeatureStore) -> None:
     assert features.late_share.isna().tolist() == [False, True, True, False]
 
 
+def test_flights_of_which_nothing_is_known_stay(store: FeatureStore) -> None:
+    """Not one row comes back from Feast."""
+    features = feature_store.training_features(store, pd.DataFrame([flight(6, 1200, 0, dest="LAX", origin="SWF")]))
+    assert features.isna().all().tolist() == [True] * 6
+
+
+def test_many_flights_are_asked_for_in_parts(store: FeatureStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    flights = FLOWN[FLOWN.dest == "BOS"]
+    at_once = feature_store.training_features(store, flights)
+    monkeypatch.setattr(feature_store, "AT_ONCE", 3)
+    pd.testing.assert_frame_equal(feature_store.training_features(store, flights), at_once)
+
+
 def test_feast_alone_loses_rows(store: FeatureStore) -> None:
     """The reason why `training_features` asks as it does. When this fails, Feast has been mended, and it may be simpler."""
     flights = pd.DataFrame([flight(6, 1200, 0), flight(6, 1200, 0, dest="LAX"), flight(6, 1200, 0, dest="ACK")])
