@@ -66,6 +66,7 @@ def start(plan: Plan, name: str) -> tuple[list[str], Plan]:
         plan,
         how=CONTAINER,
         room="/scratch",
+        visible=[],
         top=TOP,
         folder=moved(plan.folder),
         command=[PYTHON, *map(moved, plan.command[1:])],
