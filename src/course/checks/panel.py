@@ -89,6 +89,6 @@ class Progress:
             f'<div style="width: {share:.0f}%; height: 10px; background: {style.GREEN};"></div></div>'
         )
         todo = sum(found is None or found.state == OPEN for _, found in self.rows)
-        rest = f"{todo} of {len(self.rows)} tasks are still open." if todo else "Every task is answered."
+        rest = f"Not answered yet: {todo} of {len(self.rows)} tasks." if todo else "Every task is answered."
         view = html.stack(html.heading(repr(self)), html.View(bar, ""), table, html.note(rest))
         return {"text/html": view._repr_mimebundle_()["text/html"], "text/plain": repr(self)}
