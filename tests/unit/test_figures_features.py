@@ -51,16 +51,24 @@ def test_one_arrow_goes_to_the_past_and_one_to_the_future() -> None:
     asked, landed = pd.Timestamp("2013-07-10 16:12"), pd.Timestamp("2013-07-10 22:12")
     figure = features.timeline(NIGHTLY, DAILY, asked, landed, "UA to SAT")
     assert arrows(figure) == ["past", "future"]
-    assert "takes 33%, counted 10 July 04:00, before the question" in alt(figure)
+    assert "takes 33%, counted 10 July 04:00." in alt(figure)
     assert "takes 67%" in alt(figure)
-    assert "this flight's own at 22:12" in alt(figure)
+    assert "this one, landed at 22:12" in alt(figure)
 
 
 def test_a_route_without_a_past_has_but_one_arrow() -> None:
     asked, landed = pd.Timestamp("2013-07-09 03:00"), pd.Timestamp("2013-07-09 09:00")
     figure = features.timeline(NIGHTLY, DAILY, asked, landed, "UA to SAT")
     assert len(arrows(figure)) == 1
-    assert "takes no value" in alt(figure)
+    assert "finds nothing that is young enough" in alt(figure)
+
+
+def test_a_count_that_is_too_old_is_no_past() -> None:
+    asked, landed = pd.Timestamp("2013-07-10 16:12"), pd.Timestamp("2013-07-10 22:12")
+    old = pd.Series([0.5], pd.to_datetime(["2013-07-07 04:00"]))
+    figure = features.timeline(old, DAILY, asked, landed, "UA to SAT")
+    assert len(arrows(figure)) == 1
+    assert "50%" in [text.get_text() for text in figure.axes[0].texts]
 
 
 def test_replay_counts_the_months_in_which_the_leak_did_harm() -> None:

@@ -64,7 +64,9 @@ def crossed(share: pd.DataFrame, count: pd.DataFrame) -> Figure:
     return _say(figure, f"Late flights: {', '.join(said)}.")
 
 
-def timeline(nightly: pd.Series, daily: pd.Series, asked: pd.Timestamp, landed: pd.Timestamp, name: str) -> Figure:
+def timeline(
+    nightly: pd.Series, daily: pd.Series, asked: pd.Timestamp, landed: pd.Timestamp, name: str, days: int = 3
+) -> Figure:
     """Two joins of one flight with the history of its route: as of the moment it is asked, and by date.
 
     Args:
@@ -73,6 +75,7 @@ def timeline(nightly: pd.Series, daily: pd.Series, asked: pd.Timestamp, landed: 
         asked: when the prediction is wanted.
         landed: when the flight has landed, and its own outcome is known.
         name: of the flight.
+        days: for how long a nightly count may be used, and over how many days both are counted.
 
     All times are naive and on the same clock.
     """
@@ -80,12 +83,12 @@ def timeline(nightly: pd.Series, daily: pd.Series, asked: pd.Timestamp, landed: 
     from matplotlib import dates
 
     day = pd.Timedelta(days=1)
-    first, last = asked.normalize() - 2 * day, asked.normalize() + 2 * day
+    first, last = asked.normalize() - days * day, asked.normalize() + 2 * day
     nightly, daily = nightly[(nightly.index >= first) & (nightly.index < last)], daily[first : last - day]
     figure, axes = _figure(9, 4)
     axes.axvspan(asked, last, color=style.tint(style.LINE, 0.45), zorder=0)
     axes.axvline(asked, color=style.INK, linewidth=1.2)
-    axes.text(asked, 3.35, "  asked here; grey: not yet known", ha="left", va="center")
+    axes.text(asked, 3.35, "asked here; grey: not yet known  ", ha="right", va="center")
     for when, share in nightly.items():
         axes.plot(when, 2, "o", color=style.BLUE, markersize=9)
         axes.text(when, 2.22, f"{share:.0%}", ha="center", color=style.BLUE, weight="bold")
@@ -94,7 +97,7 @@ def timeline(nightly: pd.Series, daily: pd.Series, asked: pd.Timestamp, landed: 
         axes.text(midnight + day / 2, 1, f"{share:.0%}", ha="center", va="center", color=style.RED, weight="bold")
     axes.plot(landed, 0, "s", color=style.INK, markersize=8)
     axes.text(landed + day * 0.05, 0, f"{name}\nhas landed", ha="left", va="center")
-    known = nightly[nightly.index <= asked]
+    known = nightly[(nightly.index <= asked) & (nightly.index >= asked - days * day)]
     right, wrong = (known.iloc[-1] if len(known) else None), daily.get(asked.normalize())
     arrow: dict[str, Any] = {"arrowstyle": "-|>", "linewidth": 2, "shrinkB": 7}
     if right is not None:
@@ -108,17 +111,20 @@ def timeline(nightly: pd.Series, daily: pd.Series, asked: pd.Timestamp, landed: 
     axes.plot(asked, 2.75, "D", color=style.INK)
     axes.set_yticks([2, 1, 0], ["counted\neach night", "by day of\ndeparture", "the flight"])
     axes.set(xlim=(first, last), ylim=(-0.6, 3.7), title="As of then, or by date: one arrow comes from the future")
-    axes.set(xlabel="New York time; share of late flights on this route, last three days")
+    axes.set(xlabel=f"New York time; share of late flights on this route, last {days} days")
     axes.xaxis.set_major_locator(dates.DayLocator())
     axes.xaxis.set_major_formatter(dates.DateFormatter("%-d %b, 0 h"))
     axes.grid(axis="y", visible=False)
-    said = "no value" if right is None else f"{right:.0%}"
+    said = (
+        "finds nothing that is young enough"
+        if right is None
+        else f"takes {right:.0%}, counted {known.index[-1]:%-d %B %H:%M}"
+    )
     by_date = "no value" if wrong is None else f"{wrong:.0%}"
     return _say(
         figure,
-        f"{name}, asked {asked:%-d %B %H:%M}. The point-in-time join takes {said}, counted "
-        f"{'never' if right is None else f'{known.index[-1]:%-d %B %H:%M}'}, before the question. The join by date takes {by_date}, "
-        f"which holds the landings of that whole day, this flight's own at {landed:%H:%M} among them.",
+        f"{name}, asked {asked:%-d %B %H:%M}. The point-in-time join {said}. The join by date takes {by_date}, "
+        f"which holds the flights of that whole day, this one, landed at {landed:%H:%M}, among them.",
     )
 
 
