@@ -85,7 +85,7 @@ WRONG = {
     ),
     "counted without the repeated rows": (
         _without_duplicates("gaps", lambda cells, facts: cells[facts["gaps"]["column"]] == ""),
-        "Count in the file as it came, repeated rows too",
+        "Count in the file as it came: repeated rows too",
     ),
     "natural gaps taken for planted ones": (_set("gaps", column="wind_gust"), "`gaps`: that is not what happened"),
     "a column that is not there": (_set("range", column="humidity"), "`range`: the file has no column `humidity`"),

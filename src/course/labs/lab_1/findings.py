@@ -96,7 +96,7 @@ def _compare(delivery: Delivery, kind: str, given: dict[str, Any], facts: dict[s
         )
     if "rows" in given and given["rows"] != facts["rows"]:
         where = "the column is right" if "column" in given else "rows that repeat an earlier one, without that one"
-        return f"{where}; the number of rows is not {given['rows']}. Count in the file as it came, repeated rows too."
+        return f"{where}; the number of rows is not {given['rows']}. Count in the file as it came: repeated rows too, and flights that your question is not about."
     return None
 
 
