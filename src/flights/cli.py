@@ -25,6 +25,13 @@ def parser() -> argparse.ArgumentParser:
         run.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N")
     for name in ("learning_rate", "dropout", "l2", "min_auc", "min_slice_auc", "max_auc_loss"):
         run.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X")
+    run.add_argument("--tune", action="store_true", help="search for better hyperparameters, and train with the best")
+    run.add_argument("--tuner-trials", type=int, metavar="N", help="how many combinations are tried (default: 8)")
+    run.add_argument("--warm-start", action="store_true", help="go on from the latest blessed model, if there is one")
+    run.add_argument(
+        "--track", dest="tracking_uri", metavar="URI", help="log the run to MLflow, for example sqlite:///out/mlflow.db"
+    )
+    run.add_argument("--run-name", metavar="NAME", help="what the run is called in MLflow (default: its months)")
     run.add_argument("--data-root", metavar="FOLDER", help="folder with span-01/ to span-12/ (default: data/flights)")
 
     predict = commands.add_parser("predict", help="ask the newest pushed model about flights")

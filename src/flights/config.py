@@ -8,6 +8,9 @@ from pathlib import Path
 
 SCHEMA_FOLDER = Path(__file__).parent / "schema"
 
+TRACKING_STORES = ("sqlite:///", "postgresql://", "mysql://", "http://", "https://")
+"""How an MLflow tracking address may begin. A folder of files is not among them: MLflow has given that store up."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -35,6 +38,12 @@ class Config:
         max_auc_loss: nor one that loses more than this against the latest blessed model on the same flights;
             below 0, it demands a gain.
         enable_cache: reuse the artifacts of an earlier execution with the same inputs.
+        tune: search for better hyperparameters first (`flights.tuner`), and train with the best.
+        tuner_trials: how many combinations are tried; the first is that of these settings.
+        warm_start: go on from the latest blessed model (`flights.warm_start`), where there is one, instead of from random weights.
+        tracking_uri: MLflow store that each run is logged to, for example `sqlite:///out/mlflow.db`, or a server's address;
+            empty: no logging.
+        run_name: what the run is called there; empty: its months.
     """
 
     data_root: str = "data/flights"
@@ -55,6 +64,11 @@ class Config:
     min_slice_auc: float = 0.5
     max_auc_loss: float = 0.01
     enable_cache: bool = True
+    tune: bool = False
+    tuner_trials: int = 8
+    warm_start: bool = False
+    tracking_uri: str = ""
+    run_name: str = ""
 
     def __post_init__(self) -> None:
         """Refuses what cannot work, before anything runs."""
@@ -63,7 +77,7 @@ class Config:
             raise ValueError(f"months={self.months}: the first must not be after the last, both from 1 to 12.")
         if self.reader not in ("arrow", "csv"):
             raise ValueError(f"reader={self.reader!r}: choose 'arrow' or 'csv'.")
-        for name in ("train_epochs", "batch_size"):
+        for name in ("train_epochs", "batch_size", "tuner_trials"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1.")
         if not all(units >= 1 for units in self.hidden_units):
@@ -80,6 +94,11 @@ class Config:
                 raise ValueError(f"{name}={getattr(self, name)}: an area under the ROC curve is between 0 and 1.")
         if not -1 <= self.max_auc_loss <= 1:
             raise ValueError(f"max_auc_loss={self.max_auc_loss}: a difference of two areas, between -1 and 1.")
+        if self.tracking_uri and not self.tracking_uri.startswith(TRACKING_STORES):
+            raise ValueError(
+                f"tracking_uri={self.tracking_uri!r}: write a database such as sqlite:///out/mlflow.db, "
+                "or the address of a server, http://... or https://..."
+            )
 
     @property
     def train_splits(self) -> list[str]:

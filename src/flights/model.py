@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,7 +11,7 @@ import tensorflow_transform as tft
 from tfx import v1 as tfx
 from tfx_bsl.public import tfxio
 
-from flights import features
+from flights import features, warm_start
 from flights.data import LABEL
 
 PROBABILITY = "late_probability"
@@ -19,29 +20,39 @@ PROBABILITY = "late_probability"
 EMBEDDING = 2
 
 
-def build_model(vocabulary_sizes: dict[str, int], settings: dict[str, Any]) -> keras.Model:
+TUNABLE = ("learning_rate", "hidden_units", "dropout", "l2", "batch_size", "train_epochs")
+"""Settings that a Tuner may choose."""
+
+NUMERIC_INPUTS = [features.scaled(name) for name in (*features.NUMERIC, features.DEPARTURE)]
+"""The scaled inputs, in the order in which the network takes them."""
+
+
+def build_model(
+    vocabulary_sizes: dict[str, int], settings: dict[str, Any], units: warm_start.Units | None = None
+) -> keras.Model:
     """A feed-forward network, compiled.
 
     Args:
         vocabulary_sizes: for each categorical column, the number of words that training kept.
         settings: `hidden_units`, `dropout`, `l2` and `learning_rate`, as in `flights.config.Config`.
+        units: how the scaled inputs become those of an earlier month, whose weights the model goes on with.
 
     Returns:
         A model from a dict of (batch, 1) tensors to a probability of shape (batch, 1).
     """
     penalty = keras.regularizers.L2(settings["l2"])
-    numeric = {
-        name: keras.Input((1,), name=name, dtype="float32")
-        for name in map(features.scaled, [*features.NUMERIC, features.DEPARTURE])
-    }
+    numeric = {name: keras.Input((1,), name=name, dtype="float32") for name in NUMERIC_INPUTS}
     sizes = {name: size + features.UNKNOWN for name, size in vocabulary_sizes.items()} | {features.WEEKDAY: 7}
     places = {features.index(name): keras.Input((1,), name=features.index(name), dtype="int64") for name in sizes}
     embedded = []
     for name, size in sizes.items():
         embedding = keras.layers.Embedding(size, EMBEDDING, embeddings_regularizer=penalty, name=f"{name}_embedding")
         embedded.append(keras.layers.Flatten()(embedding(places[features.index(name)])))
+    measured = keras.layers.Concatenate()(list(numeric.values()))
+    if units:
+        measured = keras.layers.Rescaling(units.scale, units.offset, name="units")(measured)
     # No measurement is further than this from the mean, but for faults and rarities such as a cloudburst.
-    clipped = keras.ops.clip(keras.layers.Concatenate()(list(numeric.values())), -4, 4)
+    clipped = keras.ops.clip(measured, -4, 4)
     hidden = keras.layers.Concatenate()([clipped, *embedded])
     for units in settings["hidden_units"]:
         hidden = keras.layers.Dense(units, activation="relu", kernel_regularizer=penalty)(hidden)
@@ -56,6 +67,57 @@ def build_model(vocabulary_sizes: dict[str, int], settings: dict[str, Any]) -> k
     return model
 
 
+Columns = dict[str, tf.Tensor]
+"""Features and label of all examples, each of shape (examples, 1)."""
+
+
+def load(
+    files: list[str],
+    accessor: tfx.components.DataAccessor,
+    transform: tft.TFTransformOutput,
+    transformed: bool = True,
+    keep: Sequence[str] = (),
+) -> Columns:
+    """All examples, decoded once, in large batches, into memory (the full year is 40 MB).
+
+    Args:
+        files: patterns of TFRecord files.
+        accessor: TFX's way to read them.
+        transform: the output of Transform, which knows their schema.
+        transformed: whether the files hold transformed examples; raw ones are taken through the Transform graph here.
+        keep: raw columns to have beside the transformed ones.
+    """
+    options = tfxio.TensorFlowDatasetOptions(batch_size=8192, num_epochs=1, shuffle=False)
+    metadata = transform.transformed_metadata if transformed else transform.raw_metadata
+    dataset = accessor.tf_dataset_factory(files, options, metadata.schema)
+    if not transformed:
+        layer = transform.transform_features_layer()
+        dataset = dataset.map(lambda raw: layer(raw) | {name: raw[name] for name in keep})
+    batches = list(dataset)
+    return {name: tf.concat([batch[name] for batch in batches], axis=0) for name in batches[0]}
+
+
+def batches_of(columns: Columns, batch_size: int, shuffle_seed: int | None) -> tf.data.Dataset:
+    """Batches of (features, label); an epoch draws row numbers, and gathers a batch at a time.
+
+    Args:
+        columns: features and label.
+        batch_size: examples a batch.
+        shuffle_seed: of the order, anew in each epoch; None keeps the order.
+    """
+    labels = columns[LABEL]
+    inputs = {name: column for name, column in columns.items() if name != LABEL}
+
+    @tf.autograph.experimental.do_not_convert  # plain TensorFlow: looking for Python to convert takes a second
+    def take(row: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        return {name: tf.gather(column, row) for name, column in inputs.items()}, tf.gather(labels, row)
+
+    rows = tf.data.Dataset.range(len(labels))
+    if shuffle_seed is not None:
+        rows = rows.shuffle(len(labels), seed=shuffle_seed)
+    return rows.batch(batch_size).map(take).prefetch(tf.data.AUTOTUNE)
+
+
 def input_fn(
     files: list[str],
     accessor: tfx.components.DataAccessor,
@@ -64,36 +126,8 @@ def input_fn(
     shuffle_seed: int | None,
     transformed: bool = True,
 ) -> tf.data.Dataset:
-    """Batches of (features, label) from transformed examples, or from raw ones that are taken through the Transform graph here.
-
-    All examples are decoded once, in large batches, and stay in memory (the full year is 40 MB); an epoch then only draws
-    row numbers, and gathers a batch at a time.
-
-    Args:
-        files: patterns of TFRecord files.
-        accessor: TFX's way to read them.
-        transform: the output of Transform, which knows their schema.
-        batch_size: examples a batch.
-        shuffle_seed: of the order, anew in each epoch; None keeps the order of the files.
-        transformed: whether the files hold transformed examples.
-    """
-    options = tfxio.TensorFlowDatasetOptions(batch_size=8192, num_epochs=1, shuffle=False)
-    metadata = transform.transformed_metadata if transformed else transform.raw_metadata
-    dataset = accessor.tf_dataset_factory(files, options, metadata.schema)
-    if not transformed:
-        dataset = dataset.map(transform.transform_features_layer())
-    batches = list(dataset)
-    columns = {name: tf.concat([batch[name] for batch in batches], axis=0) for name in batches[0]}
-    labels = columns.pop(LABEL)
-
-    @tf.autograph.experimental.do_not_convert  # plain TensorFlow: looking for Python to convert takes a second
-    def take(row: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        return {name: tf.gather(column, row) for name, column in columns.items()}, tf.gather(labels, row)
-
-    rows = tf.data.Dataset.range(len(labels))
-    if shuffle_seed is not None:
-        rows = rows.shuffle(len(labels), seed=shuffle_seed)
-    return rows.batch(batch_size).map(take).prefetch(tf.data.AUTOTUNE)
+    """Batches of (features, label) from files: `load`, then `batches_of`."""
+    return batches_of(load(files, accessor, transform, transformed), batch_size, shuffle_seed)
 
 
 def export(model: keras.Model, transform: tft.TFTransformOutput, directory: str) -> None:
@@ -119,23 +153,65 @@ def export(model: keras.Model, transform: tft.TFTransformOutput, directory: str)
     archive.write_out(directory, verbose=False)
 
 
+def start(transform: tft.TFTransformOutput, settings: dict[str, Any], base_model: str | None = None) -> keras.Model:
+    """A model that is ready to be trained: with random weights, or with those of an earlier model.
+
+    Args:
+        transform: the output of Transform, with this month's vocabularies and moments.
+        settings: as for `build_model`.
+        base_model: folder of the SavedModel to go on from, as TFX names it.
+
+    Raises:
+        warm_start.BaseModelError: the earlier model has other layers, or does not say how it was made.
+    """
+    keras.utils.set_random_seed(settings["seed"])
+    sizes = {name: transform.vocabulary_size_by_name(name) for name in features.CATEGORICAL}
+    if not base_model:
+        return build_model(sizes, settings)
+    base = warm_start.recall(base_model)
+    warm_start.require_same_layers(base, settings)
+    now = warm_start.Past.of(transform, settings)
+    model = build_model(sizes, settings, warm_start.Units.between(now.moments, base.moments))
+    warm_start.carry_over(base, now, model)
+    return model
+
+
+def with_best(settings: dict[str, Any], hyperparameters: dict[str, Any] | None) -> dict[str, Any]:
+    """Settings with what the Tuner found in place of what was set.
+
+    Args:
+        settings: as in `flights.config.Config`.
+        hyperparameters: KerasTuner's configuration of the best trial, as the Tuner's artifact holds it; None without a Tuner.
+    """
+    return settings | (as_settings(hyperparameters["values"]) if hyperparameters else {})
+
+
+def as_settings(values: dict[str, Any]) -> dict[str, Any]:
+    """KerasTuner's values as settings: it knows no lists, and layers are written "64-32" there, no layer ""."""
+    found = dict(values)
+    if "hidden_units" in found:
+        found["hidden_units"] = [int(units) for units in str(found["hidden_units"]).split("-") if units]
+    return found
+
+
 def run_fn(fn_args: tfx.components.FnArgs) -> None:
     """Trains and exports a model; TFX's Trainer calls it.
 
     Args:
         fn_args: files and folders of this execution; `custom_config` holds `materialize`, `train_epochs`, `batch_size`, `seed`,
-            and the settings of `build_model`.
+            and the settings of `build_model`; `hyperparameters` from the Tuner go before them; `base_model` is where to start.
     """
-    settings: dict[str, Any] = fn_args.custom_config
-    keras.utils.set_random_seed(settings["seed"])
+    settings = with_best(fn_args.custom_config, fn_args.hyperparameters)
     tf.config.experimental.enable_op_determinism()
     transform = tft.TFTransformOutput(fn_args.transform_output)
+    model = start(transform, settings, fn_args.base_model)
     batch, ready = settings["batch_size"], settings["materialize"]
     train = input_fn(fn_args.train_files, fn_args.data_accessor, transform, batch, settings["seed"], ready)
     evaluate = input_fn(fn_args.eval_files, fn_args.data_accessor, transform, 1024, None, ready)
 
-    sizes = {name: transform.vocabulary_size_by_name(name) for name in features.CATEGORICAL}
-    model = build_model(sizes, settings)
     logs = keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False)
-    model.fit(train, validation_data=evaluate, epochs=settings["train_epochs"], callbacks=[logs], verbose=0)
+    history = model.fit(
+        train, validation_data=evaluate, epochs=settings["train_epochs"], callbacks=[logs], verbose=0
+    ).history
     export(model, transform, fn_args.serving_model_dir)
+    warm_start.remember(fn_args.serving_model_dir, model, transform, settings, history, fn_args.base_model)

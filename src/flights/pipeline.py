@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import transform_pb2
+from tfx.types.channel import BaseChannel
 
 from flights.config import Config
 from flights.contract import CuratedSchema
 from flights.evaluation import make_eval_config
 from flights.examples import make_example_gen
 from flights.gate import DataGate
+from flights.tracker import ExperimentTracker
 
 BEAM_ARGS = [
     # The same runner everywhere; Beam's default would first try to download another one.
@@ -24,6 +28,9 @@ BEAM_ARGS = [
 
 TRAINING = ["materialize", "train_epochs", "batch_size", "learning_rate", "hidden_units", "dropout", "l2", "seed"]
 """What of the configuration is handed to `flights.model.run_fn`."""
+
+SOURCES = ("data.py", "features.py", "model.py", "warm_start.py")
+"""The files of this folder that Transform and Trainer run."""
 
 
 def create_components(config: Config) -> dict[str, BaseNode]:
@@ -58,20 +65,27 @@ def create_components(config: Config) -> dict[str, BaseNode]:
         custom_config={"source": source_hash()},
     )
     transform.add_upstream_node(gate)
-    trainer = tfx.components.Trainer(
-        run_fn="flights.model.run_fn",
-        examples=transform.outputs["transformed_examples"] if config.materialize else examples,
-        transform_graph=transform.outputs["transform_graph"],
-        schema=schema,
-        train_args=tfx.proto.TrainArgs(splits=config.train_splits),
-        eval_args=tfx.proto.EvalArgs(splits=config.eval_splits),
-        custom_config={name: getattr(config, name) for name in TRAINING} | {"source": source_hash()},
-    )
     baseline = tfx.dsl.Resolver(
         strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
         model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
         model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
     ).with_id("LatestBlessedModel")
+    settings = {name: getattr(config, name) for name in TRAINING} | {"source": source_hash()}
+    training: dict[str, Any] = {
+        "transform_graph": transform.outputs["transform_graph"],
+        "schema": schema,
+        "train_args": tfx.proto.TrainArgs(splits=config.train_splits),
+        "eval_args": tfx.proto.EvalArgs(splits=config.eval_splits),
+        "base_model": baseline.outputs["model"] if config.warm_start else None,
+    }
+    tuner = _make_tuner(config, examples, training, settings) if config.tune else None
+    trainer = tfx.components.Trainer(
+        run_fn="flights.model.run_fn",
+        examples=transform.outputs["transformed_examples"] if config.materialize else examples,
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
+        custom_config=settings,
+        **training,
+    )
     evaluator = tfx.components.Evaluator(
         examples=examples,
         example_splits=config.eval_splits,
@@ -86,19 +100,37 @@ def create_components(config: Config) -> dict[str, BaseNode]:
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=config.serving_root)
         ),
     )
-    nodes = [
-        example_gen,
-        statistics_gen,
-        schema_gen,
-        example_validator,
-        gate,
-        transform,
-        trainer,
-        baseline,
-        evaluator,
-        pusher,
-    ]
+    nodes = [example_gen, statistics_gen, schema_gen, example_validator, gate, transform]
+    nodes += [baseline] if config.warm_start else []
+    nodes += [tuner] if tuner else []
+    nodes += [trainer] if config.warm_start else [trainer, baseline]
+    nodes += [evaluator, pusher]
+    if config.tracking_uri:
+        tracker = ExperimentTracker(
+            model=trainer.outputs["model"],
+            evaluation=evaluator.outputs["evaluation"],
+            blessing=evaluator.outputs["blessing"],
+            tracking_uri=config.tracking_uri,
+            experiment=config.pipeline_name,
+            run_name=config.run_name or f"months {config.months[0]}-{config.months[1]}",
+            months=json.dumps(config.months),
+        )
+        tracker.add_upstream_node(pusher)
+        nodes.append(tracker)
     return {node.id: node for node in nodes}
+
+
+def _make_tuner(
+    config: Config, examples: BaseChannel, training: dict[str, Any], settings: dict[str, Any]
+) -> tfx.components.Tuner:
+    """The Tuner, which reads raw examples in any case: they know their days, and some are held out."""
+    from flights import tuner
+
+    code = hashlib.sha256(Path(tuner.__file__).read_bytes()).hexdigest()[:16]
+    search = {"tuner_trials": config.tuner_trials, "search_space": tuner.SEARCH_SPACE, "tuner_source": code}
+    return tfx.components.Tuner(
+        tuner_fn="flights.tuner.tuner_fn", examples=examples, custom_config=settings | search, **training
+    )
 
 
 def source_hash() -> str:
@@ -107,7 +139,7 @@ def source_hash() -> str:
     The cache compares inputs and settings; of a function that it is given by name it sees the name. With the fingerprint
     among the settings, an edited function is run again.
     """
-    sources = [Path(__file__).with_name(name).read_bytes() for name in ("data.py", "features.py", "model.py")]
+    sources = [Path(__file__).with_name(name).read_bytes() for name in SOURCES]
     return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
 
 
