@@ -12,12 +12,15 @@ from course.figures.phases import lifecycle
 from course.figures.pipeline import pipeline_dag
 from course.figures.spans import spans
 from course.figures.tfx import tfx_lifecycle
+from course.figures.trainer import exported_model, trainer_anatomy
 from course.figures.transform import analyze_and_map
+from course.figures.tuning import tuner_loop, warm_start
 
 __all__ = [
     "analyze_and_map",
     "component_anatomy",
     "example_gen",
+    "exported_model",
     "feature_store",
     "hidden_debt",
     "lifecycle",
@@ -25,4 +28,7 @@ __all__ = [
     "poc_factory",
     "spans",
     "tfx_lifecycle",
+    "trainer_anatomy",
+    "tuner_loop",
+    "warm_start",
 ]
