@@ -1,0 +1,180 @@
+"""The figure of a metric by slice: a dot for each, its interval, the value of all examples, and what is demanded."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from course import style
+from course.display import FigureView, Report
+from course.views.evaluation import Evaluation, Value
+from course.views.html import note
+from course.views.numbers import plain, readable
+from course.views.scores import EVERYTHING, spoken
+
+MOST = 30
+"""Slices that one figure shows."""
+NONE = Value(math.nan)
+
+
+def draw(
+    found: Evaluation,
+    metric: str,
+    names: list[str],
+    minimum: float | None,
+    model: str | None,
+    most: int = MOST,
+    hidden: int = 0,
+) -> Report:
+    """The figure, and a sentence under it.
+
+    Args:
+        found: the evaluation.
+        metric: its name.
+        names: the slices, in order from top to bottom.
+        minimum: what is demanded of each; None for what the EvalConfig demands.
+        model: which one; None for the one that is judged.
+        most: how many slices to draw.
+        hidden: slices that were left out before, because they are small.
+    """
+    from matplotlib import pyplot
+
+    side = found.side(model)
+    whole = side.get(EVERYTHING, {}).get(metric, NONE)
+    shown = names[:most]
+    values = {name: side.get(name, {}).get(metric, NONE) for name in shown}
+    limits = {name: found.minimum(metric, name) if minimum is None else minimum for name in shown}
+    figure, axes = pyplot.subplots(figsize=(8.6, 1.5 + 0.24 * max(3, len(shown)) + (0.0 if len(shown) > 8 else 0.3)))
+    below = [name for name in shown if values[name].value < limits[name]]
+    for row, name in enumerate(shown):
+        _row(axes, row, values[name], name in below)
+        if not math.isnan(limits[name]):
+            axes.plot([limits[name]] * 2, [row - 0.5, row + 0.5], color=style.RED, linestyle=(0, (3, 2)), lw=1.5)
+    if math.isfinite(whole.value):
+        axes.axvline(whole.value, color=style.INK, linewidth=1.3, zorder=0)
+    _frame(axes, found, metric, shown, values)
+    axes.set_title(f"{readable(spoken(metric))} by {_columns(found, shown)}", pad=26)
+    _legend(axes, whole, values, limits, below)
+    text = sentence(found, metric, names, values, limits, whole, hidden)
+    words = [f"{plain(name)} {told(values[name])}" for name in shown]
+    alt = f"{spoken(metric)} by slice. All examples: {told(whole)}. {'; '.join(words)}. {text}"
+    return Report(FigureView(figure, alt), note(text))
+
+
+def _row(axes: Any, row: int, value: Value, below: bool) -> None:
+    colour = style.RED if below else style.BLUE
+    if value.has_interval:
+        axes.plot(
+            [value.low, value.high], [row, row], color=style.tint(colour, 0.45), linewidth=3, solid_capstyle="butt"
+        )
+    if math.isfinite(value.value):
+        axes.plot([value.value], [row], marker="D" if below else "o", markersize=6.5, color=colour, linewidth=0)
+
+
+def _frame(axes: Any, found: Evaluation, metric: str, shown: list[str], values: dict[str, Value]) -> None:
+    """Names of the slices on the left, their numbers of examples on the right."""
+    axes.set_yticks(range(len(shown)), [label(found, name, shown) for name in shown], fontsize=10.5)
+    axes.set_ylim(max(len(shown), 1) - 0.4, -0.6)
+    axes.set_xlabel(readable(spoken(metric)))
+    axes.tick_params(axis="y", length=0)
+    for row, name in enumerate(shown):
+        count = found.count(name)
+        text = ("" if math.isnan(count) else f"{count:,.0f}") if math.isfinite(values[name].value) else "no value"
+        axes.text(1.015, row, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9.5, color=style.MUTED)
+    if any(not math.isnan(found.count(name)) for name in shown):
+        axes.text(1.015, 1.0, "examples", transform=axes.transAxes, va="bottom", fontsize=9.5, color=style.MUTED)
+    if not any(math.isfinite(value.value) for value in values.values()):
+        axes.text(0.5, 0.5, "no value", transform=axes.transAxes, ha="center", color=style.MUTED)
+
+
+def _legend(axes: Any, whole: Value, values: dict[str, Value], limits: dict[str, float], below: list[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    entries = []
+    if math.isfinite(whole.value):
+        entries.append(Line2D([], [], color=style.INK, lw=1.3, label=f"all examples: {written(whole.value)}"))
+    if any(value.has_interval for value in values.values()):
+        entries.append(Line2D([], [], color=style.tint(style.BLUE, 0.45), lw=3, label="95% interval"))
+    told_limits = {limit for limit in limits.values() if not math.isnan(limit)}
+    if told_limits:
+        text = f"at least {min(told_limits):g}" if len(told_limits) == 1 else "least that is demanded"
+        entries.append(Line2D([], [], color=style.RED, linestyle=(0, (3, 2)), lw=1.5, label=text))
+    if below:
+        entries.append(Line2D([], [], color=style.RED, marker="D", markersize=6, lw=0, label="below it"))
+    if entries:
+        axes.legend(
+            handles=entries, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(entries), fontsize=10, borderaxespad=0.2,
+            columnspacing=1.4, handlelength=1.6,
+        )  # fmt: skip
+
+
+def label(found: Evaluation, name: str, among: list[str]) -> str:
+    """A slice beside others: its value alone where all are made by the same column."""
+    columns = {tuple(column for column, _ in found.keys[one]) for one in among}
+    if len(columns) == 1 and all(column for column in next(iter(columns))):
+        return readable(", ".join(str(value) for _, value in found.keys[name]), 34)
+    return readable(name, 34)
+
+
+def _columns(found: Evaluation, shown: list[str]) -> str:
+    groups = list(dict.fromkeys(" and ".join(column for column, _ in found.keys[name]) for name in shown))
+    return readable(groups[0], 40) if len(groups) == 1 and groups[0] else "slice"
+
+
+def sentence(
+    found: Evaluation,
+    metric: str,
+    names: list[str],
+    values: dict[str, Value],
+    limits: dict[str, float],
+    whole: Value,
+    hidden: int,
+) -> str:
+    """What to see: the lowest and the highest, and what is below the demand."""
+    known = [name for name in values if math.isfinite(values[name].value)]
+    parts = []
+    if known:
+        lowest, highest = (f(known, key=lambda name: values[name].value) for f in (min, max))
+        parts.append(f"Lowest: {plain(lowest)} {told(values[lowest])}{_of(found, lowest)}.")
+        if lowest != highest:
+            parts.append(f"Highest: {plain(highest)} {told(values[highest])}{_of(found, highest)}.")
+    demanded = [name for name in known if not math.isnan(limits[name])]
+    if demanded:
+        below = [name for name in demanded if values[name].value < limits[name]]
+        parts.append(f"Below what is demanded: {len(below)} of {len(demanded)} slices.")
+        sure = [name for name in below if values[name].has_interval and values[name].high < limits[name]]
+        if below and any(values[name].has_interval for name in below):
+            parts.append(f"With the whole interval: {len(sure)}.")
+    if len(values) > len(known):
+        parts.append(f"No value: {len(values) - len(known)}.")
+    if len(names) > len(values):
+        parts.append(f"Shown are {len(values)} of {len(names)} slices.")
+    if hidden:
+        parts.append(f"Left out because they are smaller: {hidden}.")
+    return " ".join(parts) or "There is no slice to show."
+
+
+def _of(found: Evaluation, name: str) -> str:
+    count = found.count(name)
+    return "" if math.isnan(count) else f" of {count:,.0f} examples"
+
+
+def told(value: Value) -> str:
+    """A value in words, with its interval where there is one."""
+    if not math.isfinite(value.value):
+        return "no value"
+    return written(value.value) + (f" ({interval(value)})" if value.has_interval else "")
+
+
+def interval(value: Value) -> str:
+    """An interval in words; empty without one."""
+    return f"{written(value.low)} to {written(value.high)}" if value.has_interval else ""
+
+
+def written(value: float, sign: bool = False) -> str:
+    """A metric's value with as many digits as matter."""
+    size = abs(value)
+    digits = ".3f" if size < 10 else ".1f" if size < 1000 else ",.0f"
+    if 0 < size < 0.001:
+        digits = ".1e"
+    return format(value, f"{'+' if sign else ''}{digits}")
