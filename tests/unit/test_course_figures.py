@@ -19,6 +19,7 @@ NAMED = {
     "analyze_and_map": ["analyse", "map", "mean", "quantiles", "vocabulary", "constants", "training", "serving"],
     "component_anatomy": ["driver", "executor", "publisher", "metadata store", "cache"],
     "example_gen": ["CSV files", "ImportExampleGen", "QueryBasedExampleGen", "splits", "Split-train", "nothing of it"],
+    "exported_model": ["raw flight", "parse", "transform graph", "network", "serving_default", "probability"],
     "feature_store": ["registry", "offline store", "online store", "materialise", "point-in-time join", "look-up"],
     "hidden_debt": ["ML code", "monitoring", "configuration", "feature engineering", "machine-resource management"],
     "lifecycle": ["Plan", "Data", "Model", "Deployment", "business analyst", "data engineer", "data scientist"],
@@ -26,6 +27,9 @@ NAMED = {
     "poc_factory": ["80", "85", "production", "pilot", "low returns"],
     "spans": ["January", "span 3", "version 2", "static range", "rolling window", "split by time", "eval"],
     "tfx_lifecycle": ["ExampleGen", "Tuner", "InfraValidator", "BulkInferrer", "ML Metadata", "Apache Airflow"],
+    "trainer_anatomy": ["run_fn", "train_files", "transform_output", "hyperparameters", "base_model", "model_run_dir"],
+    "tuner_loop": ["search space", "oracle", "trial", "best hyperparameters", "Trainer"],
+    "warm_start": ["by place", "by word", "unknown"],
 }
 SMALLEST = 10.5
 """Points: 15 pixels as displayed."""
