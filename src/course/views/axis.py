@@ -10,7 +10,9 @@ from course.views.numbers import readable
 
 _WIDE = 50
 """From this ratio of the largest to the smallest on, positive numbers are drawn on a logarithmic scale."""
-_MARGIN = 0.02
+UNUSED = -0.14
+"""Where a hyperparameter is that does not apply to a trial: below the others."""
+_FEW = 6
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Axis:
 
     Attributes:
         name: of what.
-        kind: `number`, `log` or `category`.
+        kind: `number`, `log`, `category`, or `steps` for a few numbers that come again and again, drawn equally far apart.
         values: all different values, in order.
     """
 
@@ -28,10 +30,10 @@ class Axis:
     values: list[Any]
 
     def place(self, value: Any) -> float:
-        """Where a value is, from 0 to 1; not a number for one that is missing."""
+        """Where a value is, from 0 to 1; `UNUSED` for one that is missing."""
         if value is None or text(value) not in [text(one) for one in self.values]:
-            return math.nan
-        if self.kind == "category":
+            return UNUSED
+        if self.kind in ("category", "steps"):
             places = [text(one) for one in self.values]
             return 0.5 if len(places) == 1 else places.index(text(value)) / (len(places) - 1)
         low, high = self._at(self.values[0]), self._at(self.values[-1])
@@ -43,7 +45,7 @@ class Axis:
     def ticks(self) -> list[tuple[float, str]]:
         """Places and labels: all values if they are few, else the ends and rounded values between."""
         apart = 0.08
-        few = self.values if len(self.values) <= 6 or self.kind == "category" else []
+        few = self.values if len(self.values) <= _FEW or self.kind in ("category", "steps") else []
         if not few:
             low, high = self._at(self.values[0]), self._at(self.values[-1])
             between = [low + (high - low) * part / 4 for part in range(5)]
@@ -71,6 +73,8 @@ def of(name: str, values: list[Any], scale: str | None) -> Axis:
     if not there or not all(isinstance(one, int | float) and not isinstance(one, bool) for one in there):
         return Axis(name, "category", sorted({text(one): one for one in there}.values(), key=text))
     different = sorted(set(there))
+    if len(different) <= _FEW and len(there) > len(different):
+        return Axis(name, "steps", different)
     wide = different[0] > 0 and (scale == "log" or different[-1] / different[0] >= _WIDE)
     return Axis(name, "log" if wide else "number", different)
 

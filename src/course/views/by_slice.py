@@ -11,6 +11,7 @@ from course.display import Report
 from course.views import dots
 from course.views.evaluation import COUNT, Evaluation, rank, read
 from course.views.html import View, folded, heading, note, stack, table
+from course.views.learning import lower_is_better
 from course.views.numbers import plain
 from course.views.scores import EVERYTHING, spoken
 
@@ -67,7 +68,7 @@ def slice_plot(
 
     Args:
         evaluation: as for `slices`, like `metric`, `by`, `sort` and `model`. Slices of one column of numbers, such as the
-            hour, are in the order of the numbers by default, others with the lowest value first.
+            hour, are in the order of the numbers by default, others with the worst value first, as far as its name tells.
         metric: which one.
         by: columns that make the slices; all slices by default.
         minimum: what is demanded of each slice; by default what the EvalConfig demands, if anything.
@@ -202,7 +203,7 @@ def _usual(found: Evaluation, names: list[str], metric: str) -> str:
     """The order without one: of one column of numbers by number, else by value."""
     numbers = all(len(found.keys[name]) == 1 and rank(found.keys[name][0][1])[0] == 0 for name in names)
     one = len({found.keys[name][0][0] for name in names if found.keys[name]}) == 1
-    return "slice" if names and numbers and one else metric
+    return "slice" if names and numbers and one else f"-{metric}" if lower_is_better(metric) else metric
 
 
 def _sizes(found: Evaluation) -> list[int]:

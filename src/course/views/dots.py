@@ -15,6 +15,7 @@ from course.views.scores import EVERYTHING, spoken
 MOST = 30
 """Slices that one figure shows."""
 NONE = Value(math.nan)
+_LEAST = 0.05
 
 
 def draw(
@@ -42,8 +43,8 @@ def draw(
     side = found.side(model)
     whole = side.get(EVERYTHING, {}).get(metric, NONE)
     shown = names[:most]
-    values = {name: side.get(name, {}).get(metric, NONE) for name in shown}
-    limits = {name: found.minimum(metric, name) if minimum is None else minimum for name in shown}
+    values = {name: side.get(name, {}).get(metric, NONE) for name in names}
+    limits = {name: found.minimum(metric, name) if minimum is None else minimum for name in names}
     figure, axes = pyplot.subplots(figsize=(8.6, 1.5 + 0.24 * max(3, len(shown)) + (0.0 if len(shown) > 8 else 0.3)))
     below = [name for name in shown if values[name].value < limits[name]]
     for row, name in enumerate(shown):
@@ -54,8 +55,9 @@ def draw(
         axes.axvline(whole.value, color=style.INK, linewidth=1.3, zorder=0)
     _frame(axes, found, metric, shown, values)
     axes.set_title(f"{readable(spoken(metric))} by {_columns(found, shown)}", pad=26)
-    _legend(axes, whole, values, limits, below)
-    text = sentence(found, metric, names, values, limits, whole, hidden)
+    _legend(axes, whole, {one: values[one] for one in shown}, {one: limits[one] for one in shown}, below)
+    _widened(axes)
+    text = sentence(found, values, limits, most, hidden)
     words = [f"{plain(name)} {told(values[name])}" for name in shown]
     alt = f"{spoken(metric)} by slice. All examples: {told(whole)}. {'; '.join(words)}. {text}"
     return Report(FigureView(figure, alt), note(text))
@@ -83,8 +85,16 @@ def _frame(axes: Any, found: Evaluation, metric: str, shown: list[str], values: 
         axes.text(1.015, row, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9.5, color=style.MUTED)
     if any(not math.isnan(found.count(name)) for name in shown):
         axes.text(1.015, 1.0, "examples", transform=axes.transAxes, va="bottom", fontsize=9.5, color=style.MUTED)
-    if not any(math.isfinite(value.value) for value in values.values()):
+    if not any(math.isfinite(values[name].value) for name in shown):
         axes.text(0.5, 0.5, "no value", transform=axes.transAxes, ha="center", color=style.MUTED)
+
+
+def _widened(axes: Any) -> None:
+    """At least 0.05 of a metric between -1 and 1: smaller differences would look large."""
+    low, high = axes.get_xlim()
+    if high - low < _LEAST and low >= -1 and high <= 1.1:
+        middle = (low + high) / 2
+        axes.set_xlim(middle - _LEAST / 2, middle + _LEAST / 2)
 
 
 def _legend(axes: Any, whole: Value, values: dict[str, Value], limits: dict[str, float], below: list[str]) -> None:
@@ -121,15 +131,7 @@ def _columns(found: Evaluation, shown: list[str]) -> str:
     return readable(groups[0], 40) if len(groups) == 1 and groups[0] else "slice"
 
 
-def sentence(
-    found: Evaluation,
-    metric: str,
-    names: list[str],
-    values: dict[str, Value],
-    limits: dict[str, float],
-    whole: Value,
-    hidden: int,
-) -> str:
+def sentence(found: Evaluation, values: dict[str, Value], limits: dict[str, float], most: int, hidden: int) -> str:
     """What to see: the lowest and the highest, and what is below the demand."""
     known = [name for name in values if math.isfinite(values[name].value)]
     parts = []
@@ -147,8 +149,8 @@ def sentence(
             parts.append(f"With the whole interval: {len(sure)}.")
     if len(values) > len(known):
         parts.append(f"No value: {len(values) - len(known)}.")
-    if len(names) > len(values):
-        parts.append(f"Shown are {len(values)} of {len(names)} slices.")
+    if most < len(values):
+        parts.append(f"Shown are the first {most} of {len(values)} slices.")
     if hidden:
         parts.append(f"Left out because they are smaller: {hidden}.")
     return " ".join(parts) or "There is no slice to show."
@@ -175,6 +177,6 @@ def written(value: float, sign: bool = False) -> str:
     """A metric's value with as many digits as matter."""
     size = abs(value)
     digits = ".3f" if size < 10 else ".1f" if size < 1000 else ",.0f"
-    if 0 < size < 0.001:
+    if 0 < size < 0.001 and not sign:
         digits = ".1e"
     return format(value, f"{'+' if sign else ''}{digits}")

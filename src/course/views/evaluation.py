@@ -12,6 +12,7 @@ from course.views.scores import EVERYTHING
 from course.views.source import source
 
 COUNT = "example_count"
+ONE_KIND = "an AUC of exactly 0, as it does where all labels are alike and there is nothing to rank."
 Key = tuple[tuple[str, Any], ...]
 Side = dict[str, dict[str, "Value"]]
 
@@ -62,7 +63,8 @@ class Evaluation:
         """
         wanted = self.candidate if model is None else model
         if wanted not in self.models:
-            raise KeyError(f"No model {wanted!r} in this evaluation. There are: {', '.join(self.models) or 'none'}.")
+            there = ", ".join(name for name in self.models if name) or "one without a name"
+            raise KeyError(f"No model {wanted!r} in this evaluation. There are: {there}.")
         return self.models[wanted]
 
     @property
@@ -172,6 +174,8 @@ def gathered(found: Iterator[Found], config: Any = None) -> Evaluation:
         made.keys.setdefault(name, key)
         if isinstance(value, str):
             made.silent[name] = value
+        elif not change and not value.value and metric.split(": ")[-1].startswith("auc"):
+            made.silent[name] = ONE_KIND
         elif change:
             made.changes.setdefault(name, {})[metric] = value
         elif not model and named:  # what no model changes, such as the number of examples
@@ -181,7 +185,9 @@ def gathered(found: Iterator[Found], config: Any = None) -> Evaluation:
     for name, values in shared.items():
         for side in made.models.values():
             side[name] = values | side.get(name, {})
-    made.models = made.models or {"": {}}
+    specified = [spec.name for spec in config.model_specs] if config is not None else []
+    order = sorted(made.models, key=lambda name: specified.index(name) if name in specified else len(specified))
+    made.models = {name: made.models[name] for name in order} or {"": {}}
     if made.baseline not in made.models:
         made.baseline = None
     return made

@@ -27,6 +27,7 @@ RATES = {
 _DRAWN = ("recall", "precision", "false_positive_rate")
 _LINES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1, 1, 1)))
 COST = "cost"
+_FEW = 10
 
 
 class Thresholds(Report):
@@ -36,6 +37,8 @@ class Thresholds(Report):
         threshold: the operating point.
         best: the threshold that is best by cost, or by the metric that was asked for.
         rates: at the operating point, by name; `cost` is that of an example on average.
+        alarms: number of alarms by threshold.
+        positives: share of positives among the examples.
     """
 
     def __init__(
@@ -52,6 +55,9 @@ class Thresholds(Report):
             at: a threshold to operate at instead.
         """
         self._values = measured(matrices, false_alarm, miss)
+        self.alarms = self._values["alarms"] * matrices[0, 1:].sum()
+        _, tp, fp, tn, fn = matrices[0]
+        self.positives = float((tp + fn) / (tp + fp + tn + fn))
         self.costs, self.metric, self.where = (false_alarm, miss), metric, where
         heights = self._values[metric]
         place = int(np.nanargmin(heights) if metric == COST else np.nanargmax(heights))
@@ -156,7 +162,7 @@ def one_model(found: Plots, model: str | None) -> dict[str, Any]:
     if model is None:
         model = next((name for name in found if name != "baseline"), next(iter(found)))
     if model not in found:
-        raise KeyError(f"No model {model!r} in this evaluation. There are: {', '.join(found)}.")
+        raise KeyError(f"No model {model!r} in this evaluation. There are: {', '.join(found) or 'none'}.")
     return found[model]
 
 
@@ -190,7 +196,10 @@ def _draw(found: Thresholds) -> tuple[Any, str]:
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(style.WIDTH, 3.7), width_ratios=[1.1, 1])
     values, x = found._values, found._values["threshold"]
     for name, colour, line in zip(_DRAWN, style.CYCLE, _LINES, strict=False):
-        left.plot(x, values[name], color=colour, linestyle=line, label=name.replace("_", " "))
+        noise = (name == "precision") & (found.alarms < _FEW)  # of a handful of alarms, precision says nothing
+        left.plot(
+            x, np.where(noise, math.nan, values[name]), color=colour, linestyle=line, label=name.replace("_", " ")
+        )
         left.plot([found.threshold], [found.rates[name]], marker="o", markersize=7, color=colour, lw=0)
     left.set(ylim=(-0.03, 1.03), xlabel="threshold", ylabel="rate")
     left.set_title("Rates", pad=26)
@@ -224,7 +233,7 @@ def _sentence(found: Thresholds) -> str:
         f"rightly; {_share(rates['recall'])} of the positives are found. Cost {rates[COST]:.3g} an example, where a false alarm "
         f"costs {false_alarm:g} and a miss {miss:g}."
     )
-    never, always = (found.at(end)[COST] for end in (math.inf, -math.inf))
+    never, always = found.positives * miss, (1 - found.positives) * false_alarm
     return f"{words} No alarm at all costs {never:.3g}, an alarm for all {always:.3g}."
 
 

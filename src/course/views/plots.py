@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,18 +16,54 @@ _NEEDS = {
     "buckets": "tfma.MetricConfig(class_name='CalibrationPlot')",
 }
 
+_FIELDS = {
+    "matrices": (
+        "confusion_matrix_at_thresholds",
+        "matrices",
+        ("threshold", "true_positives", "false_positives", "true_negatives", "false_negatives"),
+    ),
+    "buckets": (
+        "calibration_histogram_buckets",
+        "buckets",
+        (
+            "lower_threshold_inclusive",
+            "upper_threshold_exclusive",
+            "num_weighted_examples",
+            "total_weighted_label",
+            "total_weighted_refined_prediction",
+        ),
+    ),
+}
 
-@dataclass
+
 class Plot:
-    """The plots of one model on one slice.
+    """The plots of one model on one slice; taken apart when they are asked for, because there are thousands of numbers."""
 
-    Attributes:
-        matrices: a row for each threshold, in order: threshold, true positives, false positives, true and false negatives.
-        buckets: a row for each bucket of predictions: lower bound, upper bound, examples, sum of labels, sum of predictions.
-    """
+    def __init__(self) -> None:
+        """Nothing yet; `add` takes what there is."""
+        self._found: dict[str, Any] = {}
 
-    matrices: np.ndarray = field(default_factory=lambda: np.zeros((0, 5)))
-    buckets: np.ndarray = field(default_factory=lambda: np.zeros((0, 5)))
+    def add(self, data: Any) -> None:
+        """Takes a message with plots, or the dict that an `EvalResult` has of it. What came first stays."""
+        for kind, (outer, inner, _) in _FIELDS.items():
+            rows = data.get(_camel(outer), {}).get(inner, []) if isinstance(data, dict) else _rows(data, outer, inner)
+            if len(rows):
+                self._found.setdefault(kind, rows)
+
+    def has(self, kind: str) -> bool:
+        """Whether there are `matrices` or `buckets`."""
+        return kind in self._found
+
+    @cached_property
+    def matrices(self) -> np.ndarray:
+        """A row for each threshold, in order: threshold, true positives, false positives, true and false negatives."""
+        return _numbers(self._found.get("matrices", []), _FIELDS["matrices"][2])
+
+    @cached_property
+    def buckets(self) -> np.ndarray:
+        """A row for each bucket that has examples: lower bound, upper bound, examples, sum of labels, sum of predictions."""
+        found = _numbers(self._found.get("buckets", []), _FIELDS["buckets"][2])
+        return found[found[:, 2] > 0]
 
 
 Plots = dict[str, dict[str, Plot]]
@@ -56,9 +92,8 @@ def plots(thing: Any, kind: str) -> Plots:
     made: Plots = {}
     for key, model, data in sorted(found, key=lambda one: ordered(one[0])):
         plot = made.setdefault(model, {}).setdefault(slice_name(key), Plot())
-        plot.matrices = _matrices(data) if not len(plot.matrices) else plot.matrices
-        plot.buckets = _buckets(data) if not len(plot.buckets) else plot.buckets
-    full = {m: {n: plot for n, plot in side.items() if len(getattr(plot, kind))} for m, side in made.items()}
+        plot.add(data)
+    full = {m: {n: plot for n, plot in side.items() if plot.has(kind)} for m, side in made.items()}
     full = {model: side for model, side in full.items() if side}
     if not full:
         raise ValueError(
@@ -68,25 +103,21 @@ def plots(thing: Any, kind: str) -> Plots:
     return full
 
 
-def _of_plots(messages: Any) -> Iterator[tuple[Key, str, dict[str, Any]]]:
-    from google.protobuf.json_format import MessageToDict
-
+def _of_plots(messages: Any) -> Iterator[tuple[Key, str, Any]]:
     for message in messages:
         for one in message.plot_keys_and_values:
-            yield proto_key(message), one.key.model_name, MessageToDict(one.value)
+            yield proto_key(message), one.key.model_name, one.value
 
 
-def _of_metrics(messages: Any) -> Iterator[tuple[Key, str, dict[str, Any]]]:
+def _of_metrics(messages: Any) -> Iterator[tuple[Key, str, Any]]:
     """Matrices that were asked for as a metric, at a few thresholds."""
-    from google.protobuf.json_format import MessageToDict
-
     for message in messages:
         for one in message.metric_keys_and_values:
             if one.value.WhichOneof("type") == "confusion_matrix_at_thresholds" and not one.key.is_diff:
-                yield proto_key(message), one.key.model_name, MessageToDict(one.value)
+                yield proto_key(message), one.key.model_name, one.value
 
 
-def _of_result(result: Any) -> Iterator[tuple[Key, str, dict[str, Any]]]:
+def _of_result(result: Any) -> Iterator[tuple[Key, str, Any]]:
     for raw, outputs in result.plots:
         for sub_keys in (outputs or {}).values():
             for data in sub_keys.values():
@@ -99,27 +130,22 @@ def _of_result(result: Any) -> Iterator[tuple[Key, str, dict[str, Any]]]:
                         yield result_key(raw), "", value
 
 
-def _matrices(data: dict[str, Any]) -> np.ndarray:
-    rows = data.get("confusionMatrixAtThresholds", {}).get("matrices", [])
-    names = ("threshold", "truePositives", "falsePositives", "trueNegatives", "falseNegatives")
-    return _numbers(rows, names)
+def _rows(message: Any, outer: str, inner: str) -> Any:
+    return getattr(getattr(message, outer), inner) if message.HasField(outer) else []
 
 
-def _buckets(data: dict[str, Any]) -> np.ndarray:
-    """The buckets that hold examples."""
-    rows = data.get("calibrationHistogramBuckets", {}).get("buckets", [])
-    names = (
-        "lowerThresholdInclusive",
-        "upperThresholdExclusive",
-        "numWeightedExamples",
-        "totalWeightedLabel",
-        "totalWeightedRefinedPrediction",
-    )
-    found = _numbers(rows, names)
-    return found[found[:, 2] > 0]
-
-
-def _numbers(rows: list[dict[str, Any]], names: tuple[str, ...]) -> np.ndarray:
+def _numbers(rows: Any, names: tuple[str, ...]) -> np.ndarray:
     """Rows of numbers, ordered by the first."""
-    found = np.array([[float(row.get(name, 0.0)) for name in names] for row in rows]).reshape(-1, len(names))
+    found = np.array([[_number(row, name) for name in names] for row in rows]).reshape(-1, len(names))
     return found[np.argsort(found[:, 0], kind="stable")]
+
+
+def _number(row: Any, name: str) -> float:
+    """A field of a message, or of the dict of one; wrapped numbers are unwrapped."""
+    value = row.get(_camel(name), 0.0) if isinstance(row, dict) else getattr(row, name)
+    return float(getattr(value, "value", value))
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(part.capitalize() for part in others)

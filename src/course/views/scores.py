@@ -62,11 +62,12 @@ def read(slicing_metrics: list[tuple[Any, Any]]) -> Scores:
         for sub_keys in outputs.values():
             for found in sub_keys.values():
                 for metric, value in found.items():
-                    if "doubleValue" not in value:
+                    single = value.get("doubleValue", value.get("boundedValue", {}).get("value"))  # with an interval
+                    if single is None:
                         continue
                     plain = metric.removesuffix("_diff")
                     side = changes if plain != metric else values
-                    side.setdefault(name, {})[plain] = float(value["doubleValue"])
+                    side.setdefault(name, {})[plain] = float(single)
     return Scores(values, changes)
 
 

@@ -134,7 +134,13 @@ def parallel(found: Search, objective: str, chosen: Trial) -> tuple[Any, str]:
     colours = pyplot.get_cmap("cividis_r")
     for one in reversed(ranked):
         score = one.scores[objective]
-        heights = [scale.place(one.values.get(name)) for name, scale in zip(names, axes_of, strict=False)]
+        apart = 0.05 * (
+            ranked.index(one) / max(1, len(ranked) - 1) - 0.5
+        )  # or trials with the same values hide each other
+        heights = [
+            scale.place(one.values.get(name)) + (apart if scale.kind in ("category", "steps") else 0)
+            for name, scale in zip(names, axes_of, strict=False)
+        ]
         heights.append(axes_of[-1].place(score))
         marked = one is chosen
         shade = colours(0.15 + 0.85 * float(good(score if found.direction(objective) == "max" else -score)))
@@ -143,18 +149,20 @@ def parallel(found: Search, objective: str, chosen: Trial) -> tuple[Any, str]:
                   marker="D" if marked else "o", markersize=6 if marked else 3.5, alpha=1 if marked else 0.85)  # fmt: skip
     for place, scale in enumerate(axes_of):
         axes.axvline(place, color=style.MUTED, linewidth=1, zorder=1)
-        for height, text in scale.ticks():
-            axes.text(place - 0.02, height, text, ha="right", va="center", fontsize=9, color=style.INK,
+        lacking = place < len(names) and any(scale.name not in one.values for one in ranked)
+        for height, text in [*scale.ticks(), *([(axis.UNUSED, "not used")] if lacking else [])]:
+            axes.text(place - 0.05, height, text, ha="right", va="center", fontsize=9, color=style.INK,
                       bbox={"facecolor": style.PAPER, "alpha": 0.75, "pad": 0.6, "linewidth": 0}, zorder=4)  # fmt: skip
     labels = [readable(scale.name, 18) + ("\n(log scale)" if scale.kind == "log" else "") for scale in axes_of]
     axes.set_xticks(range(len(axes_of)), labels, fontsize=10)
-    axes.set(xlim=(-0.45, len(axes_of) - 0.9), ylim=(-0.06, 1.06), yticks=[])
+    axes.set(xlim=(-0.45, len(axes_of) - 0.9), ylim=(axis.UNUSED - 0.06, 1.06), yticks=[])
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.tick_params(length=0)
     axes.grid(visible=False)
     axes.set_title(
-        f"{len(ranked)} trial{'' if len(ranked) == 1 else 's'}, and what each reached in {readable(objective)}"
+        f"{len(ranked)} trial{'' if len(ranked) == 1 else 's'}, and what each reached in {readable(objective)}", pad=26
     )
+    _key(axes, ranked.index(chosen), colours if len(ranked) > 2 else None)
     best = ", ".join(f"{name} {axis.text(value)}" for name, value in chosen.values.items())
     more = len(_varied(found, ranked)) - len(names)
     rest = f" {more} more hyperparameters are not drawn." if more > 0 else ""
@@ -162,6 +170,17 @@ def parallel(found: Search, objective: str, chosen: Trial) -> tuple[Any, str]:
         f"Parallel coordinates of {len(ranked)} trials over {', '.join(names)}. {objective} goes from {low:.4g} to {high:.4g}. "
         f"Marked: trial {ranked.index(chosen) + 1} with {best}: {chosen.scores[objective]:.4g}.{rest}"
     )
+
+
+def _key(axes: Any, place: int, colours: Any) -> None:
+    """What the colours mean."""
+    from matplotlib.lines import Line2D
+
+    marked = "best trial" if place == 0 else f"trial {place + 1} by rank"
+    entries = [Line2D([], [], color=style.RED, marker="D", markersize=6, lw=3, label=marked)]
+    for words, shade in (("better", 0.9), ("worse", 0.25)) if colours else ():
+        entries.append(Line2D([], [], color=colours(shade), marker="o", markersize=3.5, lw=1.4, label=words))
+    axes.legend(handles=entries, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=10, borderaxespad=0.2)
 
 
 def scattered(found: Search, objective: str, name: str, chosen: Trial) -> tuple[Any, str]:

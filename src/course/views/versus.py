@@ -77,10 +77,11 @@ def against_baseline(
     found = read(evaluation)
     name = found.metric(metric)
     old, changes = _baseline(found, baseline, name)
+    candidate = found.side(next((one for one in found.models if found.models[one] is not old), None))
     whole = [EVERYTHING] if EVERYTHING in found.keys else []
     values = {}
     for one in [*whole, *found.members(by)]:
-        new = found.side().get(one, {}).get(name, dots.NONE)
+        new = candidate.get(one, {}).get(name, dots.NONE)
         before = old.get(one, {}).get(name, dots.NONE)
         change = changes.get(one, {}).get(name, Value(new.value - before.value))
         values[one] = (new, before, change)
@@ -105,7 +106,7 @@ def _baseline(
             raise KeyError(f"The evaluation of the baseline has no {metric!r}. It has: {', '.join(other.metrics)}.")
         return other.side(), {}
     if baseline is not None:
-        raise KeyError(f"No model {baseline!r} in this evaluation. There are: {', '.join(found.models)}.")
+        found.side(baseline)  # says which models there are
     if found.baseline is not None:
         return found.side(found.baseline), found.changes
     if found.changes:  # an EvalResult holds one model, and what changed
