@@ -36,7 +36,7 @@ def by_rule(usual, factor, columns=tuple(STEADY)):
 
 def test_months_can_be_told_apart_by_ten_students_and_more(usual):
     for number in range(30):
-        _, found = drifts.changed(seed("lab-1-data", f"student-{number}"), deliveries.GIVEN, tuple(COLUMNS))
+        _, found = drifts.changed(seed("lab-1-data", f"student-{number}"), deliveries.GIVEN, tuple(STEADY))
         assert any(found[name] > 2.5 * usual[name] for name in STEADY), number
 
 
@@ -66,9 +66,17 @@ QUIET = {"carrier": 0.05, "origin": 0.1, "sched_dep_time": 0.03, "distance": 0.0
 WRONG = {
     "thresholds from a textbook": (dict.fromkeys(QUIET, 0.01), 1, "They cry wolf in"),
     "so high that nothing fires": (dict.fromkeys(QUIET, 0.9), 0, "let the drifted month pass"),
-    "one sleeps": ({**QUIET, "distance": 0.5}, 2, "The threshold of `distance` sleeps"),
+    "one sleeps": ({**QUIET, "distance": 0.5}, 2, "The threshold of `distance` sleeps: half"),
+    "and could be awake": ({**QUIET, "distance": 0.5}, 2, "It is too high."),
+    "two sleep": ({**QUIET, "distance": 0.5, "carrier": 0.9}, 2, "sleeps, and 1 more does: half"),
+    "three sleep": (
+        {**QUIET, "distance": 0.5, "carrier": 0.9, "weekday": 0.9},
+        2,
+        "sleeps, and 2 more do: half",
+    ),
     "the season, loud": ({**QUIET, "temp": 0.1}, 1, "`temp` fires"),
     "the season, asleep": ({**QUIET, "temp": 0.5}, 2, "The threshold of `temp` sleeps"),
+    "as in lesson 05": ({**QUIET, "temp": 0.42}, 2, "No threshold can be quiet and awake there"),
     "the number of the month": ({**QUIET, "month": 0.5}, 0, "`month` fires"),
     "a column that never moves": ({**QUIET, "year": 0.1}, 2, "The threshold of `year` sleeps"),
     "columns that did not drift": (
@@ -79,7 +87,7 @@ WRONG = {
     "one column of text": (
         {"origin": 0.1, "distance": 0.03, "weekday": 0.05},
         0,
-        "You watch 1 columns of text and 2 of numbers",
+        "You watch 1 column of text and 2 of numbers",
     ),
     "text only": ({"origin": 0.1, "carrier": 0.05, "dest": 0.05}, 0, "3 columns of text and 0 of numbers"),
     "an unknown column": ({**QUIET, "target": 0.1}, 0, "columns that the delivery does not have: target"),

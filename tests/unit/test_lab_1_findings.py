@@ -83,9 +83,17 @@ WRONG = {
         _set("text", rows=lambda found, delivery: found["text"]["rows"] + 1),
         "`text`: the column is right; the number of rows is not",
     ),
+    "counted after the label": (
+        _set("value", rows=lambda found, delivery: found["value"]["rows"] - 1),
+        "Count in the file as it came, before a label drops any",
+    ),
+    "a value without its column": (
+        lambda found, delivery: found["value"].pop("column"),
+        "has to be a dictionary with `column`, `value` and `rows`",
+    ),
     "counted without the repeated rows": (
         _without_duplicates("gaps", lambda cells, facts: cells[facts["gaps"]["column"]] == ""),
-        "Count in the file as it came: repeated rows too",
+        "Count in the file as it came, before a label drops any: repeated rows too",
     ),
     "natural gaps taken for planted ones": (_set("gaps", column="wind_gust"), "`gaps`: that is not what happened"),
     "a column that is not there": (_set("range", column="humidity"), "`range`: the file has no column `humidity`"),
@@ -106,7 +114,7 @@ WRONG = {
     ),
     "old and new name exchanged": (
         _set("renamed", column=lambda found, _: found["renamed"]["now"], now=lambda _, d: d.facts["renamed"]["column"]),
-        "`renamed`: one of the two names is right",
+        "`renamed`: both names are right, and exchanged",
     ),
     "unit right, place wrong": (
         _set("unit", where=lambda found, delivery: "EWR" if found["unit"]["where"] != "EWR" else "LGA"),

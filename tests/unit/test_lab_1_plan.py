@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course.labs.lab_1 import deliveries
+from course.labs.lab_1 import deliveries, judge
 from course.labs.lab_1.questions import COLUMNS, LANDED, PLANE, QUESTIONS, TIMETABLE, labelled
 from flights.data import WEATHER
 
@@ -86,6 +86,18 @@ LABELS = {
         "hotel",
         lambda flights: flights.assign(target=flights.arr_delay.gt(60).fillna(False).astype(int)),
         (1, "`arr_delay` empty: your `target` is 0"),
+    ),
+    "cancelled flights are left open": (
+        "hotel",
+        lambda flights: flights.assign(
+            target=(flights.arr_delay > 60).astype("Int64").where(flights.arr_delay.notna())
+        ),
+        (0.5, "Where a number is missing, a comparison has no answer either"),
+    ),
+    "true and false": (
+        "hotel",
+        lambda flights: right("hotel")(flights).assign(target=lambda all_of: all_of.target == 1),
+        (0.5, "for each flight; you give False and True"),
     ),
     "diverted flights need no hotel": (
         "hotel",
@@ -263,9 +275,12 @@ def test_right_examples_pass(lab, question, kind):
     train, evaluation = split_by_time(lab_one.months(lab, question))
     folder = ingest(lab, train.sample(frac=1, random_state=3), evaluation, **kind)
     assert lab_one.evaluate(lab, "ingest", examples=folder) == (2, "")
-    below = folder.removeprefix(str(lab.workspace) + "/")
-    assert lab_one.evaluate(lab, "ingest", examples=below) == (2, "")
-    assert lab_one.evaluate(lab, "ingest", examples=f"/elsewhere/out/lessons/lab-1-data/{below}") == (2, "")
+
+
+def test_folder_of_examples_is_found_from_the_workspace(lab, tmp_path):
+    folder = lab.workspace / "mine"
+    for given in ("mine", str(folder), "/elsewhere/out/lessons/lab-1-data/mine", f"file://{folder}"):
+        assert judge.inside(lab, given) == folder.resolve()
 
 
 def _by_hash(months):
@@ -291,18 +306,32 @@ def _label_turned(months):
 EXAMPLES = {
     "split by hash": (_by_hash, 1, "January to March teach, April examines"),
     "as many, and drawn": (_shuffled_in_equal_sizes, 1, "The flights in split train are not those of your months"),
-    "train and eval exchanged": (lambda months: split_by_time(months)[::-1], 1, "not whole months"),
+    "train and eval exchanged": (
+        lambda months: split_by_time(months)[::-1],
+        1,
+        "The two splits are exchanged: train holds April",
+    ),
     "March left out": (
         lambda months: (pd.concat([months[1], months[2]]), months[4]),
         0,
-        "Your months have 8,000 flights, the Examples 6,000",
+        "Month 3 is in neither split: train holds 1, 2, eval 4.",
+    ),
+    "April in both": (
+        lambda months: (pd.concat(months.values()), months[4]),
+        0,
+        "Month 4 is in both splits: train has 8,000 flights, eval 2,000",
+    ),
+    "ingested before": (
+        lambda months: (pd.concat([months[1], months[2], months[3].head(1900)]), months[4]),
+        0,
+        "Your months have 8,000 flights, the Examples 7,900",
     ),
     "whole numbers as decimals": (_as_decimals, 1, "it is a decimal number"),
     "ingested with another label": (_label_turned, 1, "are not those of your months"),
     "without the label": (
         lambda months: tuple(flights.drop(columns="target") for flights in split_by_time(months)),
-        1,
-        "are not those of your months",
+        0,
+        "No Example has `target`. The label is in your files in `months`",
     ),
 }
 

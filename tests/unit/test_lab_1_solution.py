@@ -45,3 +45,7 @@ def test_deliveries_are_told_and_written_and_nothing_else(tmp_path):
     )
     [drifted] = [path for path in written if path.startswith("drifted")]
     assert any(drifted.removesuffix("/flights.csv") in line for line in told)
+
+
+def test_lab_shows_students_only_what_the_text_names():
+    assert dir(lab_1_data) == ["data", "deliver", "read", "statistics"]

@@ -9,6 +9,7 @@ from typing import Any
 from course import checks
 from course.labs.lab_1 import deliveries, faults, judge, months
 from course.labs.lab_1.questions import QUESTIONS, TARGET, Question, in_service, labelled
+from flights.data import source_table
 
 TRAINING, SERVING = "TRAINING", "SERVING"
 SERVED = (7, 12)
@@ -18,21 +19,51 @@ def judge_contract(contract: Any, question: Question, variables: list[str]) -> N
     """Accepts good months and batches, refuses bad ones.
 
     Raises:
-        checks.Wrong: it does not. One point for the good months, two for the bad ones, one for service.
+        checks.Wrong: it does not. One point for the good months, two for the bad ones, one for service, each by itself.
     """
+    points, told = 0.0, []
+    for what, worth, judged in (
+        ("Good months", 1, functools.partial(_judge_good, contract, question)),
+        ("Bad months", 2, functools.partial(_judge_bad, contract, question)),
+        ("Service", 1, functools.partial(_judge_serving, contract, question, variables)),
+    ):
+        try:
+            judged()
+            points += worth
+            told.append(f"{what} ({worth} of {worth}): right.")
+        except checks.Wrong as wrong:
+            points += wrong.points
+            told.append(f"{what} ({wrong.points} of {worth}): {wrong.message}")
+    if points < 4:
+        raise checks.Wrong("\n".join(told), points=points)
+
+
+def _judge_good(contract: Any, question: Question) -> None:
     for what, found in months.good(question.name).items():
         _accepts(contract, found, TRAINING, what)
-    points = 1.0
-    passed = _let_through(contract, months.bad(question.name), TRAINING)
-    points += 2 if not passed else 1 if len(passed) <= len(months.SPOILS) // 3 else 0
-    problems = [_told(passed, len(months.SPOILS))] if passed else []
-    try:
-        _judge_serving(contract, question, variables)
-        points += 1
-    except checks.Wrong as wrong:
-        problems.append(wrong.message)
-    if problems:
-        raise checks.Wrong("\n".join(["The good months pass.", *problems]), points=points)
+
+
+def _judge_bad(contract: Any, question: Question) -> None:
+    """One point of two when at most a third of the bad months pass."""
+    bad = months.bad(question.name) | _with_invented(contract, question.name)
+    passed = _let_through(contract, question.name, bad)
+    if not passed:
+        return
+    kind = months.SPOILS[passed[0]].kind
+    raise checks.Wrong(
+        f"Of {len(bad)} your contract lets {len(passed)} through. One of them has {passed[0]}. {ASKED[kind]}",
+        points=1 if len(passed) <= len(bad) // 3 else 0,
+    )
+
+
+ASKED = {
+    "type": "Which type does the contract give that column?",
+    "columns": "Does the contract know which columns there are, and does it demand that each comes (`presence`)?",
+    "words": "Which words does the contract allow in that column?",
+    "presence": "What share of values does the contract demand of that column, and what share does it usually have?",
+    "range": "Which numbers does the contract allow in that column?",
+}
+"""What to ask when a fault of a kind was not seen."""
 
 
 def _accepts(contract: Any, found: Any, environment: str, what: str, points: float = 0) -> None:
@@ -41,21 +72,27 @@ def _accepts(contract: Any, found: Any, environment: str, what: str, points: flo
         return
     raise checks.Wrong(
         f"Your contract refuses {what} in the environment {environment}: {judge.listed(broken)}. "
-        + _hint(list(broken.values()), environment),
+        + _hint({anomaly.kind for anomaly in broken.values()}, environment),
         points=points,
     )
 
 
-def _hint(told: list[str], environment: str) -> str:
+def _hint(kinds: set[str], environment: str) -> str:
     """Where to look when what is good was refused."""
-    if any("Expected data of type" in what for what in told):
+    if "type" in kinds:
         return "A type that differs often comes from a frame in which pandas had turned whole numbers into decimals."
-    if environment == SERVING:
+    if kinds & {"new", "missing"} and environment == SERVING:
         return "Which columns are there at that moment, and which does the contract expect?"
+    if "missing" in kinds:
+        return "What does the contract demand of a column that may not be there?"
+    if "new" in kinds:
+        return "Which columns does a month have, and which does the contract know?"
+    if "presence" in kinds:
+        return "How many gaps may that column have? A month without any does not say that the next one has none."
     return "Is that impossible, or has it only not happened yet?"
 
 
-def _anomalies(contract: Any, found: Any, environment: str) -> dict[str, str]:
+def _anomalies(contract: Any, found: Any, environment: str) -> dict[str, judge.Anomaly]:
     try:
         return judge.anomalies(found, contract, environment)
     except Exception as error:
@@ -63,15 +100,24 @@ def _anomalies(contract: Any, found: Any, environment: str) -> dict[str, str]:
         raise checks.Wrong(f"TFDV cannot work with your contract: {told[0][:200]}") from error
 
 
-def _let_through(contract: Any, bad: dict[str, Any], environment: str) -> list[str]:
-    return [what for what, found in bad.items() if not _anomalies(contract, found, environment)]
+def _let_through(contract: Any, question: str, bad: dict[str, Any]) -> list[str]:
+    """The bad months in which TFDV finds nothing that it does not find in the same month without the fault."""
+    anyway = _anomalies(contract, months.clean(question), TRAINING).items()
+    return [what for what, found in bad.items() if _anomalies(contract, found, TRAINING).items() <= anyway]
 
 
-def _told(passed: list[str], of: int) -> str:
-    return (
-        f"Of {of} bad months your contract lets {len(passed)} through. One of them, with {passed[0]}. "
-        "What would the contract have to say about that column: type, presence, or domain?"
-    )
+def _with_invented(contract: Any, question: str, also: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Months with a code that the contract allows and nobody has announced, if there is one."""
+    agreed = {
+        "carrier": (months.CARRIER, {*source_table("airlines")["carrier"], *also}),
+        "origin": (months.ORIGIN, {*faults.AIRPORTS, *also}),
+    }
+    found = {}
+    for column, (what, codes) in agreed.items():
+        invented = (judge.domain(contract, column) or set()) - codes
+        if invented:
+            found[what] = months.with_code(question, column, min(invented))
+    return found
 
 
 def _judge_serving(contract: Any, question: Question, variables: list[str]) -> None:
@@ -84,7 +130,8 @@ def _judge_serving(contract: Any, question: Question, variables: list[str]) -> N
     for month in SERVED:
         found = months.serving(question.name, month, columns)
         _accepts(contract, found, SERVING, f"a batch as it comes {question.moment}, with your variables only,")
-    passed = _let_through(contract, months.bad_serving(question.name, columns), SERVING)
+    bad = months.bad_serving(question.name, columns)
+    passed = [what for what, found in bad.items() if not _anomalies(contract, found, SERVING)]
     if passed:
         raise checks.Wrong(
             f"In the environment {SERVING} your contract accepts {passed[0]}. "
@@ -92,8 +139,15 @@ def _judge_serving(contract: Any, question: Question, variables: list[str]) -> N
         )
 
 
-def judge_revision(contract: Any, seed: int, question: Question, variables: list[str]) -> None:
+def judge_revision(contract: Any, first: Any, seed: int, question: Question, variables: list[str]) -> None:
     """Accepts the news of May, and what was good before; refuses what was bad before and the faults of May.
+
+    Args:
+        contract: the new one.
+        first: that of task 4, or None where there is none.
+        seed: the student's.
+        question: the student's.
+        variables: the student's.
 
     Raises:
         checks.Wrong: it does not. One point of two when all that is good passes.
@@ -102,37 +156,49 @@ def judge_revision(contract: Any, seed: int, question: Question, variables: list
     _accepts(contract, redelivered(seed, question.name), TRAINING, what)
     april = months.training(question.name, 4, deliveries.GIVEN)
     _accepts(contract, april, TRAINING, "April, which was right before the news and still is,")
-    added = _new_in_service(seed)
+    _judge_new_service(contract, seed, question, variables)
+    passed = _let_through(contract, question.name, _still_bad(contract, first, seed, question.name))
+    passed += [f"the fault of kind {kind}" for kind in _faults(seed) if _passes(contract, seed, question.name, kind)]
+    if passed:
+        raise checks.Wrong(
+            f"The news passes. But your new contract also lets through what is a fault: {_several(passed)}. "
+            "Change it where the world has changed, and nowhere else.",
+            points=1,
+        )
+
+
+def _judge_new_service(contract: Any, seed: int, question: Question, variables: list[str]) -> None:
     known = tuple(sorted(variables))
     if not set(variables) <= set(question.known):
         raise checks.Wrong(
             "The batches in service are judged with your `VARIABLES`, and these leak: mend task 2 first."
         )
     _accepts(contract, months.serving(question.name, SERVED[0], known), SERVING, "a batch of your variables")
-    if added:
-        with_it, known_before = _batch(seed, question.name, known)
-        if known_before:
-            _accepts(contract, with_it, SERVING, f"a batch with `{added}`, which is known then,")
-        elif not _anomalies(contract, with_it, SERVING):
-            raise checks.Wrong(
-                f"In the environment {SERVING} your contract accepts a batch with `{added}`. When is that known?",
-                points=1,
-            )
-    passed = _let_through(contract, _still_bad(seed, question.name), TRAINING)
-    passed += [f"the fault of kind {kind}" for kind in _faults(seed) if _passes(contract, seed, question.name, kind)]
-    if passed:
+    added = _new_in_service(seed)
+    if not added:
+        return
+    with_it, known_before = _batch(seed, question.name, known)
+    if known_before:
+        _accepts(contract, with_it, SERVING, f"a batch with `{added}`, which is known then,")
+    elif not _anomalies(contract, with_it, SERVING):
         raise checks.Wrong(
-            f"The news pass. But your new contract also lets through what is a fault: {_several(passed)}. "
-            "Change it where the world has changed, and nowhere else.",
+            f"In the environment {SERVING} your contract accepts a batch with `{added}`. When is that known?",
             points=1,
         )
 
 
-def _still_bad(seed: int, question: str) -> dict[str, Any]:
-    """The bad months of task 4, without what is news by now: that a column is half empty."""
+def _still_bad(contract: Any, first: Any, seed: int, question: str) -> dict[str, Any]:
+    """The bad months that the first contract refused, but for the news."""
     delivery = faults.delivery(seed)
-    column = delivery.facts["gaps"]["column"] if "gaps" in delivery.news else None
-    return {what: found for what, found in months.bad(question).items() if what != months.HALF.format(column)}
+    found = dict(months.bad(question))
+    for what in _let_through(first, question, found) if first is not None else ():
+        del found[what]  # told by task 4, once
+    if "gaps" in delivery.news:  # at one airport of three it is still measured
+        column = delivery.facts["gaps"]["column"]
+        found.pop(months.HALF.format(column), None)
+        found[f"no column `{column}`"] = months.without(question, column)
+    code = delivery.facts["value"]["value"] if "value" in delivery.news else ""
+    return found | _with_invented(contract, question, frozenset({code}))
 
 
 def _several(passed: Iterable[str]) -> str:
@@ -148,8 +214,16 @@ def redelivered(seed: int, question: str) -> Any:
 
 @functools.cache
 def _planted(seed: int, question: str, kinds: tuple[str, ...]) -> Any:
-    flights = deliveries.typed(faults.delivery(seed, kinds).cells)
-    return judge.statistics(labelled(flights, QUESTIONS[question]))
+    news = faults.delivery(seed).news
+    flights = _may(seed, question, kinds)
+    if kinds == news:
+        return judge.statistics(flights)
+    return judge.statistics_after(_planted(seed, question, news), _may(seed, question, news), flights)
+
+
+def _may(seed: int, question: str, kinds: tuple[str, ...]) -> Any:
+    """The student's May with some of what is planted there, and with its label."""
+    return labelled(deliveries.typed(faults.delivery(seed, kinds).cells), QUESTIONS[question])
 
 
 def _faults(seed: int) -> list[str]:

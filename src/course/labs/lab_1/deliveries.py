@@ -49,9 +49,23 @@ def as_text(flights: pd.DataFrame) -> pd.DataFrame:
 
 def write(flights: pd.DataFrame, folder: Path, number: int) -> Path:
     """Writes a month as `folder/span-MM/flights.csv`."""
+    return _write(to_csv(flights), folder, number)
+
+
+def write_given(folder: Path, number: int) -> Path:
+    """Writes a good month that students get, which is the same for all of them."""
+    return _write(_given(number), folder, number)
+
+
+@functools.cache
+def _given(number: int) -> str:
+    return to_csv(month(number))
+
+
+def _write(text: str, folder: Path, number: int) -> Path:
     path = month_path(folder, number)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(to_csv(flights), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return path
 
 

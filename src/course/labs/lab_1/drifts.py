@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from course.labs.lab_1 import deliveries, judge
-from course.labs.lab_1.questions import COLUMNS
 
 MONTHS = (2, 3, 4, 7, 8, 9, 10, 11, 12)
 """Good months whose month before is good, and given, too: there is no good May in the lab."""
@@ -71,17 +70,14 @@ def distances(new: Any, earlier: Any) -> dict[str, float]:
 @functools.cache
 def good(draw: int, columns: tuple[str, ...]) -> dict[int, dict[str, float]]:
     """For each month of `MONTHS`, how far the columns have moved since the month before."""
-    needed = {number for month in MONTHS for number in (month - 1, month)}
-    found = {number: _statistics(deliveries.month(number, draw), columns) for number in sorted(needed)}
-    return {number: distances(found[number], found[number - 1]) for number in MONTHS}
+    return {number: distances(_good(number, draw, columns), _good(number - 1, draw, columns)) for number in MONTHS}
 
 
 @functools.cache
 def changed(seed: int, draw: int, columns: tuple[str, ...]) -> tuple[int, dict[str, float]]:
     """The number of the drifted month, and how far it is from the good month before it."""
     number, flights = drifted(seed, draw)
-    earlier = deliveries.month(number - 1, draw)
-    return number, distances(_statistics(flights, columns), _statistics(earlier, columns))
+    return number, distances(judge.statistics(flights[list(columns)]), _good(number - 1, draw, columns))
 
 
 @functools.cache
@@ -93,8 +89,26 @@ def stuck(columns: tuple[str, ...]) -> dict[str, float]:
     for column in columns:
         values = earlier[column].dropna()
         half.loc[rows, column] = values.mode()[0] if is_text(column) else values.sort_values().iloc[len(values) // 2]
-    return distances(judge.statistics(half), judge.statistics(earlier))
+    return distances(judge.statistics(half), _good(8, deliveries.UNSEEN, columns))
 
 
-def _statistics(flights: Flights, columns: tuple[str, ...]) -> Any:
-    return judge.statistics(flights[[name for name in COLUMNS if name in columns]])
+def usual(column: str) -> float:
+    """The largest distance of a column between good months, those that students get and others."""
+    return max(
+        found[column] for draw in (deliveries.GIVEN, deliveries.UNSEEN) for found in good(draw, (column,)).values()
+    )
+
+
+def _good(number: int, draw: int, columns: tuple[str, ...]) -> Any:
+    """Statistics of some columns of a good month. Each column is counted once."""
+    first, *others = [_column(number, draw, name) for name in columns]
+    result = type(first)()
+    result.CopyFrom(first)
+    for other in others:
+        result.datasets[0].features.extend(other.datasets[0].features)
+    return result
+
+
+@functools.cache
+def _column(number: int, draw: int, name: str) -> Any:
+    return judge.statistics(deliveries.month(number, draw)[[name]])

@@ -57,7 +57,7 @@ def _problem(delivery: Delivery, kind: str, given: Any) -> str | None:
     if given is None:
         return "still open."
     if not isinstance(given, dict) or sorted(given) != sorted(fields):
-        return f"it has to be a dictionary with {' and '.join(f'`{field}`' for field in fields)}."
+        return f"it has to be a dictionary with {_and(fields)}."
     if any(value is None for value in given.values()):
         return "still open."
     given = {field: _plain(value) for field, value in given.items()}
@@ -66,6 +66,12 @@ def _problem(delivery: Delivery, kind: str, given: Any) -> str | None:
         if not isinstance(given[field], wanted) or isinstance(given[field], bool):
             return f"`{field}` has to be {'a whole number' if wanted is int else 'text'}, not {given[field]!r}."
     return _compare(delivery, kind, given, delivery.facts[kind])
+
+
+def _and(fields: tuple[str, ...]) -> str:
+    """Names in a row: `column`, `value` and `rows`."""
+    quoted = [f"`{field}`" for field in fields]
+    return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if quoted[1:] else quoted)
 
 
 def _plain(value: Any) -> Any:
@@ -82,6 +88,10 @@ def _compare(delivery: Delivery, kind: str, given: dict[str, Any], facts: dict[s
         if given["column"] not in there and kind != "renamed":
             return f"the file has no column `{given['column']}`."
         return f"that is not what happened to `{given['column']}`. Look at {LOOK[kind]}."
+    if kind == "renamed" and given == {"column": facts["now"], "now": facts["column"]}:
+        return (
+            "both names are right, and exchanged: `column` is the name in your contract, `now` that in the file of May."
+        )
     if kind == "renamed" and given != facts:
         return (
             "one of the two names is right. `column` is the name in your contract, `now` the name in the file of May."
@@ -96,7 +106,7 @@ def _compare(delivery: Delivery, kind: str, given: dict[str, Any], facts: dict[s
         )
     if "rows" in given and given["rows"] != facts["rows"]:
         where = "the column is right" if "column" in given else "rows that repeat an earlier one, without that one"
-        return f"{where}; the number of rows is not {given['rows']}. Count in the file as it came: repeated rows too, and flights that your question is not about."
+        return f"{where}; the number of rows is not {given['rows']}. Count in the file as it came, before a label drops any: repeated rows too, and flights that your question is not about."
     return None
 
 

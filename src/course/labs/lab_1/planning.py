@@ -60,9 +60,11 @@ def judge_labels(found: dict[int, pd.DataFrame], question: Question) -> None:
             )
         _population(number, month, Counter(given), Counter(_rows(right)))
         values = flights[TARGET]
+        _no_gaps(number, flights)
         if not pd.api.types.is_integer_dtype(values) or not values.isin([0, 1]).fillna(False).all():
             raise checks.Wrong(
-                f"Month {number}: `{TARGET}` has to be the whole number 0 or 1 for each flight.", points=0.5
+                f"Month {number}: `{TARGET}` has to be the whole number 0 or 1 for each flight; you give {_given(values)}.",
+                points=0.5,
             )
         truth = dict(zip(_rows(right), right[TARGET], strict=True))
         off = [place for place, row in enumerate(given) if truth[row] != values.iloc[place]]
@@ -75,6 +77,23 @@ def judge_labels(found: dict[int, pd.DataFrame], question: Question) -> None:
             "Read the question once more, word by word: what is compared, and what happens exactly at the limit?",
             points=1,
         )
+
+
+def _no_gaps(number: int, flights: pd.DataFrame) -> None:
+    empty = flights[TARGET].isna()
+    if empty.any():
+        raise checks.Wrong(
+            f"Month {number}: `{TARGET}` is empty for {empty.sum()} flights that your question is about. One of them: "
+            f"{_told(flights[empty].iloc[0])}. Where a number is missing, a comparison has no answer either: "
+            "decide what the answer is for such a flight.",
+            points=0.5,
+        )
+
+
+def _given(values: pd.Series) -> str:
+    """A few of the values that were given, in words."""
+    shown = [repr(value) for value in values.drop_duplicates().astype(object).head(3)]
+    return f"{' and '.join(shown[:2])}" + (", for example" if len(shown) > 2 else "")
 
 
 def _population(number: int, month: pd.DataFrame, given: Counter, right: Counter) -> None:
@@ -178,14 +197,45 @@ def judge_examples(lab: checks.Lab, folder: str) -> None:
             raise checks.Wrong(f"`months/span-{number:02d}` has {len(flights)} flights only. Task 1 comes first.")
     expected = {name: pd.concat([files[number] for number in numbers]) for name, numbers in SPLITS.items()}
     sizes = {name: len(examples) for name, examples in found.items()}
+    if not any(TARGET in example for examples in found.values() for example in examples):
+        raise checks.Wrong(
+            f"No Example has `{TARGET}`. The label is in your files in `months`, not in those that were delivered: which "
+            "folder was ingested?"
+        )
+    _whole_months(found, sizes, expected)
     if sum(sizes.values()) != sum(map(len, expected.values())):
         raise checks.Wrong(
             f"Your months have {sum(map(len, expected.values())):,} flights, the Examples {sum(sizes.values()):,}. "
-            "Were they ingested before the months were written anew, or is a month left out?"
+            "Were they ingested before the months were written anew?"
         )
     _by_time(sizes, {name: len(flights) for name, flights in expected.items()})
     for name, examples in found.items():
         _same(name, examples, expected[name])
+
+
+def _whole_months(
+    found: dict[str, list[dict[str, Any]]], sizes: dict[str, int], expected: dict[str, pd.DataFrame]
+) -> None:
+    """Does each split hold the months that it should? Splits by hash hold all four, and are told elsewhere."""
+    held = {name: {example.get("month") for example in examples} & set(MONTHS) for name, examples in found.items()}
+    if held["train"] == set(SPLITS["eval"]) and held["eval"] == set(SPLITS["train"]):
+        raise checks.Wrong("The two splits are exchanged: train holds April, and eval January to March.", points=1)
+    absent = sorted(set(MONTHS) - held["train"] - held["eval"])
+    if absent:
+        raise checks.Wrong(
+            f"Month {' and '.join(map(str, absent))} is in neither split: train holds {_these(held['train'])}, eval "
+            f"{_these(held['eval'])}. Look at the patterns of your splits."
+        )
+    twice = sorted(held["train"] & held["eval"])
+    if twice and sum(sizes.values()) > sum(map(len, expected.values())):
+        raise checks.Wrong(
+            f"Month {' and '.join(map(str, twice))} is in both splits: train has {sizes['train']:,} flights, eval "
+            f"{sizes['eval']:,}. A model would be examined on flights that it has learned. Look at the patterns of your splits."
+        )
+
+
+def _these(numbers: set[int]) -> str:
+    return f"{', '.join(map(str, sorted(numbers)))}" if numbers else "none of the four"
 
 
 def _by_time(sizes: dict[str, int], wanted: dict[str, int]) -> None:

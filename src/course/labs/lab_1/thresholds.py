@@ -26,7 +26,7 @@ def read(given: dict[str, Any]) -> dict[str, float]:
     text = [name for name in given if drifts.is_text(name)]
     if len(text) < FEWEST_TEXT or len(given) - len(text) < FEWEST_NUMBERS:
         raise checks.Wrong(
-            f"You watch {len(text)} columns of text and {len(given) - len(text)} of numbers; "
+            f"You watch {len(text)} column{'' if len(text) == 1 else 's'} of text and {len(given) - len(text)} of numbers; "
             f"watch {FEWEST_TEXT} and {FEWEST_NUMBERS} at least."
         )
     return {name: float(value) for name, value in given.items()}
@@ -73,10 +73,21 @@ def _asleep(thresholds: dict[str, float], columns: tuple[str, ...]) -> str | Non
     sleeping = [name for name in thresholds if found.get(name, 0.0) <= thresholds[name]]
     if not sleeping:
         return None
+    hopeless = [name for name in sleeping if drifts.usual(name) >= found.get(name, 0.0)]
+    more = len(sleeping) - 1
+    others = f", and {more} more {'does' if more == 1 else 'do'}" if more else ""
+    told = (
+        f"The threshold of `{(hopeless or sleeping)[0]}` sleeps{others}: half of the "
+        "flights of a month got one and the same value, and it did not fire. "
+    )
+    if hopeless:
+        return told + (
+            "No threshold can be quiet and awake there: such a fault moves the column no further than it moves from one good "
+            "month to the next. Watch another one."
+        )
     return (
-        f"The threshold of `{sleeping[0]}` sleeps{f', and {len(sleeping) - 1} more do' if sleeping[1:] else ''}: half of the "
-        "flights of a month got one and the same value, and it did not fire. If its season moves it further than a fault "
-        "does, it cannot be watched from month to month: watch another column."
+        told
+        + "It is too high. There are thresholds for that column that are quiet and awake: go closer to the good months."
     )
 
 
