@@ -54,8 +54,9 @@ def build_model(
     # No measurement is further than this from the mean, but for faults and rarities such as a cloudburst.
     clipped = keras.ops.clip(measured, -4, 4)
     hidden = keras.layers.Concatenate()([clipped, *embedded])
-    for units in settings["hidden_units"]:
-        hidden = keras.layers.Dense(units, activation="relu", kernel_regularizer=penalty)(hidden)
+    for number, width in enumerate(settings["hidden_units"]):
+        # Named, because a warm start finds layers by name, and Keras's own names count all layers of the process.
+        hidden = keras.layers.Dense(width, activation="relu", kernel_regularizer=penalty, name=f"hidden_{number}")(hidden)
         hidden = keras.layers.Dropout(settings["dropout"])(hidden)
     output = keras.layers.Dense(1, activation="sigmoid", kernel_regularizer=penalty, name=PROBABILITY)(hidden)
     model = keras.Model(numeric | places, output)
