@@ -56,8 +56,8 @@ def build_model(
     hidden = keras.layers.Concatenate()([clipped, *embedded])
     for number, width in enumerate(settings["hidden_units"]):
         # Named, because a warm start finds layers by name, and Keras's own names count all layers of the process.
-        hidden = keras.layers.Dense(width, activation="relu", kernel_regularizer=penalty, name=f"hidden_{number}")(hidden)
-        hidden = keras.layers.Dropout(settings["dropout"])(hidden)
+        dense = keras.layers.Dense(width, activation="relu", kernel_regularizer=penalty, name=f"hidden_{number}")
+        hidden = keras.layers.Dropout(settings["dropout"])(dense(hidden))
     output = keras.layers.Dense(1, activation="sigmoid", kernel_regularizer=penalty, name=PROBABILITY)(hidden)
     model = keras.Model(numeric | places, output)
     model.compile(
