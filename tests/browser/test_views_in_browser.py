@@ -1,6 +1,7 @@
 """The views of data in the real JupyterLab: each one with controls is moved by keyboard, and what it shows follows.
 
-They run on data that are none of ours, the Chicago taxi trips that come with TFX, and on three of our months.
+They run on data that are none of ours, the Chicago taxi trips that come with TFX, and on three of our months; the views of
+models on an evaluation of made-up scores, and on trials and events that are written here.
 """
 
 from __future__ import annotations
@@ -42,12 +43,47 @@ tfdv.get_feature(contract, "dest").distribution_constraints.min_domain_mass = 1
 found = {name: tfdv.validate_statistics(one, contract) for name, one in statistics.items()}
 """
 
+MODELS = """
+import json
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+import tensorflow_model_analysis as tfma
+from google.protobuf import text_format
+from tensorflow_model_analysis.proto import config_pb2
+chance = np.random.default_rng(1)
+rows = pd.DataFrame({"town": chance.choice(["A", "B", "C"], 600), "hour": chance.integers(5, 9, 600), "score": chance.random(600)})
+rows["old"] = chance.random(600) / 2 + rows["score"] / 2
+rows["label"] = (chance.random(600) < rows["score"]).astype(float)
+config = text_format.Parse('''
+  model_specs { name: "new" label_key: "label" prediction_key: "score" }
+  model_specs { name: "old" label_key: "label" prediction_key: "old" is_baseline: true }
+  slicing_specs {} slicing_specs { feature_keys: "town" } slicing_specs { feature_keys: "hour" }
+  metrics_specs {
+    model_names: ["new", "old"]
+    metrics { class_name: "AUC" } metrics { class_name: "MeanPrediction" } metrics { class_name: "ExampleCount" }
+    metrics { class_name: "ConfusionMatrixPlot" config: '"num_thresholds": 50' }
+    metrics { class_name: "CalibrationPlot" config: '"num_buckets": 50' }
+  }''', config_pb2.EvalConfig())
+folder = Path("../out/lessons/97-views")
+tfma.analyze_raw_data(rows, config, output_path=str(folder / "evaluation"))
+evaluation = folder / "evaluation"
+found_trials = [{"score": 0.7, "rate": 0.001, "kind": "relu"}, {"score": 0.6, "rate": 0.1, "kind": "tanh"}]
+for split in ("train", "validation"):
+    with tf.summary.create_file_writer(str(folder / "run" / split)).as_default():
+        for epoch in range(5):
+            tf.summary.scalar("epoch_loss", 1 / (1 + epoch), step=epoch)
+"""
+
 CELLS = {
     "choose split": "views.choose(taxi / 'statistics_gen', feature='fare')",
     "choose month": "views.choose(statistics, feature='temp')",
     "explore_schema": "views.explore_schema(contract, statistics, feature='temp')",
     "explore_anomalies": "views.explore_anomalies(found, months)",
     "explore_drift": "views.explore_drift(statistics, ['temp', 'carrier'])",
+    "explore_slices": "views.explore_slices(evaluation, by='town')",
+    "explore_thresholds": "views.explore_thresholds(evaluation, cost_miss=3)",
+    "explore_trials": "views.explore_trials(found_trials)",
     "explore_schema_diff": "views.explore_schema_diff({'inferred': tfdv.infer_schema(statistics['January']), 'ours': contract})",
     "statistics": "views.statistics(taxi / 'statistics_gen')",
     "compare": "views.compare(statistics['January'], statistics['July'], 'temp', names=('January', 'July'))",
@@ -57,6 +93,13 @@ CELLS = {
     "anomalies": "views.anomalies(found['July'], months['July'])",
     "drift": "views.drift(statistics, ['temp', 'carrier', 'dest', 'humid'], 0.1)",
     "schema_diff": "views.schema_diff(taxi / 'schema_gen', contract)",
+    "slices": "views.slices(evaluation, sort='-auc')",
+    "slice_plot": "views.slice_plot(evaluation, minimum=0.7)",
+    "against_baseline": "views.against_baseline(evaluation)",
+    "thresholds": "views.thresholds(evaluation, cost_miss=3)",
+    "calibration": "views.calibration(evaluation, 'town = A')",
+    "trials": "views.trials(found_trials)",
+    "learning_curves": "views.learning_curves(folder / 'run')",
 }
 """What each cell of the notebook shows; those with controls come first."""
 
@@ -87,7 +130,7 @@ class Notebook:
 
     def at(self, name: str) -> int:
         """Index of the cell of a view."""
-        return 1 + list(CELLS).index(name)
+        return 2 + list(CELLS).index(name)
 
     def seen(self, name: str) -> str:
         """What a view shows now: its texts and its pictures, without the controls."""
@@ -112,7 +155,7 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
     if chromium.missing():
         pytest.skip(chromium.missing())
     folder = tmp_path_factory.mktemp("views")
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in (SETUP, *CELLS.values())]
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in (SETUP, MODELS, *CELLS.values())]
     made = nbformat.v4.new_notebook(cells=cells)
     made.metadata.kernelspec = {"display_name": "MLOps course", "language": "python", "name": "mlops-course"}
     nbformat.write(made, folder / "97-views.ipynb")
@@ -189,6 +232,31 @@ def test_versions_of_a_schema_are_chosen_by_keyboard(notebook: Notebook) -> None
     assert "looser" in notebook.press("explore_schema_diff", Keys.ARROW_DOWN, 0) + notebook.press(
         "explore_schema_diff", Keys.ARROW_UP, 1
     )
+
+
+def test_slices_follow_metric_columns_and_order(notebook: Notebook) -> None:
+    assert "town = A" in notebook.seen("explore_slices")
+    hours = notebook.press("explore_slices", Keys.ARROW_UP, 1)
+    assert "hour = 5" in hours
+    assert "town = A" not in hours
+    assert notebook.press("explore_slices", Keys.ARROW_DOWN, 2) != hours
+    assert "mean prediction" in notebook.press("explore_slices", Keys.ARROW_DOWN, 0)
+    picture(notebook, "explore_slices")
+
+
+def test_the_threshold_and_the_cost_of_a_miss_are_moved_by_keyboard(notebook: Notebook) -> None:
+    assert "a miss 3." in notebook.seen("explore_thresholds")
+    notebook.press("explore_thresholds", Keys.ARROW_RIGHT, 0)
+    assert "a miss 3.25." in notebook.press("explore_thresholds", Keys.ARROW_RIGHT, 1)
+    notebook.press("explore_thresholds", Keys.END, 2)  # another slice: the figure says which
+    picture(notebook, "explore_thresholds")
+
+
+def test_another_trial_and_hyperparameter_are_chosen_by_keyboard(notebook: Notebook) -> None:
+    assert "Best trial" in notebook.seen("explore_trials")
+    assert "Trial 2 by rank" in notebook.press("explore_trials", Keys.ARROW_RIGHT, 1)
+    notebook.press("explore_trials", Keys.ARROW_DOWN, 0)
+    picture(notebook, "explore_trials")
 
 
 def test_tab_leads_from_one_control_to_the_next(notebook: Notebook) -> None:

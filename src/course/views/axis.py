@@ -44,6 +44,8 @@ class Axis:
 
     def ticks(self) -> list[tuple[float, str]]:
         """Places and labels: all values if they are few, else the ends and rounded values between."""
+        if not self.values:
+            return []
         apart = 0.08
         few = self.values if len(self.values) <= _FEW or self.kind in ("category", "steps") else []
         if not few:
