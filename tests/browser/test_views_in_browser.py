@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SETUP = """
 import course
-course.begin("97-views")
+folder = course.begin("97-views")
 import tensorflow_data_validation as tfdv
 import tfx.components.testdata as taxi
 from pathlib import Path
@@ -65,7 +65,6 @@ config = text_format.Parse('''
     metrics { class_name: "ConfusionMatrixPlot" config: '"num_thresholds": 50' }
     metrics { class_name: "CalibrationPlot" config: '"num_buckets": 50' }
   }''', config_pb2.EvalConfig())
-folder = Path("../out/lessons/97-views")
 tfma.analyze_raw_data(rows, config, output_path=str(folder / "evaluation"))
 evaluation = folder / "evaluation"
 found_trials = [{"score": 0.7, "rate": 0.001, "kind": "relu"}, {"score": 0.6, "rate": 0.1, "kind": "tanh"}]

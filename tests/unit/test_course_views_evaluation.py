@@ -36,7 +36,10 @@ CONFIG = """
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An evaluation of two models with made-up scores; in town C every label is 0."""
     import_quietly()
+    import apache_beam as beam
+    import pyarrow as pa
     from google.protobuf import text_format
+    from tfx_bsl.arrow import table_util
 
     config_pb2 = importlib.import_module("tensorflow_model_analysis.proto.config_pb2")
     tfma = importlib.import_module("tensorflow_model_analysis")
@@ -46,7 +49,13 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows["older"] = (rows["score"] + chance.random(600)) / 2
     rows["label"] = ((chance.random(600) < rows["score"]) & (rows["town"] != "C")).astype(float)
     folder = tmp_path_factory.mktemp("evaluation")
-    tfma.analyze_raw_data(rows, text_format.Parse(CONFIG, config_pb2.EvalConfig()), output_path=str(folder))
+    config = text_format.Parse(CONFIG, config_pb2.EvalConfig())
+    batch = table_util.CanonicalizeRecordBatch(pa.RecordBatch.from_pandas(rows))
+    with beam.Pipeline(runner="FnApiRunner") as pipeline:  # as tfma.analyze_raw_data does, which takes no runner
+        made = pipeline | beam.Create([batch])
+        _ = made | tfma.ExtractEvaluateAndWriteResults(
+            eval_config=config, output_path=str(folder), writers=tfma.default_writers(str(folder), eval_config=config)
+        )
     return folder
 
 

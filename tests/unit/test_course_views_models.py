@@ -92,7 +92,7 @@ def test_a_slice_without_a_value_says_why() -> None:
 def test_slices_of_crossed_columns_are_found_in_any_order_and_wrong_ones_are_named() -> None:
     for by in (["hour", "origin"], ("origin", "hour"), "origin × hour"):
         assert len(rows(views.slices(PLAIN, by=by))) == 2
-    with pytest.raises(KeyError, match="There are: origin, hour, origin × hour|There are: hour, origin, origin × hour"):
+    with pytest.raises(KeyError, match="There are: hour, origin, origin × hour"):
         views.slices(PLAIN, by="carrier")
 
 
