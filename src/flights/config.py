@@ -11,6 +11,36 @@ SCHEMA_FOLDER = Path(__file__).parent / "schema"
 TRACKING_STORES = ("sqlite:///", "postgresql://", "mysql://", "http://", "https://")
 """How an MLflow tracking address may begin. A folder of files is not among them: MLflow has given that store up."""
 
+DERIVED_SLICES = ("hour", "part_of_day")
+"""Columns of slices that `flights.slicing` derives: from the scheduled departure."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Demand:
+    """Something that a candidate must show before it is blessed.
+
+    Attributes:
+        metric: name of a metric of TFMA, for example `AUC` or `Calibration`.
+        by: columns; the demand is made of every slice that their values form. None: of all flights together.
+        at_least: no slice may be below this,
+        at_most: nor above this,
+        max_loss: nor lose more than this against the latest blessed model on the same flights, for metrics where higher is better.
+    """
+
+    metric: str
+    by: tuple[str, ...] = ()
+    at_least: float | None = None
+    at_most: float | None = None
+    max_loss: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a demand that nothing could miss, or nothing could meet."""
+        limits = [limit for limit in (self.at_least, self.at_most, self.max_loss) if limit is not None]
+        if not limits or any(math.isnan(limit) for limit in limits):
+            raise ValueError(f"{self}: name a number that is demanded.")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"{self}: nothing is at least {self.at_least} and at most {self.at_most}.")
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -37,6 +67,14 @@ class Config:
         min_slice_auc: nor one below this on the flights of any one airport,
         max_auc_loss: nor one that loses more than this against the latest blessed model on the same flights;
             below 0, it demands a gain.
+        max_slice_auc_loss: nor one that loses more than this on the flights of any one airport; None: no such demand.
+        demands: what is demanded beside that.
+        slices: columns whose values, or combinations of values, form the slices that are measured: those of the data and
+            `DERIVED_SLICES`.
+        guarded: those of the slices of which `min_slice_auc` and `max_slice_auc_loss` are demanded.
+        min_slice_examples: slices with fewer flights than this are left out of the evaluation and of the verdict.
+        confidence_intervals: estimate for each metric how far chance moves it. `jackknife`, or True: its time grows with the
+            number of slices; `bootstrap`: with the number of flights. Each takes several times as long as the metrics.
         enable_cache: reuse the artifacts of an earlier execution with the same inputs.
         tune: search for better hyperparameters first (`flights.tuner`), and train with the best.
         tuner_trials: how many combinations are tried; the first is that of these settings.
@@ -63,6 +101,12 @@ class Config:
     min_auc: float = 0.55
     min_slice_auc: float = 0.5
     max_auc_loss: float = 0.01
+    max_slice_auc_loss: float | None = None
+    demands: tuple[Demand, ...] = ()
+    slices: tuple[tuple[str, ...], ...] = (("origin",),)
+    guarded: tuple[tuple[str, ...], ...] = (("origin",),)
+    min_slice_examples: int = 1
+    confidence_intervals: bool | str = False
     enable_cache: bool = True
     tune: bool = False
     tuner_trials: int = 8
@@ -92,8 +136,12 @@ class Config:
         for name in ("min_auc", "min_slice_auc"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)}: an area under the ROC curve is between 0 and 1.")
-        if not -1 <= self.max_auc_loss <= 1:
-            raise ValueError(f"max_auc_loss={self.max_auc_loss}: a difference of two areas, between -1 and 1.")
+        if self.confidence_intervals not in (False, True, "jackknife", "bootstrap"):
+            raise ValueError(f"confidence_intervals={self.confidence_intervals!r}: 'jackknife', 'bootstrap', or False.")
+        for name in ("max_auc_loss", "max_slice_auc_loss"):
+            loss = getattr(self, name)
+            if not (loss is None and name == "max_slice_auc_loss") and not -1 <= loss <= 1:
+                raise ValueError(f"{name}={loss}: a difference of two areas, between -1 and 1.")
         if self.tracking_uri and not self.tracking_uri.startswith(TRACKING_STORES):
             raise ValueError(
                 f"tracking_uri={self.tracking_uri!r}: write a database such as sqlite:///out/mlflow.db, "

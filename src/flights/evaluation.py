@@ -2,50 +2,97 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
-from flights.config import Config
-from flights.data import LABEL
+from flights.config import DERIVED_SLICES, Config, Demand
+from flights.data import COLUMN_TYPES, LABEL
 from flights.model import PROBABILITY
-
-SLICES: list[list[str]] = [[], ["origin"]]
-"""Metrics are computed over all flights, and for each airport of departure."""
 
 METRICS = ["ExampleCount", "AUC", "Calibration"]
 """Of the model's ranking and of its probabilities. No precision and recall: their usual threshold of 0.5 is not the one that a
 cost would choose, and for each further computation TFMA goes through all examples in Python."""
 
+PLOTS = {"CalibrationPlot": {"num_buckets": 100}, "ConfusionMatrixPlot": {"num_thresholds": 100}}
+"""What probabilities mean, and what each threshold would do: both are read off the histogram that the AUC is made from."""
+
 
 def make_eval_config(config: Config) -> tfma.EvalConfig:
-    """Metrics, slices, and the thresholds that a candidate must pass.
+    """Metrics, plots, slices, and the thresholds that a candidate must pass.
 
-    Value thresholds ask for `config.min_auc` on all evaluation flights, and for `config.min_slice_auc` on those of each
-    airport. The change threshold compares with the latest blessed model on the same flights and allows a loss of
-    `config.max_auc_loss`; where there is no such model, it does not apply.
+    What is demanded is `demands(config)`. A change threshold compares with the latest blessed model on the same flights; where
+    there is no such model, it does not apply. TFMA holds the metrics against the thresholds, not their confidence intervals.
+
+    Raises:
+        ValueError: slices by a column that there is not.
     """
-    overall, by_origin = (tfma.SlicingSpec(feature_keys=keys) for keys in SLICES)
-    enough = tfma.MetricThreshold(
-        value_threshold=tfma.GenericValueThreshold(lower_bound={"value": config.min_auc}),
-        change_threshold=tfma.GenericChangeThreshold(
-            direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -config.max_auc_loss}
-        ),
-    )
-    enough_for_a_slice = tfma.MetricThreshold(
-        value_threshold=tfma.GenericValueThreshold(lower_bound={"value": config.min_slice_auc})
-    )
-    auc = tfma.MetricConfig(
-        class_name="AUC",
-        per_slice_thresholds=[
-            config_pb2.PerSliceMetricThreshold(slicing_specs=[overall], threshold=enough),
-            config_pb2.PerSliceMetricThreshold(slicing_specs=[by_origin], threshold=enough_for_a_slice),
-        ],
-    )
-    others = [tfma.MetricConfig(class_name=name) for name in METRICS if name != "AUC"]
+    wanted = demands(config)
+    names = dict.fromkeys([*METRICS, *(demand.metric for demand in wanted)])
+    metrics = [_metric(name, [demand for demand in wanted if demand.metric == name]) for name in names]
+    plots = [tfma.MetricConfig(class_name=name, config=json.dumps(settings)) for name, settings in PLOTS.items()]
+    slices = dict.fromkeys([(), *config.slices, *(demand.by for demand in wanted)])
+    for by in slices:
+        if isinstance(by, str) or not set(by) <= {*COLUMN_TYPES, *DERIVED_SLICES}:
+            raise ValueError(
+                f"{by!r} forms no slices: write columns of the data, or {', '.join(DERIVED_SLICES)}: ('origin',)."
+            )
+    options = config_pb2.Options()
+    if config.confidence_intervals:
+        options.compute_confidence_intervals.value = True
+        bootstrap = config.confidence_intervals == "bootstrap"
+        options.confidence_intervals.method = "POISSON_BOOTSTRAP" if bootstrap else "JACKKNIFE"
+    if config.min_slice_examples > 1:
+        options.min_slice_size.value = config.min_slice_examples
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(signature_name="serving_default", label_key=LABEL, prediction_key=PROBABILITY),
         ],
-        slicing_specs=[overall, by_origin],
-        metrics_specs=[tfma.MetricsSpec(metrics=[auc, *others])],
+        slicing_specs=[_slicing(columns) for columns in slices],
+        metrics_specs=[tfma.MetricsSpec(metrics=[*metrics, *plots])],
+        options=options,
     )
+
+
+def demands(config: Config) -> list[Demand]:
+    """Everything that is demanded of a candidate.
+
+    Of all flights, an AUC of `config.min_auc`, and not more than `config.max_auc_loss` less than that of the latest blessed model;
+    of each slice by one of `config.guarded`, `config.min_slice_auc`, and `config.max_slice_auc_loss` where it is set; then
+    `config.demands`.
+    """
+    whole = Demand("AUC", at_least=config.min_auc, max_loss=config.max_auc_loss)
+    parts = [
+        Demand("AUC", by, at_least=config.min_slice_auc, max_loss=config.max_slice_auc_loss) for by in config.guarded
+    ]
+    return [whole, *parts, *config.demands]
+
+
+def _metric(name: str, wanted: Iterable[Demand]) -> tfma.MetricConfig:
+    """A metric with its thresholds."""
+    return tfma.MetricConfig(
+        class_name=name,
+        per_slice_thresholds=[
+            config_pb2.PerSliceMetricThreshold(slicing_specs=[_slicing(demand.by)], threshold=_threshold(demand))
+            for demand in wanted
+        ],
+    )
+
+
+def _threshold(demand: Demand) -> tfma.MetricThreshold:
+    threshold = tfma.MetricThreshold()
+    if demand.at_least is not None:
+        threshold.value_threshold.lower_bound.value = demand.at_least
+    if demand.at_most is not None:
+        threshold.value_threshold.upper_bound.value = demand.at_most
+    if demand.max_loss is not None:
+        threshold.change_threshold.direction = tfma.MetricDirection.HIGHER_IS_BETTER
+        threshold.change_threshold.absolute.value = -demand.max_loss
+    return threshold
+
+
+def _slicing(columns: Iterable[str]) -> tfma.SlicingSpec:
+    """Slices by each combination of values of these columns; without columns, all examples."""
+    return tfma.SlicingSpec(feature_keys=list(columns))

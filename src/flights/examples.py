@@ -174,11 +174,11 @@ def _write_examples(table: pa.Table, folder: Path) -> None:
     fileio.makedirs(str(folder))
     options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
     with tf.io.TFRecordWriter(str(folder / "data_tfrecord-00000-of-00001.gz"), options) as writer:
-        for example in _encode(table):
+        for example in encode(table):
             writer.write(example)
 
 
-def _encode(table: pa.Table) -> Iterator[bytes]:
+def encode(table: pa.Table) -> Iterator[bytes]:
     """Serialised tf.Examples, a row each; a null becomes a missing feature."""
     encoder = example_coder.RecordBatchToExamplesEncoder()
     for batch in table.to_batches(max_chunksize=BATCH_ROWS):

@@ -12,6 +12,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import transform_pb2
 from tfx.types.channel import BaseChannel
 
+from flights import slicing
 from flights.config import Config
 from flights.contract import CuratedSchema
 from flights.evaluation import make_eval_config
@@ -86,12 +87,14 @@ def create_components(config: Config) -> dict[str, BaseNode]:
         custom_config=settings,
         **training,
     )
+    eval_config = make_eval_config(config)
     evaluator = tfx.components.Evaluator(
         examples=examples,
         example_splits=config.eval_splits,
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["model"],
-        eval_config=make_eval_config(config),
+        eval_config=eval_config,
+        module_path="flights.slicing" if slicing.needed(eval_config) else None,
     )
     pusher = tfx.components.Pusher(
         model=trainer.outputs["model"],

@@ -7,7 +7,7 @@ import fnmatch
 
 import pytest
 
-from flights.config import Config
+from flights.config import Config, Demand
 
 FILES = {month: f"span-{month:02d}/flights.csv" for month in range(1, 13)}
 SEVERAL = [(first, last) for first in range(1, 13) for last in range(first + 1, 13)]
@@ -96,3 +96,18 @@ def test_nonsense_is_refused_by_name(settings, named):
 )
 def test_limits_that_make_sense_are_accepted(settings):
     Config(**settings)
+
+
+@pytest.mark.parametrize(
+    "demand",
+    [{}, {"at_least": float("nan")}, {"at_least": 0.8, "at_most": 0.7}],
+)
+def test_demand_that_says_nothing_is_refused(demand):
+    with pytest.raises(ValueError, match=r"demanded|nothing is"):
+        Demand("AUC", **demand)
+
+
+@pytest.mark.parametrize("wrong", [{"max_slice_auc_loss": 2.0}, {"confidence_intervals": "guess"}])
+def test_wrong_settings_of_the_evaluation_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Config(**wrong)

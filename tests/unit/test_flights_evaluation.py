@@ -6,7 +6,7 @@ import importlib
 
 import pytest
 
-from flights.config import Config
+from flights.config import Config, Demand
 from flights.data import LABEL
 from flights.quiet import import_quietly
 
@@ -42,6 +42,54 @@ def test_only_the_whole_is_held_against_the_baseline(make_eval_config):
     assert change.direction == tfma.MetricDirection.HIGHER_IS_BETTER
     assert change.absolute.value == -0.03
     assert not thresholds["origin",].HasField("change_threshold")
+
+
+def test_loss_on_a_slice_can_be_demanded_too(make_eval_config):
+    thresholds = auc_thresholds(make_eval_config(Config(max_slice_auc_loss=0.05)))
+    assert thresholds["origin",].change_threshold.absolute.value == -0.05
+
+
+def test_further_demands_bring_their_metric_and_their_slices(make_eval_config):
+    demands = (
+        Demand("AUC", by=("carrier",), max_loss=0.05),
+        Demand("BinaryAccuracy", at_least=0.7),
+        Demand("Calibration", by=("origin", "part_of_day"), at_least=0.5, at_most=2.0),
+    )
+    eval_config = make_eval_config(Config(demands=demands))
+    assert auc_thresholds(eval_config)["carrier",].change_threshold.absolute.value == -0.05
+    metrics = {metric.class_name: metric for metric in eval_config.metrics_specs[0].metrics}
+    (accuracy,) = metrics["BinaryAccuracy"].per_slice_thresholds
+    assert accuracy.threshold.value_threshold.lower_bound.value == 0.7
+    (calibration,) = metrics["Calibration"].per_slice_thresholds
+    assert calibration.threshold.value_threshold.upper_bound.value == 2.0
+    measured = {tuple(spec.feature_keys) for spec in eval_config.slicing_specs}
+    assert measured == {(), ("origin",), ("carrier",), ("origin", "part_of_day")}
+
+
+@pytest.mark.parametrize("by", [("orign",), "origin"])
+def test_slice_by_a_column_that_there_is_not_is_refused(make_eval_config, by):
+    with pytest.raises(ValueError, match="forms no slices"):
+        make_eval_config(Config(slices=(by,)))
+
+
+def test_thresholds_and_calibration_can_be_drawn(make_eval_config):
+    names = {metric.class_name for metric in make_eval_config(Config()).metrics_specs[0].metrics}
+    assert {"CalibrationPlot", "ConfusionMatrixPlot"} <= names
+
+
+@pytest.mark.parametrize(("asked", "method"), [("bootstrap", 1), ("jackknife", 2), (True, 2)])
+def test_intervals_are_estimated_on_demand(make_eval_config, asked, method):
+    options = make_eval_config(Config(confidence_intervals=asked)).options
+    assert options.compute_confidence_intervals.value
+    assert options.confidence_intervals.method == method
+    assert not make_eval_config(Config()).options.compute_confidence_intervals.value
+
+
+@pytest.mark.parametrize(("candidate", "blessed"), [(0.66, True), (0.64, False)])
+def test_verdict_on_what_an_airline_lost(make_eval_config, candidate, blessed):
+    slice_key = (("carrier", "DL"),)
+    settings = {"demands": (Demand("AUC", by=("carrier",), max_loss=0.05),)}
+    assert verdict(make_eval_config, slice_key, candidate, 0.7, **settings) is blessed
 
 
 def test_every_slice_is_measured_and_no_threshold_waits_for_a_slice_that_is_not(make_eval_config):
@@ -94,7 +142,7 @@ def test_same_model_again_passes_where_no_loss_is_allowed(make_eval_config):
     assert not verdict(make_eval_config, (), 0.7, 0.7, max_auc_loss=-0.01)
 
 
-def verdict(make_eval_config, slice_key, candidate, baseline, max_auc_loss=0.01) -> bool:
+def verdict(make_eval_config, slice_key, candidate, baseline, max_auc_loss=0.01, **settings) -> bool:
     """What TFMA's own validator says of areas that are given by hand, with demands of 0.6 and, for an airport, 0.5."""
     from tensorflow_model_analysis.evaluators import metrics_validator
     from tensorflow_model_analysis.metrics import metric_types
@@ -102,7 +150,7 @@ def verdict(make_eval_config, slice_key, candidate, baseline, max_auc_loss=0.01)
 
     compared = baseline is not None
     eval_config = config_util.update_eval_config_with_defaults(
-        make_eval_config(Config(min_auc=0.6, min_slice_auc=0.5, max_auc_loss=max_auc_loss)),
+        make_eval_config(Config(min_auc=0.6, min_slice_auc=0.5, max_auc_loss=max_auc_loss, **settings)),
         has_baseline=compared,
         rubber_stamp=not compared,
     )

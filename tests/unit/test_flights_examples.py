@@ -59,7 +59,7 @@ def test_types_become_the_kinds_of_a_tf_example(examples):
             "carrier": pa.array(["Zürich"], data.TEXT),
         }
     )
-    assert decode(examples._encode(table)) == [
+    assert decode(examples.encode(table)) == [
         {
             "weekday": ("int64_list", [5]),
             "temp": ("float_list", [39.5]),
@@ -76,7 +76,7 @@ def test_null_becomes_a_missing_feature_and_not_a_zero(examples):
             "tailnum": pa.array([None, None, "N1"], data.TEXT),
         }
     )
-    assert [sorted(example) for example in decode(examples._encode(table))] == [
+    assert [sorted(example) for example in decode(examples.encode(table))] == [
         ["weekday"],
         ["temp"],
         ["tailnum", "weekday"],
@@ -85,13 +85,13 @@ def test_null_becomes_a_missing_feature_and_not_a_zero(examples):
 
 def test_column_without_any_value_is_no_feature(examples):
     table = pa.table({"weekday": pa.array([1, 2], data.INTEGER), "temp": pa.array([None, None], data.REAL)})
-    assert [sorted(example) for example in decode(examples._encode(table))] == [["weekday"], ["weekday"]]
+    assert [sorted(example) for example in decode(examples.encode(table))] == [["weekday"], ["weekday"]]
 
 
 def test_every_row_of_a_month_is_encoded_in_order_across_batches(examples, root, monkeypatch):
     monkeypatch.setattr(examples, "BATCH_ROWS", 300)
     table = data.read_table(data.month_path(root / "data/flights", 2))
-    decoded = decode(examples._encode(table))
+    decoded = decode(examples.encode(table))
     assert [{name: values for name, (_, values) in example.items()} for example in decoded] == [
         {
             name: [value.encode() if isinstance(value, str) else value]
@@ -116,11 +116,11 @@ def test_partition_is_that_of_tfx(examples, month, root):
     table = data.read_table(data.month_path(root / "data/flights", month))
     buckets = [examples.TRAIN_BUCKETS, examples.TRAIN_BUCKETS + examples.EVAL_BUCKETS]
     expected: list[list[bytes]] = [[], []]
-    for record in examples._encode(table):
+    for record in examples.encode(table):
         split = stock._PartitionFn(tf.train.Example.FromString(record), 2, buckets, output.split_config)
         expected[split].append(record)
     parts = examples._partition(table, output.split_config)
-    assert [decode(examples._encode(part)) for part in parts] == [decode(records) for records in expected]
+    assert [decode(examples.encode(part)) for part in parts] == [decode(records) for records in expected]
     assert all(len(part) > 300 for part in parts)
     days = [set(part["day"].to_pylist()) for part in parts]
     assert not days[0] & days[1]
