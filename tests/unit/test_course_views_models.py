@@ -155,6 +155,16 @@ def test_a_model_is_held_against_a_second_evaluation() -> None:
     assert math.isnan(table.loc["origin = LGA", "change"])
 
 
+def test_less_of_a_loss_is_a_gain() -> None:
+    one = "mean_squared_error"
+    other = result({(): {one: single(0.2)}, origin("JFK"): {one: single(0.2)}, origin("EWR"): {one: single(0.2)}})
+    found = views.against_baseline(PLAIN, other, one, by="origin")
+    assert list(found.table().index)[1:3] == ["origin = JFK", "origin = EWR"]
+    assert "Worse on 1 of 2 slices. Furthest: origin = JFK (+0.100). Largest gain: origin = EWR (-0.100)." in repr(
+        found
+    )
+
+
 def test_changes_with_intervals_say_which_leave_out_zero() -> None:
     both = {"auc": single(0.7), "auc_diff": single(0.02, 0.01, 0.03)}
     one = result({(): both, origin("JFK"): {"auc": single(0.7), "auc_diff": single(0.02, -0.01, 0.05)}})

@@ -12,6 +12,7 @@ from course.views import dots
 from course.views.by_slice import in_order
 from course.views.evaluation import Evaluation, Value, read
 from course.views.html import folded, heading, note, stack, table
+from course.views.learning import lower_is_better
 from course.views.numbers import plain, readable
 from course.views.scores import EVERYTHING, spoken
 
@@ -65,7 +66,7 @@ def against_baseline(
         baseline: by default the baseline in the same evaluation; or the name of another model in it; or a second evaluation.
         metric: which one; by default `auc` where there is one, else the first.
         by: columns that make the slices; all by default.
-        sort: `"change"` (the default: the largest loss first, by value), `"slice"`, `"examples"`, or a metric; with a minus
+        sort: `"change"` (the default: the worst first, as far as the metric's name tells), `"slice"`, `"examples"`, or a metric; with a minus
             the other way round.
         table: show the table too; on a slide there is no room for both.
         most: how many slices to draw.
@@ -87,7 +88,7 @@ def against_baseline(
         values[one] = (new, before, change)
     names = [one for one in values if one != EVERYTHING]
     if sort in (None, "change", "-change"):
-        back = -1 if sort == "-change" else 1
+        back = gain(name) * (-1 if sort == "-change" else 1)
         names.sort(key=lambda one: math.inf if math.isnan(values[one][2].value) else back * values[one][2].value)
     else:
         names = in_order(found, names, sort, None, name)
@@ -154,7 +155,7 @@ def _draw(values: Any, found: Evaluation, metric: str, most: int) -> tuple[Any, 
             lw=0,
             label="this model" if not row else None,
         )
-        colour, marker = _look(change)
+        colour, marker = _look(change, metric)
         if change.has_interval:
             right.plot(
                 [change.low, change.high], [row, row], color=style.tint(colour, 0.45), lw=3, solid_capstyle="butt"
@@ -183,11 +184,15 @@ def _draw(values: Any, found: Evaluation, metric: str, most: int) -> tuple[Any, 
     )
 
 
-def _look(change: Value) -> tuple[str, str]:
-    """Colour and marker of a change: a difference that the interval does not reach across zero, or a plain one."""
-    if change.value < 0:
-        return style.RED, "<"
-    return style.GREEN, ">" if change.value > 0 else "o"
+def gain(metric: str) -> int:
+    """1 where more is better, -1 where less is, as far as the name tells."""
+    return -1 if lower_is_better(metric) else 1
+
+
+def _look(change: Value, metric: str) -> tuple[str, str]:
+    """Colour and marker of a change: red for the worse, and an arrowhead in its direction."""
+    marker = "<" if change.value < 0 else ">" if change.value > 0 else "o"
+    return style.RED if gain(metric) * change.value < 0 else style.GREEN, marker
 
 
 def _sentence(values: Any, metric: str, most: int) -> str:
@@ -198,12 +203,16 @@ def _sentence(values: Any, metric: str, most: int) -> str:
         new, old, change = known[EVERYTHING]
         parts.append(f"All examples: {dots.written(old.value)} to {dots.written(new.value)} ({_change(change)}).")
     if slices:
-        worst, best = (f(slices, key=lambda name: slices[name][2].value) for f in (min, max))
-        fewer = sum(of[2].value < 0 for of in slices.values())
-        parts.append(
-            f"Lower on {fewer} of {len(slices)} slices, furthest on {plain(worst)} ({_change(slices[worst][2])})."
-        )
-        parts.append(f"Highest gain: {plain(best)} ({_change(slices[best][2])}).")
+        gains = {name: gain(metric) * of[2].value for name, of in slices.items()}
+        worst, best = (f(gains, key=lambda name: gains[name]) for f in (min, max))
+        fewer = sum(value < 0 for value in gains.values())
+        parts.append(f"Worse on {fewer or 'none'} of {len(slices)} slices.")
+        word = "Furthest" if fewer else "Least gain"
+        parts.append(f"{word}: {plain(worst)} ({_change(slices[worst][2])}).")
+        if best != worst:
+            parts.append(
+                f"{'Largest gain' if gains[best] > 0 else 'Best'}: {plain(best)} ({_change(slices[best][2])})."
+            )
         if any(of[2].has_interval for of in slices.values()):
             sure = [n for n, of in slices.items() if of[2].has_interval and (of[2].high < 0 or of[2].low > 0)]
             parts.append(f"On {len(sure)} of {len(slices)} the interval leaves out zero.")
