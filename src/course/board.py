@@ -16,6 +16,14 @@ from course import live
 SECONDS = 60
 """For how long a server may take to start."""
 
+_SERVER = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+from tensorboard.main import run_main
+run_main()
+"""
+"""TensorBoard, which ends when its input does: with the kernel, even if that is killed."""
+
 
 class Board:
     """A running TensorBoard. As the last expression of a cell it shows itself where a person is watching."""
@@ -36,10 +44,14 @@ class Board:
                 raise FileNotFoundError(f"{folder}: no such folder of logs.")
         named = ",".join(f"{name}:{folder}" for name, folder in folders.items())
         where = ["--logdir_spec", named] if "" not in folders else ["--logdir", str(folders[""])]
-        command = [sys.executable, "-m", "tensorboard.main", *where, "--host", "127.0.0.1", "--port", "0"]
+        command = [sys.executable, "-c", _SERVER, *where, "--host", "127.0.0.1", "--port", "0"]
         # Without its data server: it is a second process, and for a few runs no faster.
         self._process = subprocess.Popen(
-            [*command, "--load_fast", "false"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            [*command, "--load_fast", "false"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         atexit.register(self.stop)
         self.url = self._address()
