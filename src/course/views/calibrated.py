@@ -63,7 +63,7 @@ def calibration(
         slice: which slice, such as `"origin = JFK"` or `{"origin": "JFK"}`; all examples by default.
         buckets: groups of predictions.
         equal: what all groups have alike: `"examples"` (about as many in each), or `"width"`.
-        model: which model, where the evaluation has several; by default the first.
+        model: which model, where the evaluation has several; by default the one that is judged.
 
     Raises:
         ValueError: the evaluation has no such plot; the message says what to add to the EvalConfig.

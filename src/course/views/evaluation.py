@@ -168,6 +168,7 @@ def gathered(found: Iterator[Found], config: Any = None) -> Evaluation:
     rows = sorted(found, key=lambda one: (ordered(one[0]), one[1], one[2]))
     made = Evaluation(config=config, baseline=_baseline(config))
     shared: Side = {}
+    changes: dict[str, Side] = {}
     named = {model for _, model, _, _, _ in rows if model}
     for key, model, metric, change, value in rows:
         name = slice_name(key)
@@ -177,7 +178,7 @@ def gathered(found: Iterator[Found], config: Any = None) -> Evaluation:
         elif not change and not value.value and metric.split(": ")[-1].startswith("auc"):
             made.silent[name] = ONE_KIND
         elif change:
-            made.changes.setdefault(name, {})[metric] = value
+            changes.setdefault(model, {}).setdefault(name, {})[metric] = value
         elif not model and named:  # what no model changes, such as the number of examples
             shared.setdefault(name, {})[metric] = value
         else:
@@ -190,6 +191,7 @@ def gathered(found: Iterator[Found], config: Any = None) -> Evaluation:
     made.models = {name: made.models[name] for name in order} or {"": {}}
     if made.baseline not in made.models:
         made.baseline = None
+    made.changes = changes.get(made.candidate, {})
     return made
 
 

@@ -96,7 +96,7 @@ def thresholds(
         cost_miss: what it costs to raise none where there is something, in the same unit.
         metric: what the operating point is best at: `"cost"` (lowest), or one of `recall`, `precision`, `accuracy`, `f1`.
         at: a threshold to operate at instead; the best one is marked too.
-        model: which model, where the evaluation has several; by default the first.
+        model: which model, where the evaluation has several; by default the one that is judged.
 
     Returns:
         A view: figure and sentence. Its `threshold`, `best` and `rates` are numbers, its `table()` a pandas DataFrame.
@@ -160,7 +160,7 @@ def one_model(found: Plots, model: str | None) -> dict[str, Any]:
         KeyError: no such model; the message names those that there are.
     """
     if model is None:
-        model = next((name for name in found if name != "baseline"), next(iter(found)))
+        model = next(iter(found))  # the one that is judged comes first
     if model not in found:
         raise KeyError(f"No model {model!r} in this evaluation. There are: {', '.join(found) or 'none'}.")
     return found[model]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from course.views.evaluation import Key, ordered, proto_key, result_key, slice_name
+from course.views.evaluation import Key, ordered, proto_key, read, result_key, slice_name
 from course.views.source import source
 
 _NEEDS = {
@@ -94,7 +94,8 @@ def plots(thing: Any, kind: str) -> Plots:
         plot = made.setdefault(model, {}).setdefault(slice_name(key), Plot())
         plot.add(data)
     full = {m: {n: plot for n, plot in side.items() if plot.has(kind)} for m, side in made.items()}
-    full = {model: side for model, side in full.items() if side}
+    judged = read(thing).candidate if len(full) > 1 else ""
+    full = {model: full[model] for model in sorted(full, key=lambda name: name != judged) if full[model]}
     if not full:
         raise ValueError(
             "This evaluation has no plot to draw that from. Add to the metrics of the EvalConfig: "

@@ -66,8 +66,8 @@ def against_baseline(
         baseline: by default the baseline in the same evaluation; or the name of another model in it; or a second evaluation.
         metric: which one; by default `auc` where there is one, else the first.
         by: columns that make the slices; all by default.
-        sort: `"change"` (the default: the worst first, as far as the metric's name tells), `"slice"`, `"examples"`, or a metric; with a minus
-            the other way round.
+        sort: `"change"` (the default: the worst first, as far as the metric's name tells), `"slice"`, `"examples"`, or a
+            metric; with a minus the other way round.
         table: show the table too; on a slide there is no room for both.
         most: how many slices to draw.
 
@@ -78,7 +78,8 @@ def against_baseline(
     found = read(evaluation)
     name = found.metric(metric)
     old, changes = _baseline(found, baseline, name)
-    candidate = found.side(next((one for one in found.models if found.models[one] is not old), None))
+    others = [model for model in found.models if found.models[model] is not old]
+    candidate = found.side(found.candidate if found.candidate in others else next(iter(others), None))
     whole = [EVERYTHING] if EVERYTHING in found.keys else []
     values = {}
     for one in [*whole, *found.members(by)]:
