@@ -22,6 +22,7 @@ class Demand:
     Attributes:
         metric: name of a metric of TFMA, for example `AUC` or `Calibration`.
         by: columns; the demand is made of every slice that their values form. None: of all flights together.
+        only: values of that column; the demand is made of their slices alone, for example of those that are large enough.
         at_least: no slice may be below this,
         at_most: nor above this,
         max_loss: nor lose more than this against the latest blessed model on the same flights, for metrics where higher is better.
@@ -29,12 +30,15 @@ class Demand:
 
     metric: str
     by: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     at_least: float | None = None
     at_most: float | None = None
     max_loss: float | None = None
 
     def __post_init__(self) -> None:
         """Refuses a demand that nothing could miss, or nothing could meet."""
+        if self.only and len(self.by) != 1:
+            raise ValueError(f"{self}: `only` goes with slices by one column.")
         limits = [limit for limit in (self.at_least, self.at_most, self.max_loss) if limit is not None]
         if not limits or any(math.isnan(limit) for limit in limits):
             raise ValueError(f"{self}: name a number that is demanded.")
@@ -72,7 +76,6 @@ class Config:
         slices: columns whose values, or combinations of values, form the slices that are measured: those of the data and
             `DERIVED_SLICES`.
         guarded: those of the slices of which `min_slice_auc` and `max_slice_auc_loss` are demanded.
-        min_slice_examples: slices with fewer flights than this are left out of the evaluation and of the verdict.
         confidence_intervals: estimate for each metric how far chance moves it. `jackknife`, or True: its time grows with the
             number of slices; `bootstrap`: with the number of flights. Each takes several times as long as the metrics.
         enable_cache: reuse the artifacts of an earlier execution with the same inputs.
@@ -105,7 +108,6 @@ class Config:
     demands: tuple[Demand, ...] = ()
     slices: tuple[tuple[str, ...], ...] = (("origin",),)
     guarded: tuple[tuple[str, ...], ...] = (("origin",),)
-    min_slice_examples: int = 1
     confidence_intervals: bool | str = False
     enable_cache: bool = True
     tune: bool = False

@@ -44,8 +44,6 @@ def make_eval_config(config: Config) -> tfma.EvalConfig:
         options.compute_confidence_intervals.value = True
         bootstrap = config.confidence_intervals == "bootstrap"
         options.confidence_intervals.method = "POISSON_BOOTSTRAP" if bootstrap else "JACKKNIFE"
-    if config.min_slice_examples > 1:
-        options.min_slice_size.value = config.min_slice_examples
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(signature_name="serving_default", label_key=LABEL, prediction_key=PROBABILITY),
@@ -75,10 +73,17 @@ def _metric(name: str, wanted: Iterable[Demand]) -> tfma.MetricConfig:
     return tfma.MetricConfig(
         class_name=name,
         per_slice_thresholds=[
-            config_pb2.PerSliceMetricThreshold(slicing_specs=[_slicing(demand.by)], threshold=_threshold(demand))
+            config_pb2.PerSliceMetricThreshold(slicing_specs=_guarded(demand), threshold=_threshold(demand))
             for demand in wanted
         ],
     )
+
+
+def _guarded(demand: Demand) -> list[tfma.SlicingSpec]:
+    """The slices that a demand is made of."""
+    if demand.only:
+        return [tfma.SlicingSpec(feature_values={demand.by[0]: value}) for value in demand.only]
+    return [_slicing(demand.by)]
 
 
 def _threshold(demand: Demand) -> tfma.MetricThreshold:

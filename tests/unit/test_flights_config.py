@@ -100,10 +100,10 @@ def test_limits_that_make_sense_are_accepted(settings):
 
 @pytest.mark.parametrize(
     "demand",
-    [{}, {"at_least": float("nan")}, {"at_least": 0.8, "at_most": 0.7}],
+    [{}, {"at_least": float("nan")}, {"at_least": 0.8, "at_most": 0.7}, {"at_least": 0.5, "only": ("DL",)}],
 )
 def test_demand_that_says_nothing_is_refused(demand):
-    with pytest.raises(ValueError, match=r"demanded|nothing is"):
+    with pytest.raises(ValueError, match=r"demanded|nothing is|goes with"):
         Demand("AUC", **demand)
 
 

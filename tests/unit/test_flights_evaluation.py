@@ -66,6 +66,12 @@ def test_further_demands_bring_their_metric_and_their_slices(make_eval_config):
     assert measured == {(), ("origin",), ("carrier",), ("origin", "part_of_day")}
 
 
+@pytest.mark.parametrize(("airline", "blessed"), [("DL", False), ("HA", True)])
+def test_demand_on_some_airlines_leaves_the_others_alone(make_eval_config, airline, blessed):
+    settings = {"demands": (Demand("AUC", by=("carrier",), only=("DL", "UA"), max_loss=0.05),)}
+    assert verdict(make_eval_config, (("carrier", airline),), 0.6, 0.7, **settings) is blessed
+
+
 @pytest.mark.parametrize("by", [("orign",), "origin"])
 def test_slice_by_a_column_that_there_is_not_is_refused(make_eval_config, by):
     with pytest.raises(ValueError, match="forms no slices"):
