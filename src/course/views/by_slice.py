@@ -175,10 +175,7 @@ def tabled(found: Evaluation, metrics: list[str], names: list[str], model: str |
     if silent:
         why = next((found.silent[name] for name in silent if name in found.silent), "")
         parts.append(
-            note(
-                f"Without a value: {len(silent)} of {len(names)} slices."
-                + (f" TFMA says: {plain(why, 160)}" if why else "")
-            )
+            note(f"Without a value: {len(silent)} of {len(names)} slices." + (f" {plain(why, 170)}" if why else ""))
         )
     return stack(*parts)
 

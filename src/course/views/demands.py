@@ -31,7 +31,9 @@ def _thresholds(config: Any) -> Iterator[tuple[str, list[Any], Any]]:
     """Metric, slices and threshold of each demand. Without slices, it is of everything."""
     for spec in config.metrics_specs if config is not None else ():
         for metric in spec.metrics:
-            name = json.loads(metric.config or "{}").get("name") or snake(metric.class_name)
+            text = metric.config.strip()  # TFMA also takes it without its braces
+            settings = json.loads(text if text.startswith("{") else f"{{{text}}}")
+            name = settings.get("name") or snake(metric.class_name)
             if metric.HasField("threshold"):
                 yield name, [None], metric.threshold
             for one in metric.per_slice_thresholds:

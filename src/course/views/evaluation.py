@@ -12,7 +12,7 @@ from course.views.scores import EVERYTHING
 from course.views.source import source
 
 COUNT = "example_count"
-ONE_KIND = "an AUC of exactly 0, as it does where all labels are alike and there is nothing to rank."
+ONE_KIND = "TFMA wrote an AUC of exactly 0, as it does where all labels are alike and there is nothing to rank."
 Key = tuple[tuple[str, Any], ...]
 Side = dict[str, dict[str, "Value"]]
 
@@ -174,7 +174,7 @@ def gathered(found: Iterator[Found], config: Any = None) -> Evaluation:
         name = slice_name(key)
         made.keys.setdefault(name, key)
         if isinstance(value, str):
-            made.silent[name] = value
+            made.silent[name] = f"TFMA says: {value}"
         elif not change and not value.value and metric.split(": ")[-1].startswith("auc"):
             made.silent[name] = ONE_KIND
         elif change:

@@ -49,7 +49,8 @@ def metrics(thing: Any, metric: str | None = None) -> View | FigureView:
     scores = read(result.slicing_metrics)
     if metric is not None:
         return draw(scores, metric)
-    demands = None if folder is None else tfma.load_validation_result(str(folder))
+    judged = folder is not None and any(folder.glob("validations*"))
+    demands = tfma.load_validation_result(str(folder)) if judged else None
     return stack(tabled(scores), *([] if demands is None else [demanded(demands)]))
 
 
