@@ -13,6 +13,7 @@ from browsing import chromium, lab
 from selenium import webdriver
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from tools.decks.build import ROOT
 
@@ -146,3 +147,29 @@ def test_live_slides_run_code_and_have_their_controls(chrome: webdriver.Chrome, 
     chromium.screenshot(chrome, PICTURES / "live-slides.png")
     outside = [address for address in chromium.requests(chrome) if not address.startswith(jupyter.url)]
     assert outside == [], "live slides load nothing from the internet"
+
+
+def test_tensorboard_shows_curves_in_a_lesson(chrome: webdriver.Chrome, jupyter: lab.Lab) -> None:
+    """The server that a lesson starts, in its frame, without the internet; it ends with the kernel."""
+    write = """from tensorboard.summary import Writer
+writer = Writer("logs/train")
+for epoch in range(5):
+    writer.add_scalar("epoch_auc", 0.6 + epoch / 100, epoch)
+writer.close()"""
+    show = "from course.board import Board\nboard = Board({'first': 'logs'})\nboard"
+    cells = [nbformat.v4.new_markdown_cell("# 97 Board"), *map(nbformat.v4.new_code_cell, (write, show))]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"display_name": "MLOps course", "language": "python", "name": "mlops-course"}
+    nbformat.write(notebook, jupyter.folder / "notebooks/97-board.ipynb")
+    chromium.forget(chrome)
+    run(chrome, jupyter, "97-board")
+    frame = WebDriverWait(chrome, 30).until(lambda page: page.find_element("css selector", "iframe[title=TensorBoard]"))
+    address = frame.get_attribute("src")
+    chrome.switch_to.frame(frame)
+    try:
+        WebDriverWait(chrome, 60).until(lambda page: "epoch_auc" in page.find_element("tag name", "body").text)
+    finally:
+        chrome.switch_to.default_content()
+        chromium.screenshot(chrome, PICTURES / "97-board.png")
+    outside = [found for found in chromium.requests(chrome) if not found.startswith((jupyter.url, address))]
+    assert outside == [], "TensorBoard loads nothing from the internet"
