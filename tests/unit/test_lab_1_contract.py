@@ -237,7 +237,7 @@ CONTRACTS = {
     "a domain of no definition": (
         _changed(_undefined, "dest"),
         2,
-        "`dest` (its domain is not defined in the contract)",
+        "`dest` (its domain is not defined in the contract). A feature names its domain",
     ),
     "any airport of departure": (
         _changed(_cleared, "origin", "domain_info"),

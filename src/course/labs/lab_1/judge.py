@@ -51,7 +51,7 @@ def statistics_after(found: Any, before: pd.DataFrame, after: pd.DataFrame) -> A
 
 @dataclass(frozen=True)
 class Anomaly:
-    """What TFDV says about a column, and what sort of thing it is: new, missing, presence, type or value."""
+    """What TFDV says about a column, and what sort of thing it is: new, missing, presence, type, value or domain (undefined)."""
 
     told: str
     kind: str
@@ -83,7 +83,7 @@ def _anomaly(column: str, info: Any, contract: Any) -> Anomaly:
     kind = next((kind for kind, ends in KINDS.items() if any(name.endswith(ends) for name in reasons)), "value")
     told = info.description.strip()
     if not told and domain(contract, column) is None:
-        told = "its domain is not defined in the contract"
+        return Anomaly("its domain is not defined in the contract", "domain")
     return Anomaly(told or info.short_description.strip() or "TFDV says no more", kind)
 
 
