@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
         run.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N")
     for name in ("learning_rate", "dropout", "l2", "min_auc", "min_slice_auc", "max_auc_loss"):
         run.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X")
+    run.add_argument("--hidden-units", type=layers, metavar="64-32", help="units of each hidden layer; '' for none")
     run.add_argument("--tune", action="store_true", help="search for better hyperparameters, and train with the best")
     run.add_argument("--tuner-trials", type=int, metavar="N", help="how many combinations are tried (default: 8)")
     run.add_argument("--warm-start", action="store_true", help="go on from the latest blessed model, if there is one")
@@ -52,6 +53,14 @@ def months(text: str) -> tuple[int, int]:
         return int(first), int(last or first)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}: write a month (3) or a range (1-3)") from None
+
+
+def layers(text: str) -> tuple[int, ...]:
+    """`64-32` as the units of two layers; nothing as no layer."""
+    try:
+        return tuple(int(units) for units in text.split("-") if text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: write the units of each layer, such as 64-32") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -111,6 +111,8 @@ def compare(tracking_uri: str, names: Iterable[str] | None = None, experiment: s
     wanted = list(runs if names is None else names)
     if missing := [name for name in wanted if name not in runs]:
         raise KeyError(f"no run {', '.join(missing)}; there are {', '.join(runs)}.")
+    if not wanted:
+        return pd.DataFrame(columns=["months", "blessed"])
     settings = pd.DataFrame({name: runs[name].data.params for name in wanted}).T
     differing = [name for name in settings if settings[name].nunique(dropna=False) > 1 and name != "source"]
     metrics = pd.DataFrame({name: runs[name].data.metrics for name in wanted}).T

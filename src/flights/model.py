@@ -19,6 +19,9 @@ PROBABILITY = "late_probability"
 
 EMBEDDING = 2
 
+STEPS_AT_ONCE = 32
+"""Training steps that TensorFlow takes without coming back to Python between them: the same steps, in less time."""
+
 
 TUNABLE = ("learning_rate", "hidden_units", "dropout", "l2", "batch_size", "train_epochs")
 """Settings that a Tuner may choose."""
@@ -64,6 +67,7 @@ def build_model(
         optimizer=keras.optimizers.Adam(settings["learning_rate"]),
         loss="binary_crossentropy",
         metrics=[keras.metrics.AUC(name="auc")],
+        steps_per_execution=STEPS_AT_ONCE,
     )
     return model
 

@@ -7,6 +7,7 @@ Evaluator, and whoever chooses by it cannot be judged on it.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import keras
@@ -46,6 +47,8 @@ def hyperparameters(space: dict[str, dict[str, Any]]) -> keras_tuner.HyperParame
         SearchSpaceError: a setting that there is not, or limits between which there is nothing.
     """
     found = keras_tuner.HyperParameters()
+    if not space:
+        raise SearchSpaceError("search space: there is nothing to search.")
     for name, allowed in space.items():
         if name not in model.TUNABLE:
             raise SearchSpaceError(f"search space: no setting {name}; there are {', '.join(model.TUNABLE)}.")
@@ -54,10 +57,15 @@ def hyperparameters(space: dict[str, dict[str, Any]]) -> keras_tuner.HyperParame
         if "values" in allowed:
             if not allowed["values"]:
                 raise SearchSpaceError(f"search space, {name}: there is no value to try.")
+            for value in allowed["values"] if name == "hidden_units" else []:
+                if not re.fullmatch(r"|[1-9]\d*(-[1-9]\d*)*", str(value)):
+                    raise SearchSpaceError(f"search space, {name}: {value!r}: write layers as 64-32.")
             found.Choice(name, allowed["values"])
             continue
         low, high = allowed.get("low", math.nan), allowed.get("high", math.nan)
         sampling = allowed.get("sampling", "linear")
+        if sampling not in ("linear", "log"):
+            raise SearchSpaceError(f"search space, {name}: sampling {sampling!r}: choose 'linear' or 'log'.")
         if not low < high or (sampling == "log" and low <= 0):
             raise SearchSpaceError(
                 f"search space, {name}: from {low} to {high}: `low` must be less than `high`, and for log greater than 0."
@@ -139,6 +147,34 @@ def hold_out(columns: model.Columns, days: np.ndarray, share: float = HELD_OUT) 
     return earlier, newest
 
 
+def make_search(
+    settings: dict[str, Any],
+    space: dict[str, dict[str, Any]],
+    trials: int,
+    transform: tft.TFTransformOutput,
+    base_model: str | None,
+    directory: str,
+) -> Search:
+    """A search that can begin.
+
+    Args:
+        settings: of the first trial, and of all in what is not searched.
+        space: as `SEARCH_SPACE`.
+        trials: how many.
+        transform: the output of Transform.
+        base_model: what every trial goes on from, if anything.
+        directory: for KerasTuner's own files.
+    """
+    oracle = _Oracle(
+        as_values(settings, list(space)),
+        objective=keras_tuner.Objective(OBJECTIVE, "max"),
+        max_trials=trials,
+        seed=settings["seed"],
+        hyperparameters=hyperparameters(space),
+    )
+    return Search(settings, transform, base_model, oracle=oracle, directory=directory, project_name="trials")
+
+
 def tuner_fn(fn_args: tfx.components.FnArgs) -> tfx.components.TunerFnResult:
     """The search, ready to go; TFX's Tuner calls it.
 
@@ -155,14 +191,6 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> tfx.components.TunerFnResult:
     columns = model.load(fn_args.train_files, fn_args.data_accessor, transform, False, keep=("month", "day"))
     days = (columns.pop("month") * 31 + columns.pop("day")).numpy()[:, 0]
     train, held_out = hold_out(columns, days)
-    oracle = _Oracle(
-        as_values(settings, list(space)),
-        objective=keras_tuner.Objective(OBJECTIVE, "max"),
-        max_trials=trials,
-        seed=settings["seed"],
-        hyperparameters=hyperparameters(space),
-    )
-    search = Search(
-        settings, transform, fn_args.base_model, oracle=oracle, directory=fn_args.working_dir, project_name="trials"
-    )
-    return tfx.components.TunerFnResult(tuner=search, fit_kwargs={"train": train, "held_out": held_out, "verbose": 0})
+    search = make_search(settings, space, trials, transform, fn_args.base_model, fn_args.working_dir)
+    fit_kwargs = {"train": train, "held_out": held_out, "verbose": 0}
+    return tfx.components.TunerFnResult(tuner=search, fit_kwargs=fit_kwargs)

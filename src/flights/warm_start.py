@@ -144,7 +144,7 @@ def require_same_layers(base: Base, settings: dict[str, Any]) -> None:
     if then != now:
         raise BaseModelError(
             f"warm start: the latest blessed model has hidden_units {then}, and this run asks for {now}. "
-            f"Ask for {then}, or start without --warm-start."
+            f"Ask for {'-'.join(map(str, then)) or 'none'} (--hidden-units), or start without --warm-start."
         )
 
 

@@ -71,10 +71,25 @@ def test_every_option_reaches_the_configuration(runs):
         "max_auc_loss": 0.02,
         "data_root": "here",
         "output_root": "there",
+        "tuner_trials": 3,
+        "run_name": "a name",
     }
     options = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    options += ["--tune", "--warm-start", "--track", "sqlite:///runs.db", "--hidden-units", "8-4"]
     assert cli.main(["run", "--months", "2-5", "--no-cache", *options]) == 0
+    given |= {"tune": True, "warm_start": True, "tracking_uri": "sqlite:///runs.db", "hidden_units": (8, 4)}
     assert runs == [Config(months=(2, 5), enable_cache=False, **given)]
+
+
+def test_no_hidden_layer_can_be_asked_for(runs):
+    assert cli.main(["run", "--hidden-units", ""]) == 0
+    assert runs == [Config(hidden_units=())]
+
+
+def test_address_that_mlflow_does_not_know_ends_with_1(runs, capsys):
+    assert cli.main(["run", "--track", "mlruns"]) == 1
+    assert "write a database such as sqlite:///out/mlflow.db" in capsys.readouterr().err
+    assert not runs
 
 
 @pytest.mark.parametrize(
@@ -95,6 +110,7 @@ def test_months_that_are_none_are_refused_with_an_example(text, capsys):
         ([], "the following arguments are required: command"),
         (["train"], "invalid choice: 'train'"),
         (["run", "--train-epochs", "many"], "invalid int value: 'many'"),
+        (["run", "--hidden-units", "64,32"], "write the units of each layer, such as 64-32"),
         (["run", "--epochs", "3"], "unrecognized arguments"),
         (["predict"], "the following arguments are required: flights"),
     ],

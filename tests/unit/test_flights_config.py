@@ -75,6 +75,10 @@ def test_defaults_are_accepted_and_cannot_be_changed_by_accident():
         ({"min_auc": 1.01}, "min_auc"),
         ({"min_slice_auc": -0.01}, "min_slice_auc"),
         ({"max_auc_loss": float("nan")}, "max_auc_loss"),
+        ({"tuner_trials": 0}, "tuner_trials"),
+        ({"tracking_uri": "mlruns"}, "tracking_uri='mlruns': write a database such as sqlite:///"),
+        ({"tracking_uri": "file:///mlruns"}, "tracking_uri"),
+        ({"tracking_uri": "sqlite:/runs.db"}, "tracking_uri"),
     ],
 )
 def test_nonsense_is_refused_by_name(settings, named):

@@ -62,6 +62,53 @@ def test_components_are_in_an_order_in_which_they_can_run(months, pipeline):
         done.add(name)
 
 
+ALL = {"tune": True, "warm_start": True, "tracking_uri": "sqlite:///runs.db"}
+
+
+@pytest.mark.parametrize(
+    ("switches", "expected"),
+    [
+        ({"tune": True}, [*NODES[:6], "Tuner", *NODES[6:]]),
+        ({"warm_start": True}, [*NODES[:6], "LatestBlessedModel", "Trainer", "Evaluator", "Pusher"]),
+        ({"tracking_uri": "sqlite:///runs.db"}, [*NODES, "ExperimentTracker"]),
+        (ALL, [*NODES[:6], "LatestBlessedModel", "Tuner", "Trainer", "Evaluator", "Pusher", "ExperimentTracker"]),
+    ],
+)
+def test_each_switch_adds_its_component_where_it_can_run(switches, expected, pipeline):
+    components = pipeline.create_components(Config(months=(1, 3), **switches))
+    assert list(components) == expected
+    done: set[str] = set()
+    for name, node in components.items():
+        assert needs(node) <= done, f"{name} runs before {needs(node) - done}"
+        done.add(name)
+
+
+def test_switches_connect_what_they_add(pipeline):
+    components = pipeline.create_components(Config(months=(1, 3), **ALL))
+    tuner, trainer = components["Tuner"], components["Trainer"]
+    assert trainer.inputs["hyperparameters"] is tuner.outputs["best_hyperparameters"]
+    for node in (tuner, trainer):
+        assert node.inputs["base_model"].get_data_dependent_node_ids() == {"LatestBlessedModel"}
+    # It holds out days, and of transformed examples nobody knows the day.
+    assert tuner.inputs["examples"] is components["CsvExampleGen"].outputs["examples"]
+    assert "DataGate" in ancestors(components, "Tuner")
+    plain = pipeline.create_components(Config())["Trainer"].inputs
+    assert not {"hyperparameters", "base_model"} & set(plain)
+
+
+def test_search_reaches_the_tuner_and_a_bad_one_is_refused_at_once(pipeline, monkeypatch):
+    from flights import tuner
+
+    given = json.loads(
+        pipeline.create_components(Config(tune=True, tuner_trials=3, seed=5))["Tuner"].exec_properties["custom_config"]
+    )
+    assert (given["tuner_trials"], given["seed"], given["search_space"]) == (3, 5, tuner.SEARCH_SPACE)
+    monkeypatch.setattr(tuner, "SEARCH_SPACE", {"momentum": {"low": 0, "high": 1}})
+    with pytest.raises(tuner.SearchSpaceError, match="no setting momentum"):
+        pipeline.create_components(Config(tune=True))
+    pipeline.create_components(Config())
+
+
 def test_nothing_is_learned_before_the_gate(pipeline):
     components = pipeline.create_components(Config(months=(1, 3)))
     for name in ("Transform", "Trainer", "Evaluator", "Pusher"):
@@ -141,11 +188,21 @@ def sources(pipeline, tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["data.py", "features.py", "model.py"])
+@pytest.mark.parametrize("name", ["data.py", "features.py", "model.py", "warm_start.py"])
 def test_edited_source_changes_the_fingerprint(name, sources, pipeline):
     before = pipeline.source_hash()
     (sources / name).write_text((sources / name).read_text() + "\n# edited\n")
     assert pipeline.source_hash() != before
+
+
+def test_edited_tuner_tunes_again_and_leaves_the_rest_alone(sources, pipeline):
+    def settings(name):
+        return pipeline.create_components(Config(tune=True))[name].exec_properties["custom_config"]
+
+    before = {name: settings(name) for name in ("Transform", "Tuner", "Trainer")}
+    path = sources / "tuner.py"
+    path.write_text(path.read_text() + "\n# edited\n")
+    assert [name for name in before if settings(name) != before[name]] == ["Tuner"]
 
 
 def test_fingerprint_is_the_same_for_the_same_sources(sources, pipeline):
