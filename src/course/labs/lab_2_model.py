@@ -36,9 +36,9 @@ def data(lab: checks.Lab) -> list[str]:
     checkpoint.write(lab.workspace, lab.seed)
     candidates.write(lab.workspace, lab.seed)
     return [
-        "months/span-01 to span-04: four months with `id` and `target`, 2,000 flights each",
+        "months/span-04 to span-07: April, May, June and the first half of July with `id` and `target`, 4,000 flights each",
         "contract/schema.pbtxt: the curated schema",
-        f"unlabelled/span-{checkpoint.MONTH:02d}: {checkpoint.ROWS:,} flights of May as they come in service (task 4)",
+        f"unlabelled/span-{checkpoint.MONTH:02d}: {checkpoint.ROWS:,} flights of the second half of July as they come in service (task 4)",
         f"requests/flights.csv: {len(checkpoint.requests(lab.seed))} flights as they come in service (task 2)",
         f"candidates.csv: what a baseline and five candidates said about {candidates.ROWS:,} flights (tasks 5 and 6)",
     ]

@@ -21,7 +21,7 @@ from course.labs.lab_1.questions import TARGET, labelled
 from course.labs.lab_2 import areas
 from course.labs.lab_2.checkpoint import KEY, QUESTION
 
-ROWS, MONTH = 5000, 4
+ROWS, MONTH = 5000, 7
 BASELINE = "baseline"
 KINDS = {
     "worse": "worse overall",
@@ -36,7 +36,7 @@ SHOWN = (GOOD, *KINDS)
 
 SLICES = {"origin": ("EWR", "JFK", "LGA"), "part": ("morning", "afternoon", "evening")}
 NAMES = tuple(name for names in SLICES.values() for name in names)
-STRENGTH, SHARED, LEAST_GAIN, MOST_CHANCE = 0.75, 0.85, 3.0, 1.3
+STRENGTH, SHARED, LEAST_GAIN, MOST_CHANCE = 0.68, 0.85, 3.0, 1.3
 """Of the baseline; the share of noise in common; gains in standard deviations: the least of a good candidate, the most by chance."""
 PLAUSIBLE, LEAKED = 0.80, 0.88
 """No honest model has a larger area, overall or on a slice of `SLICES`; no leak a smaller one."""
@@ -72,13 +72,17 @@ class Table:
         return found / self.noise[name]
 
 
+class _NoSuch(Exception):
+    """No candidate of the wanted kind can be drawn."""
+
+
 class _Maker:
     """Draws models over the same flights."""
 
-    def __init__(self, seed: int) -> None:
-        self.rng = np.random.default_rng([seed, 6])
-        april = deliveries.year()[deliveries.year()["month"] == MONTH].sample(ROWS, random_state=seed)
-        flights = labelled(april.sort_index(kind="stable").reset_index(drop=True), QUESTION)
+    def __init__(self, seed: int, attempt: int) -> None:
+        self.rng = np.random.default_rng([seed, 6, attempt])
+        july = deliveries.year()[deliveries.year()["month"] == MONTH].sample(ROWS, random_state=seed)
+        flights = labelled(july.sort_index(kind="stable").reset_index(drop=True), QUESTION)
         hour = flights["sched_dep_time"] // 100
         part = np.select([hour < 12, hour < 17], SLICES["part"][:2], SLICES["part"][2])
         flights = flights[["origin", "carrier", TARGET]].assign(part=part, hour=hour)
@@ -148,10 +152,10 @@ class _Maker:
 
     def until(self, make: Callable[[], np.ndarray], holds: Callable[[np.ndarray], bool]) -> np.ndarray:
         """Draws until a draw is as it has to be."""
-        for _ in range(200):
+        for _ in range(40):
             if holds(scores := make()):
                 return scores
-        raise RuntimeError("no such candidate could be drawn")
+        raise _NoSuch
 
     def harmless(self, scores: np.ndarray) -> bool:
         """No slice has lost more than a standard deviation, and nothing is too good to be true."""
@@ -191,7 +195,15 @@ def hidden(seed: int) -> list[Candidate]:
 
 @functools.cache
 def _all(seed: int) -> tuple[Table, dict[str, Candidate], list[Candidate]]:
-    maker = _Maker(seed)
+    for attempt in range(20):  # a baseline that is lucky on a slice leaves no room for what is better
+        try:
+            return _drawn(_Maker(seed, attempt))
+        except _NoSuch:
+            continue
+    raise RuntimeError("no candidates could be drawn")
+
+
+def _drawn(maker: _Maker) -> tuple[Table, dict[str, Candidate], list[Candidate]]:
     rng = maker.rng
     first, *others = rng.permutation(NAMES)
     shown = {

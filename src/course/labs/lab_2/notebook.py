@@ -1,7 +1,8 @@
-"""Two helpers for the notebook of lab 2: the code of a cell as a module, and flights as tf.Examples."""
+"""Two helpers for the notebook of lab 2: the code of cells as a module, and flights as tf.Examples."""
 
 from __future__ import annotations
 
+import ast
 import importlib
 import linecache
 import math
@@ -16,11 +17,15 @@ import pandas as pd
 CALL = "as_module("
 
 
-def as_module(name: str) -> str:
-    """Stores the cell that calls it as a module that TFX's components can import; returns the module's name.
+_PARTS: dict[Path, dict[str, str]] = {}
+"""For each module's file, the cells that it is made of, each by the first name that it defines."""
 
-    The file is `code/NAME.py` in the workspace. It holds the cell without the line of this call, so what the code needs has to be
-    imported or defined in the same cell.
+
+def as_module(name: str) -> str:
+    """Stores the cell that calls it in a module that TFX's components can import; returns the module's name.
+
+    The file is `code/NAME.py` in the workspace. Several cells may be parts of one module, in the order in which they were first run; a cell that
+    is run again, known by the first name that it defines, takes the place of what it was. The line of this call is left out.
 
     Raises:
         ValueError: the name cannot be that of a module, or is taken.
@@ -30,21 +35,37 @@ def as_module(name: str) -> str:
 
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ValueError(f"{name!r} cannot name a module: small letters, digits and _")
-    folder = current().workspace / "code"
+    path = current().workspace / "code" / f"{name}.py"
     there = sys.modules.get(name)
-    if name in sys.stdlib_module_names or (there and Path(getattr(there, "__file__", None) or "").parent != folder):
+    if name in sys.stdlib_module_names or (there and getattr(there, "__file__", None) != str(path)):
         raise ValueError(f"there is a module {name!r} already: choose another name")
     lines = linecache.getlines(sys._getframe(1).f_code.co_filename)
     if not any(CALL in line for line in lines):
         raise RuntimeError("lab.as_module(...) stores the cell that it stands in: call it there, not in a function")
-    folder.mkdir(exist_ok=True)
+    if not path.exists():
+        _PARTS.pop(path, None)
+    source = "".join(line for line in lines if CALL not in line)
+    parts = _PARTS.setdefault(path, {})
+    parts[_first_name(source)] = source.strip("\n")
+    path.parent.mkdir(exist_ok=True)
     # Python takes a compiled file for fresh if size and second are the same.
-    shutil.rmtree(folder / "__pycache__", ignore_errors=True)
-    (folder / f"{name}.py").write_text("".join(line for line in lines if CALL not in line), encoding="utf-8")
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+    shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
+    path.write_text("\n\n\n".join(parts.values()) + "\n", encoding="utf-8")
+    sys.modules.pop(name, None)
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
     importlib.invalidate_caches()
     return name
+
+
+def _first_name(source: str) -> str:
+    """The first name that a cell defines; empty for a cell of imports."""
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            return statement.name
+        if isinstance(statement, ast.Assign):
+            return ast.unparse(statement.targets[0])
+    return ""
 
 
 def to_examples(flights: pd.DataFrame) -> list[bytes]:

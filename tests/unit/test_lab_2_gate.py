@@ -1,0 +1,396 @@
+"""Lab 2, tasks 5 and 6: noise is what a bootstrap finds, and a gate is judged by what it lets through."""
+
+from __future__ import annotations
+
+import json
+
+import lab_two
+import numpy as np
+import pytest
+
+from course.labs.lab_2 import areas, candidates, noises, verdicts
+from course.labs.lab_2.candidates import GOOD, KINDS, NAMES, SLICES
+
+pytestmark = [pytest.mark.xdist_group("lab-2"), pytest.mark.slow]
+STUDENTS = [f"student-{number}" for number in range(2, 14)]
+
+
+@pytest.fixture
+def lab(tmp_path):
+    return lab_two.lab(tmp_path)
+
+
+# --- Task 5 -------------------------------------------------------------------------------------------------------
+
+
+def bootstrap(seed, draws=200, paired=True, number=7):
+    """Standard deviations of the differences, by drawing flights."""
+    table, good = candidates.table(seed), candidates.shown(seed)[GOOD].scores
+    labels, rng, found = table.labels, np.random.default_rng(number), []
+    for _ in range(draws):
+        rows = rng.integers(len(labels), size=len(labels))
+        others = rows if paired else rng.integers(len(labels), size=len(labels))
+        found.append(
+            {
+                name: areas.auc(labels[rows[mask[rows]]], good[rows[mask[rows]]])
+                - areas.auc(labels[others[mask[others]]], table.baseline[others[mask[others]]])
+                for name, mask in table.masks.items()
+            }
+        )
+    return {name: float(np.std([one[name] for one in found])) for name in table.masks}
+
+
+def judge_noise(lab, noise):
+    return lab_two.evaluate(lab, "noise", noise=noise)
+
+
+@pytest.mark.parametrize("draws", [120, 300])
+def test_bootstrap_passes(lab, draws):
+    assert judge_noise(lab, bootstrap(lab.seed, draws)) == (2, "")
+
+
+def test_formula_passes_and_so_do_rounded_numbers(lab):
+    truth = noises.truth(lab.seed)
+    assert judge_noise(lab, truth) == (2, "")
+    assert judge_noise(lab, {name: round(value, 3) for name, value in truth.items()}) == (2, "")
+
+
+def test_bootstrap_of_labels_apart_passes(lab):
+    """Late and punctual flights drawn each for themselves."""
+    table, good = candidates.table(lab.seed), candidates.shown(lab.seed)[GOOD].scores
+    labels, rng, found = table.labels, np.random.default_rng(1), []
+    for _ in range(150):
+        rows = np.concatenate([rng.choice(np.flatnonzero(labels == kind), (labels == kind).sum()) for kind in (0, 1)])
+        found.append(
+            [
+                areas.auc(labels[part], good[part]) - areas.auc(labels[part], table.baseline[part])
+                for part in (rows[mask[rows]] for mask in table.masks.values())
+            ]
+        )
+    assert judge_noise(lab, dict(zip(table.masks, np.std(found, axis=0).tolist(), strict=True))) == (2, "")
+
+
+def times(factor, names=("all", *NAMES)):
+    return lambda lab: {
+        name: value * (factor if name in names else 1) for name, value in noises.truth(lab.seed).items()
+    }
+
+
+WRONG_NOISE = {
+    "each model its own draw": (lambda lab: bootstrap(lab.seed, 60, paired=False), 0, "as if|draw of its own"),
+    "the variance": (lambda lab: {name: value**2 for name, value in noises.truth(lab.seed).items()}, 0, "too small"),
+    "a width of 95 %": (times(3.92), 0, "too large"),
+    "divided by the root of the draws": (times(200**-0.5), 0, "too small"),
+    "one for all": (lambda lab: dict.fromkeys(("all", *NAMES), noises.truth(lab.seed)["all"]), 1, "It is not for"),
+    "twice as large on slices": (times(2, NAMES), 1, "It is not for EWR"),
+    "a number": (lambda lab: 0.004, 0, "a dictionary with the keys"),
+    "without the parts": (lambda lab: {"all": 0.004, "EWR": 0.006}, 0, "a dictionary with the keys"),
+    "nothing": (lambda lab: dict.fromkeys(("all", *NAMES), 0), 0, "between 0 and 1"),
+    "text": (lambda lab: dict.fromkeys(("all", *NAMES), "0.004"), 0, "between 0 and 1"),
+    "lists": (lambda lab: {key: [0.004] for key in ("all", *NAMES)}, 0, "between 0 and 1"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_NOISE)
+def test_wrong_noise_is_told(lab, what):
+    make, points, told = WRONG_NOISE[what]
+    got, message = judge_noise(lab, make(lab))
+    assert any(one in message for one in told.split("|"))
+    assert got == points
+
+
+def test_formula_and_bootstrap_agree():
+    for seed in range(3):
+        truth = noises.truth(seed)
+        found = bootstrap(seed, 300)
+        assert all(abs(found[name] / truth[name] - 1) < 0.2 for name in truth)
+
+
+# --- Candidates ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("student", STUDENTS)
+def test_candidates_are_what_the_text_says(tmp_path, student):
+    seed = lab_two.lab(tmp_path, student).seed
+    table = candidates.table(seed)
+    hidden = candidates.hidden(seed)
+    assert len(hidden) == 18
+    for one in [*candidates.shown(seed).values(), *hidden]:
+        overall = table.change(one.scores, "all")
+        slices = {name: table.change(one.scores, name) for name in NAMES}
+        largest = max(areas.auc(table.labels[mask], one.scores[mask]) for mask in table.masks.values())
+        if one.kind == GOOD:
+            assert overall > 3
+            assert min(slices.values()) > -1
+            assert largest < 0.8
+        elif one.kind == "chance":
+            assert 0 < overall < 1.5
+            assert min(slices.values()) > -1
+        elif one.kind == "worse":
+            assert overall < -1
+        elif one.kind == "slice":
+            assert overall > 3
+            assert min(slices.values()) < -3
+        else:
+            assert areas.auc(table.labels, one.scores) > 0.88
+    failing = {min(NAMES, key=lambda name: table.change(one.scores, name)) for one in hidden if one.kind == "slice"}
+    shown = min(NAMES, key=lambda name: table.change(candidates.shown(seed)["slice"].scores, name))
+    assert failing | {shown} == set(NAMES)
+
+
+# --- Task 6 -------------------------------------------------------------------------------------------------------
+
+
+def protos():
+    from tensorflow_model_analysis.proto import config_pb2
+
+    return config_pb2
+
+
+def demand(where, gain=None, most=None, least=None):
+    """A threshold for a slice."""
+    pb = protos()
+    threshold = pb.MetricThreshold()
+    if gain is not None:
+        threshold.change_threshold.direction = pb.MetricDirection.HIGHER_IS_BETTER
+        threshold.change_threshold.absolute.value = gain
+    if most is not None:
+        threshold.value_threshold.upper_bound.value = most
+    if least is not None:
+        threshold.value_threshold.lower_bound.value = least
+    return pb.PerSliceMetricThreshold(slicing_specs=[pb.SlicingSpec(**where)], threshold=threshold)
+
+
+def gate(*demands, slices=None):
+    pb = protos()
+    area = pb.MetricConfig(class_name="AUC", per_slice_thresholds=demands)
+    specs = [spec for one in demands for spec in one.slicing_specs] if slices is None else slices
+    return pb.EvalConfig(metrics_specs=[pb.MetricsSpec(metrics=[area])], slicing_specs=specs)
+
+
+def each_slice(noise, factor, **more):
+    return [
+        demand({"feature_values": {column: name}}, gain=-factor * noise[name], **more)
+        for column in SLICES
+        for name in SLICES[column]
+    ]
+
+
+def right(lab, gain=2.2, loss=2.0, most=0.84):
+    noise = noises.truth(lab.seed)
+    return gate(demand({}, gain=gain * noise["all"], most=most), *each_slice(noise, loss))
+
+
+def judge(lab, config, name="gate/eval_config.pbtxt"):
+    path = lab.workspace / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(config if isinstance(config, str) else str(config))
+    return lab_two.evaluate(lab, "gate")
+
+
+@pytest.mark.parametrize("student", STUDENTS[:6])
+@pytest.mark.parametrize(("gain", "loss", "most"), [(2.2, 2.0, 0.84), (1.7, 1.5, 0.81), (2.8, 2.7, 0.87)])
+def test_gates_between_the_kinds_pass(tmp_path, student, gain, loss, most):
+    lab = lab_two.lab(tmp_path, student)
+    assert judge(lab, right(lab, gain, loss, most)) == (5, "")
+
+
+def test_gate_from_a_bootstrap_passes(tmp_path):
+    for student in STUDENTS[:4]:
+        lab = lab_two.lab(tmp_path, student)
+        noise = bootstrap(lab.seed, 150)
+        assert judge(lab, gate(demand({}, gain=2.2 * noise["all"], most=0.84), *each_slice(noise, 2))) == (5, "")
+
+
+def test_gate_as_json_with_model_specs_and_more_metrics_passes(lab):
+    from google.protobuf import json_format
+
+    config = right(lab)
+    config.model_specs.add(signature_name="serving_default", label_key="target", prediction_key="probability")
+    config.metrics_specs[0].metrics.add(class_name="ExampleCount")
+    calibration = config.metrics_specs[0].metrics.add(class_name="Calibration")
+    calibration.threshold.value_threshold.lower_bound.value = 0.5
+    calibration.threshold.value_threshold.upper_bound.value = 2
+    config.options.compute_confidence_intervals.value = True
+    assert judge(lab, json_format.MessageToJson(config), "gate/eval_config.json") == (5, "")
+
+
+def test_one_threshold_for_the_slices_of_a_column_passes(lab):
+    """By `feature_keys`, in the map of thresholds of the specification, and relative to the baseline."""
+    pb, noise = protos(), noises.truth(lab.seed)
+    table = candidates.table(lab.seed)
+    base = areas.auc(table.labels, table.baseline)
+    overall = pb.MetricThreshold()
+    overall.change_threshold.direction = pb.MetricDirection.HIGHER_IS_BETTER
+    overall.change_threshold.relative.value = 2.2 * noise["all"] / base
+    overall.value_threshold.upper_bound.value = 0.84
+    config = gate(*each_slice(noise, 2))
+    config.slicing_specs.add()
+    config.slicing_specs.add(feature_keys=["origin"])
+    config.metrics_specs[0].per_slice_thresholds["auc"].thresholds.add(
+        slicing_specs=[pb.SlicingSpec()], threshold=overall
+    )
+    assert judge(lab, config) == (5, "")
+
+
+def shown_only(lab):
+    """Fits the five that were shown: the one slice that failed, and limits beside what was seen."""
+    table, shown = candidates.table(lab.seed), candidates.shown(lab.seed)
+    name = min(NAMES, key=lambda one: table.change(shown["slice"].scores, one))
+    column = next(column for column in SLICES if name in SLICES[column])
+    noise = noises.truth(lab.seed)
+    return gate(
+        demand({}, gain=2.2 * noise["all"], most=0.905),
+        demand({"feature_values": {column: name}}, gain=-2 * noise[name]),
+    )
+
+
+def unsliced(lab):
+    config = right(lab)
+    del config.slicing_specs[1:]
+    return config
+
+
+def upside_down(lab):
+    config = right(lab)
+    pb = protos()
+    first = config.metrics_specs[0].metrics[0].per_slice_thresholds[0].threshold.change_threshold
+    first.direction = pb.MetricDirection.LOWER_IS_BETTER
+    return config
+
+
+def of_all(lab):
+    noise = noises.truth(lab.seed)
+    return gate(
+        demand({}, gain=2.2 * noise["all"], most=0.84),
+        *[demand({"feature_keys": [column]}, gain=0.0) for column in SLICES],
+    )
+
+
+def origins_only(lab):
+    noise = noises.truth(lab.seed)
+    return gate(
+        demand({}, gain=2.2 * noise["all"], most=0.84),
+        *[one for one in each_slice(noise, 2) if "origin" in one.slicing_specs[0].feature_values],
+    )
+
+
+def bless_all(lab):
+    return gate(demand({}, gain=-1.0, most=1.0))
+
+
+def refuse_all(lab):
+    return gate(demand({}, gain=1.0))
+
+
+WRONG = {
+    "blesses everything": (bless_all, 0, "a door that is always open"),
+    "refuses everything": (refuse_all, 0, "Your gate refuses the candidate `good`"),
+    "no change demanded": (lambda lab: right(lab, gain=-0.0), 3, "It blesses `chance`"),
+    "any gain will do": (lambda lab: right(lab, gain=0.0), 3, "It blesses `chance`"),
+    "asks for too much": (lambda lab: right(lab, gain=6), 0, "Your gate refuses"),
+    "a loss is allowed": (lambda lab: right(lab, gain=-2.0), 2, "of 3 others that are worse overall it blesses 1"),
+    "nothing is too good": (lambda lab: right(lab, most=1.0), 3, "It blesses `leak`"),
+    "no model may be as good": (lambda lab: right(lab, most=0.75), 0, "Your gate refuses the candidate `good`"),
+    "only the airports": (origins_only, 3, "worse on a slice"),
+    "no slices at all": (
+        lambda lab: gate(right(lab).metrics_specs[0].metrics[0].per_slice_thresholds[0]),
+        3,
+        "It blesses `slice`",
+    ),
+    "slices may not lose anything": (of_all, 0, "Your gate refuses"),
+    "slices may lose a lot": (lambda lab: right(lab, loss=8), 3, "`slice`"),
+    "fits what was shown": (shown_only, 2, "others that are worse on a slice it blesses"),
+    "a value instead of a change": (lambda lab: gate(demand({}, least=0.76, most=0.84)), None, ""),
+    "thresholds of slices that are not computed": (unsliced, 0, "not computed (`slicing_specs`)"),
+    "the wrong direction": (upside_down, 0, "Your gate refuses the candidate `good`"),
+    "nothing demanded": (lambda lab: gate(), 0, "no threshold at all"),
+    "no metrics": (lambda lab: "slicing_specs {}", 0, "has no metrics"),
+    "no proto": (lambda lab: "auc > 0.7", 0, "is no EvalConfig"),
+    "empty": (lambda lab: "", 0, "has no metrics"),
+    "another column": (lambda lab: gate(demand({"feature_keys": ["weekday"]}, gain=0.0)), 0, "slices by 'weekday'"),
+    "another metric": (
+        lambda lab: 'metrics_specs { metrics { class_name: "Precision" } }',
+        0,
+        "uses the metric 'Precision'",
+    ),
+    "a metric of their own": (
+        lambda lab: 'metrics_specs { metrics { class_name: "AUC" module: "os" } }',
+        0,
+        "leave `module` out",
+    ),
+    "a metric with code in its settings": (
+        lambda lab: 'metrics_specs { metrics { class_name: "AUC" config: "{\\"curve\\": \\"PR\\"}" } }',
+        0,
+        "has to be a JSON object",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_wrong_gate_is_told(lab, what):
+    make, points, told = WRONG[what]
+    got, message = judge(lab, make(lab))
+    assert told in message
+    assert got == points if points is not None else got < 4
+
+
+def test_no_gate_two_gates_and_one_that_leads_out_are_told(lab):
+    points, message = lab_two.evaluate(lab, "gate")
+    assert (points, "There is no file" in message) == (0, True)
+    (lab.workspace / "gate").mkdir()
+    (lab.workspace / "gate" / "eval_config.pbtxt").symlink_to("/etc/passwd")
+    points, message = lab_two.evaluate(lab, "gate")
+    assert (points, "leads out" in message) == (0, True)
+    (lab.workspace / "gate" / "eval_config.pbtxt").unlink()
+    judge(lab, right(lab))
+    points, message = judge(lab, right(lab), "gate/eval_config.json")
+    assert (points, "two gates" in message) == (0, True)
+
+
+def test_gate_of_another_student_is_worth_less_where_noise_differs(tmp_path):
+    """Numbers from elsewhere may fit by chance, the shape of the answer is the same: it never breaks."""
+    lab, other = lab_two.lab(tmp_path, "student-2"), lab_two.lab(tmp_path, "student-3")
+    points, _ = judge(lab, right(other))
+    assert 0 <= points <= 5
+
+
+def test_verdicts_are_those_of_tfma(lab):
+    """Metrics and thresholds as TFMA itself computes and applies them."""
+    import tensorflow_model_analysis as tfma
+    from tensorflow_model_analysis.proto import config_pb2
+
+    table, shown = candidates.table(lab.seed), candidates.shown(lab.seed)
+    frame = table.flights[["target", "origin", "part", "hour"]].astype({"hour": int, "target": int})
+    frame = frame.assign(candidate=shown["slice"].scores, baseline=table.baseline)
+    config = right(lab)
+    config.metrics_specs[0].metrics.add(class_name="Calibration")
+    config.metrics_specs[0].metrics.add(class_name="MeanLabel")
+    config.metrics_specs[0].metrics.add(class_name="MeanPrediction")
+    config.metrics_specs[0].metrics.add(class_name="ExampleCount")
+    config.slicing_specs.add(feature_keys=["part"])
+    own = config_pb2.EvalConfig()
+    own.CopyFrom(config)
+    own.model_specs.add(name="candidate", label_key="target", prediction_key="candidate")
+    own.model_specs.add(name="baseline", label_key="target", prediction_key="baseline", is_baseline=True)
+    found = tfma.analyze_raw_data(frame, own)
+    ours = verdicts.Gate(config)
+    for name, (reported, compute) in verdicts.METRICS.items():
+        for key, mask in ours._slices(table):
+            theirs = (
+                found.get_metrics_for_slice(key, model_name="candidate") if False else dict(found.slicing_metrics)[key]
+            )
+            value = theirs[""][""][reported]["doubleValue"]
+            assert value == pytest.approx(compute(table.labels[mask], shown["slice"].scores[mask]), abs=2e-4), (
+                name,
+                key,
+            )
+
+
+def test_data_says_what_it_writes(lab):
+    from course.labs import lab_2_model
+
+    told = lab_2_model.data(lab)
+    written = {path.relative_to(lab.workspace).parts[0] for path in lab.workspace.rglob("*") if path.is_file()}
+    assert {line.partition(":")[0].partition("/")[0] for line in told} == written
+    assert json.dumps(sorted(KINDS)) == '["chance", "leak", "slice", "worse"]'
