@@ -44,10 +44,10 @@ def test_other_scales_and_flags_pass(lab):
             frame[f"from_{name}"] = (flights["origin"] == name).astype(np.float32)
         frame["minute"] = (flights["sched_dep_time"] / 2400).astype(np.float32)
         frame["weekend_evening"] = ((flights["weekday"] > 5) & (hour > 16)).astype(np.float32)
-        frame["spread"] = ((flights["temp"] - flights["dewp"]).fillna(10) / 20).astype(np.float32)
+        frame["muggy"] = ((flights["dewp"] * flights["wind_speed"]).fillna(500) / 500).astype(np.float32)
         return frame
 
-    assert judge(lab, change, ["weekend_evening", "spread"]) == (6, "")
+    assert judge(lab, change, ["weekend_evening", "muggy"]) == (6, "")
 
 
 def test_crossed_words_as_places_pass(lab):
@@ -63,10 +63,20 @@ def test_crossed_words_as_places_pass(lab):
 
 def test_more_than_two_of_their_own_pass(lab):
     def change(frame, flights):
-        frame["sine"] = np.sin(2 * np.pi * flights["sched_dep_time"] / 2400).astype(np.float32)
+        frame["noon"] = np.cos(2 * np.pi * flights["sched_dep_time"] / 2400).astype(np.float32)
         return frame
 
-    assert judge(lab, change, [*OWN, "sine"]) == (6, "")
+    assert judge(lab, change, [*OWN, "noon"]) == (6, "")
+
+
+def test_crossed_words_on_a_scale_pass(lab):
+    """The hour of the week goes up with the weekday, and says more than it."""
+
+    def change(frame, flights):
+        week = (flights["weekday"] - 1) * 24 + flights["sched_dep_time"] // 100
+        return frame.assign(hour_of_week=(week / 84 - 1).astype(np.float32))
+
+    assert judge(lab, change, ["hour_of_week", "rough_air"]) == (6, "")
 
 
 # --- Task 1: wrong answers ----------------------------------------------------------------------------------------
@@ -139,9 +149,9 @@ WRONG = {
         "`mine` is `carrier` in other clothes",
     ),
     "nearly always the same": (
-        put("mine", lambda f, x: (f.index == 0).astype(float)),
+        put("mine", lambda f, x: (f.index % 300 == 0).astype(float)),
         ["mine", "rough_air"],
-        2,
+        4,
         "the same value for",
     ),
     "twice the same": (
@@ -149,6 +159,24 @@ WRONG = {
         ["mine", "rough_air"],
         4,
         "`mine` says the same as your feature `rough_air`",
+    ),
+    "how far from the dew point": (
+        put("mine", lambda f, x: ((f["temp"] - f["dewp"]) / 20).fillna(0.5)),
+        ["mine", "rough_air"],
+        4,
+        "`mine` is `humid` in other clothes",
+    ),
+    "a day of the week on a scale": (
+        put("mine", lambda f, x: (f["weekday"] - 4) / 2.0),
+        ["mine", "rough_air"],
+        4,
+        "`mine` is `weekday` in other clothes",
+    ),
+    "a wave that turns where their other one does": (
+        put("mine", lambda f, x: np.sin(2 * np.pi * f["sched_dep_time"] / 2400)),
+        ["mine", "near_evening"],
+        4,
+        "`mine` says the same as your feature `near_evening`",
     ),
     "one of their own": (None, ["rough_air"], 4, "names of 2 features"),
     "one that is not there": (None, ["rough_air", "fog"], 4, "'fog'"),

@@ -355,14 +355,29 @@ def test_gate_of_another_student_is_worth_less_where_noise_differs(tmp_path):
     assert 0 <= points <= 5
 
 
-def test_verdicts_are_those_of_tfma(lab):
-    """Metrics and thresholds as TFMA itself computes and applies them."""
+def analysed(frame, config, folder, monkeypatch):
+    """Metrics and verdict of TFMA, which takes thresholds of a change from a table only if it is told that there is a baseline."""
     import tensorflow_model_analysis as tfma
+    from tensorflow_model_analysis.api import model_eval_lib
+    from tensorflow_model_analysis.utils import config_util
+
+    def complete(eval_config, *_, **__):
+        return config_util.update_eval_config_with_defaults(eval_config, has_baseline=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model_eval_lib, "_update_eval_config_with_defaults", complete)
+        found = tfma.analyze_raw_data(frame, config, output_path=folder)
+    return found, tfma.load_validation_result(folder)
+
+
+@pytest.mark.parametrize("kind", ["good", "slice", "leak"])
+def test_verdicts_are_those_of_tfma(lab, kind, tmp_path, monkeypatch):
+    """Metrics and thresholds as TFMA itself computes and applies them."""
     from tensorflow_model_analysis.proto import config_pb2
 
     table, shown = candidates.table(lab.seed), candidates.shown(lab.seed)
     frame = table.flights[["target", "origin", "part", "hour"]].astype({"hour": int, "target": int})
-    frame = frame.assign(candidate=shown["slice"].scores, baseline=table.baseline)
+    frame = frame.assign(candidate=shown[kind].scores, baseline=table.baseline)
     config = right(lab)
     config.metrics_specs[0].metrics.add(class_name="Calibration")
     config.metrics_specs[0].metrics.add(class_name="MeanLabel")
@@ -373,18 +388,16 @@ def test_verdicts_are_those_of_tfma(lab):
     own.CopyFrom(config)
     own.model_specs.add(name="candidate", label_key="target", prediction_key="candidate")
     own.model_specs.add(name="baseline", label_key="target", prediction_key="baseline", is_baseline=True)
-    found = tfma.analyze_raw_data(frame, own)
+    found, verdict = analysed(frame, own, str(tmp_path / "tfma"), monkeypatch)
     ours = verdicts.Gate(config)
     for name, (reported, compute) in verdicts.METRICS.items():
         for key, mask in ours._slices(table):
-            theirs = (
-                found.get_metrics_for_slice(key, model_name="candidate") if False else dict(found.slicing_metrics)[key]
-            )
-            value = theirs[""][""][reported]["doubleValue"]
-            assert value == pytest.approx(compute(table.labels[mask], shown["slice"].scores[mask]), abs=2e-4), (
-                name,
-                key,
-            )
+            value = dict(found.slicing_metrics)[key][""][""][reported]["doubleValue"]
+            right_value = compute(table.labels[mask], shown[kind].scores[mask])
+            assert value == pytest.approx(right_value, abs=2e-4), (name, key)
+    assert verdict.validation_ok == (not ours.failures(table, shown[kind].scores)) == (kind == GOOD)
+    refused = {str(one.slice_key) for one in verdict.metric_validations_per_slice}
+    assert bool(refused) == (kind != GOOD)
 
 
 def test_data_says_what_it_writes(lab):

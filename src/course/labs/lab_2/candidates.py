@@ -38,6 +38,8 @@ SLICES = {"origin": ("EWR", "JFK", "LGA"), "part": ("morning", "afternoon", "eve
 NAMES = tuple(name for names in SLICES.values() for name in names)
 STRENGTH, SHARED, LEAST_GAIN, MOST_CHANCE = 0.68, 0.85, 3.0, 1.3
 """Of the baseline; the share of noise in common; gains in standard deviations: the least of a good candidate, the most by chance."""
+LITTLE = 0.25
+"""What one of the good candidates loses on a slice at least, in standard deviations: a gate that forgives nothing refuses it."""
 PLAUSIBLE, LEAKED = 0.80, 0.88
 """No honest model has a larger area, overall or on a slice of `SLICES`; no leak a smaller one."""
 
@@ -168,6 +170,20 @@ class _Maker:
     def good(self, gain: float) -> np.ndarray:
         return self.until(lambda: self.shifted(gain), self.harmless)
 
+    def uneven(self, gain: float) -> np.ndarray:
+        """A good one that seems to lose a little on a slice, which is chance."""
+        return self.until(
+            lambda: self.shifted(gain),
+            lambda scores: self.harmless(scores) and min(self.table.change(scores, name) for name in NAMES) < -LITTLE,
+        )
+
+    def slightly_worse(self, loss: float) -> np.ndarray:
+        """One that loses overall, and on no slice so much that a demand on slices would find it."""
+        return self.until(
+            lambda: self.shifted(-loss),
+            lambda scores: all(self.table.change(scores, name) > -1.5 for name in NAMES),
+        )
+
     def sliced(self, name: str, loss: float, gain: float) -> np.ndarray:
         return self.until(
             lambda: self.failing(name, loss, gain),
@@ -213,8 +229,10 @@ def _drawn(maker: _Maker) -> tuple[Table, dict[str, Candidate], list[Candidate]]
         "chance": maker.good(rng.uniform(0.8, MOST_CHANCE)),
         "leak": maker.leaking(rng.uniform(0.91, 0.95)),
     }
-    made = [Candidate(GOOD, "gains on every slice or keeps it", maker.good(gain)) for gain in (3.2, 3.6, 4.5, 5.5)]
-    made += [Candidate("worse", "loses overall", maker.shifted(-loss)) for loss in (1.2, 2.5, 6.0)]
+    made = [Candidate(GOOD, "gains on every slice or keeps it", maker.good(gain)) for gain in (3.6, 4.5, 5.5)]
+    made.insert(0, Candidate(GOOD, "gains overall, and loses a little on a slice by chance", maker.uneven(3.2)))
+    made += [Candidate("worse", "loses overall", maker.shifted(-loss)) for loss in (2.5, 6.0)]
+    made.append(Candidate("worse", "loses a little overall", maker.slightly_worse(1.2)))
     made += [
         Candidate("slice", f"loses on {name}", maker.sliced(name, rng.uniform(3.3, 5), rng.uniform(3.2, 4)))
         for name in others

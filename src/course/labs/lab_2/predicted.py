@@ -58,10 +58,13 @@ def judge_model(lab: checks.Lab, best: Any) -> None:
 
 def _weak(area: float) -> str:
     if area < 0.45:
-        return f"On the second half of July your predictions have an area of {area:.2f}: turned round they would be better. Which class does your probability stand for?"
+        return (
+            f"On the second half of July your predictions have an area of {area:.2f}: turned round they would be better. Which class does your probability stand for? "
+            "And does your network get the same columns in service as in training, each under its name, and no other?"
+        )
     return (
         f"On the second half of July your predictions have an area of {area:.2f}; {ENOUGH:.2f} is asked for. Which variables does your model see (lesson 06), and for "
-        "how long does it learn? Compare its area on the split `eval` with that on `train`."
+        "how long does it learn? Compare its area on the split `eval` with that on `train`; if both are better than this, what is different in service?"
     )
 
 

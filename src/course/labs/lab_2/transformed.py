@@ -19,6 +19,8 @@ from course.labs.lab_2.checkpoint import KEY, KNOWN, SPLITS
 FEWEST, OWN = 8, 2
 COPY = 0.97
 """A rank correlation from which on a feature says what another column says."""
+FEW = 7
+"""So many values has a column that a feature can be in step with, and still say more."""
 GIVEN_AWAY = 0.85
 """An area from which on one feature alone knows the answer; the best honest one has 0.65."""
 LARGEST = 1000
@@ -161,8 +163,15 @@ def _says_the_same(values: np.ndarray, column: pd.Series) -> bool:
     if pd.api.types.is_numeric_dtype(column):
         known = column.notna().to_numpy()
         numbers = column[known].to_numpy(dtype=float)
-        return abs(_correlation(values[known], numbers)) > COPY or _one_to_one(values[known], numbers)
+        alike = abs(_correlation(values[known], numbers)) > COPY
+        return (alike and not _finer(values[known], numbers)) or _one_to_one(values[known], numbers)
     return _one_to_one(values, pd.factorize(column)[0].astype(float))
+
+
+def _finer(values: np.ndarray, column: np.ndarray) -> bool:
+    """Whether a feature divides further what a column of few values puts together, as the hour of the week does with the day."""
+    groups = pd.Series(values).groupby(column)
+    return groups.ngroups <= FEW and bool((groups.nunique() > 2).all())
 
 
 def _one_to_one(left: np.ndarray, right: np.ndarray) -> bool:
