@@ -1,0 +1,78 @@
+"""Lab 2 is graded like any other: its solution in full, and of a submission that cheats or hangs what is right in it.
+
+That the right one gets full marks is shown first, by `make grade` itself: without it nothing here has marks.
+"""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+
+from tools.grade import box, grading
+from tools.grade.confine.plan import NAMESPACES
+from tools.labs import source
+from tools.notebooks import form
+
+LAB = "lab-2-model"
+GATE = ("look", "noise", "demands", "gate")
+"""The cells of tasks 5 and 6, which need nothing of the others: 7 points."""
+REDEFINES = """
+import sys
+
+from course.labs.lab_2 import areas, candidates, verdicts
+
+checks.check = lambda task, **answers: 25
+verdicts.judge_gate = verdicts.Gate.failures = lambda *given: []
+areas.auc = lambda labels, scores: 0.8
+for name in [name for name in sys.modules if name.startswith("course.checks")]:
+    vars(sys.modules[name]).update(evaluate=lambda *given: None, Wrong=type("Wrong", (Warning,), {}))
+(workspace / "gate").mkdir()
+(workspace / "gate" / "eval_config.pbtxt").write_text('metrics_specs { metrics { class_name: "AUC" } }')
+TRANSFORMED, OWN, TRIALS, BEST, NOISE = "artifacts", ["a", "b"], "artifacts", "artifacts", {"all": True}
+"""
+CASES = {
+    "unsolved": (0, {}),
+    "loops": (7, {"columns": "while True:\n    pass"}),
+    "redefines": (0, {"columns": REDEFINES}),
+}
+
+
+def submission(name: str) -> nbformat.NotebookNode:
+    """The lab with some answers: the solution's in tasks 5 and 6 of the one that hangs, and what a case puts in."""
+    solution = {source.marks(cell).get("grade_id"): cell for cell in form.read(source.notebook(LAB)).cells}
+    node = form.read(source.LABS / LAB / f"{LAB}.ipynb")
+    for cell in node.cells:
+        own = source.marks(cell).get("grade_id")
+        if own in GATE and name == "loops":
+            cell.source = solution[own].source
+        cell.source = CASES[name][1].get(own, cell.source)
+    return node
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """All of them, graded in one run; by name."""
+    try:
+        how = box.choose()
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    if how not in NAMESPACES:
+        pytest.skip(f"this machine gives no namespaces, and confines by: {how}")
+    top = tmp_path_factory.mktemp("class")
+    (top / "submissions").mkdir()
+    for name in CASES:
+        nbformat.write(submission(name), top / "submissions" / f"{name}.ipynb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COURSE_LABS", raising=False)
+        results = grading.grade(grading.Course(LAB, out=top / "out"), top / "submissions")
+    return {one.submission.name: one for one in results}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_submission_of_lab_2_gets_its_marks(graded, name):
+    one = graded[name]
+    told = {task: (outcome.points, outcome.message) for task, outcome in one.outcomes.items()}
+    assert one.points == CASES[name][0], (told, one.ended, one.remarks)
+    assert not any("look at it by hand" in remark for remark in one.remarks), one.remarks
+    assert any("was stopped" in remark for remark in one.remarks) == (name == "loops"), one.remarks
