@@ -66,8 +66,11 @@ def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
     scheduled = _dense(inputs["sched_dep_time"], -1)
     minutes = tf.cast(scheduled // 100 * 60 + scheduled % 100, tf.float32)
     columns = [_dense(inputs[name], missing) for name, missing in NUMERIC.items()] + [minutes]
-    # One analyzer for all of them: each analyzer is a branch of the Beam pipeline and costs half a second on its own.
-    z_scores = tft.scale_to_z_score(tf.concat(columns, axis=1), elementwise=True)
+    # One analyzer for all of them: each analyzer is a branch of the Beam pipeline and costs half a second on its own. In double
+    # precision: Beam makes its batches by the clock, and sums of float32 would be rounded otherwise in each run.
+    z_scores = tf.cast(
+        tft.scale_to_z_score(tf.cast(tf.concat(columns, axis=1), tf.float64), elementwise=True), tf.float32
+    )
 
     outputs = {
         scaled(name): column

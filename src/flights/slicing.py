@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.evaluators import jackknife, poisson_bootstrap
 from tensorflow_model_analysis.extractors import unbatch_extractor
+from tensorflow_model_analysis.slicer import slicer_lib
 
 from flights.config import DERIVED_SLICES
 
@@ -92,8 +93,10 @@ def _draw_alike_each_time() -> None:
     """Makes TFMA draw the same flights in each run.
 
     It draws at random, and no setting of an EvalConfig gives it a seed: the same model on the same flights would get other
-    intervals each time.
+    intervals each time. It also takes the slices of a flight from a set of strings, whose order is another in each process, and
+    draws for them in that order; a dictionary keeps the order of `sort_slice_keys`.
     """
+    slicer_lib.set = dict.fromkeys
     for method in (jackknife, poisson_bootstrap):
         original = method.ComputeWithConfidenceIntervals
         if not hasattr(original, "seeded"):
