@@ -7,7 +7,8 @@ that it is given by name: here, TFMA's own and one more, which adds columns to a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import apache_beam as beam
@@ -15,7 +16,6 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.evaluators import jackknife, poisson_bootstrap
 from tensorflow_model_analysis.extractors import unbatch_extractor
-from tensorflow_model_analysis.slicer import slicer_lib
 
 from flights.config import DERIVED_SLICES
 
@@ -93,14 +93,40 @@ def _draw_alike_each_time() -> None:
     """Makes TFMA draw the same flights in each run.
 
     It draws at random, and no setting of an EvalConfig gives it a seed: the same model on the same flights would get other
-    intervals each time. It also takes the slices of a flight from a set of strings, whose order is another in each process, and
-    draws for them in that order; a dictionary keeps the order of `sort_slice_keys`.
+    intervals each time. With a seed the draws still follow the order in which flights and slices come, which is another in each
+    process; so the jackknife deals flights into heaps by what they are. The bootstrap's intervals may differ in the third digit.
     """
-    slicer_lib.set = dict.fromkeys
+    jackknife.beam = _BeamThatDealsByContent()
     for method in (jackknife, poisson_bootstrap):
         original = method.ComputeWithConfidenceIntervals
         if not hasattr(original, "seeded"):
             method.ComputeWithConfidenceIntervals = _seeded(original)
+
+
+class _BeamThatDealsByContent:
+    """Beam, as the jackknife uses it, with a `Partition` that does not draw."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(beam, name)
+
+    @staticmethod
+    def Partition(_: Callable[..., int], number: int) -> beam.PTransform:
+        return beam.Partition(heap, number)
+
+
+def heap(sliced: tuple[Any, Any], number: int) -> int:
+    """The heap that a flight of a slice is dealt to, 0 to `number` - 1: as good as drawn, and the same in each run."""
+    return int.from_bytes(hashlib.sha256(_content(sliced[1])).digest()[:8], "big") % number
+
+
+def _content(value: Any) -> bytes:
+    """What a nested extract holds, as bytes that do not depend on the process."""
+    if isinstance(value, Mapping):  # TFMA has mappings of its own
+        return b"".join(str(name).encode() + _content(value[name]) for name in sorted(value, key=str))
+    if isinstance(value, list | tuple):
+        return b"".join(_content(one) for one in value)
+    array = np.asarray(value)
+    return str(array.tolist()).encode() if array.dtype == object else array.tobytes()
 
 
 def _seeded(original: Callable[..., beam.PTransform]) -> Callable[..., beam.PTransform]:
