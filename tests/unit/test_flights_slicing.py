@@ -87,13 +87,13 @@ def test_evaluator_is_given_the_module_only_where_it_needs_it(slicing, settings,
 
 
 def test_flights_are_dealt_into_heaps_of_about_one_size_by_what_they_are(slicing):
-    flights = [
+    inner = [
         {"labels": np.array([n % 2]), "predictions": {"b": np.array([n / 3]), "a": np.array([0.1])}}
         for n in range(2000)
     ]
-    heaps = [slicing.heap(((), flight), 20) for flight in flights]
+    heaps = [slicing.heap(((), {"inputs": [None, UserDict(one)]}), 20) for one in inner]
     counts = np.bincount(heaps, minlength=20)
     assert counts.min() > 60
     assert counts.max() < 140
-    turned = [UserDict(inputs=[None, dict(reversed(list(flight["inputs"][1].items())))]) for flight in flights]
-    assert [slicing.heap(((("origin", "JFK"),), flight), 20) for flight in turned] == heaps
+    turned = [{name: one[name] for name in reversed(one)} for one in inner]
+    assert [slicing.heap(((("origin", "JFK"),), {"inputs": [None, UserDict(one)]}), 20) for one in turned] == heaps
