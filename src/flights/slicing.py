@@ -7,19 +7,15 @@ that it is given by name: here, TFMA's own and one more, which adds columns to a
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.evaluators import jackknife, poisson_bootstrap
 from tensorflow_model_analysis.extractors import unbatch_extractor
 
 from flights.config import DERIVED_SLICES
-
-SEED = 13
 
 PARTS_OF_DAY = {"00-09": 0, "09-14": 9, "14-18": 14, "18-24": 18}
 """Parts of the day by name, with the hour at which they begin: from the calm morning to the evening, when delays have piled up."""
@@ -48,7 +44,7 @@ if set(DERIVED) != set(DERIVED_SLICES):
 
 def needed(eval_config: tfma.EvalConfig) -> bool:
     """Whether Evaluator needs this module for what it is to compute."""
-    return bool(_derived(eval_config)) or eval_config.options.compute_confidence_intervals.value
+    return bool(_derived(eval_config))
 
 
 def custom_extractors(
@@ -63,9 +59,6 @@ def custom_extractors(
         names.index(unbatch_extractor.UNBATCH_EXTRACTOR_STAGE_NAME),
         tfma.extractors.Extractor("AddDerivedColumns", beam.Map(add_columns, names=_derived(eval_config))),
     )
-    if eval_config.options.compute_confidence_intervals.value:
-        _draw_alike_each_time()
-        extractors.append(tfma.extractors.Extractor("SortSliceKeys", beam.Map(sort_slice_keys)))
     return extractors
 
 
@@ -81,60 +74,6 @@ def add_columns(extracts: dict[str, Any], names: list[str]) -> dict[str, Any]:
         source, derive = DERIVED[name]
         features[name] = derive(_dense(features[source], source)).reshape(-1, 1)
     return {**extracts, tfma.FEATURES_KEY: features}
-
-
-def sort_slice_keys(extracts: dict[str, Any]) -> dict[str, Any]:
-    """A flight with its slices in an order that is the same in each process: TFMA takes them from a set."""
-    keys = extracts[tfma.SLICE_KEY_TYPES_KEY]
-    return {**extracts, tfma.SLICE_KEY_TYPES_KEY: keys[sorted(range(len(keys)), key=lambda place: str(keys[place]))]}
-
-
-def _draw_alike_each_time() -> None:
-    """Makes TFMA draw the same flights in each run.
-
-    It draws at random, and no setting of an EvalConfig gives it a seed: the same model on the same flights would get other
-    intervals each time. With a seed the draws still follow the order in which flights and slices come, which is another in each
-    process; so the jackknife deals flights into heaps by what they are. The bootstrap's intervals may differ in the third digit.
-    """
-    jackknife.beam = _BeamThatDealsByContent()
-    for method in (jackknife, poisson_bootstrap):
-        original = method.ComputeWithConfidenceIntervals
-        if not hasattr(original, "seeded"):
-            method.ComputeWithConfidenceIntervals = _seeded(original)
-
-
-class _BeamThatDealsByContent:
-    """Beam, as the jackknife uses it, with a `Partition` that does not draw."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(beam, name)
-
-    @staticmethod
-    def Partition(_: Callable[..., int], number: int) -> beam.PTransform:
-        return beam.Partition(heap, number)
-
-
-def heap(sliced: tuple[Any, Any], number: int) -> int:
-    """The heap that a flight of a slice is dealt to, 0 to `number` - 1: as good as drawn, and the same in each run."""
-    return int.from_bytes(hashlib.sha256(_content(sliced[1])).digest()[:8], "big") % number
-
-
-def _content(value: Any) -> bytes:
-    """What a nested extract holds, as bytes that do not depend on the process."""
-    if isinstance(value, Mapping):  # TFMA has mappings of its own
-        return b"".join(str(name).encode() + _content(value[name]) for name in sorted(value, key=str))
-    if isinstance(value, list | tuple):
-        return b"".join(_content(one) for one in value)
-    array = np.asarray(value)
-    return str(array.tolist()).encode() if array.dtype == object else array.tobytes()
-
-
-def _seeded(original: Callable[..., beam.PTransform]) -> Callable[..., beam.PTransform]:
-    def seeded(**arguments: Any) -> beam.PTransform:
-        return original(**{**arguments, "random_seed_for_testing": SEED})
-
-    seeded.seeded = True
-    return seeded
 
 
 def _derived(eval_config: tfma.EvalConfig) -> list[str]:
