@@ -76,8 +76,9 @@ class Config:
         slices: columns whose values, or combinations of values, form the slices that are measured: those of the data and
             `DERIVED_SLICES`.
         guarded: those of the slices of which `min_slice_auc` and `max_slice_auc_loss` are demanded.
-        confidence_intervals: estimate for each metric how far chance moves it, with draws that are others in each run. `jackknife`, or True: its time grows with the
-            number of slices; `bootstrap`: with the number of flights. Each takes several times as long as the metrics.
+        confidence_intervals: estimate for each metric how far chance moves it, with draws that are others in each run.
+            `jackknife`, or True: its time grows with the number of slices; `bootstrap`: with the number of flights. Each takes
+            several times as long as the metrics.
         enable_cache: reuse the artifacts of an earlier execution with the same inputs.
         tune: search for better hyperparameters first (`flights.tuner`), and train with the best.
         tuner_trials: how many combinations are tried; the first is that of these settings.
