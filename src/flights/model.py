@@ -87,19 +87,37 @@ def load(
 
     Args:
         files: patterns of TFRecord files.
-        accessor: TFX's way to read them.
+        accessor: TFX's way to read them, of which raw ones make use.
         transform: the output of Transform, which knows their schema.
         transformed: whether the files hold transformed examples; raw ones are taken through the Transform graph here.
         keep: raw columns to have beside the transformed ones.
     """
-    options = tfxio.TensorFlowDatasetOptions(batch_size=8192, num_epochs=1, shuffle=False)
-    metadata = transform.transformed_metadata if transformed else transform.raw_metadata
-    dataset = accessor.tf_dataset_factory(files, options, metadata.schema)
-    if not transformed:
+    if transformed:
+        dataset = _transformed(files, transform)
+    else:
+        options = tfxio.TensorFlowDatasetOptions(batch_size=8192, num_epochs=1, shuffle=False)
         layer = transform.transform_features_layer()
-        dataset = dataset.map(lambda raw: layer(raw) | {name: raw[name] for name in keep})
+        raw_batches = accessor.tf_dataset_factory(files, options, transform.raw_metadata.schema)
+        dataset = raw_batches.map(lambda raw: layer(raw) | {name: raw[name] for name in keep})
     batches = list(dataset)
     return {name: tf.concat([batch[name] for batch in batches], axis=0) for name in batches[0]}
+
+
+def _transformed(files: list[str], transform: tft.TFTransformOutput) -> tf.data.Dataset:
+    """Batches of transformed examples, in the order of the files.
+
+    Transform writes dense tf.Examples in compressed TFRecords, which TensorFlow's own parser decodes several times as fast as TFX's
+    dataset factory: that goes by way of Arrow, and can read what Transform did not write.
+    """
+    spec = transform.transformed_feature_spec()
+    paths = sorted(path for pattern in files for path in tf.io.gfile.glob(pattern))
+    records = tf.data.TFRecordDataset(paths, compression_type="GZIP").batch(8192)
+
+    @tf.autograph.experimental.do_not_convert
+    def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        return tf.io.parse_example(serialized, spec)
+
+    return records.map(parse, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
 def batches_of(columns: Columns, batch_size: int, shuffle_seed: int | None) -> tf.data.Dataset:
