@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
+import pkgutil
 import sys
 from collections.abc import Sequence
 
+from flights import runners
 from flights.config import Config
 from flights.quiet import import_quietly
+
+ENGINES = tuple(module.name for module in pkgutil.iter_modules(runners.__path__) if module.name != "common")
+"""What runs the components: the modules of `flights.runners`."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,6 +25,12 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run the pipeline: data in, a blessed model pushed, or a reason why not")
     run.add_argument(
         "--months", type=months, default=(1, 1), metavar="1-3", help="months to use; the last is for evaluation"
+    )
+    run.add_argument("--engine", choices=ENGINES, default="local", help="what runs the components (default: local)")
+    run.add_argument(
+        "--containers",
+        action="store_true",
+        help="with --engine kubeflow: each step in a container (needs `make image`)",
     )
     run.add_argument("--no-cache", dest="enable_cache", action="store_false", help="run every component anew")
     for name in ("train_epochs", "batch_size", "seed"):
@@ -67,25 +79,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit status: 0, 1 for what a person can mend, 2 for wrong options."""
     options = vars(parser().parse_args(arguments))
     command = options.pop("command")
-    request = options.pop("flights", None)
+    request, engine = options.pop("flights", None), options.pop("engine", "")
+    how = {"in_containers": True} if options.pop("containers", False) else {}
     given = {name: value for name, value in options.items() if value is not None}
     try:
+        if how and engine != "kubeflow":
+            raise ValueError(f"--containers: engine {engine} has none. Write --engine kubeflow --containers.")
         config = Config(**given)
-        return _run(config) if command == "run" else _predict(config, request)
+        return _run(config, engine, **how) if command == "run" else _predict(config, request)
     except (ValueError, OSError, RuntimeError) as error:
         print(f"flights {command}: {error}", file=sys.stderr)
         return 1
 
 
-def _run(config: Config) -> int:
+def _run(config: Config, engine: str, **how: bool) -> int:
     import_quietly()  # this takes ten seconds
     from flights import store
-    from flights.runners import local
+
+    runner = importlib.import_module(f"flights.runners.{engine}")
 
     first, last = config.months
     print(f"Months {first} to {last} from {config.data_root}:", flush=True)
-    local.run(config, lambda node: print(f"  {node.node:20} {node.state:7} {node.seconds:5.1f} s", flush=True))
-    print(store.latest_verdict(config))
+    runner.run(config, lambda node: print(f"  {node.node:20} {node.state:7} {node.seconds:5.1f} s", flush=True), **how)
+    print(getattr(runner, "verdict", store.latest_verdict)(config))
     return 0
 
 

@@ -16,14 +16,14 @@ from typing import Any
 
 import pyarrow as pa
 import tensorflow as tf
+import tfx.components
 from tfx import types
-from tfx import v1 as tfx
 from tfx.components.example_gen import utils
 from tfx.components.example_gen.csv_example_gen import executor as csv_executor
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import executor_spec
 from tfx.dsl.io import fileio
-from tfx.proto import example_gen_pb2
+from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 from tfx_bsl.coders import example_coder
@@ -46,8 +46,8 @@ def make_example_gen(config: Config) -> tfx.components.CsvExampleGen:
         source = example_gen_pb2.Input(
             splits=[example_gen_pb2.Input.Split(name="all", pattern="span-{SPAN:2}/flights.csv")]
         )
-        spans = tfx.proto.RangeConfig(
-            static_range=tfx.proto.StaticRange(start_span_number=month, end_span_number=month)
+        spans = range_config_pb2.RangeConfig(
+            static_range=range_config_pb2.StaticRange(start_span_number=month, end_span_number=month)
         )
         splits = example_gen_pb2.Output(
             split_config=example_gen_pb2.SplitConfig(

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2
-from tfx import v1 as tfx
-from tfx.types import artifact_utils
+from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import artifact_utils, standard_artifacts
 
 
 class BadDataError(ValueError):
     """The data break the contract. The message says which split and column, how, and what to do."""
 
 
-def list_anomalies(anomalies: tfx.types.standard_artifacts.ExampleAnomalies) -> list[str]:
+def list_anomalies(anomalies: standard_artifacts.ExampleAnomalies) -> list[str]:
     """What ExampleValidator found, a sentence each: split, column, and TFDV's description."""
     found = []
     for split in artifact_utils.decode_split_names(anomalies.split_names):
@@ -28,8 +29,8 @@ def list_anomalies(anomalies: tfx.types.standard_artifacts.ExampleAnomalies) -> 
 
 
 def list_drift(
-    statistics: tfx.types.standard_artifacts.ExampleStatistics,
-    schema: tfx.types.standard_artifacts.Schema,
+    statistics: standard_artifacts.ExampleStatistics,
+    schema: standard_artifacts.Schema,
     reference_split: str,
     split: str,
 ) -> list[str]:
@@ -73,13 +74,13 @@ def _sentences(where: str, message: anomalies_pb2.Anomalies) -> list[str]:
     return found
 
 
-@tfx.dsl.components.component
+@component
 def DataGate(
-    anomalies: tfx.dsl.components.InputArtifact[tfx.types.standard_artifacts.ExampleAnomalies],
-    statistics: tfx.dsl.components.InputArtifact[tfx.types.standard_artifacts.ExampleStatistics],
-    schema: tfx.dsl.components.InputArtifact[tfx.types.standard_artifacts.Schema],
-    reference_split: tfx.dsl.components.Parameter[str] = "",
-    new_split: tfx.dsl.components.Parameter[str] = "",
+    anomalies: InputArtifact[standard_artifacts.ExampleAnomalies],
+    statistics: InputArtifact[standard_artifacts.ExampleStatistics],
+    schema: InputArtifact[standard_artifacts.Schema],
+    reference_split: Parameter[str] = "",
+    new_split: Parameter[str] = "",
 ):
     """Fails when there is an anomaly, or drift between two splits; what comes after it in the pipeline then does not run.
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
-from tfx import v1 as tfx
 from tfx_bsl.public import tfxio
 
 from flights import features, warm_start
 from flights.data import LABEL
+
+if TYPE_CHECKING:  # on Kubeflow each training imports this module anew, and does without the rest of TFX
+    from tfx import v1 as tfx
 
 PROBABILITY = "late_probability"
 """Name of the model's output: the probability, from 0 to 1, that the flight arrives late."""

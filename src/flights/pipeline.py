@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,15 @@ SOURCES = ("data.py", "features.py", "model.py", "warm_start.py")
 """The files of this folder that Transform and Trainer run."""
 
 
-def create_components(config: Config) -> dict[str, BaseNode]:
+def create_components(config: Config, baseline: BaseNode | None = None) -> dict[str, BaseNode]:
     """The components of the pipeline by their id, in the order in which they depend on each other.
 
     A notebook runs them one by one, a runner takes them all: what they are does not depend on where they run.
+
+    Args:
+        config: the run.
+        baseline: gives the latest blessed model as its output `model`; without one, TFX's Resolver looks it up in the metadata
+            store, which not every engine lets it do.
     """
     example_gen = make_example_gen(config)
     examples = example_gen.outputs["examples"]
@@ -66,11 +72,7 @@ def create_components(config: Config) -> dict[str, BaseNode]:
         custom_config={"source": source_hash()},
     )
     transform.add_upstream_node(gate)
-    baseline = tfx.dsl.Resolver(
-        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
-    ).with_id("LatestBlessedModel")
+    baseline = baseline or _resolve_baseline()
     settings = {name: getattr(config, name) for name in TRAINING} | {"source": source_hash()}
     training: dict[str, Any] = {
         "transform_graph": transform.outputs["transform_graph"],
@@ -123,6 +125,15 @@ def create_components(config: Config) -> dict[str, BaseNode]:
     return {node.id: node for node in nodes}
 
 
+def _resolve_baseline() -> tfx.dsl.Resolver:
+    """The latest blessed model of this pipeline, by its metadata store."""
+    return tfx.dsl.Resolver(
+        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+    ).with_id("LatestBlessedModel")
+
+
 def _make_tuner(
     config: Config, examples: BaseChannel, training: dict[str, Any], settings: dict[str, Any]
 ) -> tfx.components.Tuner:
@@ -147,7 +158,7 @@ def source_hash() -> str:
     return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
 
 
-def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
+def create_pipeline(config: Config, beam_args: Sequence[str] = BEAM_ARGS) -> tfx.dsl.Pipeline:
     """The pipeline with its name, its metadata store and its cache, for a runner."""
     return tfx.dsl.Pipeline(
         pipeline_name=config.pipeline_name,
@@ -155,5 +166,5 @@ def create_pipeline(config: Config) -> tfx.dsl.Pipeline:
         components=list(create_components(config).values()),
         enable_cache=config.enable_cache,
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(config.metadata_path),
-        beam_pipeline_args=BEAM_ARGS,
+        beam_pipeline_args=list(beam_args),
     )

@@ -106,7 +106,7 @@ def wrote(config: Config, before: list[str], last_file: bool) -> Callable[[], bo
 
 def test_killed_in_statistics_gen_and_meanwhile_alone(config, run, root):
     """While it runs, no second run is let into the same folder."""
-    from flights.runners.local import AlreadyRunningError
+    from flights.runners.common import AlreadyRunningError
 
     folder = Path(config.pipeline_root) / "StatisticsGen"
     with started(config, root) as process:

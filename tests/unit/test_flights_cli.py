@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ def runs(monkeypatch):
     """Configurations with which the stand-in for the pipeline was run."""
     seen: list[Config] = []
     monkeypatch.setattr(cli, "import_quietly", lambda: None)
-    monkeypatch.setattr(cli, "_run", lambda config: seen.append(config) or 0)
+    monkeypatch.setattr(cli, "_run", lambda config, engine: seen.append(config) or 0)
     return seen
 
 
@@ -142,7 +143,7 @@ def test_months_outside_the_year_end_with_1(months, runs, capsys):
     ],
 )
 def test_failed_run_ends_with_1_and_its_reason(error, runs, monkeypatch, capsys):
-    def fail(config):
+    def fail(config, engine):
         raise error
 
     monkeypatch.setattr(cli, "_run", fail)
@@ -151,7 +152,7 @@ def test_failed_run_ends_with_1_and_its_reason(error, runs, monkeypatch, capsys)
 
 
 def test_fault_in_the_program_is_not_dressed_up_as_advice(runs, monkeypatch):
-    def fail(config):
+    def fail(config, engine):
         raise KeyError("a bug")
 
     monkeypatch.setattr(cli, "_run", fail)
@@ -209,3 +210,17 @@ def test_command_answers_at_once_and_without_a_traceback(arguments, status, tmp_
     assert ended.returncode == status, said
     assert "Traceback" not in said
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("engine", cli.ENGINES)
+def test_each_engine_has_a_module_that_runs_and_the_run_is_its(engine, monkeypatch, capsys):
+    called = []
+    runner = types.SimpleNamespace(
+        run=lambda config, report: called.append(config), verdict=lambda config: "all is well"
+    )
+    monkeypatch.setattr(cli, "import_quietly", lambda: None)
+    monkeypatch.setitem(sys.modules, f"flights.runners.{engine}", runner)
+    assert cli.main(["run", "--engine", engine]) == 0
+    assert called == [Config()]
+    assert capsys.readouterr().out.endswith("all is well\n")
+    assert Path(cli.__file__).with_name("runners").joinpath(f"{engine}.py").is_file()

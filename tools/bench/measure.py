@@ -14,6 +14,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from flights.cli import ENGINES
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 FULL_DATA = REPOSITORY / "out" / "data" / "flights"
 FULL_YEAR = {
@@ -187,6 +189,50 @@ def training() -> list[Row]:
     return training.training()
 
 
+def engines() -> list[Row]:
+    """January of the sample on each engine that this machine has, each from its start, imports included."""
+    rows = []
+    for engine in ENGINES:
+        target = "90 s, by processes" if engine == "kubeflow" else ""
+        with tempfile.TemporaryDirectory() as folder:
+            command = [str(Path(sys.executable).with_name("flights")), "run", "--engine", engine]
+            said, wall, cpu, peak = run([*command, "--output-root", folder])
+        steps = [float(line.split()[-2]) for line in said.splitlines() if line.startswith("  ") and line.endswith(" s")]
+        remark = f"{len(steps)} steps, together {sum(steps):.0f} s; {said.strip().splitlines()[-1].partition(':')[0]}"
+        rows.append(Row(f"`flights run --engine {engine}`, the sample", wall, cpu, peak, target, remark))
+    return rows
+
+
+def step_imports() -> list[Row]:
+    """What a step on Kubeflow imports before it can begin, beside TensorFlow alone."""
+    rows = []
+    executors = {
+        "CsvExampleGen": "flights.examples",
+        "StatisticsGen": "tfx.components.statistics_gen.executor",
+        "ImportSchemaGen": "flights.contract",
+        "DataGate": "flights.gate",
+        "Transform": "tfx.components.transform.executor",
+        "Trainer": "flights.model, tfx.components.trainer.executor",
+        "Evaluator": "tfx.components.evaluator.executor",
+        "LatestBlessedModel": "flights.kubeflow.baseline",
+    }
+    modules = {"TensorFlow alone": "tensorflow"} | executors
+    for name, module in modules.items():
+        code = f"import gc; gc.disable(); import kfp.pipeline_spec.pipeline_spec_pb2, {module}"
+        if name != "TensorFlow alone":
+            code += ", tfx.orchestration.kubeflow.v2.container.kubeflow_v2_entrypoint_utils"
+        _, wall, cpu, peak = run([sys.executable, "-c", code])
+        rows.append(Row(f"imports of a step: {name}", wall, cpu, peak, "near TensorFlow's own"))
+    return rows
+
+
+def image() -> list[Row]:
+    """The course's image, and the pipeline in its containers."""
+    from tools.bench import image  # which imports this module
+
+    return image.image()
+
+
 SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "setup": setup,
     "import": imports,
@@ -196,4 +242,7 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "month": month,
     "training": training,
     "grade": grade,
+    "engines": engines,
+    "steps": step_imports,
+    "image": image,
 }

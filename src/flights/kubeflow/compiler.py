@@ -1,0 +1,137 @@
+"""Compiles the pipeline for open-source Kubeflow Pipelines: one YAML file, with no path of the machine that it was compiled on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kfp.pipeline_spec import pipeline_spec_pb2
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.data_types import RuntimeParameter
+
+from flights.config import Config
+from flights.contract import IN_PACKAGE
+from flights.kubeflow.baseline import LatestPushedModel
+from flights.pipeline import BEAM_ARGS, create_components
+
+IMAGE = "mlops-course:latest"
+COMMAND = ["python", "-m", "flights.kubeflow.entrypoint"]
+VOLUME, MOUNT = "flights", "/mnt/flights"
+"""The claim of a volume for what outlives a run (data, pushed models), and the folder where every step finds it."""
+
+DATA_ROOT, PUSH_DESTINATION = "data_root", "push_destination"
+"""Parameters that a run is submitted with."""
+
+DEFAULTS = {
+    DATA_ROOT: f"{MOUNT}/data",
+    PUSH_DESTINATION: json.dumps({"filesystem": {"base_directory": f"{MOUNT}/serving"}}),
+}
+
+READS_OUTSIDE = ("CsvExampleGen", "LatestBlessedModel")
+"""Steps that read what no input of theirs tells of. A cache that compares inputs would hand on what they read last month."""
+
+CPU, MEMORY = 1.0, 3.0
+"""Limits of each step: cores, and GB; the full year takes 1.6 GB."""
+
+RETRY = {"maxRetryCount": 2, "backoffDuration": "60s", "backoffFactor": 2.0}
+"""A node that goes down, or a store that does not answer, is tried again. Bad data stay bad: `DataGate` is not."""
+
+
+def compile_pipeline(config: Config, path: str | Path, image: str = IMAGE) -> Path:
+    """Writes the specification (version 2.1) of the pipeline.
+
+    Args:
+        config: the run; its `data_root` and `output_root` do not enter: they are parameters, `DATA_ROOT` and `PUSH_DESTINATION`.
+        path: the file, `.yaml`.
+        image: name of the image that holds this package.
+
+    Raises:
+        ValueError: the schema lies outside the package, and so not in the image.
+    """
+    nodes = _create_components(config)
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder, "pipeline.yaml")
+        settings = tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
+            default_image=image, default_commands=COMMAND, use_pipeline_spec_2_1=True
+        )
+        runner = tfx.orchestration.experimental.KubeflowV2DagRunner(config=settings, output_filename=str(draft))
+        runner.run(
+            tfx.dsl.Pipeline(
+                pipeline_name=config.pipeline_name,
+                pipeline_root="",  # given with each run
+                components=list(nodes.values()),
+                enable_cache=config.enable_cache,
+                beam_pipeline_args=BEAM_ARGS,
+            )
+        )
+        spec = yaml.safe_load(draft.read_text())
+    _mend(spec, nodes)
+    documents = [spec, _platform(spec)]
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(_heading(spec) + yaml.safe_dump_all(documents, sort_keys=True))
+    return target
+
+
+def _create_components(config: Config) -> dict[str, BaseNode]:
+    """The components of every engine, but for what is the engine's to give: the baseline, and where data and models are."""
+    if config.schema_file == Config.schema_file:
+        config = dataclasses.replace(config, schema_file=f"{IN_PACKAGE}flights/schema/schema.pbtxt")
+    if not config.schema_file.startswith(IN_PACKAGE):
+        raise ValueError(
+            f"schema_file={config.schema_file!r}: a container cannot read it. Put it into a package of the image, and name it {IN_PACKAGE}PACKAGE/FILE."
+        )
+    destination = RuntimeParameter(name=PUSH_DESTINATION, ptype=str)
+    baseline = LatestPushedModel(push_destination=destination).with_id("LatestBlessedModel")
+    nodes = create_components(config, baseline)
+    nodes["CsvExampleGen"].exec_properties["input_base"] = RuntimeParameter(name=DATA_ROOT, ptype=str)
+    nodes["Pusher"].exec_properties["push_destination"] = destination
+    for node in nodes.values():
+        limits = pipeline_spec_pb2.PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec
+        node.with_platform_config(limits(cpu_limit=CPU, memory_limit=MEMORY))
+    return nodes
+
+
+def _mend(spec: dict[str, Any], nodes: dict[str, BaseNode]) -> None:
+    """Adds what TFX's compiler leaves out, in place."""
+    executors = spec["deploymentSpec"]["executors"]
+    for name, node in nodes.items():
+        component, task = spec["components"].pop(name), spec["root"]["dag"]["tasks"][name]
+        container = executors.pop(component["executorLabel"])["container"]
+        # The names that Kubeflow's own compiler gives; what runs pipelines on this machine cuts the first five letters off.
+        component["executorLabel"], task["componentRef"]["name"] = f"exec-{name}", f"comp-{name}"
+        spec["components"][f"comp-{name}"] = component
+        executors[f"exec-{name}"] = {"container": container}
+        inputs = component.get("inputDefinitions", {})
+        for key, declared in inputs.get("artifacts", {}).items():
+            if node.spec.INPUTS[key].optional:
+                declared["isOptional"] = True
+        where = container["args"].index("--json_serialized_inputs_spec_args") + 1
+        container["args"][where] = json.dumps(inputs, sort_keys=True)
+        container.pop("lifecycle", None)  # this backend does not run it; the container's command does
+        container["resources"] = {"cpuLimit": CPU, "memoryLimit": MEMORY}
+        if name in READS_OUTSIDE:
+            task["cachingOptions"] = {}
+        if name != "DataGate":
+            task["retryPolicy"] = dict(RETRY)
+    for name, value in DEFAULTS.items():
+        spec["root"]["inputDefinitions"]["parameters"][name] |= {"defaultValue": value, "isOptional": True}
+
+
+def _platform(spec: dict[str, Any]) -> dict[str, Any]:
+    """What Kubernetes adds to each step: the volume."""
+    mount = {"pvcMount": [{"constant": VOLUME, "mountPath": MOUNT}]}
+    executors = {label: mount for label in spec["deploymentSpec"]["executors"]}
+    text = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+    return json.loads(json.dumps(text))  # a copy for each step, so that YAML writes no references
+
+
+def _heading(spec: dict[str, Any]) -> str:
+    lines = ["PIPELINE DEFINITION", f"Name: {spec['pipelineInfo']['name']}", "Inputs:"]
+    lines += [f"   {name}: str [Default: {value!r}]" for name, value in sorted(DEFAULTS.items())]
+    return "".join(f"# {line}\n" for line in lines)

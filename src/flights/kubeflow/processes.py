@@ -1,0 +1,97 @@
+"""Runs the steps of a compiled pipeline as processes of this machine, where there is no Docker.
+
+`kfp.local` runs a compiled pipeline task by task, in containers (`DockerRunner`) or processes (`SubprocessRunner`), but refuses to run
+a container's command as a process: the image might hold something else than this machine. Here the image is made of this
+environment, so it may.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kfp.local import status, subprocess_task_handler
+
+from flights.runners.common import end_with_parent
+
+OnTask = Callable[[str, float, bool], None]
+"""Told of each task: its name, its seconds, and whether it succeeded."""
+
+
+STARTED = "started"
+"""A file in the folder of each task, as old as its start."""
+
+
+@contextmanager
+def as_processes(on_task: OnTask) -> Iterator[None]:
+    """Within it, `kfp.local.SubprocessRunner` takes container components as well.
+
+    Args:
+        on_task: called after each task, whose output is in a file: `log_of`.
+    """
+    theirs = subprocess_task_handler.SubprocessTaskHandler
+
+    class ProcessTaskHandler(theirs):
+        def __init__(self, image: str, full_command: list[str], pipeline_root: str, runner: object) -> None:
+            # Not theirs, which is where the command is refused.
+            self.image, self.full_command = image, full_command
+            self.pipeline_root, self.runner = pipeline_root, runner
+
+        def run(self) -> status.Status:
+            started = time.monotonic()
+            folder = begin(self.full_command)
+            command = [sys.executable if part == "python" else part for part in self.full_command]
+            with log_of(folder).open("w") as log:
+                done = subprocess.run(
+                    command,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=_environment(),
+                    preexec_fn=end_with_parent,
+                    check=False,
+                )
+            on_task(folder.name, time.monotonic() - started, done.returncode == 0)
+            return status.Status.SUCCESS if done.returncode == 0 else status.Status.FAILURE
+
+    subprocess_task_handler.SubprocessTaskHandler = ProcessTaskHandler
+    try:
+        yield
+    finally:
+        subprocess_task_handler.SubprocessTaskHandler = theirs
+
+
+def task_folder(command: list[str]) -> Path:
+    """The folder of a task, by the message that its command is given."""
+    given = json.loads(command[command.index("--json_serialized_invocation_args") + 1])
+    return Path(given["outputs"]["outputFile"]).parent
+
+
+def begin(command: list[str]) -> Path:
+    """Makes the folder of a task, with the file that tells when it started."""
+    folder = task_folder(command)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / STARTED).touch()
+    return folder
+
+
+def log_of(folder: Path) -> Path:
+    """The file with what a task printed."""
+    return folder / "log.txt"
+
+
+def last_words(folder: Path) -> str:
+    """The message with which a task failed: from its last line that begins with the name of an error on."""
+    lines = log_of(folder).read_text(errors="replace").strip().splitlines()
+    starts = [number for number, line in enumerate(lines) if re.match(r"[A-Za-z_.]*(Error|Exception)\b", line)]
+    return "\n".join(lines[starts[-1] :] if starts else lines[-1:])
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}

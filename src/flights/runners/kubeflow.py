@@ -1,0 +1,145 @@
+"""Compiles the pipeline for Kubeflow Pipelines and runs it on this machine as Kubeflow would: task by task, each a process or a container of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from kfp import components, local
+
+from flights.config import Config
+from flights.kubeflow import compiler, containers, processes
+from flights.kubeflow.entrypoint import properties
+from flights.runners.common import EngineError, NodeReport, Report, one_at_a_time, require_months
+
+COMPLETE = "complete"
+"""A file of this name is in the folder of each run that came to its end."""
+
+
+def run(config: Config, report: Report = lambda _: None, in_containers: bool = False) -> list[NodeReport]:
+    """Compiles and runs every component once, in order, and stops at the first that fails.
+
+    What a killed run left behind is deleted first. There is no cache: `kfp.local` has none.
+
+    Args:
+        config: the run.
+        report: called after each task.
+        in_containers: each task in a container of the course's image, instead of a process of this environment.
+
+    Raises:
+        flights.runners.common.AlreadyRunningError: another process runs this pipeline in the same folder.
+        flights.runners.common.MissingEngineError: no Docker engine, or no image, for containers.
+        flights.runners.common.EngineError: a task failed.
+        flights.data.DataError: a month is missing.
+    """
+    reports: list[NodeReport] = []
+    failed: list[str] = []
+    shown = sys.stdout
+
+    def on_task(name: str, seconds: float, succeeded: bool) -> None:
+        if not succeeded:
+            failed.append(name)
+            return
+        reports.append(NodeReport(name, "done", seconds))
+        with contextlib.redirect_stdout(shown):
+            report(reports[-1])
+
+    require_months(config)
+    with one_at_a_time(Path(config.output_root)):
+        repair(config)
+        runner, steps = _engine(config, in_containers)
+        path = compiler.compile_pipeline(config, runs_folder(config) / "pipeline.yaml")
+        pipeline = components.load_component_from_file(str(path))
+        local.init(runner, pipeline_root=str(runs_folder(config)))
+        with steps(on_task), _quiet(runs_folder(config) / "kfp.log"):
+            try:
+                pipeline(**arguments(config))
+            except RuntimeError as error:
+                folder = latest_run(config)
+                if not failed or not folder:
+                    raise EngineError(str(error)) from None
+                task = folder / failed[-1]
+                raise EngineError(
+                    f"{failed[-1]} failed (log: {processes.log_of(task)}):\n{processes.last_words(task)}"
+                ) from None
+        folder = latest_run(config)
+        (folder / COMPLETE).touch()
+    return reports
+
+
+def _engine(config: Config, in_containers: bool) -> tuple[local.DockerRunner | local.SubprocessRunner, Callable]:
+    """What starts the tasks, and the context in which it does."""
+    if not in_containers:
+        return local.SubprocessRunner(use_venv=False), processes.as_processes
+    runner = containers.runner(config, runs_folder(config), compiler.IMAGE, compiler.MEMORY)
+    return runner, containers.in_containers
+
+
+def arguments(config: Config) -> dict[str, str]:
+    """The parameters of a run on this machine."""
+    destination = {"filesystem": {"base_directory": str(Path(config.serving_root).absolute())}}
+    return {
+        compiler.DATA_ROOT: str(Path(config.data_root).absolute()),
+        compiler.PUSH_DESTINATION: json.dumps(destination),
+    }
+
+
+def runs_folder(config: Config) -> Path:
+    """Where the runs are, a folder each, and in it a folder for each task."""
+    return Path(config.output_root).absolute() / "kubeflow"
+
+
+def latest_run(config: Config) -> Path | None:
+    """The folder of the newest run; their names end with their time."""
+    return max((path for path in runs_folder(config).glob(f"{config.pipeline_name}-*") if path.is_dir()), default=None)
+
+
+def verdict(config: Config) -> str:
+    """One sentence on the candidate of the latest run: blessed and pushed, or refused."""
+    folder = latest_run(config)
+    if folder is None or not (folder / "Pusher" / "executor_output.json").is_file():
+        return "No model was evaluated yet."
+    pushed = properties(folder / "Pusher" / "executor_output.json")["pushed_model"]
+    if not pushed["pushed"]:
+        return "Refused: the candidate did not pass the thresholds of flights/evaluation.py, and was not pushed."
+    return f"Blessed and pushed: {Path(config.serving_root) / pushed['pushed_version']}"
+
+
+def repair(config: Config) -> list[str]:
+    """Deletes the runs that did not come to their end, and a version that such a run's Pusher wrote and never reported.
+
+    Returns:
+        The names of the runs that were deleted.
+    """
+    folders = [path for path in runs_folder(config).glob(f"{config.pipeline_name}-*") if path.is_dir()]
+    unfinished = [path for path in folders if not (path / COMPLETE).exists()]
+    if unfinished:
+        containers.remove_left_over(runs_folder(config))
+    for folder in unfinished:
+        pusher = folder / "Pusher"
+        if (pusher / processes.STARTED).exists() and not (pusher / "executor_output.json").exists():
+            _delete_versions(Path(config.serving_root), int((pusher / processes.STARTED).stat().st_mtime))
+        shutil.rmtree(folder)
+    for version in Path(config.serving_root).glob("[0-9]*"):
+        if not (version / "saved_model.pb").exists():
+            shutil.rmtree(version)
+    return [folder.name for folder in unfinished]
+
+
+def _delete_versions(folder: Path, since: int) -> None:
+    """Deletes the versions from `since` on, in seconds of the epoch, which is how Pusher counts them."""
+    for version in folder.glob("[0-9]*"):
+        if version.name.isdigit() and int(version.name) >= since:
+            shutil.rmtree(version)
+
+
+@contextlib.contextmanager
+def _quiet(path: Path) -> Iterator[None]:
+    """What kfp prints goes to a file."""
+    with path.open("a") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(io.StringIO()):
+        yield

@@ -1,0 +1,94 @@
+"""What is in the compiled pipeline, and what must not be."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flights.config import Config
+from flights.quiet import import_quietly
+
+pytestmark = pytest.mark.xdist_group("tfx")
+
+
+@pytest.fixture(scope="module")
+def compiler():
+    import_quietly()
+    from flights.kubeflow import compiler
+
+    return compiler
+
+
+@pytest.fixture(scope="module")
+def compiled(compiler, tmp_path_factory) -> Path:
+    return compiler.compile_pipeline(Config(), tmp_path_factory.mktemp("kubeflow") / "pipeline.yaml")
+
+
+@pytest.fixture(scope="module")
+def spec(compiled) -> dict:
+    return next(yaml.safe_load_all(compiled.read_text()))
+
+
+def test_it_names_no_path_of_this_machine(compiled, root):
+    text = compiled.read_text()
+    assert str(root) not in text
+    assert str(Path.home()) not in text
+    assert str(compiled.parent) not in text
+
+
+def test_compiling_twice_gives_the_same_bytes(compiler, compiled, tmp_path):
+    elsewhere = Config(data_root=str(tmp_path / "data"), output_root=str(tmp_path / "out"))
+    assert compiler.compile_pipeline(elsewhere, tmp_path / "again.yaml").read_bytes() == compiled.read_bytes()
+
+
+def test_it_is_of_the_version_that_the_open_source_backend_takes(spec):
+    assert spec["schemaVersion"] == "2.1.0"
+    assert all("container" in executor for executor in spec["deploymentSpec"]["executors"].values())
+
+
+def test_kfp_reads_it(compiled):
+    from kfp import components
+
+    read = components.load_component_from_file(str(compiled))
+    assert set(read.pipeline_spec.root.input_definitions.parameters) == {"data_root", "push_destination"}
+    assert "kubernetes" in read.platform_spec.platforms
+
+
+def test_every_step_has_its_command_its_limits_and_the_volume(compiled, spec):
+    platform = list(yaml.safe_load_all(compiled.read_text()))[1]["platforms"]["kubernetes"]["deploymentSpec"][
+        "executors"
+    ]
+    for label, executor in spec["deploymentSpec"]["executors"].items():
+        container = executor["container"]
+        assert container["command"] == ["python", "-m", "flights.kubeflow.entrypoint"]
+        assert container["resources"]["memoryLimit"] > 0
+        assert platform[label]["pvcMount"][0]["mountPath"] == "/mnt/flights"
+
+
+def test_steps_that_read_outside_are_not_cached_and_the_others_are(spec):
+    cached = {name for name, task in spec["root"]["dag"]["tasks"].items() if task["cachingOptions"].get("enableCache")}
+    assert set(spec["root"]["dag"]["tasks"]) - cached == {"CsvExampleGen", "LatestBlessedModel"}
+
+
+def test_the_baseline_is_an_optional_input_and_its_message_says_so(spec):
+    declared = spec["components"]["comp-Evaluator"]["inputDefinitions"]["artifacts"]
+    assert declared["baseline_model"]["isOptional"] is True
+    assert "isOptional" not in declared["model"] or not declared["examples"].get("isOptional")
+    arguments = spec["deploymentSpec"]["executors"]["exec-Evaluator"]["container"]["args"]
+    message = json.loads(arguments[arguments.index("--json_serialized_inputs_spec_args") + 1])
+    assert message["artifacts"]["baseline_model"]["isOptional"] is True
+
+
+def test_no_task_has_a_name_that_argo_refuses(spec):
+    assert not [name for name in spec["root"]["dag"]["tasks"] if "_" in name]
+
+
+def test_a_schema_outside_the_package_is_refused(compiler, tmp_path):
+    (tmp_path / "schema.pbtxt").write_text("")
+    config = dataclasses.replace(Config(), schema_file=str(tmp_path / "schema.pbtxt"))
+    with pytest.raises(ValueError, match="a container cannot read it"):
+        compiler.compile_pipeline(config, tmp_path / "pipeline.yaml")
