@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Fetches the jars of Beam's job server for Flink (pom.xml) into .tools/flink/lib: once, and whole or not at all.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+folder=.tools/flink
+wanted=$(cksum <deploy/flink/pom.xml)
+[ "$(cat "$folder/lib/.complete" 2>/dev/null || true)" = "$wanted" ] && exit 0
+for program in java mvn; do
+    command -v "$program" >/dev/null && "$program" -version >/dev/null 2>&1 || {
+        echo "Flink needs Java 17, and Maven to fetch its jars: \`$program\` is missing." \
+            "Debian, Ubuntu: apt-get install openjdk-17-jre-headless maven; macOS: brew install openjdk@17 maven" >&2
+        exit 1
+    }
+done
+mkdir -p "$folder"
+exec 9>"$folder/.lock"
+if command -v flock >/dev/null; then flock 9; fi  # two who ask at once
+[ "$(cat "$folder/lib/.complete" 2>/dev/null || true)" = "$wanted" ] && exit 0
+echo "Fetching Flink and Beam's job server (150 MB, once) ..." >&2
+rm -rf "$folder/part"
+mvn --batch-mode --quiet --strict-checksums -f deploy/flink/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
+    -DoutputDirectory="$PWD/$folder/part" || { echo "The jars could not be fetched (see above). Is there a network connection?" >&2; exit 1; }
+echo "$wanted" >"$folder/part/.complete"
+rm -rf "$folder/lib"
+mv "$folder/part" "$folder/lib"

@@ -1,0 +1,104 @@
+"""Runs the pipeline as the local runner does, and has Flink do the work of those components that use Beam."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+
+from flights.config import Config
+from flights.flink.job_server import LOG, find_jars, find_java, job_server
+from flights.runners import local
+from flights.runners.common import EngineError, NodeReport, Report, one_at_a_time, require_months
+
+EMBEDDED = "[local]"
+"""A Flink inside the job server: all of it, for one run, in one Java process."""
+
+GOODBYE = "Multiplexer hanging up"
+
+JOB_FAILED = re.compile(r"Pipeline \S+ failed in state")
+"""How Beam begins the message about a job that failed."""
+
+PYTHON_ERROR = re.compile(r"[\w.]*(Error|Exception): \S")
+
+
+def beam_args(endpoint: str, parallelism: int) -> list[str]:
+    """What Beam is told, for a job server at this address."""
+    return [
+        "--runner=PortableRunner",
+        f"--job_endpoint={endpoint}",
+        # Flink has the Python of a step done by this very process. On a cluster of several machines it would be an image
+        # with TFX and this package in it: --environment_type=DOCKER.
+        "--environment_type=LOOPBACK",
+        f"--parallelism={parallelism}",
+        # As in `flights.pipeline.BEAM_ARGS`: nobody needs TFX's source packed.
+        "--sdk_container_image=unused",
+    ]
+
+
+def run(
+    config: Config, report: Report = lambda _: None, flink_master: str = "", parallelism: int = 1
+) -> list[NodeReport]:
+    """Runs every component once, in order, and stops at the first that fails.
+
+    Args:
+        config: the run.
+        report: called after each node.
+        flink_master: `host:port` of a Flink cluster; without, the environment variable FLINK_MASTER; without that, a Flink
+            of this run's own.
+        parallelism: how many slots of Flink a job may use.
+
+    Raises:
+        flights.runners.common.AlreadyRunningError: another process runs this pipeline in the same folder.
+        flights.runners.common.MissingEngineError: no Java, or no jars.
+        flights.runners.common.EngineError: Flink's job server did not start or was lost, or a job failed on it.
+        flights.data.DataError, flights.gate.BadDataError: the data cannot be read, or break the contract.
+    """
+    require_months(config)
+    find_java(), find_jars()
+    folder = Path(config.output_root).absolute() / "flink"
+    log = folder / LOG
+    with (
+        one_at_a_time(folder),
+        job_server(folder, flink_master or os.environ.get("FLINK_MASTER", "") or EMBEDDED) as endpoint,
+    ):
+        try:
+            with _quiet_goodbyes():
+                return local.run(config, report, beam_args(endpoint, parallelism))
+        except grpc.RpcError as error:
+            raise EngineError(f"Flink's job server was lost in mid-run; its log: {log}") from error
+        except RuntimeError as error:
+            if not JOB_FAILED.match(str(error)):
+                raise
+            raise EngineError(f"{_reason(str(error))} (a job on Flink failed; the whole story: {log})") from error
+
+
+def _reason(story: str) -> str:
+    """The exception that Python raised in a job, out of the traces of Java and Python that are wrapped around it."""
+    said = [line.strip() for line in story.splitlines() if PYTHON_ERROR.match(line.strip())]
+    return said[-1] if said else story.splitlines()[0]
+
+
+@contextmanager
+def _quiet_goodbyes() -> Iterator[None]:
+    """Says nothing of the workers' connections that Flink closes at the end of each job.
+
+    Beam's workers take that for an error, and their threads die of it, with a trace each, after their work is done. A job that
+    fails is told by its result.
+    """
+    told = threading.excepthook
+
+    def tell(ended: threading.ExceptHookArgs) -> None:
+        if not (isinstance(ended.exc_value, grpc.RpcError) and GOODBYE in str(ended.exc_value)):
+            told(ended)
+
+    threading.excepthook = tell
+    try:
+        yield
+    finally:
+        threading.excepthook = told
