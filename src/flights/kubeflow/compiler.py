@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,22 +39,35 @@ READS_OUTSIDE = ("CsvExampleGen", "LatestBlessedModel")
 CPU, MEMORY = 1.0, 3.0
 """Limits of each step: cores, and GB; the full year takes 1.6 GB."""
 
+Create = Callable[[Config, BaseNode | None], dict[str, BaseNode]]
+"""Makes the components by their id, in order, from the run and from what gives the baseline as its output `model`."""
+
 RETRY = {"maxRetryCount": 2, "backoffDuration": "60s", "backoffFactor": 2.0}
 """A node that goes down, or a store that does not answer, is tried again. Bad data stay bad: `DataGate` is not."""
 
 
-def compile_pipeline(config: Config, path: str | Path, image: str = IMAGE) -> Path:
+def compile_pipeline(
+    config: Config,
+    path: str | Path,
+    image: str = IMAGE,
+    create: Create = create_components,
+    resources: Mapping[str, tuple[float, float]] | None = None,
+) -> Path:
     """Writes the specification (version 2.1) of the pipeline.
 
     Args:
         config: the run; its `data_root` and `output_root` do not enter: they are parameters, `DATA_ROOT` and `PUSH_DESTINATION`.
         path: the file, `.yaml`.
-        image: name of the image that holds this package.
+        image: name of the image that holds this package, or the one that `create` is from.
+        create: makes the components; that of another package, for example. Its ExampleGen and Pusher keep their own ids.
+        resources: limits of steps that need others than `CPU` and `MEMORY`: cores and GB, by id.
 
     Raises:
-        ValueError: the schema lies outside the package, and so not in the image.
+        ValueError: the schema lies outside the package, and so not in the image; or a step that is named is not there.
     """
-    nodes = _create_components(config)
+    baseline = LatestPushedModel(push_destination=RuntimeParameter(name=PUSH_DESTINATION, ptype=str))
+    nodes = create_portable(config, create, baseline.with_id("LatestBlessedModel"))
+    limits = limit(nodes, resources or {})
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder, "pipeline.yaml")
         settings = tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
@@ -70,7 +84,7 @@ def compile_pipeline(config: Config, path: str | Path, image: str = IMAGE) -> Pa
             )
         )
         spec = yaml.safe_load(draft.read_text())
-    _mend(spec, nodes)
+    _mend(spec, nodes, limits)
     documents = [spec, _platform(spec)]
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -78,26 +92,49 @@ def compile_pipeline(config: Config, path: str | Path, image: str = IMAGE) -> Pa
     return target
 
 
-def _create_components(config: Config) -> dict[str, BaseNode]:
-    """The components of every engine, but for what is the engine's to give: the baseline, and where data and models are."""
+def create_portable(config: Config, create: Create, baseline: BaseNode | None = None) -> dict[str, BaseNode]:
+    """The components of every engine, but for what is the engine's to give: the baseline, and where data and models are.
+
+    Args:
+        config: the run.
+        create: makes the components.
+        baseline: for `create`.
+
+    Raises:
+        ValueError: the schema lies outside the package.
+    """
     if config.schema_file == Config.schema_file:
         config = dataclasses.replace(config, schema_file=f"{IN_PACKAGE}flights/schema/schema.pbtxt")
     if not config.schema_file.startswith(IN_PACKAGE):
         raise ValueError(
             f"schema_file={config.schema_file!r}: a container cannot read it. Put it into a package of the image, and name it {IN_PACKAGE}PACKAGE/FILE."
         )
-    destination = RuntimeParameter(name=PUSH_DESTINATION, ptype=str)
-    baseline = LatestPushedModel(push_destination=destination).with_id("LatestBlessedModel")
-    nodes = create_components(config, baseline)
+    nodes = create(config, baseline)
+    _require(nodes, ("CsvExampleGen", "Pusher"))
     nodes["CsvExampleGen"].exec_properties["input_base"] = RuntimeParameter(name=DATA_ROOT, ptype=str)
-    nodes["Pusher"].exec_properties["push_destination"] = destination
-    for node in nodes.values():
-        limits = pipeline_spec_pb2.PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec
-        node.with_platform_config(limits(cpu_limit=CPU, memory_limit=MEMORY))
+    nodes["Pusher"].exec_properties["push_destination"] = RuntimeParameter(name=PUSH_DESTINATION, ptype=str)
     return nodes
 
 
-def _mend(spec: dict[str, Any], nodes: dict[str, BaseNode]) -> None:
+def _require(nodes: dict[str, BaseNode], names: Iterable[str]) -> None:
+    """Names the steps that the pipeline does not have."""
+    missing = [name for name in names if name not in nodes]
+    if missing:
+        raise ValueError(f"The pipeline has no {', '.join(missing)}; its steps are {', '.join(nodes)}.")
+
+
+def limit(nodes: dict[str, BaseNode], own: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """Cores and GB of each step, which the steps are told as well."""
+    _require(nodes, own)
+    message = pipeline_spec_pb2.PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec
+    limits = {name: (float(cores), float(memory)) for name, (cores, memory) in own.items()}
+    limits = {name: limits.get(name, (CPU, MEMORY)) for name in nodes}
+    for name, (cores, memory) in limits.items():
+        nodes[name].with_platform_config(message(cpu_limit=cores, memory_limit=memory))
+    return limits
+
+
+def _mend(spec: dict[str, Any], nodes: dict[str, BaseNode], limits: dict[str, tuple[float, float]]) -> None:
     """Adds what TFX's compiler leaves out, in place."""
     executors = spec["deploymentSpec"]["executors"]
     for name, node in nodes.items():
@@ -107,20 +144,38 @@ def _mend(spec: dict[str, Any], nodes: dict[str, BaseNode]) -> None:
         component["executorLabel"], task["componentRef"]["name"] = f"exec-{name}", f"comp-{name}"
         spec["components"][f"comp-{name}"] = component
         executors[f"exec-{name}"] = {"container": container}
-        inputs = component.get("inputDefinitions", {})
-        for key, declared in inputs.get("artifacts", {}).items():
-            if node.spec.INPUTS[key].optional:
-                declared["isOptional"] = True
-        where = container["args"].index("--json_serialized_inputs_spec_args") + 1
-        container["args"][where] = json.dumps(inputs, sort_keys=True)
-        container.pop("lifecycle", None)  # this backend does not run it; the container's command does
-        container["resources"] = {"cpuLimit": CPU, "memoryLimit": MEMORY}
-        if name in READS_OUTSIDE:
-            task["cachingOptions"] = {}
-        if name != "DataGate":
-            task["retryPolicy"] = dict(RETRY)
+        mend_step(node, component, task, container, limits[name])
     for name, value in DEFAULTS.items():
         spec["root"]["inputDefinitions"]["parameters"][name] |= {"defaultValue": value, "isOptional": True}
+
+
+def mend_step(
+    node: BaseNode,
+    component: dict[str, Any],
+    task: dict[str, Any],
+    container: dict[str, Any],
+    limits: tuple[float, float],
+) -> None:
+    """Adds what TFX's compiler leaves out of a step, in place.
+
+    Args:
+        node: the step.
+        component, task, container: its three entries in the specification.
+        limits: cores and GB.
+    """
+    inputs = component.get("inputDefinitions", {})
+    for key, declared in inputs.get("artifacts", {}).items():
+        if node.spec.INPUTS[key].optional:
+            declared["isOptional"] = True
+    where = container["args"].index("--json_serialized_inputs_spec_args") + 1
+    container["args"][where] = json.dumps(inputs, sort_keys=True)
+    # It looks for the span. The open-source backend does not run it; so the container's command looks, everywhere.
+    container.pop("lifecycle", None)
+    container["resources"] = {"cpuLimit": limits[0], "memoryLimit": limits[1]}
+    if node.id in READS_OUTSIDE:
+        task["cachingOptions"] = {}
+    if node.id != "DataGate":
+        task["retryPolicy"] = dict(RETRY)
 
 
 def _platform(spec: dict[str, Any]) -> dict[str, Any]:

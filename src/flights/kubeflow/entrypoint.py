@@ -110,6 +110,7 @@ class Task:
         for name in self.given.outputs.artifacts:
             for artifact in self.given.outputs.artifacts[name].artifacts:
                 artifact.uri = to_local(artifact.uri)
+        self.given.outputs.output_file = to_local(self.given.outputs.output_file)
 
     def _prepare_input(self, name: str) -> None:
         if name not in self.declared.artifacts:
