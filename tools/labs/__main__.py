@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from tools.labs import generate, source
+from tools.labs import checkpoints, generate, source
 from tools.notebooks.execute import shown
 
 
@@ -18,11 +18,11 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.monotonic()
     try:
         if options.command == "generate":
-            for path in generate.generate():
+            for path in [*generate.generate(), *checkpoints.generate()]:
                 print(f"{shown(path)}")
             print(f"{len(source.names())} labs, {time.monotonic() - started:.0f} s")
             return 0
-        stale = differences(generate.made())
+        stale = differences(generate.made()) + checkpoints.differences()
     except source.SourceError as error:
         print(error, file=sys.stderr)
         return 1

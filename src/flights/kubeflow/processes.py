@@ -24,17 +24,20 @@ from flights.runners.common import end_with_parent
 OnTask = Callable[[str, float, bool], None]
 """Told of each task: its name, its seconds, and whether it succeeded."""
 
+Before = Callable[[list[str]], bool]
+"""Asked before each task, with its command: whether what it would write is there already, so that it need not run."""
 
 STARTED = "started"
 """A file in the folder of each task, as old as its start."""
 
 
 @contextmanager
-def as_processes(on_task: OnTask) -> Iterator[None]:
+def as_processes(on_task: OnTask, before: Before = lambda _: False) -> Iterator[None]:
     """Within it, `kfp.local.SubprocessRunner` takes container components as well.
 
     Args:
         on_task: called after each task, whose output is in a file: `log_of`.
+        before: called before each task, whose folder is there; what it raises ends the run.
     """
     theirs = subprocess_task_handler.SubprocessTaskHandler
 
@@ -47,6 +50,8 @@ def as_processes(on_task: OnTask) -> Iterator[None]:
         def run(self) -> status.Status:
             started = time.monotonic()
             folder = begin(self.full_command)
+            if before(self.full_command):
+                return status.Status.SUCCESS
             command = [sys.executable if part == "python" else part for part in self.full_command]
             with log_of(folder).open("w") as log:
                 done = subprocess.run(

@@ -15,13 +15,20 @@ from kfp import components, local
 from flights.config import Config
 from flights.kubeflow import compiler, containers, processes
 from flights.kubeflow.entrypoint import properties
+from flights.pipeline import create_components
 from flights.runners.common import EngineError, NodeReport, Report, one_at_a_time, require_months
 
 COMPLETE = "complete"
 """A file of this name is in the folder of each run that came to its end."""
 
 
-def run(config: Config, report: Report = lambda _: None, in_containers: bool = False) -> list[NodeReport]:
+def run(
+    config: Config,
+    report: Report = lambda _: None,
+    in_containers: bool = False,
+    image: str = compiler.IMAGE,
+    create: compiler.Create = create_components,
+) -> list[NodeReport]:
     """Compiles and runs every component once, in order, and stops at the first that fails.
 
     What a killed run left behind is deleted first. There is no cache: `kfp.local` has none.
@@ -29,7 +36,9 @@ def run(config: Config, report: Report = lambda _: None, in_containers: bool = F
     Args:
         config: the run.
         report: called after each task.
-        in_containers: each task in a container of the course's image, instead of a process of this environment.
+        in_containers: each task in a container of the image, instead of a process of this environment.
+        image: its name.
+        create: makes the components; that of another package, which the image, or Python's path here, has to hold.
 
     Raises:
         flights.runners.common.AlreadyRunningError: another process runs this pipeline in the same folder.
@@ -52,8 +61,8 @@ def run(config: Config, report: Report = lambda _: None, in_containers: bool = F
     require_months(config)
     with one_at_a_time(Path(config.output_root)):
         repair(config)
-        runner, steps = _engine(config, in_containers)
-        path = compiler.compile_pipeline(config, runs_folder(config) / "pipeline.yaml")
+        runner, steps = _engine(config, image if in_containers else None)
+        path = compiler.compile_pipeline(config, runs_folder(config) / "pipeline.yaml", image, create)
         pipeline = components.load_component_from_file(str(path))
         local.init(runner, pipeline_root=str(runs_folder(config)))
         with steps(on_task), _quiet(runs_folder(config) / "kfp.log"):
@@ -72,11 +81,11 @@ def run(config: Config, report: Report = lambda _: None, in_containers: bool = F
     return reports
 
 
-def _engine(config: Config, in_containers: bool) -> tuple[local.DockerRunner | local.SubprocessRunner, Callable]:
-    """What starts the tasks, and the context in which it does."""
-    if not in_containers:
+def _engine(config: Config, image: str | None) -> tuple[local.DockerRunner | local.SubprocessRunner, Callable]:
+    """What starts the tasks, and the context in which it does: containers of an image, or processes."""
+    if image is None:
         return local.SubprocessRunner(use_venv=False), processes.as_processes
-    runner = containers.runner(config, runs_folder(config), compiler.IMAGE, compiler.MEMORY)
+    runner = containers.runner(config, runs_folder(config), image, compiler.MEMORY)
     return runner, containers.in_containers
 
 

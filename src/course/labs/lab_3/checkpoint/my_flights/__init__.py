@@ -1,0 +1,1 @@
+"""Late flights: features, model and pipeline, to be run by any engine."""

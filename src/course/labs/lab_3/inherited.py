@@ -1,0 +1,198 @@
+"""A metadata store that others have left: two pipelines, a dozen runs, drawn by the student's seed; and where the served version comes from."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FOLDER, FILE, SERVED = "inherited", "metadata.sqlite", "served.txt"
+ASKED, OTHER = "delays", "cancellations"
+"""The pipeline whose version is served, and that of another team in the same store."""
+
+SCRIPT = ("all", "code", "data", "setting", "data", "schema", "setting", "data", "code", "setting")
+"""What was new in each run of a pipeline; everything else came from the cache."""
+REFUSED = (3, 5)
+"""Runs of the asked pipeline whose candidate was refused."""
+CHOSEN = (6, 8)
+"""The runs whose version may be the served one: their data, schema or graph are of earlier runs, and later versions were withdrawn."""
+
+
+@dataclass
+class _Pipeline:
+    """What a pipeline has at a moment: ids of artifacts, by kind."""
+
+    name: str
+    at: dict[str, int] = field(default_factory=dict)
+    blessed: int | None = None
+    run: int = 0
+
+
+class _Maker:
+    """Writes runs into a store, as TFX records them."""
+
+    def __init__(self, path: Path, seed: int) -> None:
+        from ml_metadata.metadata_store import MetadataStore
+        from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+        connection = mlmd.ConnectionConfig()
+        connection.sqlite.filename_uri = str(path)
+        connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        self.mlmd, self.store, self.rng = mlmd, MetadataStore(connection), np.random.default_rng([seed, 3])
+        self.version = 1_700_000_000 + int(self.rng.integers(10**6))
+        self.types: dict[tuple[str, str], int] = {}
+        self.contexts: dict[tuple[str, str], int] = {}
+        self.fingerprints: dict[int, str] = {}
+        self.lineages: dict[tuple[str, int], tuple[str, dict[str, Any]]] = {}
+
+    def type(self, kind: str, name: str) -> int:
+        """The id of a type: of artifacts, executions or contexts."""
+        if (kind, name) not in self.types:
+            made = getattr(self.mlmd, f"{kind.title()}Type")(name=name)
+            self.types[kind, name] = getattr(self.store, f"put_{kind}_type")(made)
+        return self.types[kind, name]
+
+    def context(self, kind: str, name: str) -> Any:
+        """A context by its type and name."""
+        made = self.mlmd.Context(type_id=self.type("context", kind), name=name)
+        if (kind, name) not in self.contexts:
+            [self.contexts[kind, name]] = self.store.put_contexts([made])
+        made.id = self.contexts[kind, name]
+        return made
+
+    def artifact(self, kind: str, **custom: str | int) -> Any:
+        """A new artifact; it gets its id when it is recorded."""
+        made = self.mlmd.Artifact(type_id=self.type("artifact", kind), state=self.mlmd.Artifact.LIVE)
+        made.uri = f"s3://flights/{kind}/{self.rng.integers(10**9)}"
+        for name, value in custom.items():
+            setattr(made.custom_properties[name], "int_value" if isinstance(value, int) else "string_value", value)
+        return made
+
+    def execute(
+        self, pipeline: _Pipeline, node: str, state: str, inputs: dict[str, int], outputs: dict[str, Any]
+    ) -> list[int]:
+        """Records an execution; gives the ids of its outputs."""
+        mlmd = self.mlmd
+        execution = mlmd.Execution(type_id=self.type("execution", f"tfx.components.{node.lower()}.component.{node}"))
+        execution.last_known_state = getattr(mlmd.Execution, state)
+        known = {one.id: one for one in self.store.get_artifacts_by_id([*inputs.values()])} if inputs else {}
+        pairs = [(known[number], self.event(mlmd.Event.INPUT, name)) for name, number in inputs.items()]
+        pairs += [(made, self.event(mlmd.Event.OUTPUT, name)) for name, made in outputs.items()]
+        contexts = [
+            self.context("pipeline", pipeline.name),
+            self.context("pipeline_run", f"{pipeline.name}-{pipeline.run:02d}"),
+            self.context("node", f"{pipeline.name}.{node}"),
+        ]
+        _, numbers, _ = self.store.put_execution(execution, pairs, contexts)
+        return list(numbers)[len(inputs) :]
+
+    def event(self, kind: int, name: str) -> Any:
+        """An event with its path."""
+        made = self.mlmd.Event(type=kind)
+        made.path.steps.add().key = name
+        made.path.steps.add().index = 0
+        return made
+
+    def step(
+        self,
+        pipeline: _Pipeline,
+        node: str,
+        kind: str,
+        output: str,
+        key: str,
+        inputs: dict[str, int],
+        new: bool,
+        **custom: Any,
+    ) -> None:
+        """A component with one output that is new, or comes from the cache."""
+        if new:
+            made = self.artifact(kind, **custom)
+            [pipeline.at[key]] = self.execute(pipeline, node, "COMPLETE", inputs, {output: made})
+        else:
+            [old] = self.store.get_artifacts_by_id([pipeline.at[key]])
+            self.execute(pipeline, node, "CACHED", inputs, {output: old})
+
+    def run(self, pipeline: _Pipeline, new: str, refused: bool) -> None:
+        """One run of a pipeline."""
+        pipeline.run += 1
+        at, everything = pipeline.at, new == "all"
+        data, schema, code = (everything or new == kind for kind in ("data", "schema", "code"))
+        fingerprint = f"split:all,num_files:1,total_bytes:{self.rng.integers(10**5, 10**6)},xor_checksum:{self.rng.integers(10**9)}"
+        self.step(
+            pipeline,
+            "CsvExampleGen",
+            "Examples",
+            "examples",
+            "examples",
+            {},
+            data,
+            input_fingerprint=fingerprint,
+            span=pipeline.run,
+        )
+        if data:
+            self.fingerprints[at["examples"]] = fingerprint
+        self.step(pipeline, "ImportSchemaGen", "Schema", "schema", "schema", {}, schema)
+        raw = {"examples": at["examples"], "schema": at["schema"]}
+        graph = data or schema or code
+        self.step(pipeline, "Transform", "TransformGraph", "transform_graph", "transform_graph", raw, graph)
+        ready = {"transform_graph": at["transform_graph"], "schema": at["schema"], "examples": at["examples"]}
+        self.step(pipeline, "Trainer", "Model", "model", "model", ready, True)
+        judged = {"examples": at["examples"], "model": at["model"]}
+        baseline = pipeline.blessed
+        judged |= {"baseline_model": baseline} if baseline else {}
+        self.step(
+            pipeline, "Evaluator", "ModelBlessing", "blessing", "blessing", judged, True, blessed=int(not refused)
+        )
+        pushing = {"model": at["model"], "model_blessing": at["blessing"]}
+        if self.rng.integers(3) == 0:  # a Pusher that failed, and was started again
+            self.execute(pipeline, "Pusher", "FAILED", pushing, {})
+        self.version += int(self.rng.integers(5 * 10**4, 9 * 10**5))
+        version = "" if refused else str(self.version)
+        self.step(
+            pipeline,
+            "Pusher",
+            "PushedModel",
+            "pushed_model",
+            "pushed",
+            pushing,
+            True,
+            pushed=int(not refused),
+            pushed_version=version,
+        )
+        found = {key: at[key] for key in ("examples", "schema", "transform_graph", "model")}
+        found |= {"data": self.fingerprints[at["examples"]], "baseline": baseline}
+        self.lineages[pipeline.name, pipeline.run - 1] = (version, found)
+        pipeline.blessed = pipeline.blessed if refused else at["model"]
+
+
+def make(path: Path, seed: int) -> tuple[str, dict[str, Any]]:
+    """Writes the store.
+
+    Returns:
+        The version that is served, and what led to it.
+    """
+    maker = _Maker(path, seed)
+    asked, other = _Pipeline(ASKED), _Pipeline(OTHER)
+    order = [asked, other, *maker.rng.permutation([0] * (len(SCRIPT) - 1) + [1] * 6).tolist()]
+    for number, turn in enumerate(order):
+        pipeline = turn if number < 2 else (asked, other)[turn]
+        maker.run(pipeline, SCRIPT[pipeline.run], pipeline is asked and pipeline.run in REFUSED)
+    return maker.lineages[ASKED, int(maker.rng.choice(CHOSEN))]
+
+
+@functools.cache
+def truth(seed: int) -> tuple[str, dict[str, Any]]:
+    """The version that is served, and what led to it; do not change what is returned."""
+    with tempfile.TemporaryDirectory() as folder:
+        return make(Path(folder) / FILE, seed)
+
+
+def write(root: Path, seed: int) -> None:
+    """Writes the store, and which version is served."""
+    (root / FOLDER).mkdir()
+    version, _ = make(root / FOLDER / FILE, seed)
+    (root / FOLDER / SERVED).write_text(f"{version}\n", encoding="utf-8")

@@ -1,0 +1,236 @@
+"""Lab 3 for its tests: a student's lab in a folder, and what the runs of a right package leave behind, made without TFX."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+from course import checks
+from course.labs.lab_3 import finished, months, package
+
+LAB = "lab-3-pipeline"
+STORE = "pipeline/metadata.sqlite"
+THRESHOLDS = '{"metricsSpecs": [{"valueThreshold": {}, "changeThreshold": {}}]}'
+FEATURES = ("temp", "minute")
+NAMED = {"preprocessing_fn": "my_flights.features.preprocessing_fn", "run_fn": "my_flights.model.run_fn"}
+
+
+def lab(folder: Path, student: str = "student-1") -> checks.Lab:
+    """A student's lab with an empty workspace."""
+    workspace = folder / student / LAB
+    workspace.mkdir(parents=True)
+    return checks.Lab(LAB, student, workspace)
+
+
+def evaluate(lab: checks.Lab, task: str, **answers: Any) -> tuple[float, str]:
+    """Points and message. A check that breaks is no outcome."""
+    outcome = checks.evaluate(lab, task, answers)
+    assert outcome.state not in ("check failed", "not answered yet"), outcome.message
+    return outcome.points, outcome.message
+
+
+def write_package(lab: checks.Lab, change: dict[str, Any] | None = None) -> None:
+    """The finished package in the workspace; `change` takes a module's text, and returns another, or None for no file."""
+    root = package.folder(lab.workspace)
+    root.mkdir()
+    finished.write(root)
+    for name, edit in (change or {}).items():
+        path = root / package.NAME / f"{name}.py"
+        text = edit(path.read_text() if path.exists() else "")
+        path.unlink() if text is None else path.write_text(text)
+
+
+class Store:
+    """A metadata store with runs as TFX's LocalDagRunner records them, and the files that checks look at."""
+
+    def __init__(self, lab: checks.Lab) -> None:
+        """Begins an empty store in the workspace."""
+        from ml_metadata.metadata_store import MetadataStore
+        from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+        self.lab, self.mlmd, self.root = lab, mlmd, lab.workspace / "pipeline"
+        self.root.mkdir()
+        connection = mlmd.ConnectionConfig()
+        connection.sqlite.filename_uri = str(lab.workspace / STORE)
+        connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        self.store, self.runs, self.version, self.at = MetadataStore(connection), 0, 1_700_000_000, {}
+        self.blessed: Any = None
+
+    def artifact(self, kind: str, **properties: str | int) -> Any:
+        """A new artifact with a folder of its own."""
+        number = self.store.put_artifact_type(self.mlmd.ArtifactType(name=kind))
+        made = self.mlmd.Artifact(type_id=number, state=self.mlmd.Artifact.LIVE)
+        folder = self.root / kind / str(sum(1 for _ in self.root.glob(f"{kind}/*")) + 1)
+        folder.mkdir(parents=True)
+        made.uri = str(folder)
+        for name, value in properties.items():
+            setattr(made.custom_properties[name], "int_value" if isinstance(value, int) else "string_value", value)
+        return made
+
+    def execute(
+        self, node: str, state: str = "COMPLETE", inputs: Any = None, outputs: Any = None, **settings: str
+    ) -> dict[str, Any]:
+        """Records an execution of the current run; gives its outputs as they are stored."""
+        mlmd, inputs, outputs = self.mlmd, inputs or {}, outputs or {}
+        number = self.store.put_execution_type(mlmd.ExecutionType(name=f"tfx.components.{node}"))
+        execution = mlmd.Execution(type_id=number, last_known_state=getattr(mlmd.Execution, state))
+        for name, value in settings.items():
+            execution.custom_properties[name].string_value = value
+        pairs = [(one, self._event(mlmd.Event.INPUT, name)) for name, one in inputs.items() if one is not None]
+        count = len(pairs)
+        pairs += [(one, self._event(mlmd.Event.OUTPUT, name)) for name, one in outputs.items()]
+        names = {"pipeline": "my-flights", "pipeline_run": f"run-{self.runs}", "node": f"my-flights.{node}"}
+        contexts = [
+            mlmd.Context(type_id=self.store.put_context_type(mlmd.ContextType(name=kind)), name=name)
+            for kind, name in names.items()
+        ]
+        _, numbers, _ = self.store.put_execution(execution, pairs, contexts, reuse_context_if_already_exist=True)
+        stored = {one.id: one for one in self.store.get_artifacts_by_id([*numbers])}
+        return {name: stored[number] for name, number in zip(outputs, list(numbers)[count:], strict=True)}
+
+    def _event(self, kind: int, name: str) -> Any:
+        made = self.mlmd.Event(type=kind)
+        made.path.steps.add().key = name
+        made.path.steps.add().index = 0
+        return made
+
+    def step(self, node: str, new: bool, inputs: Any, make: Any, **settings: str) -> dict[str, Any]:
+        """A component that works, or takes from the cache what it made last."""
+        outputs = make() if new else self.at[node]
+        self.at[node] = self.execute(node, "COMPLETE" if new else "CACHED", inputs, outputs, **settings)
+        return self.at[node]
+
+    def run(
+        self,
+        flights: dict[str, dict[int, int]] | None = None,
+        cached: tuple[str, ...] = (),
+        features: tuple[str, ...] = FEATURES,
+        is_blessed: bool = True,
+        anomaly: str = "",
+        gate: str = "fails",
+        baseline: Any = "latest",
+        until: str = "Pusher",
+        named: dict[str, str] | None = None,
+        demands: str = THRESHOLDS,
+        splits: tuple[str, str] | None = None,
+        is_served: bool = True,
+    ) -> None:
+        """A run: `flights` is how many of each month are in each split; the first split is for training, the last to judge."""
+        self.runs += 1
+        flights, named = flights or {"train": {1: 1300}, "eval": {1: 700}}, named or NAMED
+        train, judged = splits or (next(iter(flights)), list(flights)[-1])
+
+        def is_new(node: str) -> bool:
+            return node not in cached
+
+        def ingest() -> dict[str, Any]:
+            made = self.artifact("Examples", input_fingerprint=f"split:all,run:{self.runs}")
+            for split, counted in flights.items():
+                write_split(Path(made.uri) / f"Split-{split}", counted)
+            return {"examples": made}
+
+        examples = self.step("CsvExampleGen", is_new("CsvExampleGen"), {}, ingest)["examples"]
+        new = is_new("StatisticsGen")
+        both = self.step("StatisticsGen", new, {"examples": examples}, lambda: {"statistics": self.artifact("Stats")})
+        schema = self.step("ImportSchemaGen", self.runs == 1, {}, lambda: {"schema": self.artifact("Schema")})["schema"]
+
+        def validate() -> dict[str, Any]:
+            made = self.artifact("ExampleAnomalies")
+            write_anomalies(Path(made.uri) / "Split-last", anomaly)
+            return {"anomalies": made}
+
+        found = self.step("ExampleValidator", is_new("ExampleValidator"), {**both, "schema": schema}, validate)
+        if gate != "none":
+            self.execute("DataGate", "FAILED" if anomaly and gate == "fails" else "COMPLETE", found)
+        if (anomaly and gate == "fails") or until == "DataGate":
+            return
+        raw = {"examples": examples, "schema": schema}
+        graph = self.step(
+            "Transform",
+            is_new("Transform"),
+            raw,
+            lambda: self._graph(features),
+            preprocessing_fn=named["preprocessing_fn"],
+        )
+        if until == "Transform":
+            return
+        ready = {
+            "transform_graph": graph["transform_graph"],
+            "schema": schema,
+            "examples": graph["transformed_examples"],
+        }
+        model = self.step(
+            "Trainer",
+            is_new("Trainer"),
+            ready,
+            self._model,
+            run_fn=named["run_fn"],
+            train_args=json.dumps({"splits": [train]}),
+        )["model"]
+        against = {"latest": self.blessed, "itself": model, "none": None}.get(baseline, baseline)
+        judging = {"examples": examples, "model": model, "baseline_model": against}
+        blessing = self.execute(
+            "Evaluator",
+            inputs=judging,
+            outputs={"blessing": self.artifact("ModelBlessing", blessed=int(is_blessed))},
+            eval_config=demands,
+            example_splits=json.dumps([judged]),
+        )["blessing"]
+        self.blessed = model if is_blessed else self.blessed
+        if until == "Evaluator":
+            return
+        self.version += 1
+        folder = self.root / "serving" / str(self.version)
+        if is_blessed and is_served:
+            folder.mkdir(parents=True)
+            content = (Path(model.uri) / "Format-Serving" / "saved_model.pb").read_bytes()
+            (folder / "saved_model.pb").write_bytes(content)
+        pushed = {"pushed": int(is_blessed), "pushed_version": str(self.version) if is_blessed else ""}
+        made = self.artifact("PushedModel", pushed_destination=str(folder), **pushed)
+        self.execute("Pusher", inputs={"model": model, "model_blessing": blessing}, outputs={"pushed_model": made})
+
+    def _graph(self, features: tuple[str, ...]) -> dict[str, Any]:
+        graph, examples = self.artifact("TransformGraph"), self.artifact("Examples")
+        (Path(graph.uri) / "transformed_metadata").mkdir()
+        text = "".join(f'feature {{ name: "{name}" type: FLOAT }}\n' for name in features)
+        (Path(graph.uri) / "transformed_metadata" / "schema.pbtxt").write_text(text)
+        return {"transform_graph": graph, "transformed_examples": examples}
+
+    def _model(self) -> dict[str, Any]:
+        made = self.artifact("Model")
+        (Path(made.uri) / "Format-Serving").mkdir()
+        (Path(made.uri) / "Format-Serving" / "saved_model.pb").write_text(f"model {self.runs}")
+        return {"model": made}
+
+
+JANUARY = {"train": {1: 1300}, "eval": {1: 700}}
+FEBRUARY = {"month-01": {1: months.ROWS}, "month-02": {2: months.ROWS}}
+MARCH = {"months-01-02": {1: months.ROWS, 2: months.ROWS}, "month-03": {3: months.ROWS}}
+AGAIN = ("CsvExampleGen", "StatisticsGen", "ExampleValidator", "Transform", "Trainer")
+DATA = AGAIN[:3]
+
+
+def write_split(folder: Path, counted: dict[int, int]) -> None:
+    """Records of flights that have a month, and nothing else."""
+    import tensorflow as tf
+
+    folder.mkdir(parents=True)
+    with gzip.open(folder / "data.gz", "wb", compresslevel=1) as file:
+        for month, count in counted.items():
+            feature = tf.train.Feature(int64_list=tf.train.Int64List(value=[month]))
+            record = tf.train.Example(features=tf.train.Features(feature={"month": feature})).SerializeToString()
+            file.write((struct.pack("<Q", len(record)) + bytes(4) + record + bytes(4)) * count)
+
+
+def write_anomalies(folder: Path, column: str) -> None:
+    """What ExampleValidator writes: an anomaly in one column, or none."""
+    from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+    folder.mkdir(parents=True)
+    message = anomalies_pb2.Anomalies()
+    if column:
+        message.anomaly_info[column].description = "it is wrong"
+    (folder / "SchemaDiff.pb").write_bytes(message.SerializeToString())
