@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -142,3 +143,10 @@ def test_hooks_before_a_commit_load_nothing(root):
     entries = {hook["id"]: hook["entry"] for hook in hooks[0]["hooks"]}
     assert all(entry.startswith(".venv/bin/python -m ") for entry in entries.values())
     assert {"ruff-format", "ruff-check", "notebook-form"} <= set(entries)
+
+
+def test_table_of_the_bench_is_that_of_its_results(root):
+    """Both are committed: a section that is measured anew must not make the table forget the others."""
+    from tools.bench.__main__ import RESULTS, TABLE, table
+
+    assert TABLE.read_text(encoding="utf-8") == table(json.loads(RESULTS.read_text(encoding="utf-8")))

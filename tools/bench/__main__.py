@@ -10,7 +10,8 @@ import platform
 
 from tools.bench.measure import REPOSITORY, SECTIONS, Row
 
-RESULTS = REPOSITORY / "out" / "bench.json"
+RESULTS = REPOSITORY / "docs" / "bench.json"
+"""Committed, so that a section that is measured again on its own does not make the table forget the others."""
 TABLE = REPOSITORY / "docs" / "bench.md"
 
 HEAD = """# How long it takes
@@ -34,8 +35,7 @@ def main() -> None:
         for row in rows:
             print(line(row), flush=True)
         results[section] = {"machine": machine(), "rows": [dataclasses.asdict(row) for row in rows]}
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(results, indent=1))
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         TABLE.write_text(table(results))
     print(f"written: {TABLE.relative_to(REPOSITORY)}")
 
