@@ -79,9 +79,14 @@ class Store:
         execution = mlmd.Execution(type_id=number, last_known_state=getattr(mlmd.Execution, state))
         for name, value in settings.items():
             execution.custom_properties[name].string_value = value
-        pairs = [(one, self._event(mlmd.Event.INPUT, name)) for name, one in inputs.items() if one is not None]
+        given: dict[int, Any] = {}  # what goes in twice has one event with both names, as TFX writes it
+        for name, one in inputs.items():
+            if one is not None:
+                given.setdefault(one.id, (one, mlmd.Event(type=mlmd.Event.INPUT)))
+                self._name(given[one.id][1], name)
+        pairs = [*given.values()]
         count = len(pairs)
-        pairs += [(one, self._event(mlmd.Event.OUTPUT, name)) for name, one in outputs.items()]
+        pairs += [(one, self._name(mlmd.Event(type=mlmd.Event.OUTPUT), name)) for name, one in outputs.items()]
         names = {"pipeline": "my-flights", "pipeline_run": f"run-{self.runs}", "node": f"my-flights.{node}"}
         contexts = [
             mlmd.Context(type_id=self.store.put_context_type(mlmd.ContextType(name=kind)), name=name)
@@ -91,11 +96,10 @@ class Store:
         stored = {one.id: one for one in self.store.get_artifacts_by_id([*numbers])}
         return {name: stored[number] for name, number in zip(outputs, list(numbers)[count:], strict=True)}
 
-    def _event(self, kind: int, name: str) -> Any:
-        made = self.mlmd.Event(type=kind)
-        made.path.steps.add().key = name
-        made.path.steps.add().index = 0
-        return made
+    def _name(self, event: Any, name: str) -> Any:
+        event.path.steps.add().key = name
+        event.path.steps.add().index = 0
+        return event
 
     def step(self, node: str, new: bool, inputs: Any, make: Any, **settings: str) -> dict[str, Any]:
         """A component that works, or takes from the cache what it made last."""

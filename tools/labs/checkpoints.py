@@ -42,7 +42,9 @@ def differences() -> list[str]:
     """What of the package is not what the solution makes of it."""
     wanted = made()
     there = {path.relative_to(FOLDER) for path in FOLDER.glob(f"{package.NAME}/*.py")}
-    stale = [path for path in there | set(wanted) if path not in there or (FOLDER / path).read_bytes() != wanted.get(path)]
+    stale = [
+        path for path in there | set(wanted) if path not in there or (FOLDER / path).read_bytes() != wanted.get(path)
+    ]
     return [f"{(FOLDER / path).relative_to(source.ROOT)} is not what solutions/ make of it" for path in sorted(stale)]
 
 
@@ -56,10 +58,25 @@ def _tidy(name: str, parts: dict[str, str]) -> str:
         lines = part.splitlines()
         for statement in ast.parse(part).body:
             if isinstance(statement, ast.Import | ast.ImportFrom):
-                lines[statement.lineno - 1 : statement.end_lineno] = [""] * (statement.end_lineno - statement.lineno + 1)
+                lines[statement.lineno - 1 : statement.end_lineno] = [""] * (
+                    statement.end_lineno - statement.lineno + 1
+                )
         rest.append("\n".join(lines).strip("\n"))
-    text = f'"""The {name} of my_flights, as the solution of lab 3 leaves it."""\n\n' + "\n".join(imports) + "\n\n\n" + "\n\n\n".join(rest) + "\n"
-    return _ruff(_ruff(_ruff(text, "check", "--select", "I", "--fix", "--quiet"), "format"), "check", "--select", "I", "--fix", "--quiet")
+    text = (
+        f'"""The {name} of my_flights, as the solution of lab 3 leaves it."""\n\n'
+        + "\n".join(imports)
+        + "\n\n\n"
+        + "\n\n\n".join(rest)
+        + "\n"
+    )
+    return _ruff(
+        _ruff(_ruff(text, "check", "--select", "I", "--fix", "--quiet"), "format"),
+        "check",
+        "--select",
+        "I",
+        "--fix",
+        "--quiet",
+    )
 
 
 def _ruff(text: str, *command: str) -> str:

@@ -172,11 +172,15 @@ def _read(connection: sqlite3.Connection) -> Ledger:
             executions[execution].run = name
         if execution in executions and kind == "node":
             executions[execution].node = name.rsplit(".", 1)[-1]
-    keys = {event: str(key) for event, key in rows("event_id, step_key", "EventPath") if key is not None}
+    keys: dict[int, list[str]] = {}  # an artifact that went in twice, as model and as baseline, has one event with two keys
+    for event, key in rows("event_id, step_key", "EventPath"):
+        if key is not None:
+            keys.setdefault(event, []).append(str(key))
     for number, artifact, execution, kind in rows("id, artifact_id, execution_id, type", "Event"):
         if artifact in artifacts and execution in executions and kind in (*INPUTS, *OUTPUTS):
             side = executions[execution].inputs if kind in INPUTS else executions[execution].outputs
-            side.setdefault(keys.get(number, ""), []).append(artifacts[artifact])
+            for key in keys.get(number, [""]):
+                side.setdefault(key, []).append(artifacts[artifact])
     return Ledger(artifacts, sorted(executions.values(), key=lambda one: one.id))
 
 
