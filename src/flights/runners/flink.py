@@ -63,19 +63,35 @@ def run(
     find_java(), find_jars()
     folder = Path(config.output_root).absolute() / "flink"
     log = folder / LOG
-    with (
-        one_at_a_time(folder),
-        job_server(folder, flink_master or os.environ.get("FLINK_MASTER", "") or EMBEDDED) as endpoint,
-    ):
+    with one_at_a_time(folder), engine(folder, flink_master, parallelism) as options:
         try:
-            with _quiet_goodbyes():
-                return local.run(config, report, beam_args(endpoint, parallelism))
+            return local.run(config, report, options)
         except grpc.RpcError as error:
             raise EngineError(f"Flink's job server was lost in mid-run; its log: {log}") from error
         except RuntimeError as error:
             if not JOB_FAILED.match(str(error)):
                 raise
             raise EngineError(f"{_reason(str(error))} (a job on Flink failed; the whole story: {log})") from error
+
+
+@contextmanager
+def engine(folder: Path, flink_master: str = "", parallelism: int = 1) -> Iterator[list[str]]:
+    """A Flink for the length of the block, for any pipeline of Beam.
+
+    Args:
+        folder: of its own, for its log and what it stages.
+        flink_master: as for `run`.
+        parallelism: as for `run`.
+
+    Yields:
+        What Beam is told in order to use it.
+
+    Raises:
+        flights.runners.common.MissingEngineError, flights.runners.common.EngineError: as for `run`.
+    """
+    master = flink_master or os.environ.get("FLINK_MASTER", "") or EMBEDDED
+    with job_server(folder, master) as endpoint, _quiet_goodbyes():
+        yield beam_args(endpoint, parallelism)
 
 
 def _reason(story: str) -> str:
