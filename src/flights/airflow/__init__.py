@@ -1,4 +1,4 @@
-'''Airflow runs the pipeline: a task for each of its nodes, month after month.
+"""Airflow runs the pipeline: a task for each of its nodes, month after month.
 
 Two environments
     Airflow has one of its own, `.airflow` (`make airflow-environment`), with Airflow 2.11 and nothing else: no TFX, no pandas. It reads this
@@ -78,4 +78,4 @@ What a run leaves in AIRFLOW_HOME
     alerts.log      a line for each task that failed for good: time | DAG | task | month | reason | log
     graphs/         the graph of each pipeline, JSON
     standalone_admin_password.txt   of `make airflow`
-'''
+"""

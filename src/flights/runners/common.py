@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flights import data
 from flights.config import Config
 
 
@@ -52,6 +51,8 @@ def require_months(config: Config) -> None:
     Raises:
         flights.data.DataError: a month is missing.
     """
+    from flights import data  # pandas and Arrow, which Airflow's environment lacks; it shares the rest of this file
+
     first, last = config.months
     paths = [data.month_path(config.data_root, month) for month in range(first, last + 1)]
     missing = [str(path) for path in paths if not path.is_file()]
