@@ -26,6 +26,7 @@ NAMED = {
     "pipeline_dag": ["ExampleGen", "Transform", "Trainer", "Evaluator", "Pusher", "schema", "configuration"],
     "poc_factory": ["80", "85", "production", "pilot", "low returns"],
     "spans": ["January", "span 3", "version 2", "static range", "rolling window", "split by time", "eval"],
+    "step_on_kubeflow": ["driver", "launcher", "your command", "pod", "object store", "metadata store", "the cache"],
     "tfx_lifecycle": ["ExampleGen", "Tuner", "InfraValidator", "BulkInferrer", "ML Metadata", "Apache Airflow"],
     "trainer_anatomy": ["run_fn", "train_files", "transform_output", "hyperparameters", "base_model", "model_run_dir"],
     "tuner_loop": ["search space", "oracle", "trial", "best hyperparameters", "Trainer"],

@@ -92,3 +92,44 @@ def test_a_schema_outside_the_package_is_refused(compiler, tmp_path):
     config = dataclasses.replace(Config(), schema_file=str(tmp_path / "schema.pbtxt"))
     with pytest.raises(ValueError, match="a container cannot read it"):
         compiler.compile_pipeline(config, tmp_path / "pipeline.yaml")
+
+
+def test_a_step_has_limits_of_its_own_where_they_are_given_and_knows_them(compiler, tmp_path):
+    path = compiler.compile_pipeline(Config(), tmp_path / "pipeline.yaml", resources={"Trainer": (4, 8)})
+    executors = next(yaml.safe_load_all(path.read_text()))["deploymentSpec"]["executors"]
+    limits = {label: executor["container"]["resources"] for label, executor in executors.items()}
+    assert limits.pop("exec-Trainer") == {"cpuLimit": 4.0, "memoryLimit": 8.0}
+    assert set(map(str, limits.values())) == {str({"cpuLimit": compiler.CPU, "memoryLimit": compiler.MEMORY})}
+
+
+def test_limits_of_a_step_that_is_not_there_are_refused(compiler, tmp_path):
+    with pytest.raises(ValueError, match="no Trianer; its steps are CsvExampleGen"):
+        compiler.compile_pipeline(Config(), tmp_path / "pipeline.yaml", resources={"Trianer": (4, 8)})
+
+
+def test_a_pipeline_without_a_pusher_is_refused(compiler, tmp_path):
+    def create(config, baseline):
+        nodes = compiler.create_components(config, baseline)
+        del nodes["Pusher"]
+        return nodes
+
+    with pytest.raises(ValueError, match="no Pusher"):
+        compiler.compile_pipeline(Config(), tmp_path / "pipeline.yaml", create=create)
+
+
+def test_a_step_is_tried_again_but_for_the_gate_whose_data_stay_bad(spec):
+    tasks = spec["root"]["dag"]["tasks"]
+    assert {name for name, task in tasks.items() if "retryPolicy" not in task} == {"DataGate"}
+    assert tasks["Trainer"]["retryPolicy"]["maxRetryCount"] == 2
+
+
+def test_parameters_have_defaults_on_the_volume(compiler, spec):
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    assert {name: value["defaultValue"] for name, value in parameters.items()} == compiler.DEFAULTS
+    assert all(value["isOptional"] and compiler.MOUNT in value["defaultValue"] for value in parameters.values())
+
+
+def test_it_is_another_file_when_another_thing_is_wanted(compiler, compiled, tmp_path):
+    for change in ({"train_epochs": 3}, {"min_auc": 0.6}, {"months": (1, 2)}):
+        other = compiler.compile_pipeline(dataclasses.replace(Config(), **change), tmp_path / "other.yaml")
+        assert other.read_bytes() != compiled.read_bytes(), change

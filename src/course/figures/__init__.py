@@ -10,6 +10,7 @@ from course.figures.factory import poc_factory
 from course.figures.feature_store import feature_store
 from course.figures.phases import lifecycle
 from course.figures.pipeline import pipeline_dag
+from course.figures.pod import step_on_kubeflow
 from course.figures.spans import spans
 from course.figures.tfx import tfx_lifecycle
 from course.figures.trainer import exported_model, trainer_anatomy
@@ -27,6 +28,7 @@ __all__ = [
     "pipeline_dag",
     "poc_factory",
     "spans",
+    "step_on_kubeflow",
     "tfx_lifecycle",
     "trainer_anatomy",
     "tuner_loop",

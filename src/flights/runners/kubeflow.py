@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import shutil
@@ -28,10 +29,11 @@ def run(
     in_containers: bool = False,
     image: str = compiler.IMAGE,
     create: compiler.Create = create_components,
+    before: processes.Before | None = None,
 ) -> list[NodeReport]:
     """Compiles and runs every component once, in order, and stops at the first that fails.
 
-    What a killed run left behind is deleted first. There is no cache: `kfp.local` has none.
+    What a killed run left behind is deleted first. There is no cache, because `kfp.local` has none, but for what `before` makes one.
 
     Args:
         config: the run.
@@ -39,8 +41,11 @@ def run(
         in_containers: each task in a container of the image, instead of a process of this environment.
         image: its name.
         create: makes the components; that of another package, which the image, or Python's path here, has to hold.
+        before: asked before each task, with its command, whether the task's message is in its folder already, so that it need not
+            run. Only for processes.
 
     Raises:
+        ValueError: `before` is given for containers.
         flights.runners.common.AlreadyRunningError: another process runs this pipeline in the same folder.
         flights.runners.common.MissingEngineError: no Docker engine, or no image, for containers.
         flights.runners.common.EngineError: a task failed.
@@ -50,18 +55,29 @@ def run(
     failed: list[str] = []
     shown = sys.stdout
 
-    def on_task(name: str, seconds: float, succeeded: bool) -> None:
-        if not succeeded:
-            failed.append(name)
-            return
-        reports.append(NodeReport(name, "done", seconds))
+    def tell(node: NodeReport) -> None:
+        reports.append(node)
         with contextlib.redirect_stdout(shown):
-            report(reports[-1])
+            report(node)
 
+    def on_task(name: str, seconds: float, succeeded: bool) -> None:
+        if succeeded:
+            tell(NodeReport(name, "done", seconds))
+        else:
+            failed.append(name)
+
+    def is_there(command: list[str]) -> bool:
+        if before is None or not before(command):
+            return False
+        tell(NodeReport(processes.task_folder(command).name, "cached", 0.0))
+        return True
+
+    if before and in_containers:
+        raise ValueError("before: only tasks that run as processes can be skipped.")
     require_months(config)
     with one_at_a_time(Path(config.output_root)):
         repair(config)
-        runner, steps = _engine(config, image if in_containers else None)
+        runner, steps = _engine(config, image if in_containers else None, is_there)
         path = compiler.compile_pipeline(config, runs_folder(config) / "pipeline.yaml", image, create)
         pipeline = components.load_component_from_file(str(path))
         local.init(runner, pipeline_root=str(runs_folder(config)))
@@ -81,10 +97,12 @@ def run(
     return reports
 
 
-def _engine(config: Config, image: str | None) -> tuple[local.DockerRunner | local.SubprocessRunner, Callable]:
+def _engine(
+    config: Config, image: str | None, before: processes.Before
+) -> tuple[local.DockerRunner | local.SubprocessRunner, Callable]:
     """What starts the tasks, and the context in which it does: containers of an image, or processes."""
     if image is None:
-        return local.SubprocessRunner(use_venv=False), processes.as_processes
+        return local.SubprocessRunner(use_venv=False), functools.partial(processes.as_processes, before=before)
     runner = containers.runner(config, runs_folder(config), image, compiler.MEMORY)
     return runner, containers.in_containers
 

@@ -1,0 +1,67 @@
+"""What a step of the compiled pipeline costs before and while it works: `python -m tools.bench.steps` prints a table.
+
+Each step is a process that imports TensorFlow and TFX anew. The imports are measured in a process that does what the step does until its
+executor is there, and nothing more; beside them stands TensorFlow alone. Processor seconds, because they depend less on what else the machine does.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+
+from tools.bench.measure import Row, run
+
+LOAD = """
+import sys
+from flights.kubeflow import entrypoint
+import gc
+gc.disable()
+entrypoint.Task(sys.argv[1], None, None, []).load()
+"""
+"""The beginning of a step: `entrypoint.main` as far as the executor."""
+
+AS_A_STEP = {"_KFP_RUNTIME": "true", "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+def steps() -> list[Row]:
+    """A run of the sample by processes: for TensorFlow alone, for each step, and for all steps."""
+    from flights.config import Config
+    from flights.kubeflow import processes
+    from flights.quiet import import_quietly
+
+    import_quietly()
+    from flights.runners import kubeflow
+
+    executors: dict[str, str] = {}
+    spent: dict[str, tuple[float, float]] = {}
+
+    def before(command: list[str]) -> bool:
+        executors[processes.task_folder(command).name] = command[command.index("--executor_class_path") + 1]
+        return False
+
+    def report(node) -> None:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        total = usage.ru_utime + usage.ru_stime
+        spent[node.node] = (node.seconds, total - sum(cpu for _, cpu in spent.values()) - start)
+
+    with tempfile.TemporaryDirectory() as folder:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        start = usage.ru_utime + usage.ru_stime
+        kubeflow.run(Config(output_root=folder), report, before=before)
+    _, wall, cpu, peak = run([sys.executable, "-c", "import tensorflow"], AS_A_STEP)
+    rows = [Row("`import tensorflow`, alone", wall, cpu, peak, "")]
+    for name, (seconds, whole) in spent.items():
+        loaded = run([sys.executable, "-c", LOAD, executors[name]], AS_A_STEP)[2]
+        rows.append(Row(f"Kubeflow's step {name}, by processes", seconds, whole, 0, "", f"imports {loaded:.1f}"))
+    seconds, whole = (sum(values) for values in zip(*spent.values(), strict=True))
+    rows.append(Row("all steps of the compiled pipeline, by processes, the sample", seconds, whole, 0, "90 s"))
+    return rows
+
+
+if __name__ == "__main__":
+    began = time.monotonic()
+    for row in steps():
+        print(f"| {row.what} | {row.seconds:.1f} | {row.cpu_seconds:.1f} | {row.remark} |", flush=True)
+    print(f"{time.monotonic() - began:.0f} s in all")
