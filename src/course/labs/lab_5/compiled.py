@@ -1,0 +1,137 @@
+"""Task 4 of lab 5: the student's own pipeline, compiled for January and February."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from course import checks
+from course.labs.lab_5 import image, spec
+
+FUNCTIONS = {
+    "Transform": ("preprocessing_fn", "my_flights.features.preprocessing_fn"),
+    "Trainer": ("run_fn", "my_flights.model.run_fn"),
+}
+CORES, MEMORY = 2.0, 4.0
+"""What the Trainer is to get: cores, and GB."""
+OTHERS = (1.0, 3.0)
+PARAMETERS = {"data_root": ("CsvExampleGen", "input_base"), "push_destination": ("Pusher", "push_destination")}
+OUTSIDE = ("CsvExampleGen", "LatestBlessedModel")
+
+
+def judge_compiled(lab: checks.Lab, january: Any, again: Any, february: Any) -> None:
+    """A point each: the package's steps, the same bytes anywhere, the image, the limits, the cache, February.
+
+    Raises:
+        checks.Wrong: something of it is missing.
+    """
+    first = spec.of_student(lab, january, "JANUARY")
+    tasks = spec.steps(first)
+    told = _steps(first, tasks)
+    if told:
+        raise checks.Wrong(told)
+    problems, points = [], 1.0
+    for judge, given in (
+        (_portable, (lab, first, tasks, again)),
+        (_image, (first,)),
+        (_limits, (first, tasks)),
+        (_cache, (first, tasks)),
+        (_february, (lab, first, february)),
+    ):
+        try:
+            judge(*given)
+            points += 1
+        except checks.Wrong as wrong:
+            problems.append(wrong.message)
+    if problems:
+        raise checks.Wrong("\n".join(problems), points=points)
+
+
+def _steps(found: spec.Compiled, tasks: dict[str, str]) -> str:
+    """What of the ten steps, with the package's functions, is missing."""
+    missing = [kind for kind in spec.KINDS if kind not in tasks]
+    if missing:
+        return f"`{found.shown}` has no {', '.join(missing)}: all ten steps of your pipeline belong into it."
+    for kind, (setting, wanted) in FUNCTIONS.items():
+        given = str(found.setting(tasks[kind], setting)).strip('"')
+        if given != wanted:
+            return f"{kind} in `{found.shown}` calls {given[:60]!r}, not `{wanted}`. Whose `create_components` was compiled?"
+    return ""
+
+
+def _portable(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str], again: Any) -> None:
+    told = spec.places(found, lab)
+    if told:
+        where, place = told[0]
+        raise checks.Wrong(f"`{found.shown}` names a place of one machine, in {where}: `{place[:80]}`.")
+    known = found.body["root"].get("inputDefinitions", {}).get("parameters", {})
+    for name, (kind, setting) in PARAMETERS.items():
+        given = found.tasks[tasks[kind]].get("inputs", {}).get("parameters", {}).get(setting, {})
+        if name not in known or given.get("componentInputParameter") != name:
+            raise checks.Wrong(
+                f"`{found.shown}`: a run cannot say what `{name}` is; it is not a parameter of the pipeline."
+            )
+    if spec.of_student(lab, again, "AGAIN").text != found.text:
+        raise checks.Wrong(
+            "`AGAIN` is not the same file as `JANUARY`, byte for byte. It should be compiled of the same pipeline, for data and output at "
+            "another place. What else is different?"
+        )
+
+
+def _image(found: spec.Compiled) -> None:
+    names = {str(found.container(task).get("image")) for task in found.tasks}
+    if len(names) != 1:
+        raise checks.Wrong("The steps have several images. One image, with your package, is enough.")
+    name = names.pop()
+    repository, colon, tag = re.fullmatch(r"(.*?)(?:(:)([^/:@]*))?(?:@.*)?", name).groups()
+    digest = "@sha256:" in name
+    if repository.rsplit("/", 1)[-1] == image.BASE:
+        raise checks.Wrong(
+            f"The image is `{name[:60]}`: it has TFX and `flights`, but not your package. Give yours a name of its own."
+        )
+    if not re.fullmatch(r"(?:[a-z0-9.-]+(?::\d+)?/)*[a-z0-9]+(?:[._-]+[a-z0-9]+)*", repository):
+        raise checks.Wrong(
+            f"`{name[:60]}` cannot name an image: small letters, digits, and `-`, `_`, `.` between them."
+        )
+    if not digest and (not colon or not tag or tag == "latest"):
+        raise checks.Wrong(
+            f"The image `{name[:60]}` has no tag of its own. Kubernetes fetches `latest` at every start, and under a name that stays the same "
+            "the cache takes new code for old."
+        )
+
+
+def _limits(found: spec.Compiled, tasks: dict[str, str]) -> None:
+    for kind, task in tasks.items():
+        wanted = (CORES, MEMORY) if kind == "Trainer" else OTHERS
+        given = found.container(task).get("resources") or {}
+        if (given.get("cpuLimit"), given.get("memoryLimit")) != wanted:
+            raise checks.Wrong(
+                f"{kind} may use {given.get('cpuLimit')} cores and {given.get('memoryLimit')} GB. It should be {wanted[0]:g} and {wanted[1]:g}."
+            )
+
+
+def _cache(found: spec.Compiled, tasks: dict[str, str]) -> None:
+    for kind, task in tasks.items():
+        if found.cached(task) == (kind in OUTSIDE):
+            raise checks.Wrong(
+                f"The cache is {'on' if found.cached(task) else 'off'} for {kind}. It has to be off for steps that read what no input of theirs "
+                "tells of, and on for all others. Is `enable_cache` of your configuration as it was?"
+            )
+
+
+def _february(lab: checks.Lab, first: spec.Compiled, given: Any) -> None:
+    found = spec.of_student(lab, given, "FEBRUARY")
+    tasks = spec.steps(found)
+    told = _steps(found, tasks)
+    if told:
+        raise checks.Wrong(told)
+    said = spec.json_of(found.setting(tasks["CsvExampleGen"], "input_config"))
+    splits = said.get("splits") if isinstance(said, dict) else None
+    patterns = [str(one.get("pattern")) for one in splits or [] if isinstance(one, dict)]
+    if len(patterns) != 2 or "0[1-1]" not in patterns[0] or "0[2-2]" not in patterns[1]:
+        raise checks.Wrong(
+            f"`{found.shown}` reads {', '.join(patterns)[:80] or 'nothing'}. It should learn from January and be judged on February: `months=(1, 2)`."
+        )
+    images = {str(one.container(task).get("image")) for one in (first, found) for task in one.tasks}
+    if len(images) != 1:
+        raise checks.Wrong(f"`{found.shown}` has another image than `{first.shown}`: the package is the same.")

@@ -1,0 +1,1 @@
+"""Will a flight arrive late? Features, model and pipeline."""

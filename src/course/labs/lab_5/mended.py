@@ -1,0 +1,156 @@
+"""Tasks 2 and 3 of lab 5: what is wrong with the inherited pipeline, and the mended one, judged by what it compiles to and by its run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from course import checks
+from course.labs.lab_2 import files
+from course.labs.lab_5 import inherited, runs, spec
+
+FOLDER, TRIAL = "mended", "trial"
+COMPILED, AGAIN, RUNS = f"{TRIAL}/pipeline.yaml", f"{TRIAL}/again.yaml", f"{TRIAL}/runs"
+FUNCTIONS = {
+    "Transform": ("preprocessing_fn", "delays.features.preprocessing_fn"),
+    "Trainer": ("run_fn", "delays.model.run_fn"),
+}
+
+
+def judge_faults(lab: checks.Lab, found: Any) -> None:
+    """Half a point for each fault with its component; one that is not there costs half a point.
+
+    Raises:
+        checks.Wrong: some are missing, or stand at another place.
+    """
+    if not isinstance(found, dict):
+        raise checks.Wrong("`FAULTS` has to be a dictionary: the kind of each fault, and the component that it breaks.")
+    strange = sorted(set(found) - set(inherited.KINDS))
+    if strange:
+        raise checks.Wrong(
+            f"`FAULTS` has a kind {strange[0][:40]!r}, which is not in the table: {', '.join(inherited.KINDS)}."
+        )
+    real = {fault.kind: fault.node for fault in inherited.faults(lab.seed)}
+    wrong = [kind for kind in found if kind not in real]
+    elsewhere = [kind for kind in found if kind in real and _plain(found[kind]) != _plain(real[kind])]
+    right = len(found) - len(wrong) - len(elsewhere)
+    problems = []
+    if wrong:
+        problems.append(f"Not in your pipeline: {', '.join(f'`{kind}`' for kind in wrong)}. What made you think so?")
+    if elsewhere:
+        problems.append(
+            f"There is a fault of the kind {', '.join(f'`{kind}`' for kind in elsewhere)}, and it breaks another component: in "
+            "whose process, or at whose making, does it show?"
+        )
+    if len(found) < len(real):
+        problems.append(f"There are {len(real)} faults, and you name {len(found)}.")
+    if problems:
+        raise checks.Wrong("\n".join(problems), points=max(0.0, (right - len(wrong)) / 2))
+
+
+def _plain(node: Any) -> str:
+    """A component's id, whatever its letters and underscores; that of the schema by either of its names."""
+    text = str(node).strip().replace("_", "").replace("-", "").lower()
+    return {
+        "importschema": "importschemagen",
+        "curatedschema": "importschemagen",
+        "resolver": "latestblessedmodel",
+    }.get(text, text)
+
+
+def judge_mended(lab: checks.Lab) -> None:
+    """Three points for what is compiled, two for a run to its end.
+
+    Raises:
+        checks.Wrong: a fault is still there.
+    """
+    if not files._inside(lab, COMPILED).is_file():
+        raise checks.Wrong(
+            f"There is no `{COMPILED}`: `lab.trial()` installs your mended package, compiles and runs it. If it could not be "
+            "compiled, its message says why."
+        )
+    found = spec.of_student(lab, COMPILED, "trial")
+    tasks = spec.steps(found)
+    problems = [
+        told for told in (judge(lab, found, tasks) for judge in (_whole, _named, _ids, _portable, _repeated)) if told
+    ]
+    points = max(0.0, 3.0 - len(problems))
+    if set(tasks) & set(FUNCTIONS) != set(FUNCTIONS):
+        points = 0.0  # what is not there has no fault
+    told = "" if problems else _run(lab, found, tasks)
+    if problems or told:
+        raise checks.Wrong("\n".join([*problems, *([told] if told else [])]), points=points)
+
+
+def _whole(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str]) -> str:
+    missing = [kind for kind in spec.KINDS if kind not in tasks]
+    if missing == ["LatestBlessedModel"] or (missing and "LatestBlessedModel" in missing):
+        return "Nothing gives the Evaluator a baseline that this engine can find: what does `create_components` get as its second argument?"
+    if missing:
+        return f"The mended pipeline has no {', '.join(missing)} any more. All ten steps have to be there."
+    source = found.source(tasks["Evaluator"], "baseline_model")
+    if source is None or source[0] != tasks["LatestBlessedModel"]:
+        return "The Evaluator's baseline does not come from the step that looks it up."
+    return ""
+
+
+def _named(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str]) -> str:
+    for kind, (setting, wanted) in FUNCTIONS.items():
+        if kind not in tasks:
+            continue
+        given = found.settings(tasks[kind])
+        if given.get("module_file") or given.get("module_path"):
+            return f"{kind} is still given a file of code: a wheel that lies on this machine. Name the function in the package."
+        if str(given.get(setting, "")).strip('"') != wanted:
+            return f"{kind} does not run the function of the package `delays`: its `{setting}` is {str(given.get(setting))[:60]!r}."
+    return ""
+
+
+def _ids(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str]) -> str:
+    bad = [task for task in found.tasks if "_" in task]
+    return f"The task `{bad[0]}` cannot be run by a cluster: look at its name." if bad else ""
+
+
+def _portable(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str]) -> str:
+    told = spec.places(found, lab)
+    if told:
+        where, place = told[0]
+        return f"The specification names a place of one machine, in {where}: `{place[:80]}`."
+    outside = found.setting(tasks["ImportSchemaGen"], "schema_file") if "ImportSchemaGen" in tasks else None
+    if not str(outside).startswith("package:"):
+        return f"The schema is read from {str(outside)[:60]!r}, which no image has. In a package of the image it is called `package:PACKAGE/FILE`."
+    return ""
+
+
+def _repeated(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str]) -> str:
+    again = spec.of_student(lab, AGAIN, "trial")
+    if again.text == found.text:
+        return ""
+    other = [task for task in found.tasks if task in again.tasks and found.settings(task) != again.settings(task)]
+    where = f" Look at the settings of {', '.join(other[:2])}." if other else ""
+    return f"Compiled twice, it is two different files: the cache would never find anything.{where}"
+
+
+def _run(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str]) -> str:
+    root = files._inside(lab, RUNS)
+    folders = sorted(path for path in root.glob("*") if path.is_dir()) if root.is_dir() else []
+    if not folders:
+        return "The mended pipeline is compiled, and none of its steps has run: `lab.trial()`."
+    run = runs.Run(lab, folders[-1], found)
+    stopped = next((task for task in _order(found) if not run.has(task)), None)
+    if stopped:
+        return (
+            f"The mended pipeline is compiled, and its run stopped at {stopped}. What does that step need that its process does not have? "
+            f"Its log is `{Path(RUNS, folders[-1].name, stopped, 'log.txt')}`."
+        )
+    if not run.model(tasks["Trainer"], "model"):
+        return "The run came to its end, and its Trainer has left no model."
+    return ""
+
+
+def _order(found: spec.Compiled) -> list[str]:
+    """The tasks, each after those that it waits for."""
+    done: list[str] = []
+    while rest := [task for task in found.tasks if task not in done]:
+        done += [task for task in rest if found.waits_for(task) <= set(done)] or rest
+    return done

@@ -1,0 +1,241 @@
+"""Runs of a compiled pipeline, judged by what their steps have left: task 6 of lab 5."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from course import checks
+from course.labs.lab_1 import records
+from course.labs.lab_2 import files
+from course.labs.lab_5 import spec
+
+ROWS = 2000
+MOST_MODEL = 50_000_000
+SERVING = "serving"
+COPY = "pipeline.yaml"
+"""The specification that a run was made of, in its folder."""
+
+
+class Run:
+    """What a run has left.
+
+    Attributes:
+        folder: of the run; a folder for each task is below it.
+        found: the specification.
+        tasks: its tasks by kind.
+    """
+
+    def __init__(self, lab: checks.Lab, folder: Path, found: spec.Compiled) -> None:
+        """Args: lab: whose workspace it is in; folder, found: as above."""
+        self.lab, self.folder, self.found, self.tasks = lab, folder, found, spec.steps(found)
+
+    def outputs(self, task: str) -> dict[str, dict[str, Any]]:
+        """What a finished task said of its outputs: metadata by name; empty when it did not finish."""
+        path = self._path(task, "executor_output.json")
+        if path is None:
+            return {}
+        said = spec.json_of(path.read_text(encoding="utf-8", errors="replace"))
+        artifacts = said.get("artifacts") if isinstance(said, dict) else None
+        found = {}
+        for name, value in artifacts.items() if isinstance(artifacts, dict) else ():
+            listed = value.get("artifacts") if isinstance(value, dict) else None
+            first = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
+            found[str(name)] = first.get("metadata") if isinstance(first.get("metadata"), dict) else {}
+        return found
+
+    def has(self, task: str) -> bool:
+        """Whether the task came to its end. DataGate has no outputs, and so an empty message."""
+        return self._path(task, "executor_output.json") is not None
+
+    def _path(self, *parts: str) -> Path | None:
+        path = self.folder.joinpath(*parts)
+        inside = path.resolve().is_relative_to(self.lab.workspace.resolve())
+        return path if inside and path.is_file() and path.stat().st_size < files.MOST_BYTES else None
+
+    def missing(self) -> str | None:
+        """The first kind of step that is not there or did not finish."""
+        return next((kind for kind in spec.KINDS if kind not in self.tasks or not self.has(self.tasks[kind])), None)
+
+    def model(self, task: str, output: str) -> str | None:
+        """The fingerprint of the model that a task has left."""
+        return fingerprint(self.lab, self.folder / task / output / "Format-Serving")
+
+    def months(self) -> dict[str, Counter]:
+        """How many flights of each month the splits of the raw examples hold."""
+        root, found = self.folder / self.tasks["CsvExampleGen"] / "examples", {}
+        for path in sorted(root.glob("Split-*")):
+            if path.is_dir() and not path.is_symlink() and path.resolve().is_relative_to(self.lab.workspace.resolve()):
+                found[path.name.removeprefix("Split-")] = Counter(str(one.get("month")) for one in records.split(path))
+        return found
+
+
+def fingerprint(lab: checks.Lab, folder: Path) -> str | None:
+    """Of a SavedModel's graph and weights; None where there is none."""
+    parts = [folder / "saved_model.pb", *sorted(folder.glob("variables/variables.*"))]
+    digest = hashlib.sha256()
+    for path in parts:
+        inside = path.resolve().is_relative_to(lab.workspace.resolve())
+        if not inside or not path.is_file() or path.stat().st_size > MOST_MODEL:
+            return None
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16] if len(parts) > 2 else None
+
+
+def of_student(lab: checks.Lab, given: Any, name: str) -> Run:
+    """The run that an answer names.
+
+    Raises:
+        checks.Wrong: it names none, or one that is not whole.
+    """
+    folder = files.folder(lab, given, name, "the folder of a run, which `lab.submit` returns")
+    if not (folder / COPY).is_file():
+        raise checks.Wrong(f"`{name}` is no folder of a run: give what `lab.submit` returned.")
+    found = spec.parsed(files.text(lab, str(folder.relative_to(lab.workspace.resolve()) / COPY)), f"{name}: {COPY}")
+    run = Run(lab, folder, found)
+    if kind := run.missing():
+        raise checks.Wrong(
+            f"The run that `{name}` names is not whole: its {kind} is missing, or did not come to its end."
+        )
+    for kind, start in (("Transform", "my_flights."), ("Trainer", "my_flights.")):
+        functions = [
+            value for value in found.settings(run.tasks[kind]).values() if str(value).strip('"').startswith(start)
+        ]
+        if not functions:
+            raise checks.Wrong(
+                f"The run that `{name}` names did not run your package: its {kind} calls no function of `my_flights`."
+            )
+    return run
+
+
+def judge_runs(lab: checks.Lab, january: Any, february: Any, refused: Any) -> None:
+    """Two points each.
+
+    Raises:
+        checks.Wrong: a run is missing, or shows something else.
+    """
+    problems, points, first = [], 0.0, None
+    try:
+        first = _january(lab, january)
+        points += 2
+    except checks.Wrong as wrong:
+        problems.append(wrong.message)
+        points += wrong.points
+    for judge, given in ((_february, (february, first)), (_refused, (refused, february))):
+        try:
+            judge(lab, *given)
+            points += 2
+        except checks.Wrong as wrong:
+            problems.append(wrong.message)
+            points += wrong.points
+    if problems:
+        raise checks.Wrong("\n".join(problems), points=points)
+
+
+def _answered(given: Any, name: str) -> None:
+    if given is None:
+        raise checks.Wrong(f"`{name}` is still open.")
+
+
+def _january(lab: checks.Lab, given: Any) -> Run:
+    _answered(given, "JANUARY_RUN")
+    run = of_student(lab, given, "JANUARY_RUN")
+    counted = sum(run.months().values(), Counter())
+    if counted != Counter({"1": ROWS}):
+        raise checks.Wrong(f"`JANUARY_RUN` has read {_listed(counted)}. It should be the {ROWS:,} flights of January.")
+    if run.model(run.tasks["LatestBlessedModel"], "model"):
+        raise checks.Wrong(
+            "January's run found a baseline: a model was pushed before it. Empty the destination, or name another, and run January first.",
+            points=1,
+        )
+    version = pushed(run)
+    if version is None:
+        raise checks.Wrong(
+            "January's run is whole, and its model was refused: nothing was pushed. Which threshold did it miss?",
+            points=1,
+        )
+    served = fingerprint(lab, files._inside(lab, f"{SERVING}/{version}"))
+    if served is None or served != run.model(run.tasks["Trainer"], "model"):
+        raise checks.Wrong(
+            f"January's run has pushed version {version}, and the model of its Trainer is not at `{SERVING}/{version}`. Where does "
+            "`push_destination` lead?",
+            points=1,
+        )
+    return run
+
+
+def pushed(run: Run) -> str | None:
+    """The version that a run has pushed."""
+    said = run.outputs(run.tasks["Pusher"]).get("pushed_model", {})
+    version = str(said.get("pushed_version", ""))
+    return version if said.get("pushed") == 1 and version.isdigit() else None
+
+
+def _months(run: Run, name: str) -> None:
+    """Learned from January, judged on February."""
+    splits = run.months()
+    for kind, setting, number in (("Trainer", "train_args", "1"), ("Evaluator", "example_splits", "2")):
+        said = spec.json_of(run.found.setting(run.tasks[kind], setting))
+        names = said.get("splits") if isinstance(said, dict) else said
+        names = names if isinstance(names, list) and names else ["train" if kind == "Trainer" else "eval"]
+        counted = sum((splits.get(str(one), Counter()) for one in names), Counter())
+        if counted != Counter({number: ROWS}):
+            raise checks.Wrong(
+                f"In `{name}` the {kind} has seen {_listed(counted)}. It should be the {ROWS:,} flights of month {number}: `months=(1, 2)`."
+            )
+
+
+def _listed(counted: Counter) -> str:
+    return ", ".join(f"{count:,} flights of month {month}" for month, count in sorted(counted.items())) or "no flights"
+
+
+def _baseline(lab: checks.Lab, run: Run, name: str) -> str:
+    """The fingerprint of the model that a run's candidate was held against."""
+    baseline = run.model(run.tasks["LatestBlessedModel"], "model")
+    if baseline is None:
+        raise checks.Wrong(
+            f"The run that `{name}` names found no baseline. Was its `push_destination` that of January's run, and was January run first?",
+            points=1,
+        )
+    versions = [path for path in files._inside(lab, SERVING).glob("[0-9]*") if path.is_dir()][:100]
+    if baseline not in [fingerprint(lab, path) for path in versions]:
+        raise checks.Wrong(f"The baseline of `{name}` is no model that was pushed to `{SERVING}`.", points=1)
+    return baseline
+
+
+def _february(lab: checks.Lab, given: Any, january: Run | None) -> None:
+    _answered(given, "FEBRUARY_RUN")
+    run = of_student(lab, given, "FEBRUARY_RUN")
+    _months(run, "FEBRUARY_RUN")
+    baseline = _baseline(lab, run, "FEBRUARY_RUN")
+    if january is not None and baseline != january.model(january.tasks["Trainer"], "model"):
+        raise checks.Wrong(
+            "February's candidate was held against another model than January's: run February right after January.",
+            points=1,
+        )
+
+
+def _refused(lab: checks.Lab, given: Any, february: Any) -> None:
+    _answered(given, "REFUSED_RUN")
+    run = of_student(lab, given, "REFUSED_RUN")
+    _months(run, "REFUSED_RUN")
+    said = run.outputs(run.tasks["Evaluator"]).get("blessing", {})
+    if said.get("blessed") not in (0, 0.0) or pushed(run) is not None:
+        raise checks.Wrong(
+            "The candidate of `REFUSED_RUN` was blessed. What would make a model so poor that the gate has to refuse it?"
+        )
+    _baseline(lab, run, "REFUSED_RUN")
+    good = of_student(lab, february, "FEBRUARY_RUN") if isinstance(february, str) else None
+    if good and _demands(good) != _demands(run):
+        raise checks.Wrong(
+            "The candidate was refused by another gate than February's: the `eval_config` of the two runs differ. Anybody is refused "
+            "by a gate that is high enough. Change the model.",
+            points=1,
+        )
+
+
+def _demands(run: Run) -> Any:
+    text = run.found.setting(run.tasks["Evaluator"], "eval_config")
+    return spec.json_of(text) or text

@@ -1,0 +1,128 @@
+"""What the notebook of lab 5 calls: install, mend, try, submit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from course.checks.session import current
+from course.labs.lab_3.package import FOLDER
+from course.labs.lab_5 import elsewhere, image, inherited, mended, runs, spec
+
+
+def build() -> None:
+    """Installs the package in `package/` into the folder `image`, as `RUN pip install` of a Dockerfile would.
+
+    Raises:
+        RuntimeError: pip cannot; the message ends with its last words.
+    """
+    workspace = current().workspace
+    image.install(workspace / FOLDER, workspace / image.IMAGE)
+    found = sorted(path.name for path in (workspace / image.IMAGE).iterdir())
+    print("In the image, beside what the course's image has:", ", ".join(found))
+
+
+def mend(name: str, old: str, new: str) -> None:
+    """Replaces a piece of text in a file of the folder `mended`; the text has to stand there once.
+
+    Args:
+        name: the file, from `mended/` on, such as `delays/pipeline.py`.
+        old, new: what stands there, and what shall.
+
+    Raises:
+        ValueError: it does not stand there, or more than once.
+    """
+    path = _inside(name)
+    text = path.read_text(encoding="utf-8")
+    if text.count(old) != 1:
+        raise ValueError(
+            f"{old[:80]!r} stands {text.count(old)} times in {name}, and should stand there once. "
+            + ("Was this cell run before?" if new in text else "Look at the file.")
+        )
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def write(name: str, text: str) -> None:
+    """Writes a file below the folder `mended`, or replaces it."""
+    path = _inside(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _inside(name: str) -> Path:
+    root = (current().workspace / mended.FOLDER).resolve()
+    path = (root / name).resolve()
+    if not path.is_relative_to(root):
+        raise ValueError(f"{name} leads out of {mended.FOLDER}/")
+    return path
+
+
+def trial() -> None:
+    """Installs what is in `mended`, compiles its pipeline twice in a process that has nothing of this notebook, and runs its steps on January.
+
+    Raises:
+        RuntimeError: the package cannot be installed, its pipeline not compiled, or a step failed.
+    """
+    workspace = current().workspace
+    folder = workspace / mended.TRIAL
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    image.install(workspace / mended.FOLDER, folder / image.IMAGE)
+    print("installed")
+    paths = [workspace / mended.COMPILED, workspace / mended.AGAIN]
+    argument = {"package": inherited.NAME, "pipeline_name": inherited.NAME, "image": f"{inherited.NAME}:7"}
+    argument |= {"paths": [str(path.with_suffix(".draft")) for path in paths]}
+    log = folder / "compile.log"
+    function = ("course.labs.lab_5.elsewhere", "compile_package")
+    if elsewhere.call(*function, argument, folder / image.IMAGE, workspace, log):
+        raise elsewhere.StepError(f"The pipeline cannot be compiled. The last words:\n{elsewhere.last_words(log)}")
+    for path in paths:
+        path.with_suffix(".draft").rename(path)
+    print("compiled")
+    destination = {"filesystem": {"base_directory": str(folder / "serving")}}
+    given = {"data_root": str(workspace / "months"), "push_destination": json.dumps(destination)}
+    elsewhere.run(paths[0], folder / image.IMAGE, workspace, workspace / mended.RUNS, given, _show)
+
+
+def submit(path: str | Path, **arguments: str) -> str:
+    """Runs a compiled pipeline, step by step, each in a process of its own that finds your package in the folder `image` only.
+
+    Args:
+        path: the YAML file.
+        arguments: parameters of the run: `data_root`, and `push_destination` in JSON.
+
+    Returns:
+        The folder of the run: in it a folder for each task, with its outputs, its message and its log.
+
+    Raises:
+        RuntimeError: a step failed; the message ends with the last words of its log.
+        FileNotFoundError: no such file, or nothing was built yet.
+    """
+    workspace = current().workspace
+    if not (workspace / image.IMAGE).is_dir():
+        raise FileNotFoundError(
+            f"{workspace / image.IMAGE}: lab.build() makes it, and a step finds your package there."
+        )
+    text = Path(path).read_text(encoding="utf-8")
+    spec.parsed(text, Path(path).name)
+    folder = elsewhere.run(Path(path), workspace / image.IMAGE, workspace, workspace / "runs", arguments, _show)
+    (folder / runs.COPY).write_text(text, encoding="utf-8")
+    return str(folder)
+
+
+def _show(task: str, seconds: float) -> None:
+    print(f"{task:<20} done")
+
+
+def containers(name: str) -> None:
+    """Says whether a Docker engine, and the image of this name, are on this machine, and if not, how to get them."""
+    from flights.kubeflow.containers import image_user
+    from flights.runners.common import MissingEngineError
+
+    try:
+        uid, gid = image_user(name)
+    except MissingEngineError as error:
+        print(error)
+    else:
+        print(f"{name} is there; its steps run as user {uid}:{gid}.")

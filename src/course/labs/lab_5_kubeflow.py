@@ -1,0 +1,79 @@
+"""Lab 5, Kubeflow: what it gives to the student, and its tasks.
+
+The student's package is that of lab 3, given as its solution leaves it. The pipeline that is inherited, and what is wrong with it,
+depend on the student (`lab.seed`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from course import checks
+from course.labs.lab_3.package import save
+from course.labs.lab_5 import compiled, delivered, image, mended, reading, runs
+from course.labs.lab_5.work import build, containers, mend, submit, trial, write
+
+__all__ = ["build", "containers", "data", "deliver", "mend", "save", "submit", "trial", "write"]
+
+
+def __dir__() -> list[str]:
+    """What a student is shown who asks what is here: not what the tasks are judged with."""
+    return __all__
+
+
+PRELOAD = ("tensorflow",)
+"""What grading imports once, before it evaluates many submissions."""
+
+
+def deliver() -> None:
+    """Writes all that is given into the workspace of the lab that has begun, makes the package importable, and says what is where."""
+    from course.checks.session import current
+
+    for line in data(current()):
+        print(line)
+    image.importable(current().workspace)
+
+
+def data(lab: checks.Lab) -> list[str]:
+    """Writes what the student starts from.
+
+    Returns:
+        A line for each folder: what is in it.
+    """
+    return delivered.write(lab.workspace, lab.seed)
+
+
+@checks.task("image", points=5, title="1. A package that an image can hold")
+def in_image(lab: checks.Lab) -> None:
+    """Metadata, what pip installs, and the Dockerfile."""
+    image.judge_image(lab)
+
+
+@checks.task("faults", points=3, title="2. What does not migrate")
+def faults(lab: checks.Lab, faults: Any) -> None:
+    """Six faults of an inherited pipeline, each with the component that it breaks."""
+    mended.judge_faults(lab, faults)
+
+
+@checks.task("mended", points=5, title="3. Mended")
+def mended_pipeline(lab: checks.Lab) -> None:
+    """The inherited pipeline, compiled and run."""
+    mended.judge_mended(lab)
+
+
+@checks.task("compiled", points=6, title="4. Compiled")
+def compiled_pipeline(lab: checks.Lab, january: Any, again: Any, february: Any) -> None:
+    """The student's own pipeline, for two months."""
+    compiled.judge_compiled(lab, january, again, february)
+
+
+@checks.task("reading", points=5, title="5. The specification, read")
+def read(lab: checks.Lab, january: Any, read: Any) -> None:
+    """Ten questions to it."""
+    reading.judge_reading(lab, january, read)
+
+
+@checks.task("runs", points=6, title="6. Two months, and a candidate that is refused")
+def run(lab: checks.Lab, january: Any, february: Any, refused: Any) -> None:
+    """Three runs, step by step."""
+    runs.judge_runs(lab, january, february, refused)
