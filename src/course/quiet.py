@@ -82,3 +82,19 @@ def _without_scripts_from_the_internet(module: ModuleType) -> Iterator[None]:
     """
     yield
     module.InteractiveEnvironment.load_jquery_with_datatable = lambda self: None
+
+
+@contextlib.contextmanager
+def children() -> Iterator[None]:
+    """Lets go nowhere what processes that are started here write to standard output and error; Python's own prints stay."""
+    kept = os.dup(1), os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        for number, original in enumerate(kept, start=1):
+            os.dup2(original, number)
+            os.close(original)
+        os.close(nowhere)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,19 @@ def test_tfx_still_logs_the_line_that_is_left_out() -> None:
     origin = importlib.util.find_spec("tfx").submodule_search_locations[0]
     launcher = Path(origin) / "orchestration/portable/launcher.py"
     assert "'Execution %d failed.'" in launcher.read_text()
+
+
+def test_what_child_processes_write_goes_nowhere_and_comes_again(capfd: pytest.CaptureFixture[str]) -> None:
+    write = [sys.executable, "-c", "import sys; print('out'); print('err', file=sys.stderr)"]
+    with quiet.children():
+        subprocess.run(write, check=True)
+    assert capfd.readouterr() == ("", "")
+    subprocess.run(write, check=True)
+    assert capfd.readouterr() == ("out\n", "err\n")
+
+
+def test_after_an_error_children_are_heard_again(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyError), quiet.children():
+        raise KeyError("x")
+    subprocess.run([sys.executable, "-c", "print('out')"], check=True)
+    assert capfd.readouterr().out == "out\n"

@@ -133,3 +133,13 @@ def test_it_is_another_file_when_another_thing_is_wanted(compiler, compiled, tmp
     for change in ({"train_epochs": 3}, {"min_auc": 0.6}, {"months": (1, 2)}):
         other = compiler.compile_pipeline(dataclasses.replace(Config(), **change), tmp_path / "other.yaml")
         assert other.read_bytes() != compiled.read_bytes(), change
+
+
+def test_a_resolver_is_refused_because_no_container_runs_it(compiler, tmp_path):
+    def create(config, baseline):
+        return compiler.create_components(config)  # looks the baseline up by TFX's Resolver
+
+    with pytest.raises(
+        ValueError, match="LatestBlessedModel is a Resolver: open-source Kubeflow Pipelines runs containers only"
+    ):
+        compiler.compile_pipeline(Config(), tmp_path / "pipeline.yaml", create=create)

@@ -138,6 +138,7 @@ BROKEN = [
     ("no_machine_paths", output_text("saved in /home/ann/course/out\n"), "/home/ann"),
     ("no_machine_paths", output_text("/tmp/tmp1234/model\n"), "/tmp/"),
     ("no_machine_paths", output_text("C:\\Users\\ann\n"), "C:\\"),
+    ("no_machine_paths", output_text("read from /mnt/data\n"), "/mnt/"),
     ("no_machine_paths", output_text("at file:///a/b\n"), "file://"),
     ("no_machine_paths", output_text(f"{Path(__file__).resolve().parents[2]}/data\n"), "path of one machine"),
     ("no_machine_paths", code_source(3, "open('/home/ann/x')"), "its code"),
@@ -193,6 +194,7 @@ ALLOWED = [
     add_text("| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 50),
     add_text('<img src="https://example.org/x.png" alt="Three bars, the last one tall">'),
     lambda node: code(node, 3).metadata.update(tags=["nbval-ignore-output"]),
+    output_text("data_root: /mnt/flights/data\n"),
 ]
 
 

@@ -19,8 +19,9 @@ from flights.kubeflow import entrypoint
 import gc
 gc.disable()
 entrypoint.Task(sys.argv[1], None, None, []).load()
+gc.freeze()
 """
-"""The beginning of a step: `entrypoint.main` as far as the executor."""
+"""The beginning of a step: `entrypoint.main` as far as the executor. Without the last line, the end would look through all that was imported."""
 
 AS_A_STEP = {"_KFP_RUNTIME": "true", "TF_CPP_MIN_LOG_LEVEL": "2"}
 

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx import v1 as tfx
+from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.data_types import RuntimeParameter
 
@@ -63,10 +64,16 @@ def compile_pipeline(
         resources: limits of steps that need others than `CPU` and `MEMORY`: cores and GB, by id.
 
     Raises:
-        ValueError: the schema lies outside the package, and so not in the image; or a step that is named is not there.
+        ValueError: the schema lies outside the package, and so not in the image; a step that is named is not there; or one is no
+            component, but a Resolver.
     """
     baseline = LatestPushedModel(push_destination=RuntimeParameter(name=PUSH_DESTINATION, ptype=str))
     nodes = create_portable(config, create, baseline.with_id("LatestBlessedModel"))
+    for name, node in nodes.items():
+        if not isinstance(node, BaseComponent):
+            raise ValueError(
+                f"{name} is a {type(node).__name__}: open-source Kubeflow Pipelines runs containers only. Let a component give what it looks up."
+            )
     limits = limit(nodes, resources or {})
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder, "pipeline.yaml")
