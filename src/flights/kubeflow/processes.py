@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from kfp.local import status, subprocess_task_handler
 
+from flights.runners import common
 from flights.runners.common import end_with_parent
 
 OnTask = Callable[[str, float, bool], None]
@@ -93,9 +93,7 @@ def log_of(folder: Path) -> Path:
 
 def last_words(folder: Path) -> str:
     """The message with which a task failed: from its last line that begins with the name of an error on."""
-    lines = log_of(folder).read_text(errors="replace").strip().splitlines()
-    starts = [number for number, line in enumerate(lines) if re.match(r"[A-Za-z_.]*(Error|Exception)\b", line)]
-    return "\n".join(lines[starts[-1] :] if starts else lines[-1:])
+    return common.last_words(log_of(folder).read_text(errors="replace"))
 
 
 def _environment() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import fcntl
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -86,3 +87,10 @@ def end_with_parent() -> None:
     if sys.platform == "linux":
         set_parent_death_signal = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+def last_words(said: str) -> str:
+    """The message with which a step ended: from the last line that begins with the name of an error on."""
+    lines = said.strip().splitlines()
+    starts = [number for number, line in enumerate(lines) if re.match(r"[A-Za-z_.]*(Error|Exception)\b", line)]
+    return "\n".join(lines[starts[-1] :] if starts else lines[-1:])
