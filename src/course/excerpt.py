@@ -9,14 +9,15 @@ import yaml
 
 
 def excerpt(part: Any, width: int = 72, names: Mapping[str, str] | None = None) -> str:
-    """YAML of what is given, in its own order.
+    """YAML of what is given, in its own order; a text as it is.
 
     Args:
-        part: dictionaries, lists and values.
+        part: dictionaries, lists and values, or a text.
         width: characters of a text; what is longer is cut, and ends with three dots.
         names: what stands in for parts of texts, for example for the path of a folder.
     """
-    return yaml.safe_dump(_cut(part, width, names or {}), sort_keys=False, width=1000, allow_unicode=True).rstrip()
+    short = _cut(part, width, names or {})
+    return short if isinstance(short, str) else yaml.safe_dump(short, sort_keys=False, width=1000).rstrip()
 
 
 def _cut(part: Any, width: int, names: Mapping[str, str]) -> Any:
