@@ -11,9 +11,9 @@ from typing import Any
 from course import checks
 from course.labs.lab_3.package import save
 from course.labs.lab_5 import compiled, delivered, image, mended, reading, runs
-from course.labs.lab_5.work import build, containers, mend, submit, trial, write
+from course.labs.lab_5.work import build, mend, submit, trial, write
 
-__all__ = ["build", "containers", "data", "deliver", "mend", "save", "submit", "trial", "write"]
+__all__ = ["build", "data", "deliver", "mend", "save", "submit", "trial", "write"]
 
 
 def __dir__() -> list[str]:

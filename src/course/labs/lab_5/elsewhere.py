@@ -75,15 +75,6 @@ def end() -> None:
         process.wait()
 
 
-def last_words(log: Path) -> str:
-    """The message with which a process ended."""
-    from flights.kubeflow import processes
-
-    with contextlib.suppress(OSError):
-        return processes.last_words(log.parent) if log.name == "log.txt" else log.read_text(errors="replace")[-1500:]
-    return "(it printed nothing)"
-
-
 def run(
     path: Path,
     image: Path,

@@ -41,8 +41,15 @@ def install(package: Path, target: Path) -> None:
     for folder in (package / "build", *package.glob("*.egg-info")):
         shutil.rmtree(folder, ignore_errors=True)
     if done.returncode:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise RuntimeError("pip could not install the package:\n" + "\n".join(lines[-12:]))
+        raise RuntimeError("pip could not install the package:\n" + _told(done.stdout + done.stderr))
+
+
+def _told(printed: str) -> str:
+    """What pip, or the builder that it started, says first of an error."""
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    starts = [number for number, line in enumerate(lines) if re.match(r"(?:[\w.]*error)\b[: ]", line, re.IGNORECASE)]
+    first = next((number for number in starts if "subprocess" not in lines[number]), 0)
+    return "\n".join(lines[first : first + 8])
 
 
 def judge_image(lab: checks.Lab) -> None:

@@ -137,7 +137,7 @@ def _run(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str]) -> str:
     if not folders:
         return "The mended pipeline is compiled, and none of its steps has run: `lab.trial()`."
     run = runs.Run(lab, folders[-1], found)
-    stopped = next((task for task in _order(found) if not run.has(task)), None)
+    stopped = next((task for task in spec.order(found) if not run.has(task)), None)
     if stopped:
         return (
             f"The mended pipeline is compiled, and its run stopped at {stopped}. What does that step need that its process does not have? "
@@ -146,11 +146,3 @@ def _run(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str]) -> str:
     if not run.model(tasks["Trainer"], "model"):
         return "The run came to its end, and its Trainer has left no model."
     return ""
-
-
-def _order(found: spec.Compiled) -> list[str]:
-    """The tasks, each after those that it waits for."""
-    done: list[str] = []
-    while rest := [task for task in found.tasks if task not in done]:
-        done += [task for task in rest if found.waits_for(task) <= set(done)] or rest
-    return done

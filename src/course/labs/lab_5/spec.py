@@ -105,6 +105,14 @@ def steps(found: Compiled) -> dict[str, str]:
     }
 
 
+def order(found: Compiled) -> list[str]:
+    """The tasks, each after those that it waits for, and otherwise by name."""
+    done: list[str] = []
+    while rest := sorted(task for task in found.tasks if task not in done):
+        done += [task for task in rest if found.waits_for(task) <= set(done)] or rest
+    return done
+
+
 def of_student(lab: checks.Lab, given: Any, name: str) -> Compiled:
     """The specification that an answer names.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 from course.checks.session import current
@@ -24,10 +25,10 @@ def build() -> None:
 
 
 def mend(name: str, old: str, new: str) -> None:
-    """Replaces a piece of text in a file of the folder `mended`; the text has to stand there once.
+    """Replaces a piece of text in a file of the workspace; the text has to stand there once.
 
     Args:
-        name: the file, from `mended/` on, such as `delays/pipeline.py`.
+        name: the file, such as `mended/delays/pipeline.py`.
         old, new: what stands there, and what shall.
 
     Raises:
@@ -44,17 +45,17 @@ def mend(name: str, old: str, new: str) -> None:
 
 
 def write(name: str, text: str) -> None:
-    """Writes a file below the folder `mended`, or replaces it."""
+    """Writes a file of the workspace, such as `package/pyproject.toml`, or replaces it."""
     path = _inside(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
 
 
 def _inside(name: str) -> Path:
-    root = (current().workspace / mended.FOLDER).resolve()
+    root = current().workspace.resolve()
     path = (root / name).resolve()
     if not path.is_relative_to(root):
-        raise ValueError(f"{name} leads out of {mended.FOLDER}/")
+        raise ValueError(f"{name} leads out of the workspace")
     return path
 
 
@@ -64,6 +65,8 @@ def trial() -> None:
     Raises:
         RuntimeError: the package cannot be installed, its pipeline not compiled, or a step failed.
     """
+    from flights.kubeflow import processes
+
     workspace = current().workspace
     folder = workspace / mended.TRIAL
     shutil.rmtree(folder, ignore_errors=True)
@@ -73,16 +76,19 @@ def trial() -> None:
     paths = [workspace / mended.COMPILED, workspace / mended.AGAIN]
     argument = {"package": inherited.NAME, "pipeline_name": inherited.NAME, "image": f"{inherited.NAME}:7"}
     argument |= {"paths": [str(path.with_suffix(".draft")) for path in paths]}
-    log = folder / "compile.log"
+    log = processes.log_of(folder)
     function = ("course.labs.lab_5.elsewhere", "compile_package")
     if elsewhere.call(*function, argument, folder / image.IMAGE, workspace, log):
-        raise elsewhere.StepError(f"The pipeline cannot be compiled. The last words:\n{elsewhere.last_words(log)}")
+        raise elsewhere.StepError(
+            f"The pipeline cannot be compiled. The last words:\n{processes.last_words(folder)[-1500:]}"
+        )
     for path in paths:
         path.with_suffix(".draft").rename(path)
     print("compiled")
+    found = spec.parsed(paths[0].read_text(encoding="utf-8"), paths[0].name)
     destination = {"filesystem": {"base_directory": str(folder / "serving")}}
     given = {"data_root": str(workspace / "months"), "push_destination": json.dumps(destination)}
-    elsewhere.run(paths[0], folder / image.IMAGE, workspace, workspace / mended.RUNS, given, _show)
+    elsewhere.run(paths[0], folder / image.IMAGE, workspace, workspace / mended.RUNS, given, _Shown(found))
 
 
 def submit(path: str | Path, **arguments: str) -> str:
@@ -105,24 +111,21 @@ def submit(path: str | Path, **arguments: str) -> str:
             f"{workspace / image.IMAGE}: lab.build() makes it, and a step finds your package there."
         )
     text = Path(path).read_text(encoding="utf-8")
-    spec.parsed(text, Path(path).name)
-    folder = elsewhere.run(Path(path), workspace / image.IMAGE, workspace, workspace / "runs", arguments, _show)
+    found = spec.parsed(text, Path(path).name)
+    folder = elsewhere.run(Path(path), workspace / image.IMAGE, workspace, workspace / "runs", arguments, _Shown(found))
     (folder / runs.COPY).write_text(text, encoding="utf-8")
     return str(folder)
 
 
-def _show(task: str, seconds: float) -> None:
-    print(f"{task:<20} done")
+class _Shown:
+    """Tells of each task that is done, in an order that is the same each time; kfp's own is not."""
 
+    def __init__(self, found: spec.Compiled) -> None:
+        """Args: found: what is run."""
+        self.waiting, self.done = spec.order(found), set()
 
-def containers(name: str) -> None:
-    """Says whether a Docker engine, and the image of this name, are on this machine, and if not, how to get them."""
-    from flights.kubeflow.containers import image_user
-    from flights.runners.common import MissingEngineError
-
-    try:
-        uid, gid = image_user(name)
-    except MissingEngineError as error:
-        print(error)
-    else:
-        print(f"{name} is there; its steps run as user {uid}:{gid}.")
+    def __call__(self, task: str, seconds: float) -> None:
+        self.done.add(task)
+        while self.waiting and self.waiting[0] in self.done:
+            # Not `print`: while a pipeline runs, kfp indents what that prints.
+            sys.stdout.write(f"{self.waiting.pop(0):<20} done\n")

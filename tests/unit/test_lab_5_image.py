@@ -1,0 +1,127 @@
+"""Lab 5, task 1: a package that an image can hold is judged by its files."""
+
+from __future__ import annotations
+
+import lab_five
+import pytest
+
+from course.labs.lab_5 import image
+
+pytestmark = pytest.mark.xdist_group("lab-5")
+
+
+@pytest.fixture
+def lab(tmp_path):
+    return lab_five.lab(tmp_path)
+
+
+def test_nothing_gets_nothing(lab):
+    points, told = lab_five.evaluate(lab, "image")
+    assert points == 0
+    assert "no file `package/pyproject.toml`" in told
+    assert "`lab.build()`" in told
+    assert "no file `package/Dockerfile`" in told
+
+
+RIGHT = {
+    "as the solution": {},
+    "a dynamic version, another builder": {
+        "project": '[build-system]\nrequires=["hatchling"]\nbuild-backend="hatchling.build"\n'
+        '[project]\nname="delay"\ndynamic=["version"]\nrequires-python="~=3.11"\n'
+    },
+    "a base by argument": {
+        "dockerfile": lab_five.DOCKERFILE.replace("FROM mlops-course:latest", "ARG BASE=mlops-course\nFROM ${BASE}")
+    },
+    "a base in a registry, lines that go on": {
+        "dockerfile": "FROM registry.example.org/team/mlops-course@sha256:0123\nUSER 0\nADD . /src\nRUN cd /src \\\n"
+        "  && /opt/course/bin/python -m pip install \\\n  --no-deps . \\\n  && rm -rf /src\nUSER 1000\n"
+    },
+    "found by a path, as the image's own user": {
+        "dockerfile": "FROM mlops-course:2\nCOPY my_flights /opt/package/my_flights\nENV PYTHONPATH=/opt/package\n"
+    },
+    "uv": {
+        "dockerfile": "# syntax=docker/dockerfile:1\nfrom mlops-course:1\nuser root\ncopy ./ /p/\n"
+        'run ["uv", "pip", "install", "--no-deps", "/p"]\nuser 1000:1000\n'
+    },
+}
+
+
+@pytest.mark.parametrize("what", RIGHT)
+def test_right_package_passes(lab, what):
+    lab_five.write_package(lab, **RIGHT[what])
+    assert lab_five.evaluate(lab, "image") == (5, "")
+
+
+def project(before, after):
+    return {"project": lab_five.PROJECT.replace(before, after)}
+
+
+def docker(before, after):
+    return {"dockerfile": lab_five.DOCKERFILE.replace(before, after)}
+
+
+WRONG = {
+    "no TOML": (project("name =", "name"), 4, "is no TOML"),
+    "no builder": (project('build-backend = "setuptools.build_meta"', ""), 4, "`build-backend`"),
+    "no version": (project('version = "1.0.0"', ""), 4, "no version"),
+    "no Python": (project('requires-python = ">=3.11,<3.12"', ""), 4, "`requires-python`"),
+    "any newer Python": (project(">=3.11,<3.12", ">=3.11"), 4, "`requires-python`"),
+    "an older Python": (project(">=3.11,<3.12", ">=3.8,<4"), 4, "`requires-python`"),
+    "a bare Python as base": (docker("mlops-course:latest", "python:3.11-slim"), 3, "`python:3.11-slim`"),
+    "a base of a like name": (docker("mlops-course:latest", "mlops-course-base:1"), 3, "Only the course's image"),
+    "no copy": (docker("COPY", "# COPY"), 3, "copies nothing"),
+    "copied and not installed": (docker("RUN pip", "# RUN pip"), 3, "never installs"),
+    "installed before it is copied": (
+        {"dockerfile": "FROM mlops-course:1\nUSER root\nRUN pip install --no-deps /p\nCOPY . /p\nUSER 1000\n"},
+        3,
+        "before it is copied",
+    ),
+    "with dependencies": (docker(" --no-deps", ""), 4, "locked versions"),
+    "installed by who may not": (docker("USER root\n", ""), 4, "belongs to root"),
+    "left as root": (docker("USER 1000:1000", ""), 4, "the user is `root`"),
+    "root by number": (docker("USER 1000:1000", "USER 0:0"), 4, "the user is `0:0`"),
+    "a user by name": (docker("USER 1000:1000", "USER student"), 4, "by a number"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_wrong_package_is_told(lab, what):
+    change, points, told = WRONG[what]
+    lab_five.write_package(lab, **change)
+    given, message = lab_five.evaluate(lab, "image")
+    assert told in message
+    assert given == points
+
+
+INSTALLED = {
+    "an old file": (lambda root: (root / "my_flights" / "model.py").write_text("old\n"), 3, "run `lab.build()` again"),
+    "a file that did not come along": (
+        lambda root: (root / "my_flights" / "model.py").unlink(),
+        3,
+        "lacks `my_flights",
+    ),
+    "copied by hand": (lambda root: (root / "my_flights-1.0.0.dist-info" / "METADATA").unlink(), 3, "`.dist-info`"),
+    "something else": (lambda root: (root / "tests").mkdir(), 4, "`tests`"),
+}
+
+
+@pytest.mark.parametrize("what", INSTALLED)
+def test_wrong_image_is_told(lab, what):
+    spoil, points, told = INSTALLED[what]
+    lab_five.write_package(lab)
+    spoil(lab.workspace / "image")
+    given, message = lab_five.evaluate(lab, "image")
+    assert told in message
+    assert given == points
+
+
+@pytest.mark.slow
+def test_pip_installs_what_the_checks_ask_for_and_says_why_it_cannot(lab):
+    root = lab_five.write_package(lab)
+    image.install(root, lab.workspace / "image")
+    assert lab_five.evaluate(lab, "image") == (5, "")
+    assert sorted(path.name for path in root.iterdir()) == ["Dockerfile", "my_flights", "pyproject.toml"]
+    (root / "other").mkdir()
+    (root / "pyproject.toml").write_text(lab_five.PROJECT.replace('packages = ["my_flights"]', ""))
+    with pytest.raises(RuntimeError, match=r"(?s)could not install.*Multiple top-level packages"):
+        image.install(root, lab.workspace / "image")
