@@ -13,7 +13,18 @@ from course.labs.lab_3 import finished, months, package
 
 LAB = "lab-3-pipeline"
 STORE = "pipeline/metadata.sqlite"
-THRESHOLDS = '{"metricsSpecs": [{"valueThreshold": {}, "changeThreshold": {}}]}'
+
+
+def demanded(lower: float | None = 0.55, absolute: float | None = -0.01, metric: str = "AUC", **limits: float) -> str:
+    """An EvalConfig as the Evaluator is told it."""
+    value = {**({} if lower is None else {"lower_bound": lower}), **limits}
+    change = {} if absolute is None else {"absolute": absolute, "direction": "HIGHER_IS_BETTER"}
+    threshold = {"value_threshold": value, "change_threshold": change}
+    slices = [{"slicing_specs": [{}], "threshold": {name: part for name, part in threshold.items() if part}}]
+    metrics = [{"class_name": "ExampleCount"}, {"class_name": metric, "per_slice_thresholds": slices}]
+    return json.dumps({"metrics_specs": [{"metrics": metrics}]})
+
+
 FEATURES = ("temp", "minute")
 NAMED = {"preprocessing_fn": "my_flights.features.preprocessing_fn", "run_fn": "my_flights.model.run_fn"}
 
@@ -118,13 +129,36 @@ class Store:
         baseline: Any = "latest",
         until: str = "Pusher",
         named: dict[str, str] | None = None,
-        demands: str = THRESHOLDS,
+        demands: str = "",
         splits: tuple[str, str] | None = None,
+        analysed: tuple[str, ...] = (),
+        is_trained: bool = True,
+        fails: str = "",
+        is_asked: bool = True,
         is_served: bool = True,
     ) -> None:
-        """A run: `flights` is how many of each month are in each split; the first split is for training, the last to judge."""
+        """A run.
+
+        Args:
+            flights: how many of each month are in each split; the first split is for training, the last to judge.
+            cached: nodes that take from the cache what they made last.
+            features: what Transform writes.
+            is_blessed: the verdict.
+            anomaly: a column that ExampleValidator objects to.
+            gate: what follows an anomaly: `fails`, `passes` or `none`.
+            baseline: `latest` blessed, `itself`, `none`, or a model.
+            until: the last node.
+            named: the functions of Transform and Trainer.
+            demands: the EvalConfig.
+            splits: those for training and to judge, where they are others.
+            analysed: those that Transform learns from, where they are others.
+            is_trained: whether the Trainer comes to its end.
+            fails: a node that breaks down, as the last of the run.
+            is_asked: the Pusher is given the blessing.
+            is_served: it copies the model.
+        """
         self.runs += 1
-        flights, named = flights or {"train": {1: 1300}, "eval": {1: 700}}, named or NAMED
+        flights, named = flights or JANUARY, named or NAMED
         train, judged = splits or (next(iter(flights)), list(flights)[-1])
 
         def is_new(node: str) -> bool:
@@ -152,12 +186,16 @@ class Store:
         if (anomaly and gate == "fails") or until == "DataGate":
             return
         raw = {"examples": examples, "schema": schema}
+        if fails == "Transform":
+            self.execute("Transform", "FAILED", raw)
+            return
         graph = self.step(
             "Transform",
             is_new("Transform"),
             raw,
             lambda: self._graph(features),
             preprocessing_fn=named["preprocessing_fn"],
+            splits_config=json.dumps({"analyze": list(analysed or (train,)), "transform": list(flights)}),
         )
         if until == "Transform":
             return
@@ -166,6 +204,9 @@ class Store:
             "schema": schema,
             "examples": graph["transformed_examples"],
         }
+        if not is_trained:
+            self.execute("Trainer", "FAILED", ready)
+            return
         model = self.step(
             "Trainer",
             is_new("Trainer"),
@@ -174,13 +215,14 @@ class Store:
             run_fn=named["run_fn"],
             train_args=json.dumps({"splits": [train]}),
         )["model"]
-        against = {"latest": self.blessed, "itself": model, "none": None}.get(baseline, baseline)
+        known = {"latest": self.blessed, "itself": model, "none": None}
+        against = known[baseline] if isinstance(baseline, str) else baseline
         judging = {"examples": examples, "model": model, "baseline_model": against}
         blessing = self.execute(
             "Evaluator",
             inputs=judging,
             outputs={"blessing": self.artifact("ModelBlessing", blessed=int(is_blessed))},
-            eval_config=demands,
+            eval_config=demands or demanded(),
             example_splits=json.dumps([judged]),
         )["blessing"]
         self.blessed = model if is_blessed else self.blessed
@@ -188,13 +230,15 @@ class Store:
             return
         self.version += 1
         folder = self.root / "serving" / str(self.version)
-        if is_blessed and is_served:
+        is_pushed = is_blessed or not is_asked
+        if is_pushed and is_served:
             folder.mkdir(parents=True)
             content = (Path(model.uri) / "Format-Serving" / "saved_model.pb").read_bytes()
             (folder / "saved_model.pb").write_bytes(content)
-        pushed = {"pushed": int(is_blessed), "pushed_version": str(self.version) if is_blessed else ""}
+        pushed = {"pushed": int(is_pushed), "pushed_version": str(self.version) if is_pushed else ""}
         made = self.artifact("PushedModel", pushed_destination=str(folder), **pushed)
-        self.execute("Pusher", inputs={"model": model, "model_blessing": blessing}, outputs={"pushed_model": made})
+        given = {"model": model, "model_blessing": blessing if is_asked else None}
+        self.execute("Pusher", inputs=given, outputs={"pushed_model": made})
 
     def _graph(self, features: tuple[str, ...]) -> dict[str, Any]:
         graph, examples = self.artifact("TransformGraph"), self.artifact("Examples")

@@ -8,8 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from course import checks
-from course.labs.lab_3 import inherited, lineages, months, package, runs
+from course.labs.lab_3 import inherited, months, package
+from course.labs.lab_3.cached import judge_cache
+from course.labs.lab_3.contents import judge_package
+from course.labs.lab_3.february import judge_february
+from course.labs.lab_3.january import judge_january
+from course.labs.lab_3.lineages import judge_lineage
 from course.labs.lab_3.package import save
+from course.labs.lab_3.refused import judge_refused
 from course.labs.lab_3.running import run
 
 __all__ = ["data", "deliver", "run", "save"]
@@ -52,34 +58,34 @@ def data(lab: checks.Lab) -> list[str]:
 @checks.task("package", points=5, title="1. The package")
 def my_package(lab: checks.Lab) -> None:
     """Four files with what an engine needs, and nothing of one machine."""
-    package.judge_package(lab)
+    judge_package(lab)
 
 
 @checks.task("january", points=4, title="2. January")
 def january(lab: checks.Lab, store: Any, version: Any) -> None:
     """A whole run, blessed and pushed."""
-    runs.judge_january(lab, store, version)
+    judge_january(lab, store, version)
 
 
 @checks.task("cache", points=4, title="3. The cache")
 def cache(lab: checks.Lab, store: Any) -> None:
     """The same again from the cache; an edited function not."""
-    runs.judge_cache(lab, store)
+    judge_cache(lab, store)
 
 
 @checks.task("february", points=4, title="4. February")
 def february(lab: checks.Lab, store: Any) -> None:
     """A new month, held against January's model."""
-    runs.judge_february(lab, store)
+    judge_february(lab, store)
 
 
 @checks.task("refused", points=3, title="5. A month that is refused")
 def refused(lab: checks.Lab, store: Any, column: Any) -> None:
     """March stops before anything is trained."""
-    runs.judge_refused(lab, store, column)
+    judge_refused(lab, store, column)
 
 
 @checks.task("lineage", points=5, title="6. Lineage")
 def lineage(lab: checks.Lab, store: Any, own: Any, inherited: Any) -> None:
     """What led to a served version, in two stores."""
-    lineages.judge_lineage(lab, store, own, inherited)
+    judge_lineage(lab, store, own, inherited)

@@ -86,6 +86,8 @@ def keys(frame: pd.DataFrame, path: str, wanted: pd.Series, key: str) -> None:
 
 def _inside(lab: checks.Lab, path: str) -> Path:
     try:
-        return judge.inside(lab, path)
+        found = judge.inside(lab, path)
+        found.exists()  # a name that is too long for any file shows here
+        return found
     except (OSError, RuntimeError, ValueError) as error:
         raise checks.Wrong("An answer names a folder or file that cannot be found.") from error

@@ -172,7 +172,9 @@ def _read(connection: sqlite3.Connection) -> Ledger:
             executions[execution].run = name
         if execution in executions and kind == "node":
             executions[execution].node = name.rsplit(".", 1)[-1]
-    keys: dict[int, list[str]] = {}  # an artifact that went in twice, as model and as baseline, has one event with two keys
+    keys: dict[
+        int, list[str]
+    ] = {}  # an artifact that went in twice, as model and as baseline, has one event with two keys
     for event, key in rows("event_id, step_key", "EventPath"):
         if key is not None:
             keys.setdefault(event, []).append(str(key))
