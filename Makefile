@@ -3,13 +3,14 @@ SHELL := bash
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 PORT ?= 8888
+FLINK_PORT ?= 8081
 LESSON ?= notebooks/00-first-pipeline.ipynb
 BROWSER_FLAG := $(if $(filter no,$(BROWSER)),--no-browser)
 NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-fast data notebooks decks labs grade readme bench lock format image environment airflow-environment clean distclean
+.PHONY: help lab test test-fast data notebooks decks labs grade readme bench lock format image flink flink-cluster environment airflow-environment clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +60,14 @@ format: environment ## format and lint the code
 
 image: ## build the image of the course, for containers (BASE=... for another base)
 	@bash deploy/image/build.sh
+
+flink: environment ## fetch Beam's job server for Flink (needs Java and Maven; 150 MB, once)
+	@bash deploy/flink/fetch.sh
+	@echo "Flink is ready. To run the pipeline on it: $(VENV)/bin/flights run --engine flink"
+
+flink-cluster: flink ## run a Flink cluster with its web page on this machine until Ctrl-C (FLINK_PORT=8081)
+	@bash deploy/flink/fetch-cluster.sh
+	@exec $(PYTHON) -m flights.flink.cluster --port $(FLINK_PORT)
 
 airflow-environment: environment ## make or repair the environment of Airflow in .airflow (6 s and 0.3 GB)
 	@bash deploy/airflow/environment.sh

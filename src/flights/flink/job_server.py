@@ -24,6 +24,8 @@ OLDEST_JAVA = 11
 OPENED = ("lang", "lang.invoke", "lang.reflect", "io", "net", "nio", "time", "util", "util.concurrent")
 """Packages of Java that Flink looks into by reflection, which Java 17 refuses unless told."""
 
+ADD_OPENS = [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in OPENED]
+
 STARTED = re.compile(r"JobService started on (\S+:\d+)")
 """What the server logs once it listens. It chooses free ports itself, so that two servers never want the same."""
 
@@ -82,35 +84,68 @@ def job_server(folder: Path, flink_master: str) -> Iterator[str]:
         EngineError: the server did not start.
     """
     java, jars = find_java(), find_jars()
-    staging, log = folder / "staging", folder / LOG
+    staging, conf, log = folder / "staging", folder / "conf", folder / LOG
     shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
     staging.mkdir(parents=True)
+    conf.mkdir(exist_ok=True)
+    (conf / "config.yaml").write_text("".join(f"{key}: {value}\n" for key, value in bind_here(staging).items()))
     command = [
         java,
-        *(f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in OPENED),
+        *ADD_OPENS,
         # Flink's own scratch, too, is to be found and deleted.
         f"-Djava.io.tmpdir={staging}",
         "-Dorg.slf4j.simpleLogger.showDateTime=true",
+        "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss",
+        # Beam's view of a job is a page, Flink's view of each task a book.
+        *(f"-Dorg.slf4j.simpleLogger.log.org.apache.{name}=warn" for name in ("flink", "pekko")),
         *("-cp", f"{jars}/*", DRIVER),
         *("--job-host=127.0.0.1", "--job-port=0", "--artifact-port=0", "--expansion-port=0"),
         f"--artifacts-dir={staging}",
+        f"--flink-conf-dir={conf}",
         f"--flink-master={flink_master}",
     ]
+    try:
+        with guarded(command, log) as process:
+            yield _address(process, log)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def bind_here(tmp: Path) -> dict[str, object]:
+    """Settings of Flink that keep it to this machine, and its scratch to a folder."""
+    return {
+        "jobmanager.bind-host": "127.0.0.1",  # of its files' server as well
+        "taskmanager.bind-host": "127.0.0.1",
+        "rest.bind-address": "127.0.0.1",
+        "io.tmp.dirs": str(tmp),
+    }
+
+
+@contextmanager
+def guarded(command: list[str], log: Path) -> Iterator[subprocess.Popen]:
+    """Runs a command for the length of the block, and not longer, even if this process is killed meanwhile.
+
+    Args:
+        command: with its options.
+        log: what it says goes there.
+
+    Yields:
+        The process that guards it, and ends when it ends.
+    """
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # Ctrl-C is for the pipeline, which stops the server when it is done with it.
+            # Ctrl-C is for this process, which ends the command when it is done with it.
             start_new_session=True,
         )
     try:
-        yield _address(process, log)
+        yield process
     finally:
         process.terminate()
         process.wait()
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _address(process: subprocess.Popen, log: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -10,9 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
+from apache_beam.runners.worker import data_plane
 
 from flights.config import Config
 from flights.flink.job_server import LOG, find_jars, find_java, job_server
+from flights.flink.workers import worker_pool
 from flights.runners import local
 from flights.runners.common import EngineError, NodeReport, Report, one_at_a_time, require_months
 
@@ -27,14 +30,15 @@ JOB_FAILED = re.compile(r"Pipeline \S+ failed in state")
 PYTHON_ERROR = re.compile(r"[\w.]*(Error|Exception): \S")
 
 
-def beam_args(endpoint: str, parallelism: int) -> list[str]:
-    """What Beam is told, for a job server at this address."""
+def beam_args(endpoint: str, workers: str, parallelism: int) -> list[str]:
+    """What Beam is told, for a job server and a pool of workers at these addresses."""
     return [
         "--runner=PortableRunner",
         f"--job_endpoint={endpoint}",
-        # Flink has the Python of a step done by this very process. On a cluster of several machines it would be an image
-        # with TFX and this package in it: --environment_type=DOCKER.
-        "--environment_type=LOOPBACK",
+        # Flink has the Python of a step done by this very process, as with LOOPBACK, which would listen on every network. On a
+        # cluster of several machines it is done by an image with TFX and this package in it: `flights.beam_options`.
+        "--environment_type=EXTERNAL",
+        f"--environment_config={workers}",
         f"--parallelism={parallelism}",
         # As in `flights.pipeline.BEAM_ARGS`: nobody needs TFX's source packed.
         "--sdk_container_image=unused",
@@ -90,8 +94,8 @@ def engine(folder: Path, flink_master: str = "", parallelism: int = 1) -> Iterat
         flights.runners.common.MissingEngineError, flights.runners.common.EngineError: as for `run`.
     """
     master = flink_master or os.environ.get("FLINK_MASTER", "") or EMBEDDED
-    with job_server(folder, master) as endpoint, _quiet_goodbyes():
-        yield beam_args(endpoint, parallelism)
+    with job_server(folder, master) as endpoint, worker_pool() as workers, _quiet_goodbyes():
+        yield beam_args(endpoint, workers, parallelism)
 
 
 def _reason(story: str) -> str:
@@ -104,17 +108,26 @@ def _reason(story: str) -> str:
 def _quiet_goodbyes() -> Iterator[None]:
     """Says nothing of the workers' connections that Flink closes at the end of each job.
 
-    Beam's workers take that for an error, and their threads die of it, with a trace each, after their work is done. A job that
-    fails is told by its result.
+    Beam's workers take that for an error: they log it, and their threads die of it, with a trace each, after their work is done. A
+    job that fails is told by its result.
     """
-    told = threading.excepthook
+    told, logger = threading.excepthook, logging.getLogger(data_plane.__name__)
 
     def tell(ended: threading.ExceptHookArgs) -> None:
-        if not (isinstance(ended.exc_value, grpc.RpcError) and GOODBYE in str(ended.exc_value)):
+        if not _is_goodbye(ended.exc_value):
             told(ended)
 
+    def passes(record: logging.LogRecord) -> bool:
+        return not (record.exc_info and _is_goodbye(record.exc_info[1]))
+
     threading.excepthook = tell
+    logger.addFilter(passes)
     try:
         yield
     finally:
         threading.excepthook = told
+        logger.removeFilter(passes)
+
+
+def _is_goodbye(error: BaseException | None) -> bool:
+    return isinstance(error, grpc.RpcError) and GOODBYE in str(error)
