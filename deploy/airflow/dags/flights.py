@@ -1,0 +1,16 @@
+"""The pipeline of `flights` as a DAG: each month of 2013, one after the other, once its flights have arrived.
+
+Airflow reads this file every half minute. FLIGHTS_AIRFLOW_PROJECT, if it is set, names a file with another project, or other settings; FLIGHTS_AIRFLOW_RETRIES says how often a
+step that failed is tried again.
+"""
+
+import os
+from pathlib import Path
+
+from flights.airflow.dag import make_dag
+from flights.airflow.project import Project, load
+
+given = os.environ.get("FLIGHTS_AIRFLOW_PROJECT")
+project = load(Path(given).read_text()) if given else Project(settings={"output_root": "out/pipelines/airflow"})
+
+dag = make_dag("flights", project=project, retries=int(os.environ.get("FLIGHTS_AIRFLOW_RETRIES", "2")))

@@ -1,0 +1,145 @@
+"""Has Airflow run the pipeline once, in the foreground: `airflow dags test`, which is all of Airflow but its scheduler.
+
+Order, states, logs and alerts are Airflow's; what is kept of them is in `OUTPUT_ROOT/airflow` (`flights.airflow`). Months by schedule, with
+retries and a web page: `make airflow`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from flights.airflow import home, project
+from flights.config import Config
+from flights.runners.common import (
+    EngineError,
+    NodeReport,
+    Report,
+    end_with_parent,
+    last_words,
+    one_at_a_time,
+    require_months,
+)
+
+DAG = "flights"
+"""The DAG of deploy/airflow/dags/flights.py."""
+
+INTERVAL = 0.5
+"""Seconds between two looks into Airflow's database."""
+
+
+def run(
+    config: Config,
+    report: Report = lambda _: None,
+    pipeline: str = project.Project.pipeline,
+    python_path: tuple[str, ...] = (),
+) -> list[NodeReport]:
+    """Runs every node once, in the order of the DAG, and stops at the first that fails.
+
+    What a killed run left behind is put in order by the first step; what it finished is taken from the cache.
+
+    Args:
+        config: the run.
+        report: called after each node.
+        pipeline: `module:function`, which makes the pipeline of a configuration.
+        python_path: folders with packages that are not installed.
+
+    Raises:
+        flights.runners.common.AlreadyRunningError: another process has Airflow run this pipeline in the same folder.
+        flights.runners.common.MissingEngineError: Airflow's environment was not made yet.
+        flights.runners.common.EngineError: a task failed, or Airflow did.
+        flights.data.DataError: a month is missing.
+    """
+    require_months(config)
+    home.find_airflow()
+    folder = home_of(config)
+    with one_at_a_time(folder):
+        home.prepare(folder)
+        given = project.of_config(config, pipeline, python_path).save(folder / "project.json")
+        first, last = config.months
+        command = [
+            "dags",
+            "test",
+            DAG,
+            f"{project.YEAR}-{last:02d}-01",
+            "--conf",
+            json.dumps({"months": f"{first}-{last}"}),
+        ]
+        variables = {
+            "FLIGHTS_AIRFLOW_PROJECT": str(given),
+            # In the foreground somebody sees a failure, and need not wait for further tries.
+            "FLIGHTS_AIRFLOW_RETRIES": "0",
+            "FLIGHTS_PYTHON": sys.executable,
+        }
+        started = datetime.datetime.now(datetime.UTC).isoformat(" ")
+        with log_of(config).open("w") as log:
+            process = subprocess.Popen(
+                [str(home.find_airflow()), *command],
+                env=home.environment(folder) | variables,
+                cwd=project.ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=end_with_parent,
+            )
+        try:
+            reports = _watch(process, folder, started, report)
+        finally:
+            process.kill()
+            process.wait()
+        if process.returncode:
+            raise EngineError(_failure(folder, started, log_of(config)))
+    return reports
+
+
+def home_of(config: Config) -> Path:
+    """AIRFLOW_HOME of the pipeline's runs."""
+    return Path(config.output_root).absolute() / "airflow"
+
+
+def log_of(config: Config) -> Path:
+    """What Airflow said in the latest run; each task has a log of its own as well."""
+    return home_of(config) / "run.log"
+
+
+def _watch(process: subprocess.Popen, folder: Path, started: str, report: Report) -> list[NodeReport]:
+    """Reports the nodes that succeed, until the process ends."""
+    reports: dict[str, NodeReport] = {}
+    ended = False
+    while not ended:
+        ended = process.poll() is not None
+        for task in _tasks(folder, started):
+            if task.state in ("success", "skipped") and task.result and task.task not in reports:
+                reports[task.task] = NodeReport(task.task, task.result, task.seconds)
+                report(reports[task.task])
+        if not ended:
+            time.sleep(INTERVAL)
+    return list(reports.values())
+
+
+def _tasks(folder: Path, started: str) -> list[home.TaskRun]:
+    """The tasks that have begun since then; earlier ones are of an earlier run."""
+    return [task for task in home.task_runs(folder, DAG) if task.started >= started]
+
+
+def _failure(folder: Path, started: str, log: Path) -> str:
+    """Which task failed, why, and where it says so."""
+    failed = next((task for task in _tasks(folder, started) if task.state == "failed"), None)
+    if failed is None:
+        said = last_words(log.read_text(errors="replace"))
+        return f"Airflow ended before the pipeline did (log: {log}):\n{said}"
+    return f"{failed.task} failed (log: {failed.log}):\n{reason(failed.log)}"
+
+
+def reason(log: Path) -> str:
+    """The error of a task, out of the log of Airflow: without the lines that follow, and without Airflow's name for it."""
+    if not log.is_file():
+        return "It left no log."
+    said = last_words(log.read_text(errors="replace"))
+    said = re.split(r"^\[\d{4}-", said, maxsplit=1, flags=re.MULTILINE)[0].strip()
+    return re.sub(r"^airflow\.exceptions\.\w+: (\w+ failed: )?", "", said) or f"See {log}."
