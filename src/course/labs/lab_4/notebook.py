@@ -1,0 +1,89 @@
+"""What the notebook of lab 4 calls: the rehearsal, and Airflow's own command, both with few words."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from course.labs.lab_4 import dag_file, engine, record, states
+from course.labs.lab_4.record import Played, Rehearsal
+from flights.runners.common import MissingEngineError
+
+
+def rehearse() -> None:
+    """Has Airflow read `dags/my_flights.py` and run it in seven scenes, in which steps are played; prints what happened.
+
+    It takes some seconds. Nothing is learned, and no file of the pipeline is touched. What happened is kept in `airflow/rehearsal.json` for the
+    checks, the log of all scenes in `airflow/rehearsal.log`.
+    """
+    from course.checks.session import current
+
+    lab = current()
+    if not dag_file.path(lab.workspace).is_file():
+        print(f"There is no dags/{dag_file.NAME}.py yet.")
+        return
+    try:
+        found = record.rehearse(lab)
+    except MissingEngineError as error:
+        print(error)
+    except record.NotRehearsed as error:
+        print(f"Airflow did not get to the end of the rehearsal. Its last words:\n{error}")
+    else:
+        print("\n".join(lines(found)))
+
+
+def lines(found: Rehearsal) -> list[str]:
+    """What a rehearsal showed, in lines."""
+    told = [f"{name}: {text}" for name, text in found.errors.items()]
+    if not found.is_there:
+        return [*told, f"No DAG {dag_file.NAME} was found; there is: {', '.join(found.dags) or 'none'}"]
+    if not found.runs:
+        return [*told, f"{len(found.tasks)} tasks, and Airflow starts no run"]
+    first, last = found.runs[0][:10], found.runs[-1][:10]
+    told.append(f"{len(found.tasks)} tasks, {len(found.runs)} runs, the first on {first}, the last on {last}")
+    for played in found.scenes.values():
+        told += ["", played.scene.title, *(f"    {line}" for line in scene_lines(played))]
+    return told
+
+
+def scene_lines(played: Played) -> list[str]:
+    """What happened in a scene."""
+    again = [f"{step} x{played.tries(step)}" for step in played.started() if played.tries(step) > 1]
+    told = [f"run: {played.state}; steps started: {len(played.started())}{', ' if again else ''}{', '.join(again)}"]
+    short = {"failed", "up_for_reschedule", "up_for_retry", "deferred", "skipped"}
+    told += [f"{task}: {state}" for task, state in played.states.items() if state in short]
+    told += [f"{task} raised {text}" for task, text in played.raised.items() if not played.scene.endings][:2]
+    return told + [f"alert: {text[:110]}" for text in played.alerts[:3]]
+
+
+def airflow(command: str) -> None:
+    """Runs a command of Airflow in this lab's own AIRFLOW_HOME, `lab.airflow("dags list")`, and prints what it says.
+
+    Of `dags test` and `tasks test`, which say a thousand lines, the tasks and their states are printed; the rest is in
+    `airflow/last-command.log`, and in a file for each try of each task under `airflow/logs`.
+    """
+    from course.checks.session import current
+
+    home = current().workspace / dag_file.HOME
+    words = shlex.split(command.removeprefix("airflow "))
+    try:
+        done = engine.airflow(words, home, dag_file.folder(current().workspace))
+    except MissingEngineError as error:
+        print(error)
+        return
+    (home / "last-command.log").write_text(done.stdout, encoding="utf-8")
+    if words[1:2] != ["test"]:
+        print("\n".join(line.rstrip() for line in said(done.stdout)))
+        return
+    print("\n".join(states.latest(home)) or "\n".join(done.stdout.strip().splitlines()[-3:]))
+
+
+def said(output: str) -> list[str]:
+    """The lines of a command's output that are not warnings of Airflow's about itself."""
+    noise = ("RemovedInAirflow3Warning", "UserWarning: Could not import graphviz", "{dagbag.py")
+    return [line for line in output.rstrip().splitlines() if line.strip() and not any(word in line for word in noise)]
+
+
+def grid(folder: str | Path) -> None:
+    """Prints what became of the runs in an AIRFLOW_HOME: a row for each task, a column for each run, and the tries where there were several."""
+    print("\n".join(states.grid(Path(folder) / states.DATABASE)))

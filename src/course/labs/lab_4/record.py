@@ -1,0 +1,184 @@
+"""Has the DAG rehearsed in Airflow's environment, and reads what was written down of it.
+
+The rehearsal runs the student's file, so it belongs to the notebook. What it leaves, `airflow/rehearsal.json` with the fingerprint of the files that
+were rehearsed, is data, and the checks read nothing else: they never run a student's file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from course import checks
+from course.labs.lab_2 import files
+from course.labs.lab_4 import dag_file, engine
+from course.labs.lab_4.scenes import UPSTREAM, Scene, scenes
+
+STAGE = Path(__file__).with_name("stage")
+FILE = f"{dag_file.HOME}/rehearsal.json"
+DAGS, GIVEN = f"{dag_file.HOME}/dags", "steps.py"
+PATIENCE, MOST_LOG = 240, 400_000
+"""Seconds that all scenes may take, and letters of the log that are kept."""
+
+
+class NotRehearsed(RuntimeError):
+    """Airflow could not rehearse; the message says why."""
+
+
+def rehearse(lab: checks.Lab) -> Rehearsal:
+    """Runs the scenes, and stores what happened.
+
+    Raises:
+        NotRehearsed: Airflow itself did not come to an end; what it said last is the message.
+        flights.runners.common.MissingEngineError: Airflow's environment is not there.
+    """
+    python = engine.python()
+    target = lab.workspace / FILE
+    with tempfile.TemporaryDirectory(prefix="rehearsal-") as temporary:
+        top = Path(temporary)
+        stage, home = top / "dags", top / "home"
+        shutil.copytree(dag_file.folder(lab.workspace), stage, ignore=shutil.ignore_patterns("__pycache__"))
+        for path in STAGE.glob("*.py"):
+            shutil.copyfile(path, stage / path.name)
+        (stage / "steps.json").write_text(json.dumps([*UPSTREAM]))
+        (stage / ".airflowignore").write_text("step.py\nsteps.py\nrehearse.py\n")
+        home.mkdir()
+        engine.prepare(home, lab.workspace / dag_file.HOME)
+        plan = {name: scene.plan() for name, scene in scenes(lab.seed).items()}
+        told = {"dag": dag_file.NAME, "dags": str(stage), "scenes": plan, "out": str(top / "out.json")}
+        (top / "plan.json").write_text(json.dumps(told))
+        done = subprocess.run(
+            [python, str(stage / "rehearse.py"), str(top / "plan.json")],
+            env=engine.environment(home, stage),
+            cwd=top,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+            check=False,
+        )
+        (lab.workspace / dag_file.HOME / "rehearsal.log").write_text(done.stdout[-MOST_LOG:], encoding="utf-8")
+        if done.returncode or not (top / "out.json").is_file():
+            raise NotRehearsed("\n".join(done.stdout.strip().splitlines()[-6:]))
+        found = json.loads((top / "out.json").read_text())
+    found["files"] = fingerprint(lab)
+    target.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    return of_student(lab)
+
+
+def fingerprint(lab: checks.Lab) -> str:
+    """Another text after each change of the student's files in the folder of DAGs."""
+    digest = hashlib.sha256()
+    for path in sorted(dag_file.folder(lab.workspace).rglob("*.py"))[:50]:
+        name = path.relative_to(dag_file.folder(lab.workspace)).as_posix()
+        if name != GIVEN:
+            digest.update(f"{name}\n{files.text(lab, f'{DAGS}/{name}')}\n".encode())
+    return digest.hexdigest()
+
+
+class Rehearsal:
+    """What a rehearsal has written down, with the types that it should have."""
+
+    def __init__(self, found: dict[str, Any], plan: dict[str, Scene]) -> None:
+        """Raises KeyError, TypeError, ValueError or AttributeError where it is not as it should be."""
+        self.plan = plan
+        self.errors = {str(name): str(text) for name, text in found["errors"].items()}
+        self.dags = [str(name) for name in found["dags"]]
+        self.at_reading = [str(one["step"]) for one in found["at_reading"]["steps"]]
+        self.alerts_at_reading = len(found["at_reading"]["alerts"])
+        self.is_there = "dag" in found
+        described = found.get("dag", {"tasks": {}, "max_active_runs": 0})
+        self.tasks = {str(name): Task(str(name), one) for name, one in described["tasks"].items()}
+        self.max_active_runs = int(described["max_active_runs"])
+        self.runs = [str(one["after"]) for one in found.get("runs", [])]
+        self.scenes = {name: Played(scene, found["scenes"][name]) for name, scene in plan.items() if self.runs}
+
+    def task_of(self, step: str) -> str | None:
+        """The task that has started a step, in whichever scene."""
+        for scene in self.scenes.values():
+            for one in scene.steps:
+                if one.step == step and one.task in self.tasks:
+                    return one.task
+        return None
+
+    def closure(self, task: str) -> set[str]:
+        """All tasks that a task waits for, near and far."""
+        found: set[str] = set()
+        near = list(self.tasks[task].needs)
+        while near:
+            one = near.pop()
+            if one in self.tasks and one not in found:
+                found.add(one)
+                near += self.tasks[one].needs
+        return found
+
+    @property
+    def sensors(self) -> list[Task]:
+        """The tasks that are sensors."""
+        return [task for task in self.tasks.values() if task.sensor]
+
+
+class Task:
+    """A task of the DAG as Airflow has it."""
+
+    def __init__(self, name: str, found: dict[str, Any]) -> None:
+        """From the record."""
+        self.name, self.kind = name, str(found["kind"])
+        self.needs = [str(one) for one in found["needs"]]
+        self.retries, self.delay = int(found["retries"]), float(found["delay"])
+        self.sensor: dict[str, Any] | None = found["sensor"] and dict(found["sensor"])
+
+
+class Step:
+    """A step that was started."""
+
+    def __init__(self, found: dict[str, Any]) -> None:
+        """From the record."""
+        self.step, self.month, self.run = str(found["step"]), str(found["month"]), str(found["run"])
+        self.task, self.code = str(found["task"]), int(found["code"])
+
+
+class Played:
+    """What happened in a scene."""
+
+    def __init__(self, scene: Scene, found: dict[str, Any]) -> None:
+        """From the record."""
+        self.scene, self.state = scene, str(found["state"])
+        self.states = {str(name): str(one["state"]) for name, one in found["tasks"].items()}
+        self.steps = [Step(one) for one in found["steps"]]
+        self.alerts = [str(text) for text in found["alerts"]]
+        self.raised = {str(name): str(text) for name, text in found["raised"].items()}
+
+    def tries(self, step: str) -> int:
+        """How often a step was started."""
+        return sum(one.step == step for one in self.steps)
+
+    def started(self) -> list[str]:
+        """The steps that were started, each once, in order."""
+        return list(dict.fromkeys(one.step for one in self.steps))
+
+
+def of_student(lab: checks.Lab) -> Rehearsal:
+    """The rehearsal of the file as it is now.
+
+    Raises:
+        checks.Wrong: there is none, or the file has changed since.
+    """
+    if not files._inside(lab, f"{DAGS}/{dag_file.NAME}.py").is_file():
+        raise checks.Wrong(
+            f"There is no `dags/{dag_file.NAME}.py` yet. A cell that begins with `# dags/{dag_file.NAME}.py, part 1` becomes a part of it."
+        )
+    found = files.mapping(files.text(lab, FILE, "`lab.rehearse()` has Airflow read your file."), FILE)
+    try:
+        if found["files"] != fingerprint(lab):
+            raise checks.Wrong("Your file is not the one that was rehearsed: run `lab.rehearse()` again.")
+        return Rehearsal(found, scenes(lab.seed))
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
+        raise checks.Wrong(f"`{FILE}` is not as `lab.rehearse()` writes it: run that again.") from error

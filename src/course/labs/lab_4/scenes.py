@@ -1,0 +1,92 @@
+"""The scenes of a rehearsal: for which month, which files are there, and how steps end. Months and steps depend on the student."""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+BAD_DATA, OUT_OF_MEMORY, OTHER = 65, 137, 1
+READS = "CsvExampleGen"
+
+UPSTREAM: dict[str, tuple[str, ...]] = {
+    "CsvExampleGen": (),
+    "StatisticsGen": ("CsvExampleGen",),
+    "ImportSchemaGen": (),
+    "ExampleValidator": ("StatisticsGen", "ImportSchemaGen"),
+    "DataGate": ("ExampleValidator", "StatisticsGen", "ImportSchemaGen"),
+    "Transform": ("CsvExampleGen", "ImportSchemaGen", "DataGate"),
+    "Trainer": ("Transform", "ImportSchemaGen"),
+    "LatestBlessedModel": (),
+    "Evaluator": ("CsvExampleGen", "Trainer", "LatestBlessedModel"),
+    "Pusher": ("Trainer", "Evaluator"),
+}
+"""The graph of the package that the lab starts from; a test compares it with the package."""
+
+
+def before(step: str) -> set[str]:
+    """All steps that have to be done before a step."""
+    return set(UPSTREAM[step]).union(*(before(one) for one in UPSTREAM[step])) if UPSTREAM[step] else set()
+
+
+def after(*steps: str) -> set[str]:
+    """These steps, and all that have to be done again when they are."""
+    return {one for one in UPSTREAM if one in steps or before(one) & set(steps)}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One run of the DAG.
+
+    Attributes:
+        title: what a student is told of it.
+        month: of the run, 1 to 12.
+        there: months whose files have been delivered.
+        endings: exit statuses of a step, one try after the other; the last goes for all that follow. Others end well.
+        never: the sensor's time is over.
+    """
+
+    title: str
+    month: int
+    there: list[int]
+    endings: dict[str, list[int]] = field(default_factory=dict)
+    never: bool = False
+
+    def plan(self) -> dict[str, Any]:
+        """As `stage/rehearse.py` takes it."""
+        return asdict(self)
+
+
+NAMES = list(calendar.month_name)[1:]
+"""January to December."""
+
+
+def scenes(seed: int) -> dict[str, Scene]:
+    """The student's, by their names."""
+    unreadable, gate, always, missing = 2 + seed % 3, 5 + seed // 3 % 3, 8 + seed // 9 % 3, 3 + seed // 27 % 8
+    falls = ("StatisticsGen", "ImportSchemaGen", "ExampleValidator")[seed // 7 % 3]
+    return {
+        "well": _scene(1, "every step works"),
+        "tries": _scene(
+            12,
+            "four steps fail at their first try, and work at the second",
+            {
+                READS: [OTHER, 0],
+                "DataGate": [OTHER, 0],
+                "Trainer": [OUT_OF_MEMORY, 0],
+                "Pusher": [OTHER, 0],
+            },
+        ),
+        "unreadable": _scene(unreadable, f"{READS} ends with status {BAD_DATA}", {READS: [BAD_DATA]}),
+        "gate": _scene(gate, f"DataGate ends with status {BAD_DATA}", {"DataGate": [BAD_DATA]}),
+        "always": _scene(always, f"{falls} fails whenever it is tried", {falls: [OTHER]}),
+        "missing": _scene(missing, "the month's file is not there", is_there=False),
+        "never": _scene(missing, "the file does not come before the sensor's time is over", is_there=False, never=True),
+    }
+
+
+def _scene(
+    month: int, title: str, endings: dict[str, list[int]] | None = None, is_there: bool = True, never: bool = False
+) -> Scene:
+    there = list(range(1, month + is_there))
+    return Scene(f"{NAMES[month - 1]}: {title}", month, there, endings or {}, never)

@@ -1,0 +1,37 @@
+"""Plays a step of the pipeline: writes down that it was started, and ends as the scene says. Starts in hundredths of a second."""
+
+import json
+import os
+import sys
+
+STAGE = os.path.dirname(os.path.abspath(__file__))
+
+
+def read(name: str) -> dict:
+    """A file of the stage; empty where there is none."""
+    try:
+        with open(os.path.join(STAGE, name)) as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return {}
+
+
+def main(step: str, month: str, run: str) -> int:
+    """Returns the exit status."""
+    ledger = os.path.join(STAGE, "steps.jsonl")
+    earlier = 0
+    if os.path.exists(ledger):
+        with open(ledger) as file:
+            earlier = sum(json.loads(line)["step"] == step for line in file)
+    endings = read("scene.json").get(step, [])
+    code = endings[min(earlier, len(endings) - 1)] if endings else 0
+    told = {"step": step, "month": month, "run": run, "task": read("task.json").get("task"), "code": code}
+    with open(ledger, "a") as file:
+        file.write(json.dumps(told) + "\n")
+    if code:
+        print(f"{'flights.gate.BadDataError' if code == 65 else 'OSError'}: played by the rehearsal", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:4]))

@@ -1,0 +1,30 @@
+"""Stands in for the delivered `steps.py` in a rehearsal: the same names, but what a step would do is played, and written down."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+STAGE = Path(__file__).parent
+"""The folder of the rehearsal, into which this file was copied: months, and what was written down."""
+
+STEPS = json.loads((STAGE / "steps.json").read_text())
+MONTHS = str(STAGE / "months")
+BAD_DATA = 65
+
+
+def command(step: str, month: int | str, run: str) -> list[str]:
+    """The program that plays a step."""
+    return [sys.executable, "-I", "-S", str(STAGE / "step.py"), str(step), str(month), str(run)]
+
+
+def month_file(month: int | str) -> str:
+    """Where a month's file is, once it is there."""
+    return f"{MONTHS}/span-{int(month):02d}/flights.csv"
+
+
+def alert(text: str) -> None:
+    """Writes down that somebody would have been called."""
+    with (STAGE / "alerts.jsonl").open("a") as file:
+        file.write(json.dumps(str(text)[:500]) + "\n")

@@ -1,0 +1,71 @@
+"""Lab 4, Airflow: what it gives to the student, and its tasks.
+
+Months and package are the same for all. The scenes of the rehearsal and the incidents depend on the student (`lab.seed`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from course import checks
+from course.labs.lab_4 import dag_file, dags, executed, given, incidents
+from course.labs.lab_4.notebook import airflow, grid, rehearse
+
+__all__ = ["airflow", "data", "deliver", "grid", "rehearse"]
+
+
+def __dir__() -> list[str]:
+    """What a student is shown who asks what is here: not what the tasks are judged with."""
+    return __all__
+
+
+PRELOAD = ("tensorflow",)
+"""What grading imports once, before it evaluates many submissions."""
+
+
+def deliver() -> None:
+    """Writes all that is given into the workspace of the lab that has begun, and lets cells become the file of the DAG; says what and where."""
+    from course.checks.session import current
+
+    for line in data(current()):
+        print(line)
+    dag_file.begin()
+
+
+def data(lab: checks.Lab) -> list[str]:
+    """Writes what the student starts from.
+
+    Returns:
+        A line for each folder: what is in it.
+    """
+    return given.write(lab)
+
+
+@checks.task("dag", points=5, title="1. The DAG")
+def dag(lab: checks.Lab) -> None:
+    """A task for each step, in the pipeline's order, twelve months, one at a time."""
+    dags.judge_dag(lab)
+
+
+@checks.task("failures", points=3, title="2. What fails")
+def failures(lab: checks.Lab) -> None:
+    """Tried again, or not, and somebody is called."""
+    dags.judge_failures(lab)
+
+
+@checks.task("sensor", points=2, title="3. The month that has not come")
+def sensor(lab: checks.Lab) -> None:
+    """Waiting, without keeping a worker."""
+    dags.judge_sensor(lab)
+
+
+@checks.task("run", points=2, title="4. January")
+def run(lab: checks.Lab, store: Any) -> None:
+    """A real run."""
+    executed.judge_run(lab, store)
+
+
+@checks.task("nights", points=3, title="5. Three nights")
+def three_nights(lab: checks.Lab, nights: Any) -> None:
+    """What failed, why, and what is cleared."""
+    incidents.judge_nights(lab, nights)
