@@ -3,6 +3,7 @@ SHELL := bash
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 PORT ?= 8888
+AIRFLOW_PORT ?= 8080
 FLINK_PORT ?= 8081
 LESSON ?= notebooks/00-first-pipeline.ipynb
 BROWSER_FLAG := $(if $(filter no,$(BROWSER)),--no-browser)
@@ -10,7 +11,7 @@ NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-fast data notebooks decks labs grade readme bench lock format image flink flink-cluster environment airflow-environment clean distclean
+.PHONY: help lab test test-fast data notebooks decks labs grade readme bench lock format image flink flink-cluster environment airflow airflow-environment clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +20,7 @@ lab: environment data ## make the environment and the data, then open JupyterLab
 	@exec $(PYTHON) -m jupyterlab --config=tools/setup/jupyter_lab_config.py --ServerApp.port=$(PORT) $(BROWSER_FLAG) \
 	    --LabApp.default_url=/lab/tree/$(LESSON)
 
-test: environment data ## run every check: unit, contract, notebooks, grading, pipeline, browser (minutes)
+test: environment airflow-environment data ## run every check: unit, contract, notebooks, grading, pipeline, browser (minutes)
 	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q
 	$(PYTHON) -m pytest tests/notebooks -n 2 --maxschedchunk 1 -q
 	$(PYTHON) -m pytest tests/grading -q
@@ -68,6 +69,9 @@ flink: environment ## fetch Beam's job server for Flink (needs Java and Maven; 1
 flink-cluster: flink ## run a Flink cluster with its web page on this machine until Ctrl-C (FLINK_PORT=8081)
 	@bash deploy/flink/fetch-cluster.sh
 	@exec $(PYTHON) -m flights.flink.cluster --port $(FLINK_PORT)
+
+airflow: airflow-environment ## Airflow with its web page, the pipeline as a DAG, on this machine only (AIRFLOW_PORT=8080)
+	@exec $(PYTHON) -m flights.airflow.home --port $(AIRFLOW_PORT) standalone
 
 airflow-environment: environment ## make or repair the environment of Airflow in .airflow (6 s and 0.3 GB)
 	@bash deploy/airflow/environment.sh

@@ -56,24 +56,26 @@ The command of a step, in `.venv`
     at once, without its retries; 1 anything else. The last line that begins with the name of an error is the reason.
     A step has the pipeline's folder for itself (`OUTPUT_ROOT/.lock`): another one waits. So what it finds unfinished in the metadata store was
     killed, and is put in order before it begins.
-    RUN_ID is Airflow's, the same for all tasks of a DAG run, and TFX's pipeline run id. A task that is cleared after it had succeeded
-    starts a partial run of TFX, `RUN_ID.2`: what lies before it is taken over from the first, and the tasks that were cleared after it join it.
+    RUN_ID is Airflow's, the same for all tasks of a DAG run, and TFX's pipeline run id. A node that is run again in a DAG run, by a retry or because
+    its task was cleared, has its second execution in a pipeline run of its own, `RUN_ID.2`, and reads what those before it made last.
+    The pipeline is compiled once for all steps of a run, into `OUTPUT_ROOT/airflow/compiled/RUN_ID.pb`, and anew for a node that is run again.
 
 Environment variables
     AIRFLOW_HOME             Airflow's folder, `out/airflow` for `make airflow`, `OUTPUT_ROOT/airflow` for `flights run --engine airflow`
     FLIGHTS_PYTHON           the interpreter of the steps, instead of `.venv/bin/python` of the repository
     FLIGHTS_AIRFLOW          the folder of Airflow's environment, instead of `.airflow`
     FLIGHTS_AIRFLOW_PROJECT  a file with a `Project`, instead of what `deploy/airflow/dags/flights.py` says
+    FLIGHTS_AIRFLOW_RETRIES  how often that file has a failed step tried again, instead of 2
 
 Running it
     make airflow                                                     # `airflow standalone` on 127.0.0.1, until Ctrl-C
     flights run --engine airflow --months 1-2                        # one DAG run, in the foreground
-    python -m flights.airflow.home --home HOME --dags FOLDER dags list-import-errors      # any command of Airflow
+    python -m flights.airflow.home --home HOME --dags FOLDER dags list-import-errors      # any command of Airflow, `standalone` among them
     home.airflow("dags", "test", "my-flights", "2013-02-01", home=HOME, dags=FOLDER)      # the same, from Python
 
 What a run leaves in AIRFLOW_HOME
     airflow.db      SQLite, Airflow's states: tables `dag_run`, `task_instance` (`home.task_runs(HOME, dag_id)` reads them: a `TaskRun` for
-                    each with run_id, month, task, state, tries, log). States: success, failed, up_for_retry, up_for_reschedule, upstream_failed, ...
+                    each with dag, run, month, run_state, task, state, tries, ended, seconds, result, log). States: success, failed, up_for_retry, up_for_reschedule, upstream_failed, ...
     logs/           dag_id=D/run_id=R/task_id=T/attempt=N.log
     alerts.log      a line for each task that failed for good: time | DAG | task | month | reason | log
     graphs/         the graph of each pipeline, JSON

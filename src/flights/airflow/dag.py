@@ -131,6 +131,10 @@ class StepOperator(BaseOperator):
         self.project, self.node = project, node or self.task_id
         self._process: subprocess.Popen | None = None
 
+    def pre_execute(self, context: Context) -> None:
+        """Opens the log."""
+        _log_to_file(context)
+
     def execute(self, context: Context) -> str:
         """Runs the step, and logs what it prints.
 
@@ -142,7 +146,6 @@ class StepOperator(BaseOperator):
             AirflowSkipException: the node need not run.
             AirflowException: anything else; the message is the reason that the step gave.
         """
-        context["ti"].init_run_context()  # its log goes to a file even in `airflow dags test`
         command = self.command(context)
         self.log.info("%s", " ".join(command))
         said: deque[str] = deque(maxlen=LAST_LINES)
@@ -202,10 +205,9 @@ class MonthSensor(BaseSensorOperator):
         super().__init__(**kwargs)
         self.project = project
 
-    def execute(self, context: Context) -> Any:
-        """Waits; see the class."""
-        context["ti"].init_run_context()
-        return super().execute(context)
+    def pre_execute(self, context: Context) -> None:
+        """Opens the log."""
+        _log_to_file(context)
 
     def poke(self, context: Context) -> bool:
         """One look.
@@ -218,6 +220,11 @@ class MonthSensor(BaseSensorOperator):
         found = self.project.file_of(last)
         self.log.info("Month %d: %s", last, found or f"not in {self.project.data_root} yet")
         return found is not None
+
+
+def _log_to_file(context: Context) -> None:
+    """Airflow's own place for the log of a task; without this, `airflow dags test` would show what tasks say, and keep nothing of it."""
+    context["ti"].init_run_context()
 
 
 def _months(project: Project, context: Context) -> tuple[int, int]:

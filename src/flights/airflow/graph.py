@@ -59,9 +59,7 @@ def read(project: Project, folder: Path | None = None) -> Graph:
         with (folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # scheduler and web server want it at the same time
             if not path.exists():
-                beside = path.with_suffix(".new")
-                beside.write_text(json.dumps(_ask(project)))
-                beside.replace(path)
+                _keep(path, _ask(project))
     found = json.loads(path.read_text())
     # A failure is kept as well: the same sources would fail again, ten seconds later.
     if "error" in found:
@@ -116,6 +114,21 @@ def environment(project: Project) -> dict[str, str]:
         "PYTHONWARNINGS": "ignore",
         "PATH": os.pathsep.join([str(Path(python()).parent), os.environ.get("PATH", "")]),
     }
+
+
+def prepare(project: Project, folder: Path) -> None:
+    """Makes the graph in this process, which has TFX at hand, so that Airflow need not start another for it."""
+    path = folder / f"{fingerprint(project)}.json"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _keep(path, {"upstream": make(project)})
+
+
+def _keep(path: Path, found: dict[str, Any]) -> None:
+    """Writes a graph, whole or not at all."""
+    beside = path.with_suffix(f".{os.getpid()}")
+    beside.write_text(json.dumps(found))
+    beside.replace(path)
 
 
 def _ask(project: Project) -> dict[str, Any]:

@@ -26,6 +26,9 @@ DAGS = ROOT / "deploy" / "airflow" / "dags"
 
 PORT = 8080
 
+CHATTER = "INFO - setup plugin alembic"
+"""In lines with which every command of Airflow begins."""
+
 
 def find_airflow() -> Path:
     """The `airflow` of the environment of its own, or of FLIGHTS_AIRFLOW.
@@ -134,7 +137,7 @@ def airflow(
 
 
 def _run(arguments: Sequence[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    done = subprocess.run(
         [str(find_airflow()), *arguments],
         env=variables,
         cwd=ROOT,
@@ -144,6 +147,8 @@ def _run(arguments: Sequence[str], variables: dict[str, str]) -> subprocess.Comp
         text=True,
         check=False,
     )
+    done.stdout = "".join(line for line in done.stdout.splitlines(keepends=True) if CHATTER not in line)
+    return done
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,8 +163,8 @@ class TaskRun:
         task: its id.
         state: `success`, `failed`, `up_for_retry`, `up_for_reschedule`, `upstream_failed`, ...; empty: not looked at yet.
         tries: how often it was begun.
-        started: when its last try began, in UTC, for example `2026-11-27 21:05:09.123456`; empty: not yet.
-        seconds: of its last try, once it has ended.
+        ended: when its last try ended, in UTC, for example `2026-11-27 21:05:09.123456`; empty: not yet.
+        seconds: of its last try; `airflow dags test` does not note them.
         result: what it returned: for a step `done` or `cached`.
         log: the file with what its last try said; it need not exist.
     """
@@ -171,7 +176,7 @@ class TaskRun:
     task: str
     state: str
     tries: int
-    started: str
+    ended: str
     seconds: float
     result: str
     log: Path
@@ -179,15 +184,15 @@ class TaskRun:
 
 QUERY = """
 SELECT r.dag_id, r.run_id, substr(r.execution_date, 1, 7), r.state, t.task_id, coalesce(t.state, ''), coalesce(t.try_number, 0),
-       coalesce(t.start_date, ''), coalesce(t.duration, 0.0), x.value
+       coalesce(t.end_date, ''), coalesce(t.duration, 0.0), x.value
 FROM dag_run r JOIN task_instance t ON t.dag_id = r.dag_id AND t.run_id = r.run_id
 LEFT JOIN xcom x ON x.dag_id = t.dag_id AND x.run_id = t.run_id AND x.task_id = t.task_id AND x.key = 'return_value'
-WHERE r.dag_id = ? ORDER BY r.execution_date, r.id, t.start_date IS NULL, t.start_date
+WHERE r.dag_id = ? ORDER BY r.execution_date, r.id, t.end_date IS NULL, t.end_date
 """
 
 
 def task_runs(home: str | Path, dag_id: str) -> list[TaskRun]:
-    """All tasks of all runs of a DAG, by logical date and then in the order in which they began."""
+    """All tasks of all runs of a DAG, by logical date and then in the order in which they ended."""
     database = Path(home).absolute() / "airflow.db"
     if not database.exists():
         return []
@@ -202,28 +207,32 @@ def task_runs(home: str | Path, dag_id: str) -> list[TaskRun]:
 
 
 def _task_run(home: Path, dag: str, run: str, month: str, run_state: str, task: str, state: str, *rest) -> TaskRun:
-    tries, started, seconds, value = rest
+    tries, ended, seconds, value = rest
     result = json.loads(value) if value else ""
     log = home / "logs" / f"dag_id={dag}" / f"run_id={run}" / f"task_id={task}" / f"attempt={max(tries, 1)}.log"
-    return TaskRun(dag, run, month, run_state, task, state, tries, started, seconds, str(result), log)
+    return TaskRun(dag, run, month, run_state, task, state, tries, ended, seconds, str(result), log)
 
 
-def main(arguments: Sequence[str] | None = None, ask: Callable = os.execve) -> int:
-    """Runs a command of Airflow in this process's place."""
+def main(arguments: Sequence[str] | None = None, become: Callable = os.execve) -> int:
+    """Runs a command of Airflow in this process's place; `standalone` is `flights.airflow.standalone`, which asks for no network."""
     parser = argparse.ArgumentParser(prog="flights.airflow.home", description=__doc__.partition("\n")[0])
     parser.add_argument("--home", default=str(HOME), help="AIRFLOW_HOME (default: out/airflow)")
     parser.add_argument(
         "--dags", default=str(DAGS), help="folder of the files with DAGs (default: deploy/airflow/dags)"
     )
+    parser.add_argument("--port", type=int, default=PORT, help=f"of the web server (default: {PORT})")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="of Airflow, for example: dags list")
     options = parser.parse_args(arguments)
     try:
         prepare(options.home, options.dags)
-        airflow_, variables = find_airflow(), environment(options.home, options.dags)
+        found, variables = find_airflow(), environment(options.home, options.dags, options.port)
     except (MissingEngineError, EngineError) as error:
         print(error, file=sys.stderr)
         return 1
-    ask(airflow_, ["airflow", *options.command], variables)
+    if options.command == ["standalone"]:
+        become(found.with_name("python"), ["python", "-m", "flights.airflow.standalone"], variables)
+    else:
+        become(found, ["airflow", *options.command], variables)
     return 0
 
 

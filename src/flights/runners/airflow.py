@@ -10,11 +10,10 @@ import datetime
 import json
 import re
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-from flights.airflow import home, project
+from flights.airflow import graph, home, project
 from flights.config import Config
 from flights.runners.common import (
     EngineError,
@@ -60,7 +59,10 @@ def run(
     folder = home_of(config)
     with one_at_a_time(folder):
         home.prepare(folder)
-        given = project.of_config(config, pipeline, python_path).save(folder / "project.json")
+        asked = project.of_config(config, pipeline, python_path)
+        given = asked.save(folder / "project.json")
+        if not python_path:  # what is edited meanwhile is seen by a new process only
+            graph.prepare(project.load(asked.to_json()), folder / "graphs")
         first, last = config.months
         command = [
             "dags",
@@ -74,7 +76,7 @@ def run(
             "FLIGHTS_AIRFLOW_PROJECT": str(given),
             # In the foreground somebody sees a failure, and need not wait for further tries.
             "FLIGHTS_AIRFLOW_RETRIES": "0",
-            "FLIGHTS_PYTHON": sys.executable,
+            "FLIGHTS_PYTHON": graph.python(),
         }
         started = datetime.datetime.now(datetime.UTC).isoformat(" ")
         with log_of(config).open("w") as log:
@@ -110,12 +112,14 @@ def log_of(config: Config) -> Path:
 def _watch(process: subprocess.Popen, folder: Path, started: str, report: Report) -> list[NodeReport]:
     """Reports the nodes that succeed, until the process ends."""
     reports: dict[str, NodeReport] = {}
-    ended = False
+    ended, before = False, time.monotonic()
     while not ended:
         ended = process.poll() is not None
         for task in _tasks(folder, started):
             if task.state in ("success", "skipped") and task.result and task.task not in reports:
-                reports[task.task] = NodeReport(task.task, task.result, task.seconds)
+                # One at a time, so each has what passed since the one before it.
+                reports[task.task] = NodeReport(task.task, task.result, (now := time.monotonic()) - before)
+                before = now
                 report(reports[task.task])
         if not ended:
             time.sleep(INTERVAL)
@@ -123,8 +127,8 @@ def _watch(process: subprocess.Popen, folder: Path, started: str, report: Report
 
 
 def _tasks(folder: Path, started: str) -> list[home.TaskRun]:
-    """The tasks that have begun since then; earlier ones are of an earlier run."""
-    return [task for task in home.task_runs(folder, DAG) if task.started >= started]
+    """The tasks that have ended since then; others are of an earlier run."""
+    return [task for task in home.task_runs(folder, DAG) if task.ended >= started]
 
 
 def _failure(folder: Path, started: str, log: Path) -> str:

@@ -1,0 +1,88 @@
+"""`airflow standalone`, in plain words and for this machine only: `python -m flights.airflow.standalone`, in Airflow's environment.
+
+The command of Airflow starts scheduler, triggerer and web server, with a user of its own. It says a thousand lines, among them the password,
+and two of the three also serve their logs to the network, on all addresses; nobody needs that where all is on one machine.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from airflow.cli.commands import standalone_command
+from airflow.configuration import conf
+
+from flights.runners.common import end_with_parent
+
+SAYS = "standalone.log"
+"""What the parts of Airflow say; in AIRFLOW_HOME."""
+
+
+class SubCommand(standalone_command.SubCommand):
+    """A part of Airflow that offers no port but the web server's, and ends when this process does."""
+
+    def run(self) -> None:
+        """Starts the process and collects what it says."""
+        local = [] if self.name == "webserver" else ["--skip-serve-logs"]
+        self.process = subprocess.Popen(
+            ["airflow", *self.command, *local],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self.env,
+            preexec_fn=end_with_parent,
+        )
+        for line in self.process.stdout:
+            self.parent.output_queue.append((self.name, line))
+
+
+class Standalone(standalone_command.StandaloneCommand):
+    """Airflow's command, with the log in a file."""
+
+    def __init__(self, log: Path) -> None:
+        """Opens the log."""
+        super().__init__()
+        self.log = log.open("w", buffering=1)
+
+    def print_output(self, name: str, output: str) -> None:
+        """Writes what a part says into the log."""
+        for line in output.splitlines():
+            self.log.write(f"{name:10} | {line.strip()}\n")
+
+    def print_ready(self) -> None:
+        """Tells a person where to go."""
+        password = Path(conf.get("core", "AIRFLOW_HOME", fallback=os.environ["AIRFLOW_HOME"])) / PASSWORD
+        user = self.user_info["username"]
+        login = self.user_info["password"] or password.read_text().strip()
+        print(
+            f"Airflow is ready: http://localhost:{self.web_server_port}\n"
+            f"Log in as {user} with the password {login}\n"
+            "Stop it with Ctrl-C.",
+            flush=True,
+        )
+
+
+PASSWORD = "standalone_admin_password.txt"
+
+
+def main() -> int:
+    """Runs until Ctrl-C or SIGTERM; returns the exit status."""
+    home, port = Path(os.environ["AIRFLOW_HOME"]), conf.getint("webserver", "WEB_SERVER_PORT")
+    with socket.socket() as taken:
+        if taken.connect_ex(("127.0.0.1", port)) == 0:
+            print(
+                f"Port {port} is taken on this machine. Choose another: make airflow AIRFLOW_PORT=8081", file=sys.stderr
+            )
+            return 1
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    print(f"Starting Airflow (half a minute; what it says is in {home / SAYS}) ...", flush=True)
+    standalone_command.SubCommand = SubCommand
+    Standalone(home / SAYS).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
