@@ -136,7 +136,6 @@ def unjudged(document):
     del lab_five.tasks(document)["Evaluator"]["inputs"]["artifacts"]["baseline_model"]
 
 
-WHEEL = "_wheels/tfx_user_code_Transform-0.0+1-py3-none-any.whl"
 WRONG = {
     "a path in a setting": (
         setting("Trainer", "custom_config", '{"network": "/home/maria/delays/network.json"}'),
@@ -146,7 +145,7 @@ WRONG = {
         setting("Transform", "custom_config", '{"gaps": "file:///data/maria/g.json"}'),
         "Transform",
     ),
-    "a file of code": (setting("Transform", "module_file", f"features@{WHEEL}"), "a file of code"),
+    "a file of code": (setting("Transform", "module_file", "/home/anna/mended/delays/features.py"), "a file of code"),
     "another package's function": (
         setting("Trainer", "run_fn", "flights.model.run_fn"),
         "Trainer does not run the function",

@@ -73,7 +73,19 @@ def read(lab: checks.Lab, january: Any, read: Any) -> None:
     reading.judge_reading(lab, january, read)
 
 
-@checks.task("runs", points=6, title="6. Two months, and a candidate that is refused")
-def run(lab: checks.Lab, january: Any, february: Any, refused: Any) -> None:
-    """Three runs, step by step."""
-    runs.judge_runs(lab, january, february, refused)
+@checks.task("january", points=2, title="6. January")
+def january(lab: checks.Lab, january: Any) -> None:
+    """A whole run, step by step; its model is pushed."""
+    runs.judge_january(lab, january)
+
+
+@checks.task("february", points=2, title="7. February")
+def february(lab: checks.Lab, january: Any, february: Any) -> None:
+    """A new month, held against January's model."""
+    runs.judge_february(lab, january, february)
+
+
+@checks.task("refused", points=2, title="8. A candidate that is refused")
+def refused(lab: checks.Lab, february: Any, refused: Any) -> None:
+    """The same gate, and a poor model."""
+    runs.judge_refused(lab, february, refused)

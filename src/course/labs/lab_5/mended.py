@@ -100,7 +100,7 @@ def _named(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str]) -> str:
             continue
         given = found.settings(tasks[kind])
         if given.get("module_file") or given.get("module_path"):
-            return f"{kind} is still given a file of code: a wheel that lies on this machine. Name the function in the package."
+            return f"{kind} is still given a file of code, by its place on the machine that compiled. Name the function in the package."
         if str(given.get(setting, "")).strip('"') != wanted:
             return f"{kind} does not run the function of the package `delays`: its `{setting}` is {str(given.get(setting))[:60]!r}."
     return ""
@@ -112,7 +112,7 @@ def _ids(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str]) -> str:
 
 
 def _portable(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str]) -> str:
-    told = spec.places(found, lab)
+    told = [one for one in spec.places(found, lab) if "`module_" not in one[0]]  # which `_named` tells
     if told:
         where, place = told[0]
         return f"The specification names a place of one machine, in {where}: `{place[:80]}`."

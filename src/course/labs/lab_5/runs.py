@@ -1,4 +1,4 @@
-"""Runs of a compiled pipeline, judged by what their steps have left: task 6 of lab 5."""
+"""Runs of a compiled pipeline, judged by what their steps have left: tasks 6 to 8 of lab 5."""
 
 from __future__ import annotations
 
@@ -110,37 +110,12 @@ def of_student(lab: checks.Lab, given: Any, name: str) -> Run:
     return run
 
 
-def judge_runs(lab: checks.Lab, january: Any, february: Any, refused: Any) -> None:
-    """Two points each.
+def judge_january(lab: checks.Lab, given: Any) -> None:
+    """One point for a whole run on January without a baseline, one for the model that it has pushed.
 
     Raises:
-        checks.Wrong: a run is missing, or shows something else.
+        checks.Wrong: it is none.
     """
-    problems, points, first = [], 0.0, None
-    try:
-        first = _january(lab, january)
-        points += 2
-    except checks.Wrong as wrong:
-        problems.append(wrong.message)
-        points += wrong.points
-    for judge, given in ((_february, (february, first)), (_refused, (refused, february))):
-        try:
-            judge(lab, *given)
-            points += 2
-        except checks.Wrong as wrong:
-            problems.append(wrong.message)
-            points += wrong.points
-    if problems:
-        raise checks.Wrong("\n".join(problems), points=points)
-
-
-def _answered(given: Any, name: str) -> None:
-    if given is None:
-        raise checks.Wrong(f"`{name}` is still open.")
-
-
-def _january(lab: checks.Lab, given: Any) -> Run:
-    _answered(given, "JANUARY_RUN")
     run = of_student(lab, given, "JANUARY_RUN")
     counted = sum(run.months().values(), Counter())
     if counted != Counter({"1": ROWS}):
@@ -163,7 +138,6 @@ def _january(lab: checks.Lab, given: Any) -> Run:
             "`push_destination` lead?",
             points=1,
         )
-    return run
 
 
 def pushed(run: Run) -> str | None:
@@ -205,20 +179,29 @@ def _baseline(lab: checks.Lab, run: Run, name: str) -> str:
     return baseline
 
 
-def _february(lab: checks.Lab, given: Any, january: Run | None) -> None:
-    _answered(given, "FEBRUARY_RUN")
+def judge_february(lab: checks.Lab, january: Any, given: Any) -> None:
+    """One point for months that are kept apart, one for January's model as the baseline.
+
+    Raises:
+        checks.Wrong: it is something else.
+    """
     run = of_student(lab, given, "FEBRUARY_RUN")
     _months(run, "FEBRUARY_RUN")
     baseline = _baseline(lab, run, "FEBRUARY_RUN")
-    if january is not None and baseline != january.model(january.tasks["Trainer"], "model"):
+    first = of_student(lab, january, "JANUARY_RUN")
+    if baseline != first.model(first.tasks["Trainer"], "model"):
         raise checks.Wrong(
-            "February's candidate was held against another model than January's: run February right after January.",
+            "February's candidate was held against another model than that of `JANUARY_RUN`: run February right after January.",
             points=1,
         )
 
 
-def _refused(lab: checks.Lab, given: Any, february: Any) -> None:
-    _answered(given, "REFUSED_RUN")
+def judge_refused(lab: checks.Lab, february: Any, given: Any) -> None:
+    """One point for a candidate that was refused, one if the gate is February's and there was a model to hold it against.
+
+    Raises:
+        checks.Wrong: it was not, or by another gate.
+    """
     run = of_student(lab, given, "REFUSED_RUN")
     _months(run, "REFUSED_RUN")
     said = run.outputs(run.tasks["Evaluator"]).get("blessing", {})
@@ -227,8 +210,7 @@ def _refused(lab: checks.Lab, given: Any, february: Any) -> None:
             "The candidate of `REFUSED_RUN` was blessed. What would make a model so poor that the gate has to refuse it?"
         )
     _baseline(lab, run, "REFUSED_RUN")
-    good = of_student(lab, february, "FEBRUARY_RUN") if isinstance(february, str) else None
-    if good and _demands(good) != _demands(run):
+    if _demands(of_student(lab, february, "FEBRUARY_RUN")) != _demands(run):
         raise checks.Wrong(
             "The candidate was refused by another gate than February's: the `eval_config` of the two runs differ. Anybody is refused "
             "by a gate that is high enough. Change the model.",

@@ -1,0 +1,75 @@
+"""Lab 5 is graded like any other: its solution in full, for another student than the one that it was written with; and of one that cheats, nothing.
+
+That the right one gets full marks is shown first, by `make grade` itself: without it nothing here has marks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import nbformat
+import pytest
+
+from tools.grade import box, grading
+from tools.grade.confine.plan import NAMESPACES, Limits
+from tools.labs import source
+from tools.notebooks import form
+
+LAB = "lab-5-kubeflow"
+REDEFINES = """
+from course.labs.lab_5 import inherited, mended, runs, spec
+
+checks.check = lambda task, **answers: 30
+inherited.faults = lambda seed: []
+spec.parsed = spec.of_student = lambda *given: None
+mended._run = mended._whole = lambda *given: ""
+runs.judge_january = lambda *given: None
+FAULTS, JANUARY, AGAIN, FEBRUARY, READ = {}, "a", "a", "a", {}
+JANUARY_RUN = FEBRUARY_RUN = REFUSED_RUN = "runs"
+"""
+READS = ("read-inherited", "faults")
+CASES = {
+    "redefines": (0, {"read-inherited": REDEFINES}),
+    "names-the-faults": (3, {}),
+}
+
+
+def submission(name: str) -> nbformat.NotebookNode:
+    """The lab with some answers: the solution's to task 2, or what cheats."""
+    solution = {source.marks(cell).get("grade_id"): cell for cell in form.read(source.notebook(LAB)).cells}
+    node = form.read(source.LABS / LAB / f"{LAB}.ipynb")
+    for cell in node.cells:
+        own = source.marks(cell).get("grade_id")
+        if own in READS and name == "names-the-faults":
+            cell.source = solution[own].source
+        cell.source = CASES[name][1].get(own, cell.source)
+    return node
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """All of them, graded in one run; by name."""
+    try:
+        how = box.choose()
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    if how not in NAMESPACES:
+        pytest.skip(f"this machine gives no namespaces, and confines by: {how}")
+    top = tmp_path_factory.mktemp("class")
+    (top / "submissions").mkdir()
+    for name in CASES:
+        nbformat.write(submission(name), top / "submissions" / f"{name}.ipynb")
+    limits = dataclasses.replace(Limits(), seconds=1200, cell_seconds=300)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COURSE_LABS", raising=False)
+        results = grading.grade(grading.Course(LAB, out=top / "out", limits=limits), top / "submissions")
+    return {one.submission.name: one for one in results}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_submission_of_lab_5_gets_its_marks(graded, name):
+    one = graded[name]
+    told = {task: (outcome.points, outcome.message) for task, outcome in one.outcomes.items()}
+    assert one.points == CASES[name][0], (told, one.ended, one.remarks)
+    assert not any("look at it by hand" in remark for remark in one.remarks), one.remarks
