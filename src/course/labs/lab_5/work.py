@@ -25,23 +25,31 @@ def build() -> None:
 
 
 def mend(name: str, old: str, new: str) -> None:
-    """Replaces a piece of text in a file of the workspace; the text has to stand there once.
+    """Replaces a piece of text in a file of the workspace; where that was done before, nothing is done.
 
     Args:
         name: the file, such as `mended/delays/pipeline.py`.
-        old, new: what stands there, and what shall.
+        old, new: what stands there, once, and what shall.
 
     Raises:
         ValueError: it does not stand there, or more than once.
+        FileNotFoundError: there is no such file.
     """
     path = _inside(name)
     text = path.read_text(encoding="utf-8")
+    rest = text.replace(new, "") if new else text
+    if old not in rest and (rest != text or (path, old, new) in _TAKEN_OUT):
+        return
     if text.count(old) != 1:
         raise ValueError(
-            f"{old[:80]!r} stands {text.count(old)} times in {name}, and should stand there once. "
-            + ("Was this cell run before?" if new in text else "Look at the file.")
+            f"{old[:80]!r} stands {text.count(old)} times in {name}, and should stand there once: look at the file"
         )
     path.write_text(text.replace(old, new), encoding="utf-8")
+    _TAKEN_OUT.update({(path, old, new)} if not new else ())
+
+
+_TAKEN_OUT: set[tuple[Path, str, str]] = set()
+"""What was replaced by nothing, which leaves no trace in the file."""
 
 
 def write(name: str, text: str) -> None:
