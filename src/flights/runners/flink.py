@@ -46,7 +46,12 @@ def beam_args(endpoint: str, workers: str, parallelism: int) -> list[str]:
 
 
 def run(
-    config: Config, report: Report = lambda _: None, flink_master: str = "", parallelism: int = 1
+    config: Config,
+    report: Report = lambda _: None,
+    flink_master: str = "",
+    parallelism: int = 1,
+    first: str = "",
+    last: str = "",
 ) -> list[NodeReport]:
     """Runs every component once, in order, and stops at the first that fails.
 
@@ -56,6 +61,8 @@ def run(
         flink_master: `host:port` of a Flink cluster; without, the environment variable FLINK_MASTER; without that, a Flink
             of this run's own.
         parallelism: how many slots of Flink a job may use.
+        first: as for `flights.runners.local.run`.
+        last: as for `flights.runners.local.run`.
 
     Raises:
         flights.runners.common.AlreadyRunningError: another process runs this pipeline in the same folder.
@@ -69,7 +76,7 @@ def run(
     log = folder / LOG
     with one_at_a_time(folder), engine(folder, flink_master, parallelism) as options:
         try:
-            return local.run(config, report, options)
+            return local.run(config, report, options, first=first, last=last)
         except grpc.RpcError as error:
             raise EngineError(f"Flink's job server was lost in mid-run; its log: {log}") from error
         except RuntimeError as error:

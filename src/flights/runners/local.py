@@ -10,7 +10,7 @@ from pathlib import Path
 from tfx import v1 as tfx
 from tfx.orchestration.portable import launcher
 
-from flights import store
+from flights import partial, store
 from flights.config import Config
 from flights.pipeline import BEAM_ARGS, create_pipeline
 from flights.runners.common import NodeReport, Report, one_at_a_time, require_months
@@ -21,6 +21,8 @@ def run(
     report: Report = lambda _: None,
     beam_args: Sequence[str] = BEAM_ARGS,
     create: Callable[[Config, Sequence[str]], tfx.dsl.Pipeline] = create_pipeline,
+    first: str = "",
+    last: str = "",
 ) -> list[NodeReport]:
     """Runs every component once, in order, and stops at the first that fails.
 
@@ -31,10 +33,13 @@ def run(
         report: called after each node.
         beam_args: where the components that use Beam have it run.
         create: makes the pipeline from the two; that of another package, for example.
+        first: run only from the component of this id on; the outputs of those before it are an earlier run's.
+        last: run only up to the component of this id.
 
     Raises:
         flights.runners.common.AlreadyRunningError: another process runs this pipeline in the same folder.
         flights.data.DataError, flights.gate.BadDataError: the data cannot be read, or break the contract.
+        ValueError: `first` or `last` is no component, or no earlier run has what the part builds on.
     """
     reports: list[NodeReport] = []
 
@@ -47,9 +52,10 @@ def run(
     with one_at_a_time(Path(config.output_root)):
         store.repair(config)
         pipeline = create(config, beam_args)
+        part = partial.options(config, pipeline, first, last) if first or last else None
         try:
             with _watched(on_node):
-                tfx.orchestration.LocalDagRunner().run(pipeline)
+                tfx.orchestration.LocalDagRunner().run(pipeline, run_options=part)
         except BaseException:
             store.repair(config)  # an interrupted component, or one whose driver failed, is left as RUNNING
             raise
