@@ -6,7 +6,7 @@ import lab_five
 import pytest
 import yaml
 
-pytestmark = pytest.mark.xdist_group("lab-5")
+pytestmark = pytest.mark.xdist_group("tfx")
 
 
 @pytest.fixture

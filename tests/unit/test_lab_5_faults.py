@@ -9,7 +9,7 @@ import pytest
 
 from course.labs.lab_5 import inherited, mended
 
-pytestmark = pytest.mark.xdist_group("lab-5")
+pytestmark = pytest.mark.xdist_group("tfx")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import lab_five
 import pytest
 from lab_five import FLIGHTS
 
-pytestmark = pytest.mark.xdist_group("lab-5")
+pytestmark = pytest.mark.xdist_group("tfx")
 
 
 @pytest.fixture

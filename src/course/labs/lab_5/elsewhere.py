@@ -71,7 +71,10 @@ def end() -> None:
     """Ends the process with TFX's imports, and a step that it may be running."""
     while _warm:
         process = _warm.pop()
-        process.kill()
+        with contextlib.suppress(OSError):  # it has ended, or may not be killed: then its input's end ends it
+            process.kill()
+        with contextlib.suppress(OSError):
+            process.stdin.close()
         process.wait()
 
 

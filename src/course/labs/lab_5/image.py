@@ -49,6 +49,8 @@ def _told(printed: str) -> str:
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
     starts = [number for number, line in enumerate(lines) if re.match(r"(?:[\w.]*error)\b[: ]", line, re.IGNORECASE)]
     first = next((number for number in starts if "subprocess" not in lines[number]), 0)
+    if any(line.startswith("Traceback") for line in lines[first : first + 3]):
+        return lines[-1]
     return "\n".join(lines[first : first + 8])
 
 
