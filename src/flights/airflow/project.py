@@ -22,7 +22,7 @@ ROOT = Path(flights.__file__).parents[2]
 YEAR = 2013
 """Of the data."""
 
-FOLDERS = ("data_root", "output_root")
+PATHS = ("data_root", "output_root", "schema_file")
 
 
 class ProjectError(ValueError):
@@ -58,7 +58,7 @@ class Project:
             raise ProjectError("settings: leave out `months`; they follow from the logical date of each run.")
         if self.history < 1:
             raise ProjectError(f"history={self.history}: at least 1, or there is nothing to learn from.")
-        folders = {name: str(ROOT / self.settings[name]) for name in FOLDERS if name in self.settings}
+        folders = {name: str(ROOT / self.settings[name]) for name in PATHS if name in self.settings}
         folders.setdefault("data_root", str(ROOT / Config.data_root))
         object.__setattr__(self, "settings", {**self.settings, **folders})
         object.__setattr__(self, "python_path", tuple(str(ROOT / folder) for folder in self.python_path))
@@ -109,7 +109,9 @@ class Project:
         """
         settings = {name: _thawed(value) for name, value in self.settings.items()}
         if "demands" in settings:
-            settings["demands"] = tuple(Demand(**demand) for demand in settings["demands"])
+            settings["demands"] = tuple(
+                Demand(**{name: _thawed(value) for name, value in demand.items()}) for demand in settings["demands"]
+            )
         try:
             return _imported(self.config)(months=months, **settings)
         except TypeError as error:
@@ -149,7 +151,7 @@ def of_config(config: Config, pipeline: str = Project.pipeline, python_path: tup
     settings = dataclasses.asdict(config)
     del settings["months"]
     kind = type(config)
-    folders = {name: str(Path(settings[name]).absolute()) for name in FOLDERS}
+    folders = {name: str(Path(settings[name]).absolute()) for name in PATHS}
     return Project(pipeline, f"{kind.__module__}:{kind.__qualname__}", python_path, settings | folders)
 
 

@@ -40,17 +40,15 @@ class SubCommand(standalone_command.SubCommand):
 
 
 class Standalone(standalone_command.StandaloneCommand):
-    """Airflow's command, with the log in a file."""
+    """Airflow's command, with but a few lines for a person, and all others in a file."""
 
     def __init__(self, log: Path) -> None:
-        """Opens the log."""
+        """Sends what this process prints into the log."""
         super().__init__()
-        self.log = log.open("w", buffering=1)
-
-    def print_output(self, name: str, output: str) -> None:
-        """Writes what a part says into the log."""
-        for line in output.splitlines():
-            self.log.write(f"{name:10} | {line.strip()}\n")
+        self.person = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+        with log.open("w") as file:
+            os.dup2(file.fileno(), sys.stdout.fileno())
+            os.dup2(file.fileno(), sys.stderr.fileno())
 
     def print_ready(self) -> None:
         """Tells a person where to go."""
@@ -61,6 +59,7 @@ class Standalone(standalone_command.StandaloneCommand):
             f"Airflow is ready: http://localhost:{self.web_server_port}\n"
             f"Log in as {user} with the password {login}\n"
             "Stop it with Ctrl-C.",
+            file=self.person,
             flush=True,
         )
 
@@ -74,7 +73,7 @@ def main() -> int:
     with socket.socket() as taken:
         if taken.connect_ex(("127.0.0.1", port)) == 0:
             print(
-                f"Port {port} is taken on this machine. Choose another: make airflow AIRFLOW_PORT=8081", file=sys.stderr
+                f"Port {port} is taken on this machine. Choose another: make airflow AIRFLOW_PORT=8090", file=sys.stderr
             )
             return 1
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
