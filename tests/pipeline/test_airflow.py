@@ -1,0 +1,293 @@
+"""The pipeline as a DAG: its graph and schedule, killed and run again, the same result as locally, bad months, months that are late."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import engines
+import ledger
+import pytest
+
+from flights import store
+from flights.airflow import graph, home, project
+from flights.config import Config
+from flights.runners.common import MissingEngineError
+
+PATIENCE = 600  # seconds, on a machine with much to do
+
+COMMAND = [str(Path(sys.executable).with_name("flights")), "run", "--engine", "airflow"]
+
+LOOK_AT_DAG = """
+import datetime, json, sys
+from types import SimpleNamespace
+from airflow.exceptions import AirflowFailException
+from airflow.models import DagBag
+from airflow.utils.types import DagRunType
+from flights.airflow import alerts, dag as ours
+bag = DagBag(include_examples=False)
+assert not bag.import_errors, bag.import_errors
+dag = bag.dags["flights"]
+
+def told(run_type, state):
+    previous = SimpleNamespace(state=state, logical_date=datetime.datetime(2013, 2, 1)) if state else None
+    run = SimpleNamespace(run_type=run_type, id=1, get_previous_scheduled_dagrun=lambda id: previous)
+    try:
+        ours._require_previous({"dag_run": run})
+    except AirflowFailException as error:
+        return str(error)
+    return ""
+
+sensor = dag.task_dict["wait_for_month"]
+print(json.dumps({
+    "upstream": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks},
+    "dates": [str(info.logical_date.date()) for info in dag.iter_dagrun_infos_between(None, dag.end_date, align=True)],
+    "one_at_a_time": [dag.max_active_runs, dag.max_active_tasks, dag.catchup],
+    "sensor": [sensor.mode, sensor.retries],
+    "retries": sorted({task.retries for task in dag.tasks if task is not sensor}),
+    "alerts": all(task.on_failure_callback == alerts.tell for task in dag.tasks),
+    "after_failure": told(DagRunType.SCHEDULED, "failed"),
+    "otherwise": [told(DagRunType.SCHEDULED, "success"), told(DagRunType.SCHEDULED, None), told(DagRunType.MANUAL, "failed")],
+}))
+"""
+
+PACKAGE = """
+import dataclasses
+from flights import pipeline
+from flights.config import Config as FlightsConfig
+from tfx import v1 as tfx
+
+@dataclasses.dataclass(frozen=True)
+class Config(FlightsConfig):
+    pipeline_name: str = "first-node"
+
+def create_pipeline(config):
+    whole = pipeline.create_pipeline(config)
+    return tfx.dsl.Pipeline(
+        pipeline_name=whole.pipeline_info.pipeline_name,
+        pipeline_root=whole.pipeline_info.pipeline_root,
+        components=[pipeline.create_components(config)["CsvExampleGen"]],
+        metadata_connection_config=whole.metadata_connection_config,
+        beam_pipeline_args=pipeline.BEAM_ARGS,
+    )
+"""
+"""A package of somebody's own, whose pipeline is one node."""
+
+DAG_BY_HAND = """
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+from airflow.models import DAG
+from flights.airflow import alerts
+from flights.airflow.dag import MonthSensor, add_steps
+from flights.airflow.project import load
+
+project = load(Path(os.environ["FLIGHTS_AIRFLOW_PROJECT"]).read_text())
+with DAG("by-hand", schedule="@monthly", start_date=datetime(2013, 1, 1), max_active_runs=1, default_args={
+    "retries": 1, "retry_delay": timedelta(seconds=1), "on_failure_callback": alerts.tell,
+}) as dag:
+    wait = MonthSensor(task_id="wait_for_month", project=project, mode="reschedule", poke_interval=1, timeout=600)
+    wait >> add_steps(project)["CsvExampleGen"]
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _airflow_is_there():
+    try:
+        home.find_airflow()
+    except MissingEngineError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def airflow(run):
+    from flights.runners import airflow
+
+    return airflow
+
+
+@pytest.fixture(scope="module")
+def config(make_config) -> Config:
+    return make_config("airflow")
+
+
+def wait_for(what: str, happened: Callable[[], object], process: subprocess.Popen) -> None:
+    """Waits until something has happened, as long as the process lives."""
+    end = time.monotonic() + PATIENCE
+    while not happened():
+        assert process.poll() is None, f"it ended before {what}:\n{process.communicate()[0]}"
+        assert time.monotonic() < end, f"{what}: not within {PATIENCE} s"
+        time.sleep(0.1)
+
+
+def processes_of(text: str) -> list[int]:
+    """The processes that have this in their command."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if text.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+        except OSError:
+            continue  # it has ended meanwhile
+    return found
+
+
+def test_the_dag_has_the_graph_of_the_pipeline_and_a_run_for_each_month(run, tmp_path):
+    graph.prepare(project.Project(settings={"output_root": "out/pipelines/airflow"}), tmp_path / "graphs")
+    home.prepare(tmp_path)
+    done = subprocess.run(
+        [str(home.find_airflow().with_name("python")), "-c", LOOK_AT_DAG],
+        env=home.environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+
+    from flights.pipeline import create_components
+
+    nodes = create_components(Config())
+    wanted = {name: sorted(one.id for one in node.upstream_nodes) or ["wait_for_month"] for name, node in nodes.items()}
+    assert found["upstream"] == {"wait_for_month": [], **wanted}
+    assert found["dates"] == [f"2013-{month:02d}-01" for month in range(1, 13)]
+    assert found["one_at_a_time"] == [1, 1, True]
+    assert found["sensor"] == ["reschedule", 0]
+    assert found["retries"] == [2]
+    assert found["alerts"]
+    assert found["after_failure"].startswith("The run of 2013-02 has failed. Mend")
+    assert found["otherwise"] == ["", "", ""]
+
+
+def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(airflow, config, root):
+    """The run is killed with -9, and Airflow and its step with it; the second takes from the cache what the first has finished."""
+    options = ["--data-root", config.data_root, "--output-root", config.output_root]
+    process = subprocess.Popen(
+        [*COMMAND, *options], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        folder = Path(config.pipeline_root) / "StatisticsGen"
+        wait_for("StatisticsGen began", lambda: any(folder.glob("[a-z]*/*")), process)
+        os.kill(process.pid, signal.SIGKILL)
+    finally:
+        process.kill()
+        process.communicate()
+    time.sleep(1)
+    assert not processes_of(str(airflow.home_of(config))), "Airflow or its step outlived the run"
+    assert ledger.last_states(config)["StatisticsGen"] == "RUNNING"
+
+    seen = []
+    reports = airflow.run(config, seen.append)
+    assert seen == reports
+    states = {report.node: report.state for report in reports}
+    assert len(states) == 10
+    assert states["CsvExampleGen"] == "cached"
+    assert states["Trainer"] == "done"
+    assert store.latest_verdict(config).startswith("Blessed and pushed")
+    assert len(ledger.versions(config)) == 1
+    ledger.assert_sound(config)
+    assert [one.state for one in ledger.executions(config) if one.node == "StatisticsGen"] == ["FAILED", "COMPLETE"]
+
+
+def test_the_result_is_that_of_the_local_engine(airflow, config, run, tmp_path_factory):
+    shared = tmp_path_factory.getbasetemp().parent / "engines"
+    assert engines.of_local(config) == engines.reference(
+        dataclasses.replace(config, output_root=str(shared / "local")), run, shared
+    )
+
+
+@pytest.fixture
+def package(tmp_path) -> Path:
+    folder = tmp_path / "packages" / "their_flights"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    (folder / "pipeline.py").write_text(PACKAGE)
+    return folder.parent
+
+
+@pytest.fixture
+def theirs(package, tmp_path) -> project.Project:
+    """The package's project, on months in a folder of the test's own."""
+    settings = {"data_root": str(tmp_path / "months"), "output_root": str(tmp_path / "output")}
+    return project.Project(
+        "their_flights.pipeline:create_pipeline", "their_flights.pipeline:Config", (str(package),), settings
+    )
+
+
+def variables(given: project.Project, folder: Path) -> dict[str, str]:
+    return {"FLIGHTS_AIRFLOW_PROJECT": str(given.save(folder / "project.json")), "FLIGHTS_PYTHON": sys.executable}
+
+
+def test_a_bad_month_fails_at_once_and_somebody_is_told(theirs, airflow, root, tmp_path):
+    """Two retries are allowed, and none is made: the file would be as bad in half a minute."""
+    shutil.copytree(root / "data/fixtures/text-in-number", tmp_path / "months")
+    done = home.airflow("dags", "test", "flights", "2013-01-01", home=tmp_path / "home", **variables(theirs, tmp_path))
+    assert done.returncode != 0
+    tasks = {one.task: one for one in home.task_runs(tmp_path / "home", "flights")}
+    failed = tasks["CsvExampleGen"]
+    assert (failed.state, failed.tries, failed.run_state) == ("failed", 1, "failed")
+    assert "sched_dep_time" in airflow.reason(failed.log)
+    assert airflow.reason(failed.log).startswith("DataError: ")
+
+    (alert,) = (tmp_path / "home" / "alerts.log").read_text().splitlines()
+    _, dag, task, month, reason, log = alert.split(" | ")
+    assert (dag, task, month, log) == ("flights", "CsvExampleGen", "2013-01", str(failed.log))
+    assert "DataError: " in reason
+    assert "is not a whole number" in reason
+
+
+def test_a_month_is_waited_for_and_a_step_that_is_killed_is_tried_again(theirs, root, tmp_path):
+    """February comes late; its first step is killed with -9, and its second finishes: nothing half, nothing twice."""
+    config = dataclasses.replace(Config(pipeline_name="first-node"), output_root=theirs.settings["output_root"])
+    shutil.copytree(root / "data/flights/span-01", tmp_path / "months" / "span-01")
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "by_hand.py").write_text(textwrap.dedent(DAG_BY_HAND))
+    folder = tmp_path / "home"
+    home.prepare(folder, tmp_path / "dags")
+    process = subprocess.Popen(
+        [str(home.find_airflow()), "dags", "test", "by-hand", "2013-02-01"],
+        env=home.environment(folder, tmp_path / "dags") | variables(theirs, tmp_path),
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+    def tasks() -> dict[str, home.TaskRun]:
+        return {one.task: one for one in home.task_runs(folder, "by-hand")}
+
+    def waits() -> bool:
+        found = tasks()
+        return "wait_for_month" in found and found["wait_for_month"].state == "up_for_reschedule"
+
+    try:
+        wait_for("the sensor waited", waits, process)
+        assert not tasks()["CsvExampleGen"].state
+        shutil.copytree(root / "data/flights/span-02", tmp_path / "months" / "span-02")
+        examples = Path(config.pipeline_root) / "CsvExampleGen" / "examples"
+        wait_for("the step wrote", lambda: any(examples.glob("*")), process)
+        (step,) = processes_of(
+            f"flights.airflow.step\0CsvExampleGen\0--run\0manual__2013-02-01T00:00:00+00:00\0--months\0{1}-2\0--project\0{folder}"
+        )
+        os.kill(step, signal.SIGKILL)
+        said, _ = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0, said
+    done = tasks()["CsvExampleGen"]
+    assert (done.state, done.tries, done.result) == ("success", 2, "done")
+    assert "was killed by signal 9" in said
+    assert [one.state for one in ledger.executions(config)] == ["FAILED", "COMPLETE"]
+    ledger.assert_sound(config)
+    assert not (folder / "alerts.log").exists(), "an alert is for what no retry has mended"
