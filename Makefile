@@ -21,6 +21,8 @@ lab: environment data ## make the environment and the data, then open JupyterLab
 	    --LabApp.default_url=/lab/tree/$(LESSON)
 
 test: environment airflow-environment data ## run every check: unit, contract, notebooks, grading, pipeline, browser (minutes)
+	@bash deploy/flink/fetch.sh --if-possible
+	@bash deploy/flink/fetch-cluster.sh --if-possible
 	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q
 	$(PYTHON) -m pytest tests/notebooks -n 2 --maxschedchunk 1 -q
 	$(PYTHON) -m pytest tests/grading -q

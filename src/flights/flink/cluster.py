@@ -81,6 +81,9 @@ def settings(folder: Path, port: int, slots: int) -> dict[str, object]:
         "taskmanager.memory.process.size": "1728m",
         "taskmanager.numberOfTaskSlots": slots,
         "web.tmpdir": str(folder / "tmp"),
+        # What the web page shows as their logs.
+        "web.log.path": str(folder / "job-manager.log"),
+        "taskmanager.log.path": str(folder / "task-manager.log"),
     }
 
 

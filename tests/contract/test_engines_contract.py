@@ -1,0 +1,66 @@
+"""Every engine gives the same result: each has a test that says so, and a new engine without one is found here."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from flights.cli import ENGINES
+
+REFERENCE = "local"
+"""What the others are compared with: `engines.reference` of tests/pipeline runs it."""
+
+NAME = "test_the_result_is_that_of_the_local_engine"
+
+VARIANTS = [*(engine for engine in ENGINES if engine != REFERENCE), "containers"]
+"""The engines, and Kubeflow's steps in containers instead of processes."""
+
+
+def compares(path: Path) -> bool:
+    """Whether a file of tests asserts that two summaries are equal, one of them the reference."""
+    functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+    asserts = [
+        node
+        for function in functions
+        if function.name == NAME
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assert)
+    ]
+    return any(
+        isinstance(node.test, ast.Compare)
+        and isinstance(node.test.ops[0], ast.Eq)
+        and "engines.of_" in ast.unparse(node.test)
+        and "engines.reference(" in ast.unparse(node.test)
+        for node in asserts
+    )
+
+
+def test_the_reference_is_an_engine_and_there_are_others():
+    assert REFERENCE in ENGINES
+    assert {"flink", "kubeflow"} <= set(VARIANTS)
+
+
+@pytest.mark.parametrize("engine", VARIANTS)
+def test_each_engine_is_compared_with_the_local_one(engine, root):
+    path = root / "tests" / "pipeline" / f"test_{engine}.py"
+    assert path.is_file(), f"engine {engine} has no tests: {path.relative_to(root)}"
+    assert compares(path), f"{path.relative_to(root)}: no {NAME} asserts engines.of_...(...) == engines.reference(...)"
+
+
+def test_a_file_that_compares_nothing_is_found(tmp_path):
+    path = tmp_path / "test_new.py"
+    for body in ("pass", "assert engines.of_local(config)", "assert engines.of_local(a) != engines.reference(b)"):
+        path.write_text(f"def {NAME}(config):\n    {body}\n")
+        assert not compares(path)
+    path.write_text(
+        f"def {NAME}(config):\n    assert engines.of_new(config) == engines.reference(config, run, shared)\n"
+    )
+    assert compares(path)
+
+
+def test_the_summary_holds_what_the_engines_are_compared_in(root):
+    text = (root / "tests" / "pipeline" / "engines.py").read_text()
+    for key in ("examples", "schema", "vocabularies", "evaluated", "blessed", "versions"):
+        assert f'"{key}": ' in text

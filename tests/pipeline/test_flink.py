@@ -1,0 +1,183 @@
+"""The pipeline with Beam's work on Flink: killed and run again, the same result as locally; and a cluster that ends when it is told to."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import engines
+import ledger
+import pytest
+
+from flights import data, store
+from flights.config import Config
+from flights.flink import cluster, job_server
+from flights.runners.common import EngineError, MissingEngineError
+
+COMMAND = [str(Path(sys.executable).with_name("flights")), "run", "--engine", "flink"]
+PATIENCE = 600  # seconds, on a machine with much to do
+
+
+@pytest.fixture(scope="module")
+def flink(run):
+    """The runner, where there is Java and where the jars could be fetched."""
+    try:
+        job_server.find_java(), job_server.find_jars()
+    except MissingEngineError as missing:
+        pytest.skip(str(missing))
+    from flights.runners import flink
+
+    return flink
+
+
+@pytest.fixture(scope="module")
+def config(make_config) -> Config:
+    return make_config("flink")
+
+
+def options(config: Config) -> list[str]:
+    return ["--data-root", config.data_root, "--output-root", config.output_root]
+
+
+def java(mark: str) -> list[int]:
+    """The processes of Java that have this in their command."""
+    if Path("/proc/self").exists():
+        found = {}
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                found[path.parent.name] = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue  # it has ended
+    else:
+        said = subprocess.run(["ps", "axww", "-o", "pid=,command="], capture_output=True, text=True, check=True).stdout
+        found = dict(line.split(maxsplit=1) for line in said.splitlines())
+    return [int(pid) for pid, said in found.items() if mark in said and said.split()[0].endswith("/java")]
+
+
+def wait_for(what: str, happened: Callable[[], object], process: subprocess.Popen | None = None) -> None:
+    end = time.monotonic() + PATIENCE
+    while not happened():
+        assert process is None or process.poll() is None, (what, process.communicate())
+        assert time.monotonic() < end, what
+        time.sleep(0.1)
+
+
+def test_killed_in_a_step_on_flink_no_java_stays(flink, config, root):
+    process = subprocess.Popen(
+        [*COMMAND, *options(config)], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        transform = Path(config.pipeline_root) / "Transform"
+        wait_for("Transform began", lambda: any(transform.glob("[a-z]*/*")), process)
+        time.sleep(2)
+        assert java(config.output_root)
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait(timeout=30) == -signal.SIGKILL
+    finally:
+        process.kill()
+        process.communicate()
+    wait_for("Java's end", lambda: not java(config.output_root))
+    states = ledger.last_states(config)
+    assert states["Transform"] == "RUNNING"
+    assert states["StatisticsGen"] == "COMPLETE"
+
+
+def test_run_again_it_finishes_with_one_version_and_no_noise(flink, config, root):
+    done = subprocess.run(
+        [*COMMAND, *options(config)], cwd=root, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    states = {line.split()[0]: line.split()[1] for line in done.stdout.splitlines() if line.endswith(" s")}
+    assert (states["StatisticsGen"], states["Transform"]) == ("cached", "done")
+    assert done.stdout.splitlines()[-1] == f"Blessed and pushed: {store.latest_version(config)}"
+    assert len(ledger.versions(config)) == 1
+    ledger.assert_sound(config)
+    assert not java(config.output_root)
+    assert not (Path(config.output_root) / "flink" / "staging").exists()
+
+
+def test_the_result_is_that_of_the_local_engine(flink, config, run, tmp_path_factory):
+    shared = tmp_path_factory.getbasetemp().parent / "engines"
+    local = dataclasses.replace(config, output_root=str(shared / "local"))
+    assert engines.of_local(config) == engines.reference(local, run, shared)
+
+
+def test_a_month_that_cannot_be_read_is_told_with_its_reason_and_the_log(flink, make_config, tmp_path):
+    """TFX's own reader reads in Beam, so that this one fails on Flink."""
+    month = tmp_path / "data" / "span-01" / "flights.csv"
+    month.parent.mkdir(parents=True)
+    lines = data.month_path(make_config().data_root, 1).read_text().splitlines()
+    month.write_text("\n".join([*lines[:200], lines[200] + ",7", *lines[201:400]]) + "\n")
+    broken = Config(data_root=str(tmp_path / "data"), output_root=str(tmp_path / "out"), reader="csv")
+    with pytest.raises(
+        EngineError, match=r"columns.* \(a job on Flink failed; the whole story: .*job-server\.log\)"
+    ) as told:
+        flink.run(broken)
+    assert str(told.value).count("\n") == 0
+    assert ledger.last_states(broken)["CsvExampleGen"] == "FAILED"
+    assert not java(broken.output_root)
+
+
+# --- The cluster --------------------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    return cluster._free_port()
+
+
+def test_a_cluster_takes_jobs_listens_here_only_and_ends_when_it_is_told_to(flink, root, tmp_path):
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    try:
+        cluster.find_distribution()
+    except MissingEngineError as missing:
+        pytest.skip(str(missing))
+    port, folder = free_port(), tmp_path / "cluster"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flights.flink.cluster", "--port", str(port), "--slots", "1", "--folder", str(folder)],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert f"http://localhost:{port} shows its jobs" in process.stdout.readline(), process.communicate()
+        assert len(java(str(folder))) == 2
+        assert not open_to_others(java(str(folder)))
+        with (
+            flink.engine(tmp_path / "engine", f"localhost:{port}") as arguments,
+            beam.Pipeline(options=PipelineOptions(arguments)) as pipeline,
+        ):
+            numbers = pipeline | beam.Create(range(100)) | beam.CombineGlobally(sum)
+            numbers | beam.io.WriteToText(str(tmp_path / "sum"))
+        assert [path.read_text() for path in tmp_path.glob("sum-*")] == ["4950\n"]
+        assert cluster.overview(port)["jobs-finished"] == 1
+        process.send_signal(signal.SIGINT)
+        said, complaints = process.communicate(timeout=60)
+        assert (process.returncode, complaints) == (0, "")
+        assert said.endswith("Flink was ended.\n")
+    finally:
+        process.kill()
+        process.communicate()
+    wait_for("Java's end", lambda: not java(str(folder)))
+    assert not (folder / "tmp").exists()
+    assert {path.name for path in folder.glob("*.log")} == {"job-manager.log", "task-manager.log"}
+
+
+def open_to_others(pids: list[int]) -> list[str]:
+    """The addresses of these processes at which another machine could reach them, where there is `ss` to tell."""
+    if not shutil.which("ss"):
+        return []
+    said = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True, check=True).stdout
+    lines = [line.split() for line in said.splitlines() if any(f"pid={pid}," in line for pid in pids)]
+    assert lines, "ss lists none of them: this test checks nothing"
+    return [line[3] for line in lines if "127.0.0.1" not in line[3] and "[::1]" not in line[3]]
