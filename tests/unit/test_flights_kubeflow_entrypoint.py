@@ -181,10 +181,11 @@ def test_addresses_of_a_store_are_mapped_in_inputs_and_outputs_and_back(task, tm
     assert written["artifacts"]["model"]["artifacts"][0]["uri"] == "minio://bucket/model"
 
 
-def test_an_executor_that_is_not_in_the_image_is_named(task, capsys):
-    assert entrypoint.main(task(executor="flights.nowhere.Executor")) == 1
+@pytest.mark.parametrize("executor", ["flights.nowhere.Executor", "json.Executor", "Executor", "__main__.Executor"])
+def test_an_executor_that_is_not_in_the_image_is_named(executor, task, capsys):
+    assert entrypoint.main(task(executor=executor)) == 1
     last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "flights.nowhere.Executor" in last
+    assert f"Could not import {executor}" in last
     assert "Does the image hold the package" in last
 
 

@@ -78,12 +78,12 @@ WRONG = {
     "pushed to another place": ({"january": {"is_served": False}}, 4, "Where does `push_destination` lead?"),
     "the course's pipeline": (
         {"january": {"text": lambda: lab_five.edited(lab_five.compiled(), flights_of)}},
-        4,
+        3,
         "did not run your package",
     ),
     "February without a baseline": ({"february": {"baseline": ""}}, 5, "found no baseline"),
     "a baseline from nowhere": ({"february": {"baseline": "strange"}}, 5, "no model that was pushed"),
-    "against the second model": ({"february": {"baseline": "february"}}, 5, "another model than January's"),
+    "against the second model": ({"february": {"baseline": "february"}}, 5, "than that of `JANUARY_RUN`"),
     "January as February": (
         {"february": {"text": lab_five.compiled, "flights": FLIGHTS[1]}},
         4,

@@ -188,7 +188,7 @@ def judge_february(lab: checks.Lab, january: Any, given: Any) -> None:
     run = of_student(lab, given, "FEBRUARY_RUN")
     _months(run, "FEBRUARY_RUN")
     baseline = _baseline(lab, run, "FEBRUARY_RUN")
-    first = of_student(lab, january, "JANUARY_RUN")
+    first = _other(lab, january, "JANUARY_RUN")
     if baseline != first.model(first.tasks["Trainer"], "model"):
         raise checks.Wrong(
             "February's candidate was held against another model than that of `JANUARY_RUN`: run February right after January.",
@@ -210,12 +210,20 @@ def judge_refused(lab: checks.Lab, february: Any, given: Any) -> None:
             "The candidate of `REFUSED_RUN` was blessed. What would make a model so poor that the gate has to refuse it?"
         )
     _baseline(lab, run, "REFUSED_RUN")
-    if _demands(of_student(lab, february, "FEBRUARY_RUN")) != _demands(run):
+    if _demands(_other(lab, february, "FEBRUARY_RUN")) != _demands(run):
         raise checks.Wrong(
             "The candidate was refused by another gate than February's: the `eval_config` of the two runs differ. Anybody is refused "
             "by a gate that is high enough. Change the model.",
             points=1,
         )
+
+
+def _other(lab: checks.Lab, given: Any, name: str) -> Run:
+    """A run that another is compared with; that it is not as it should be costs the comparison's point."""
+    try:
+        return of_student(lab, given, name)
+    except checks.Wrong as wrong:
+        raise checks.Wrong(wrong.message, points=1) from wrong
 
 
 def _demands(run: Run) -> Any:
