@@ -1,0 +1,113 @@
+"""Lab 3 is graded like any other: its solution in full, and of a submission that cheats or forges what is right in it.
+
+That the right one gets full marks is shown first, by `make grade` itself: without it nothing here has marks.
+"""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+
+from tools.grade import box, grading
+from tools.grade.confine.plan import NAMESPACES
+from tools.labs import source
+from tools.notebooks import form
+
+LAB = "lab-3-pipeline"
+PACKAGE = (
+    *("config", "columns", "filled", "derived", "preprocessing", "model-imports", "prepared", "network", "export"),
+    *("batches", "run-fn", "pipeline-imports", "data-components", "source", "transform", "trainer", "baseline"),
+    *("judging", "create", "create-pipeline"),
+)
+LINEAGE = ("opened", "made-from", "lineage")
+"""The cells of tasks 1 and 6, which run no pipeline: 5 points, and 3 for the inherited store."""
+NO_RUN = {
+    "january": 'STORE, VERSION = "pipeline/metadata.sqlite", "1"',
+    "own-inherited": """
+left = workspace / "inherited"
+OWN = INHERITED = lineage(opened(left / "metadata.sqlite"), (left / "served.txt").read_text().strip())
+""",
+}
+REDEFINES = """
+import sys
+
+from course.labs.lab_3 import cached, contents, inherited, january, ledger, lineages, months, package, runs
+
+checks.check = lambda task, **answers: 25
+cached.judge_cache = january.judge_january = lambda *given: None
+lineages._same = lambda *given: True
+runs.missing = lambda run: ""
+contents._entries = contents._complete = contents._places = contents._alone = lambda trees: []
+for name in [name for name in sys.modules if name.startswith("course.checks")]:
+    vars(sys.modules[name]).update(evaluate=lambda *given: None, Wrong=type("Wrong", (Warning,), {}))
+for name in contents.MODULES:
+    (workspace / "package" / "my_flights" / f"{name}.py").write_text("")
+STORE, VERSION, COLUMN = "inherited/metadata.sqlite", "1", "late"
+OWN = INHERITED = dict.fromkeys(lineages.WORDS, 1)
+"""
+FORGES = """
+import shutil
+import sqlite3
+
+STORE, VERSION, COLUMN = "pipeline/metadata.sqlite", "1", "late"
+(workspace / "pipeline").mkdir()
+shutil.copy(workspace / "inherited" / "metadata.sqlite", workspace / STORE)
+with sqlite3.connect(workspace / STORE) as store:
+    store.execute("UPDATE Artifact SET uri = '/etc'")
+    store.execute("UPDATE Execution SET last_known_state = 3")
+    store.execute("INSERT INTO Artifact (id, type_id, uri) VALUES (1000000, 1, ?)", ["x" * 10**6])
+for name in ("config", "features", "model", "pipeline"):
+    (workspace / "package" / "my_flights" / f"{name}.py").write_text("(" * 10**5)
+(workspace / "package" / "my_flights" / "more.py").symlink_to("/etc/passwd")
+OWN = INHERITED = [[[]]] * 10
+"""
+CASES = {
+    "unsolved": (0, {}),
+    "without-runs": (8, NO_RUN),
+    "redefines": (0, {"config": REDEFINES}),
+    "forges": (0, {"config": FORGES}),
+}
+
+
+def submission(name: str) -> nbformat.NotebookNode:
+    """The lab with what a case puts in, and the solution's package and lineage in the one that has run nothing."""
+    solution = {source.marks(cell).get("grade_id"): cell for cell in form.read(source.notebook(LAB)).cells}
+    node = form.read(source.LABS / LAB / f"{LAB}.ipynb")
+    for cell in node.cells:
+        own = source.marks(cell).get("grade_id")
+        if own in (*PACKAGE, *LINEAGE) and name == "without-runs":
+            cell.source = solution[own].source
+        answer = own in NO_RUN or own == "march"
+        if answer and name in ("redefines", "forges"):
+            cell.source = ""  # the names keep what the first cell gave them
+        cell.source = CASES[name][1].get(own, cell.source)
+    return node
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """All of them, graded in one run; by name."""
+    try:
+        how = box.choose()
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    if how not in NAMESPACES:
+        pytest.skip(f"this machine gives no namespaces, and confines by: {how}")
+    top = tmp_path_factory.mktemp("class")
+    (top / "submissions").mkdir()
+    for name in CASES:
+        nbformat.write(submission(name), top / "submissions" / f"{name}.ipynb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COURSE_LABS", raising=False)
+        results = grading.grade(grading.Course(LAB, out=top / "out"), top / "submissions")
+    return {one.submission.name: one for one in results}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_submission_of_lab_3_gets_its_marks(graded, name):
+    one = graded[name]
+    told = {task: (outcome.points, outcome.message) for task, outcome in one.outcomes.items()}
+    assert one.points == CASES[name][0], (told, one.ended, one.remarks)
+    assert not any("look at it by hand" in remark for remark in one.remarks), one.remarks
+    assert one.ended == "finished", (one.ended, one.remarks)
