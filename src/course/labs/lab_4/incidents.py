@@ -139,7 +139,18 @@ def _machine(month: int, rng: np.random.Generator) -> Night:
         first, then, what = Attempt(NO_SPACE), Attempt(LEFT_OVER), "disk"
     else:
         first, then, what = Attempt(KILLED if task == "Trainer" else (), -9), Attempt(LOCKED), "memory"
-    return Night(month, task, tuple(_filled(one, folder) for one in (first, then, then)), 1, "machine", what, task)
+    # The first try may have failed for another reason, which has passed.
+    slipped = bool(rng.integers(2))
+    tries = (Attempt((f"{PASSED[rng.integers(len(PASSED))]}",)), first, then) if slipped else (first, then, then)
+    return Night(month, task, tuple(_filled(one, folder) for one in tries), 1 + slipped, "machine", what, task)
+
+
+PASSED = (
+    "RuntimeError: database is locked; tried for 30 s",
+    "ConnectionResetError: [Errno 104] Connection reset by peer",
+    "TimeoutError: The read operation timed out",
+)
+"""What fails once, and not the next time."""
 
 
 def _filled(attempt: Attempt, words: dict[str, str]) -> Attempt:
@@ -206,7 +217,7 @@ def _diagnosis(night: Night, answer: dict[str, Any]) -> str:
     if task != night.task:
         known = (
             "It is no task of that DAG."
-            if task not in UPSTREAM
+            if str(task) not in UPSTREAM
             else "Its state is not `failed`, or it failed only because of one before it."
         )
         return f"`task` is {str(task)[:40]!r}. {known}"
@@ -214,7 +225,7 @@ def _diagnosis(night: Night, answer: dict[str, Any]) -> str:
     if isinstance(attempt, bool) or not isinstance(attempt, int) or not 1 <= attempt <= len(night.attempts):
         return f"`attempt` is {str(attempt)[:20]!r}. {task} has {len(night.attempts)} log(s): attempt=1.log and so on."
     if attempt != night.telling:
-        return f"`attempt` is {attempt}. What its log says is there, was it there already the first time?"
+        return f"`attempt` is {attempt}. Wanted is the first try whose log tells what the task failed of in the end: not what passed, and not what an earlier try has left behind."
     cause = answer.get("cause")
     if cause != night.cause:
         return f"`cause` is {str(cause)[:20]!r}; {', '.join(CAUSES)} are possible. What would have to be other, so that the step works: the file that was sent, a file of the package, or the machine?"

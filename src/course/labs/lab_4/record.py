@@ -11,6 +11,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from course.labs.lab_4.scenes import UPSTREAM, Scene, scenes
 STAGE = Path(__file__).with_name("stage")
 FILE = f"{dag_file.HOME}/rehearsal.json"
 DAGS, GIVEN = f"{dag_file.HOME}/dags", "steps.py"
+OUT = "out.json"
 PATIENCE, MOST_LOG = 240, 400_000
 """Seconds that all scenes may take, and letters of the log that are kept."""
 
@@ -38,23 +40,15 @@ def rehearse(lab: checks.Lab) -> Rehearsal:
         flights.runners.common.MissingEngineError: Airflow's environment is not there.
     """
     python = engine.python()
-    target = lab.workspace / FILE
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as temporary:
         top = Path(temporary)
-        stage, home = top / "dags", top / "home"
-        shutil.copytree(dag_file.folder(lab.workspace), stage, ignore=shutil.ignore_patterns("__pycache__"))
-        for path in STAGE.glob("*.py"):
-            shutil.copyfile(path, stage / path.name)
-        (stage / "steps.json").write_text(json.dumps([*UPSTREAM]))
-        (stage / ".airflowignore").write_text("step.py\nsteps.py\nrehearse.py\n")
+        home = top / "home"
         home.mkdir()
         engine.prepare(home, lab.workspace / dag_file.HOME)
-        plan = {name: scene.plan() for name, scene in scenes(lab.seed).items()}
-        told = {"dag": dag_file.NAME, "dags": str(stage), "scenes": plan, "out": str(top / "out.json")}
-        (top / "plan.json").write_text(json.dumps(told))
+        plan = set_up(lab, dag_file.folder(lab.workspace), top)
         done = subprocess.run(
-            [python, str(stage / "rehearse.py"), str(top / "plan.json")],
-            env=engine.environment(home, stage),
+            [python, str(top / "dags" / "rehearse.py"), str(plan)],
+            env=engine.environment(home, top / "dags"),
             cwd=top,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -64,13 +58,32 @@ def rehearse(lab: checks.Lab) -> Rehearsal:
             timeout=PATIENCE,
             check=False,
         )
-        (lab.workspace / dag_file.HOME / "rehearsal.log").write_text(done.stdout[-MOST_LOG:], encoding="utf-8")
-        if done.returncode or not (top / "out.json").is_file():
+        log = lab.workspace / dag_file.HOME / "rehearsal.log"
+        log.write_text(done.stdout[-MOST_LOG:], encoding="utf-8")
+        if done.returncode or not (top / OUT).is_file():
             raise NotRehearsed("\n".join(done.stdout.strip().splitlines()[-6:]))
-        found = json.loads((top / "out.json").read_text())
+        found = json.loads((top / OUT).read_text())
     found["files"] = fingerprint(lab)
-    target.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    (lab.workspace / FILE).write_text(json.dumps(found, indent=1), encoding="utf-8")
     return of_student(lab)
+
+
+def set_up(lab: checks.Lab, dags: Path, top: Path, only: Collection[str] | None = None) -> Path:
+    """Copies a folder of DAGs into `top/dags`, with the played steps, and writes what is to be rehearsed: all scenes, or some.
+
+    Returns:
+        The file that `stage/rehearse.py` takes; what happened will be in `top/out.json`.
+    """
+    stage = top / "dags"
+    shutil.copytree(dags, stage, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in STAGE.glob("*.py"):
+        shutil.copyfile(path, stage / path.name)
+    (stage / "steps.json").write_text(json.dumps([*UPSTREAM]))
+    (stage / ".airflowignore").write_text("step.py\nsteps.py\nrehearse.py\n")
+    plan = {name: scene.plan() for name, scene in scenes(lab.seed).items() if only is None or name in only}
+    told = {"dag": dag_file.NAME, "dags": str(stage), "scenes": plan, "out": str(top / OUT)}
+    (top / "plan.json").write_text(json.dumps(told))
+    return top / "plan.json"
 
 
 def fingerprint(lab: checks.Lab) -> str:

@@ -1,6 +1,6 @@
 """Reads a folder of DAGs as Airflow's scheduler does, has one of them run in scenes with played steps, and writes down what happened.
 
-    .airflow/bin/python rehearse.py PLAN.json
+    .airflow/bin/python rehearse.py PLAN.json ...
 
 It is run by the Python of Airflow's environment, from its own file: nothing of the course is imported. The plan says: `dag`, `dags` (a folder of
 this rehearsal's own, a copy), `scenes`, `out`. What is written to `out` is data; `course.labs.lab_4.record` reads it.
@@ -208,6 +208,17 @@ def told(folder: Path) -> dict[str, Any]:
     return found
 
 
+def on_path(plan: dict[str, Any]) -> dict[str, Any]:
+    """With the folder where Python looks for modules, as Airflow has it; `steps` is that folder's own."""
+    sys.path.insert(0, plan["dags"])
+    sys.modules.pop("steps", None)
+    try:
+        return main(plan)
+    finally:
+        sys.path.remove(plan["dags"])
+
+
 if __name__ == "__main__":
-    plan = json.loads(Path(sys.argv[1]).read_text())
-    Path(plan["out"]).write_text(json.dumps(main(plan)))
+    for path in sys.argv[1:]:
+        plan = json.loads(Path(path).read_text())
+        Path(plan["out"]).write_text(json.dumps(on_path(plan)))

@@ -1,0 +1,169 @@
+"""Lab 4 for its tests: a student's lab in a folder, DAG files, right and wrong, and the databases of runs, made without TFX."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import subprocess
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import lab_three
+
+from course import checks
+from course.labs.lab_3 import ledger
+from course.labs.lab_4 import dag_file, engine, executed, record
+from course.labs.lab_4.scenes import UPSTREAM
+from tools.labs import source
+from tools.notebooks import form
+
+LAB = "lab-4-airflow"
+STORE = "pipeline/metadata.sqlite"
+
+
+def lab(folder: Path, student: str = "student-1") -> checks.Lab:
+    """A student's lab with an empty workspace, but for the folder of DAGs."""
+    workspace = folder / student / LAB
+    dag_file.folder(workspace).mkdir(parents=True)
+    return checks.Lab(LAB, student, workspace)
+
+
+def evaluate(lab: checks.Lab, task: str, **answers: Any) -> tuple[float, str]:
+    """Points and message. A check that breaks is no outcome."""
+    outcome = checks.evaluate(lab, task, answers)
+    assert outcome.state not in ("check failed", "not answered yet"), outcome.message
+    return outcome.points, outcome.message
+
+
+def solution() -> str:
+    """The DAG file that the solution of the lab makes."""
+    parts: dict[int, str] = {}
+    for cell in form.read(source.notebook(LAB)).cells:
+        if found := dag_file.HEADING.match(cell.source):
+            parts[int(found[1])] = "\n".join(
+                line for line in cell.source.splitlines() if not dag_file.MARKER.match(line)
+            )
+    return "\n\n\n".join(parts[number] for number in sorted(parts)) + "\n"
+
+
+def edited(*edits: tuple[str, str]) -> str:
+    """The solution with other text in some places, each of which is there."""
+    text = solution()
+    for old, new in edits:
+        assert old in text, f"the solution has no {old!r} any more: change the test"
+        text = text.replace(old, new)
+    return text
+
+
+def rehearse(
+    lab: checks.Lab, texts: dict[str, str], folder: Path, only: dict[str, tuple[str, ...]]
+) -> dict[str, dict[str, Any]]:
+    """Has Airflow rehearse files, one after the other in one process; returns what was written down of each.
+
+    Args:
+        lab: whose scenes.
+        texts: the files.
+        folder: an empty one.
+        only: for a file, the scenes that are played; the others are as those of the first file.
+    """
+    home = folder / "home"
+    home.mkdir(parents=True)
+    engine.prepare(home)
+    plans = []
+    for name, text in texts.items():
+        top = folder / re.sub(r"\W", "-", name)
+        (top / "given").mkdir(parents=True)
+        (top / "given" / f"{dag_file.NAME}.py").write_text(text)
+        plans.append(record.set_up(lab, top / "given", top, only.get(name)))
+    script = str(plans[0].parent / "dags" / "rehearse.py")
+    done = subprocess.run(
+        [engine.python(), script, *map(str, plans)],
+        env=engine.environment(home, folder / "none"),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.returncode, done.stdout[-2000:] + done.stderr[-2000:]
+    found = {name: json.loads((plan.parent / record.OUT).read_text()) for name, plan in zip(texts, plans, strict=True)}
+    first = next(iter(found.values()))
+    return {
+        name: one | {"scenes": first["scenes"] | one["scenes"]} if "scenes" in one else one
+        for name, one in found.items()
+    }
+
+
+def put(lab: checks.Lab, text: str, found: dict[str, Any]) -> None:
+    """Puts a file and what was written down of its rehearsal into the workspace."""
+    dag_file.path(lab.workspace).write_text(text)
+    found = found | {"files": record.fingerprint(lab)}
+    (lab.workspace / record.FILE).write_text(json.dumps(found))
+
+
+def played() -> dict[str, Any]:
+    """A record in which each step has a task of its name, for tests that are of something else."""
+    steps = [{"step": step, "month": "1", "run": "a", "task": step, "code": 0} for step in UPSTREAM]
+    scene = {"state": "success", "tasks": {}, "raised": {}, "steps": steps, "alerts": []}
+    tasks = {step: {"kind": "X", "needs": [], "retries": 1, "delay": 60, "sensor": None} for step in UPSTREAM}
+    return {
+        "errors": {},
+        "dags": [dag_file.NAME],
+        "at_reading": {"steps": [], "alerts": []},
+        "dag": {"max_active_runs": 1, "tasks": tasks},
+        "runs": [{"after": "2013-02-01", "start": "2013-01-01"}],
+        "scenes": dict.fromkeys(("well", "tries", "unreadable", "gate", "always", "missing", "never"), scene),
+    }
+
+
+class Databases:
+    """The two databases of real runs: the pipeline's as TFX records it, and Airflow's."""
+
+    def __init__(self, lab: checks.Lab) -> None:
+        """Begins both."""
+        self.lab, self.store = lab, lab_three.Store(lab)
+        put(lab, "# a DAG\n", played())
+        self.path = lab.workspace / dag_file.HOME / "airflow.db"
+        with closing(sqlite3.connect(self.path)) as connection:
+            connection.execute(
+                "CREATE TABLE dag_run (id INTEGER PRIMARY KEY, dag_id, run_id, state, data_interval_start)"
+            )
+            columns = "dag_id, run_id, task_id, state, try_number, start_date, end_date"
+            connection.execute(f"CREATE TABLE task_instance ({columns})")
+
+    def run(
+        self,
+        state: str = "success",
+        tasks: dict[str, str] | None = None,
+        name: str = "",
+        later: float = 0,
+        resolver: bool = True,
+        **how: Any,
+    ) -> None:
+        """A run in both: `tasks` are states that differ from success, `later` seconds by which Airflow's clock is off."""
+        if resolver:  # early in the run that is to come
+            self.store.runs += 1
+            self.store.execute("LatestBlessedModel")
+            self.store.runs -= 1
+        self.store.run(**how)
+        begun = executed._begun(self.lab, STORE)
+        found = ledger.read(self.lab.workspace / STORE).executions
+        ends = {one.node: begun[one.id] for one in found if one.run == f"run-{self.store.runs}"}
+        name = name or f"run-{self.store.runs}"
+        with closing(sqlite3.connect(self.path)) as connection:
+            values = (dag_file.NAME, name, state, "2013-01-01 00:00:00.000000")
+            connection.execute(
+                "INSERT INTO dag_run (dag_id, run_id, state, data_interval_start) VALUES (?, ?, ?, ?)", values
+            )
+            for step in UPSTREAM:
+                end = ends.get(step, datetime.now(UTC)) + timedelta(seconds=later)
+                state_of = (tasks or {}).get(step, "success")
+                row = (dag_file.NAME, name, step, state_of, 1, None, str(end.replace(tzinfo=None)))
+                connection.execute("INSERT INTO task_instance VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            connection.commit()
+
+    def judge(self) -> tuple[float, str]:
+        """What the check says."""
+        return evaluate(self.lab, "run", store=STORE)

@@ -1,0 +1,290 @@
+"""Lab 4, tasks 1 to 3: DAGs that are right in other ways pass, those that look right fail; all of them rehearsed by Airflow."""
+
+from __future__ import annotations
+
+import json
+
+import lab_four
+import pytest
+
+from flights.runners.common import MissingEngineError
+
+pytestmark = [pytest.mark.xdist_group("lab-4"), pytest.mark.slow]
+
+BASH = """
+import os
+import shlex
+import pendulum
+import steps
+from airflow.exceptions import AirflowException, AirflowFailException
+from airflow.models import DAG
+from airflow.operators.bash import BashOperator
+from airflow.operators.empty import EmptyOperator
+from airflow.sensors.filesystem import FileSensor
+from airflow.utils.task_group import TaskGroup
+
+class Step(BashOperator):
+    def execute(self, context):
+        try:
+            return super().execute(context)
+        except AirflowException as error:
+            raise AirflowFailException("bad") if "exit code 65" in str(error) else error
+
+def tell(context):
+    for ti in context["dag_run"].get_task_instances(state="failed"):
+        steps.alert(f"{context['dag_run'].run_id}, {ti.task_id}")
+
+MONTH = "{{ data_interval_start.in_timezone('America/New_York').month }}"
+start = pendulum.datetime(2013, 1, 2, tz="America/New_York")
+with DAG("my_flights", schedule="30 6 2 * *", start_date=start, end_date=start.replace(month=12, day=20), catchup=True,
+         max_active_runs=1, on_failure_callback=tell) as dag:
+    with TaskGroup("all"):
+        t = {s: Step(task_id="run-" + s.lower(), bash_command=shlex.join(steps.command(s, MONTH, "{{ run_id }}")), retries=3) for s in steps.STEPS}
+    name = steps.MONTHS + "/span-{{ data_interval_start.strftime('%m') }}/flights.csv"
+    wait = FileSensor(task_id="file", filepath=name, mode="reschedule", timeout=86400 * 3, poke_interval=600)
+    wait >> [t["CsvExampleGen"], t["ImportSchemaGen"], t["LatestBlessedModel"]]
+    t["CsvExampleGen"] >> t["StatisticsGen"] >> t["ExampleValidator"] >> t["DataGate"] >> t["Transform"] >> t["Trainer"]
+    t["Trainer"] >> t["Evaluator"] >> t["Pusher"] >> EmptyOperator(task_id="done")
+    t["ImportSchemaGen"] >> t["ExampleValidator"]
+    t["LatestBlessedModel"] >> t["Evaluator"]
+"""
+FLOW = """
+import datetime, pathlib, subprocess
+import steps
+from airflow.decorators import dag, task
+from airflow.exceptions import AirflowFailException
+from airflow.timetables.trigger import CronTriggerTimetable
+
+def tell(context):
+    steps.alert(f"{context['task'].task_id}: {context['data_interval_end'].subtract(days=1):%B}")
+
+again = dict(retries=1, retry_delay=30.0, on_failure_callback=tell)
+
+@dag("my_flights", schedule=CronTriggerTimetable("0 3 1 * *", timezone="UTC"), start_date=datetime.datetime(2013, 1, 15),
+     end_date=datetime.datetime(2014, 1, 2), catchup=True, max_active_runs=1, default_args=again)
+def flights():
+    @task.sensor(mode="reschedule", timeout=3600 * 24, poke_interval=60)
+    def month_is_here(data_interval_end=None):
+        return pathlib.Path(steps.month_file(data_interval_end.subtract(days=1).month)).is_file()
+
+    def make(step):
+        @task(task_id=step)
+        def do(data_interval_end=None, dag_run=None):
+            month = f"{data_interval_end.subtract(days=1):%m}"
+            code = subprocess.call(steps.command(step, month, dag_run.run_id))
+            if code == 65:
+                raise AirflowFailException("data")
+            assert code == 0
+        return do()
+
+    done = {step: make(step) for step in steps.STEPS}
+    waits = {"StatisticsGen": "CsvExampleGen", "ExampleValidator": "StatisticsGen ImportSchemaGen CsvExampleGen", "DataGate": "ExampleValidator",
+             "Transform": "DataGate CsvExampleGen ImportSchemaGen", "Trainer": "Transform ImportSchemaGen", "Pusher": "Trainer Evaluator",
+             "Evaluator": "Trainer LatestBlessedModel CsvExampleGen", "CsvExampleGen": ""}
+    for step, names in waits.items():
+        for name in names.split():
+            done[name] >> done[step]
+    month_is_here() >> done["CsvExampleGen"]
+
+flights()
+"""
+RIGHT = {"solution": "", "bash": BASH, "task flow": FLOW}
+
+GATE = ('"Transform": ["DataGate"]', '"Transform": ["CsvExampleGen", "ImportSchemaGen"]')
+CHAIN = ('"LatestBlessedModel"]', '"LatestBlessedModel"], "LatestBlessedModel": ["Trainer"]')
+CALLS = '"on_failure_callback": call'
+OFTEN = '"retries": 2'
+MODE = '"mode": "reschedule"'
+WRONG = {
+    "dag": {
+        "gate forgotten": ([GATE], 4, "Transform does not wait for DataGate"),
+        "one after the other": ([CHAIN], 4, "LatestBlessedModel waits for CsvExampleGen"),
+        "not made up for": ([("catchup=True", "catchup=False")], 0, "no run at all"),
+        "one too many": ([("(2013, 12, 31)", "(2014, 1, 1)")], 4, "13 runs"),
+        "January left out": ([("(2013, 1, 1)", "(2013, 2, 1)")], 4, "11 runs"),
+        "thirty days": ([('"@monthly"', "datetime.timedelta(days=30)")], 3, "Wanted are twelve"),
+        "all at once": ([("max_active_runs=1", "max_active_runs=12")], 4, "may be active"),
+        "end of the interval": (
+            [
+                ("run_step(step, data_interval_start", "run_step(step, data_interval_end"),
+                ("data_interval_start.month, run_id", "data_interval_end.month, run_id"),
+                ("{data_interval_start:%B}", ""),
+            ],
+            4,
+            "given the month '2'",
+        ),
+        "month before the end": (
+            [
+                ("run_step(step, data_interval_start", "run_step(step, data_interval_end"),
+                ("data_interval_start.month, run_id", "data_interval_end.month - 1, run_id"),
+                ("{data_interval_start:%B}", ""),
+            ],
+            4,
+            "given the month '0'",
+        ),
+        "one name for all runs": (
+            [("data_interval_start.month, run_id", 'data_interval_start.month, "mine"')],
+            4,
+            "the same name",
+        ),
+        "a name for each step": (
+            [("data_interval_start.month, run_id", "data_interval_start.month, run_id + step")],
+            4,
+            "different names",
+        ),
+        "started when it is read": (
+            [("NEEDS = {", 'subprocess.run(steps.command("Pusher", 1, "x"))\nNEEDS = {')],
+            0,
+            "when it is read",
+        ),
+        "another id": ([('DAG("my_flights"', 'DAG("flights"')], 0, "It has: flights"),
+        "imports the package": (
+            [("import steps", "import steps\nimport tensorflow")],
+            0,
+            "No module named 'tensorflow'",
+        ),
+        "two steps, one task": (
+            [
+                (
+                    "subprocess.run(steps",
+                    '[subprocess.run(steps.command("Pusher", 1, run_id)) for _ in [0] if step == "Evaluator"]\n    status = subprocess.run(steps',
+                ),
+                ("status = [", "["),
+            ],
+            None,
+            "The task `Evaluator` starts Evaluator and Pusher",
+        ),
+    },
+    "failures": {
+        "no retries": ([(OFTEN, '"retries": 0')], 2, "is not tried again"),
+        "no pause": ([("minutes=2", "minutes=0")], 2, "after 0 seconds"),
+        "bad data again": ([("raise AirflowFailException(", "raise RuntimeError(")], 2, "once is enough"),
+        "gate alone": (
+            [("if status == steps.BAD_DATA", 'if status == 65 and step == "DataGate"')],
+            2,
+            "was started 3 time(s)",
+        ),
+        "skipped": (
+            [
+                ("raise AirflowFailException(", "raise AirflowSkipException("),
+                ("import AirflowFailException", "import AirflowSkipException"),
+            ],
+            None,
+            "must not look",
+        ),
+        "green": ([("raise AirflowFailException(", "return print(")], None, "must not look"),
+        "nobody called": ([(f", {CALLS}", "")], 2, "somebody was called 0 times"),
+        "called for each try": ([(CALLS, f'{CALLS}, "on_retry_callback": call')], 2, "Who is called for nothing"),
+        "which task": ([("{context['ti'].task_id}", "something")], 2, "does not name what failed"),
+        "which month": ([("{context['run_id']}: ", "")], 2, "which month"),
+        "the context of the DAG": (
+            [(f", {CALLS}", ""), ("default_args=DEFAULTS", "default_args=DEFAULTS, on_failure_callback=call")],
+            2,
+            "does not name what failed",
+        ),
+    },
+    "sensor": {
+        "none": ([("PythonSensor(task_id", "PythonOperator(task_id"), (", **WAITING", "")], 0, "is a sensor"),
+        "keeps a worker": ([(MODE, '"mode": "poke"')], 1, "keeps a worker"),
+        "the month before": (
+            [("month_file(data_interval_start.month)", "month_file(max(1, data_interval_start.month - 1))")],
+            1,
+            "For which month's file",
+        ),
+        "the month after": (
+            [("month_file(data_interval_start.month)", "month_file(data_interval_start.month % 12 + 1)")],
+            1,
+            "did not go on",
+        ),
+        "after the reader": (
+            [('>> tasks["CsvExampleGen"]', '<< tasks["CsvExampleGen"]')],
+            1,
+            "does not wait for your sensor",
+        ),
+        "before another": (
+            [('>> tasks["CsvExampleGen"]', '>> tasks["Transform"]')],
+            1,
+            "does not wait for your sensor",
+        ),
+        "gives up at once": ([("7 * 24 * 3600", "60")], 1, "gives up after 60"),
+        "for ever": ([("7 * 24 * 3600", "10**9")], 1, "gives up after"),
+        "every second": ([("15 * 60", "1")], 1, "looks every 1 seconds"),
+        "left out": ([(MODE, f'{MODE}, "soft_fail": True')], 1, "must not look"),
+    },
+}
+
+
+PLAYED = {
+    "end of the interval": ("well", "tries"),
+    "month before the end": ("tries",),
+    "one name for all runs": ("well", "tries"),
+    "a name for each step": ("well",),
+    "two steps, one task": ("well",),
+    "bad data again": ("unreadable",),
+    "gate alone": ("unreadable",),
+    "skipped": ("unreadable",),
+    "green": ("unreadable",),
+    "nobody called": ("unreadable",),
+    "called for each try": ("tries",),
+    "which task": ("unreadable",),
+    "which month": ("unreadable",),
+    "the context of the DAG": ("unreadable",),
+    "none": ("missing",),
+    "the month before": ("missing",),
+    "the month after": ("well",),
+    "left out": ("never",),
+}
+"""The scenes in which a wrong file goes another way than the right one; the others are about what Airflow reads in it."""
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """The lab, and for each file its text and what Airflow's rehearsal wrote down."""
+    folder = tmp_path_factory.mktemp("rehearsals")
+    lab = lab_four.lab(folder)
+    texts = {name: text or lab_four.solution() for name, text in RIGHT.items()}
+    for task, cases in WRONG.items():
+        texts |= {f"{task}: {name}": lab_four.edited(*edits) for name, (edits, _, _) in cases.items()}
+    only = {f"{task}: {name}": PLAYED.get(name, ()) for task, cases in WRONG.items() for name in cases}
+    try:
+        found = lab_four.rehearse(lab, texts, folder / "stage", only)
+    except MissingEngineError as error:
+        pytest.skip(str(error))
+    return lab, {name: (text, found[name]) for name, text in texts.items()}
+
+
+def judged(seen, name, task):
+    lab, found = seen
+    lab_four.put(lab, *found[name])
+    return lab_four.evaluate(lab, task)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_dag_passes_however_it_is_written(seen, name):
+    assert [judged(seen, name, task) for task in ("dag", "failures", "sensor")] == [(5, ""), (3, ""), (2, "")]
+
+
+@pytest.mark.parametrize(("task", "name"), [(task, name) for task, cases in WRONG.items() for name in cases])
+def test_wrong_dag_is_told(seen, task, name):
+    _, points, told = WRONG[task][name]
+    got, message = judged(seen, f"{task}: {name}", task)
+    assert told in message
+    assert points is None or got == points
+
+
+def test_file_that_was_changed_has_to_be_rehearsed_again(seen):
+    lab, found = seen
+    lab_four.put(lab, *found["solution"])
+    path = lab.workspace / "airflow" / "dags" / "my_flights.py"
+    path.write_text(path.read_text() + "\n# later\n")
+    assert "rehearse" in lab_four.evaluate(lab, "dag")[1]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"files": 1}', json.dumps({"errors": 3})])
+def test_forged_record_is_told(seen, text):
+    lab, found = seen
+    lab_four.put(lab, *found["solution"])
+    (lab.workspace / "airflow" / "rehearsal.json").write_text(text)
+    points, message = lab_four.evaluate(lab, "dag")
+    assert points == 0
+    assert message

@@ -1,0 +1,86 @@
+"""Lab 4, task 4: a real run is judged by what both databases tell of it."""
+
+from __future__ import annotations
+
+import lab_four
+import pytest
+from lab_three import FEBRUARY
+
+pytestmark = [pytest.mark.xdist_group("lab-4"), pytest.mark.slow]
+
+
+@pytest.fixture
+def databases(tmp_path):
+    return lab_four.Databases(lab_four.lab(tmp_path))
+
+
+def test_two_months_by_airflow_pass(databases):
+    databases.run()
+    databases.run(flights=FEBRUARY)
+    assert databases.judge() == (2, "")
+
+
+def test_second_attempts_and_a_february_that_is_refused_pass(databases):
+    databases.run(state="failed", tasks={"Evaluator": "failed"}, until="Trainer")
+    databases.run()
+    databases.run(flights=FEBRUARY, is_blessed=False)
+    assert databases.judge() == (2, "")
+
+
+def test_other_dags_do_not_matter(databases):
+    databases.run(flights={"train": {2: 1000}, "eval": {2: 1000}})
+    databases.run()
+    databases.run(flights=FEBRUARY)
+    assert databases.judge() == (2, "")
+
+
+WRONG_JANUARY = {
+    "failed": ({"state": "failed", "tasks": {"Trainer": "failed"}, "until": "Transform"}, "Trainer failed"),
+    "not by Airflow": ({"name": "another"}, "not by Airflow"),
+    "marked as done": ({"until": "Transform"}, "no execution of Trainer"),
+    "a step left out": ({"tasks": {"DataGate": "skipped"}}, "the task of DataGate is skipped"),
+    "at another time": ({"later": -3600}, "at another time"),
+    "no resolver": ({"resolver": False}, "no execution of LatestBlessedModel"),
+    "refused": ({"is_blessed": False}, "no model of that run was pushed"),
+    "not there": ({"is_served": False}, "no model of that run was pushed"),
+    "February": ({"flights": FEBRUARY}, "the one for January"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_JANUARY)
+def test_wrong_january_is_told(databases, name):
+    how, told = WRONG_JANUARY[name]
+    databases.run(**how)
+    points, message = databases.judge()
+    assert told in message
+    assert points == 0
+
+
+WRONG_FEBRUARY = {
+    "not run": (None, "the one for February"),
+    "not by Airflow": ({"name": "another"}, "not by Airflow"),
+    "alone": ({"flights": {"train": {2: 1000}, "eval": {2: 1000}}}, "the one for February"),
+    "no baseline": ({"baseline": "none"}, "not held against January's"),
+    "against itself": ({"baseline": "itself"}, "not held against January's"),
+    "failed": ({"state": "failed", "tasks": {"Evaluator": "failed"}}, "Evaluator failed"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_FEBRUARY)
+def test_wrong_february_leaves_the_point_for_january(databases, name):
+    how, told = WRONG_FEBRUARY[name]
+    databases.run()
+    if how is not None:
+        databases.run(**{"flights": FEBRUARY, **how})
+    points, message = databases.judge()
+    assert told in message
+    assert points == 1
+
+
+def test_databases_that_are_none_are_told(databases):
+    assert lab_four.evaluate(databases.lab, "run", store="nothing.sqlite")[0] == 0
+    databases.run()
+    databases.path.write_bytes(b"no database")
+    assert "no database of Airflow" in databases.judge()[1]
+    databases.path.unlink()
+    assert "not run anything" in databases.judge()[1]
