@@ -119,7 +119,7 @@ class Box:
 
 def shown_paths() -> list[Path]:
     """What a submission can read: the environment, the course's code and data. Not the solutions, not other submissions, no home."""
-    own = [ROOT / name for name in ("src", "data", "tools", "pyproject.toml", "out/data", ".tools/glibc")]
+    own = [ROOT / name for name in ("src", "data", "tools", "pyproject.toml", "out/data", ".tools/glibc", ".airflow")]
     added = [Path(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     return [Path(sys.prefix), Path(sys.base_prefix), *own, *(path.resolve() for path in added if path.is_dir())]
 
