@@ -51,9 +51,10 @@ def table(results: dict) -> str:
 
 def line(row: Row) -> str:
     """A row of the table; what was not measured stays empty."""
+    seconds = "" if row.seconds is None else f"{row.seconds:.1f}"
     cpu = f"{row.cpu_seconds:.1f}" if row.cpu_seconds else ""
     peak = f"{row.peak_gb:.2f} GB" if row.peak_gb else ""
-    return f"| {row.what} | {row.seconds:.1f} | {cpu} | {peak} | {row.target} | {row.remark} |"
+    return f"| {row.what} | {seconds} | {cpu} | {peak} | {row.target} | {row.remark} |"
 
 
 def machine() -> str:
