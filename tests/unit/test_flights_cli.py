@@ -212,6 +212,49 @@ def test_command_answers_at_once_and_without_a_traceback(arguments, status, tmp_
     assert not list(tmp_path.iterdir())
 
 
+# --- Part of the pipeline -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def parts(monkeypatch):
+    """What the stand-in for an engine was asked for beside the configuration."""
+    seen: list[dict] = []
+    runner = types.SimpleNamespace(run=lambda config, report, **how: seen.append(how), verdict=lambda config: "judged")
+    monkeypatch.setattr(cli, "import_quietly", lambda: None)
+    for engine in cli.ENGINES:
+        monkeypatch.setitem(sys.modules, f"flights.runners.{engine}", runner)
+    return seen
+
+
+@pytest.mark.parametrize("engine", ["local", "flink"])
+@pytest.mark.parametrize(
+    ("options", "how", "said"),
+    [
+        (["--from", "Trainer"], {"first": "Trainer"}, "judged"),
+        (["--to", "Pusher"], {"last": "Pusher"}, "judged"),
+        (["--to", "Transform"], {"last": "Transform"}, "Ended with Transform, as asked; no model was pushed."),
+        (
+            ["--from", "Transform", "--to", "Trainer"],
+            {"first": "Transform", "last": "Trainer"},
+            "Ended with Trainer, as asked; no model was pushed.",
+        ),
+        (["--from", "", "--to", ""], {}, "judged"),
+    ],
+)
+def test_part_of_the_pipeline_is_asked_of_the_engine(engine, options, how, said, parts, capsys):
+    assert cli.main(["run", "--engine", engine, *options]) == 0
+    assert parts == [how]
+    assert capsys.readouterr().out.splitlines()[-1] == said
+
+
+@pytest.mark.parametrize("engine", [engine for engine in cli.ENGINES if engine not in ("local", "flink")])
+@pytest.mark.parametrize("option", ["--from", "--to"])
+def test_engine_that_runs_whole_pipelines_only_says_so(engine, option, parts, capsys):
+    assert cli.main(["run", "--engine", engine, option, "Trainer"]) == 1
+    assert f"engine {engine} runs whole pipelines only" in capsys.readouterr().err
+    assert not parts
+
+
 @pytest.mark.parametrize("engine", cli.ENGINES)
 def test_each_engine_has_a_module_that_runs_and_the_run_is_its(engine, monkeypatch, capsys):
     called = []

@@ -78,7 +78,11 @@ def settings(folder: Path, port: int, slots: int) -> dict[str, object]:
         "jobmanager.rpc.port": _free_port(),
         "jobmanager.memory.process.size": "1024m",
         "taskmanager.host": "127.0.0.1",
-        "taskmanager.memory.process.size": "1728m",
+        "taskmanager.memory.process.size": "2048m",
+        # A job of TFX has hundreds of tasks, and each that hands on data wants buffers: 512 of them, were it Flink's own choice.
+        "taskmanager.memory.network.min": "512m",
+        "taskmanager.memory.network.max": "512m",
+        "taskmanager.network.sort-shuffle.min-buffers": 64,
         "taskmanager.numberOfTaskSlots": slots,
         "web.tmpdir": str(folder / "tmp"),
         # What the web page shows as their logs.
