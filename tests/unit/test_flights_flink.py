@@ -232,6 +232,18 @@ ValueError: a month without flights [while running 'Read']
     assert flink._reason("Pipeline x failed in state CANCELLED") == "Pipeline x failed in state CANCELLED"
 
 
+@pytest.mark.parametrize("master", ["localhost:1", "localhost", "localhost:port"])
+def test_cluster_that_does_not_answer_is_named_with_a_way_out(master, tmp_path):
+    from flights.runners import flink
+
+    with (
+        pytest.raises(EngineError, match=f"No Flink cluster answers at '{master}'.*make flink-cluster"),
+        flink.engine(tmp_path, master),
+    ):
+        pass
+    flink.require_cluster(flink.EMBEDDED)
+
+
 # --- The cluster --------------------------------------------------------------------------------------------------
 
 

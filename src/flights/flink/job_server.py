@@ -72,12 +72,15 @@ def find_jars() -> Path:
 def job_server(folder: Path, flink_master: str) -> Iterator[str]:
     """A job server for the length of the block, which does not outlive this process either.
 
+    Beam offers no way to tell its Java servers which network they listen on: while the block lasts, they take connections from every
+    network that the machine's firewall lets in. Flink itself, and the workers, are told to listen here only.
+
     Args:
         folder: of the server's own: its log `job-server.log`, and what it stages, which is deleted at the end.
         flink_master: `[local]` for a Flink inside the server, or `host:port` of a cluster.
 
     Yields:
-        The address that jobs are sent to, on this machine only.
+        The address that jobs are sent to.
 
     Raises:
         MissingEngineError: no Java, or no jars.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,8 +102,26 @@ def engine(folder: Path, flink_master: str = "", parallelism: int = 1) -> Iterat
         flights.runners.common.MissingEngineError, flights.runners.common.EngineError: as for `run`.
     """
     master = flink_master or os.environ.get("FLINK_MASTER", "") or EMBEDDED
+    require_cluster(master)
     with job_server(folder, master) as endpoint, worker_pool() as workers, _quiet_goodbyes():
         yield beam_args(endpoint, workers, parallelism)
+
+
+def require_cluster(master: str) -> None:
+    """Says that a cluster is not there; a job would only time out.
+
+    Raises:
+        flights.runners.common.EngineError: nothing answers at the address.
+    """
+    host, _, port = master.rpartition(":")
+    try:
+        if master != EMBEDDED:
+            socket.create_connection((host, int(port)), 5).close()
+    except (OSError, ValueError):
+        raise EngineError(
+            f"No Flink cluster answers at {master!r} (FLINK_MASTER is host:port). `make flink-cluster` starts one on this machine; "
+            "without FLINK_MASTER a run has a Flink of its own."
+        ) from None
 
 
 def _reason(story: str) -> str:
