@@ -155,10 +155,11 @@ def test_the_dag_has_the_graph_of_the_pipeline_and_a_run_for_each_month(run, tmp
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
 
-    from flights.pipeline import create_components
+    from flights.pipeline import create_pipeline
 
-    nodes = create_components(Config())
-    wanted = {name: sorted(one.id for one in node.upstream_nodes) or ["wait_for_month"] for name, node in nodes.items()}
+    nodes = create_pipeline(Config()).components
+    wanted = {node.id: sorted(one.id for one in node.upstream_nodes) or ["wait_for_month"] for node in nodes}
+    assert wanted["Transform"] == ["CsvExampleGen", "DataGate", "ImportSchemaGen"], "of data, and of order alone"
     assert found["upstream"] == {"wait_for_month": [], **wanted}
     assert found["dates"] == [f"2013-{month:02d}-01" for month in range(1, 13)]
     assert found["one_at_a_time"] == [1, 1, True]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 import subprocess
-import textwrap
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,6 +36,19 @@ MONTHS = Param(
     pattern=r"^\s*((\d{1,2}-)?\d{1,2})?\s*$",
     description=f"3, or 1-3: the last is judged, those before it are learned from. Empty: the month of the logical date, which must then be in {YEAR}.",
 )
+
+
+DOC = f"""
+**What it does.** For each month of {YEAR}: waits for its flights, learns from the months before it, judges the candidate on the month itself and against the
+model in service, and pushes it if it is blessed. A task is a node of the TFX pipeline.
+
+**Start it** with the switch on the left: the months that have passed are run one after the other. Or trigger one run with the
+arrow on the right, and name its months in the form.
+
+**When a task has failed**, its log ends with the reason. Mend it, and clear the task: it is run again, and what follows it. `alerts.log` in AIRFLOW_HOME
+has a line for each. Bad data are not tried again by themselves; anything else is.
+"""
+"""What the web page shows under "DAG Docs"."""
 
 
 def make_dag(
@@ -85,7 +97,7 @@ def make_dag(
             "on_failure_callback": alerts.tell,
             "execution_timeout": datetime.timedelta(hours=1),
         },
-        doc_md=textwrap.dedent(__doc__),
+        doc_md=DOC,
         tags=["tfx"],
     ) as dag:
         wait = MonthSensor(

@@ -6,6 +6,7 @@ and two of the three also serve their logs to the network, on all addresses; nob
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
@@ -33,7 +34,8 @@ class SubCommand(standalone_command.SubCommand):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=self.env,
-            preexec_fn=end_with_parent,
+            # Asked, not killed: the web server has processes of its own to end.
+            preexec_fn=functools.partial(end_with_parent, signal.SIGTERM),
         )
         for line in self.process.stdout:
             self.parent.output_queue.append((self.name, line))
@@ -67,6 +69,10 @@ class Standalone(standalone_command.StandaloneCommand):
 PASSWORD = "standalone_admin_password.txt"
 
 
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     """Runs until Ctrl-C or SIGTERM; returns the exit status."""
     home, port = Path(os.environ["AIRFLOW_HOME"]), conf.getint("webserver", "WEB_SERVER_PORT")
@@ -76,7 +82,8 @@ def main() -> int:
                 f"Port {port} is taken on this machine. Choose another: make airflow AIRFLOW_PORT=8090", file=sys.stderr
             )
             return 1
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell has those that it starts in the background ignore SIGINT
+        signal.signal(number, _stop)
     print(f"Starting Airflow (half a minute; what it says is in {home / SAYS}) ...", flush=True)
     standalone_command.SubCommand = SubCommand
     Standalone(home / SAYS).run()

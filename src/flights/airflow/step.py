@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import absl.logging
+
 from flights.airflow.project import Project, ProjectError, load
 from flights.config import Config
 
@@ -41,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # The imports make millions of objects that stay; looking through them for rubbish takes a quarter of the time.
     gc.disable()
+    # What TFX warns of, such as queries that this build of the metadata store does not know, is nobody's to mend.
+    absl.logging.set_verbosity(absl.logging.ERROR)
     try:
         project = load(Path(options.project).read_text())
         state = run_node(project, project.months(None, options.months), options.run, options.node)
