@@ -110,7 +110,7 @@ def _missing(found: Rehearsal) -> str:
     for step, waits in closures.items():
         missing = before(step) - waits
         if missing:
-            near = next(one for one in UPSTREAM if one in missing)
+            near = next(one for one in (*UPSTREAM[step], *UPSTREAM) if one in missing)
             hint = (
                 " Nothing that DataGate writes is read by it; look at `add_upstream_node`."
                 if near == "DataGate"
@@ -141,8 +141,8 @@ def _schedule(found: Rehearsal) -> str:
     listed = f"Your schedule starts {len(given)} runs, the first on {found.runs[0][:10]} and the last on {found.runs[-1][:10]}."
     if [date[:2] for date in given] != wanted:
         return (
-            f"{listed} Wanted are twelve: each month of 2013 is run once it is over, in the first days of the next. `airflow dags next-execution` "
-            "and `lab.rehearse()` show what Airflow makes of `schedule`, `start_date` and `end_date`."
+            f"{listed} Wanted are twelve: each month of 2013 is run once it is over, in the first days of the next. `lab.rehearse()` "
+            "shows what Airflow makes of `schedule`, `start_date` and `end_date`."
         )
     late = next((text for text, date in zip(found.runs, given, strict=True) if date[2] > LATEST_DAY), "")
     if late:

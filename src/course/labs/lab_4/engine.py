@@ -9,6 +9,10 @@ from pathlib import Path
 from course.labs.lab_4 import warm
 from flights.airflow import home as airflow_home
 
+LOG = "last-command.log"
+READING = "30"
+"""Seconds that a file may take to be read; Airflow's own limit, which a file of this lab has no reason to reach."""
+
 _workers: list[warm.Worker] = []
 """The process that is ready for steps, once something has been run."""
 
@@ -31,6 +35,7 @@ def environment(home: Path, dags: Path) -> dict[str, str]:
     """
     # FileSensor asks for a connection of this name, which has no other use here.
     own = {"AIRFLOW_CONN_FS_DEFAULT": "fs://", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "120"}
+    own["AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT"] = READING
     return airflow_home.environment(home, dags) | own
 
 
@@ -47,8 +52,8 @@ def prepare(home: Path, like: Path | None = None) -> None:
         airflow_home.prepare(home, home / "dags")
 
 
-def airflow(words: list[str], home: Path, dags: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a command of Airflow to its end; its output is in `stdout`.
+def airflow(words: list[str], home: Path, dags: Path) -> str:
+    """Runs a command of Airflow to its end; what it says goes to `last-command.log` while it runs, and is returned.
 
     Raises:
         flights.runners.common.MissingEngineError: there is no Airflow.
@@ -56,17 +61,17 @@ def airflow(words: list[str], home: Path, dags: Path) -> subprocess.CompletedPro
     variables = environment(home, dags)
     if "test" in words[:2]:
         variables[warm.SOCKET] = _worker().path
-    return subprocess.run(
-        [python(), "-m", "airflow", *words],
-        env=variables,
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    with (home / LOG).open("w", encoding="utf-8") as log:
+        subprocess.run(
+            [python(), "-m", "airflow", *words],
+            env=variables,
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    return (home / LOG).read_text(encoding="utf-8", errors="replace")
 
 
 def _worker() -> warm.Worker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -52,36 +53,45 @@ def scene_lines(played: Played) -> list[str]:
     told = [f"run: {played.state}; steps started: {len(played.started())}{', ' if again else ''}{', '.join(again)}"]
     short = {"failed", "up_for_reschedule", "up_for_retry", "deferred", "skipped"}
     told += [f"{task}: {state}" for task, state in played.states.items() if state in short]
-    told += [f"{task} raised {text}" for task, text in played.raised.items() if not played.scene.endings][:2]
+    meant = bool(played.scene.endings) or played.scene.never
+    told += [f"{task} raised {text}" for task, text in played.raised.items() if not meant][:2]
     return told + [f"alert: {text[:110]}" for text in played.alerts[:3]]
 
 
 def airflow(command: str) -> None:
     """Runs a command of Airflow in this lab's own AIRFLOW_HOME, `lab.airflow("dags list")`, and prints what it says.
 
-    Of `dags test` and `tasks test`, which say a thousand lines, the tasks and their states are printed; the rest is in
-    `airflow/last-command.log`, and in a file for each try of each task under `airflow/logs`.
+    Of `dags test` and `tasks test`, which say a thousand lines, the tasks and their states are printed, and of one that fails the errors; the rest
+    is in `airflow/last-command.log`, and what Airflow says of each try in a file under `airflow/logs`.
     """
     from course.checks.session import current
 
     home = current().workspace / dag_file.HOME
     words = shlex.split(command.removeprefix("airflow "))
     try:
-        done = engine.airflow(words, home, dag_file.folder(current().workspace))
+        output = engine.airflow(words, home, dag_file.folder(current().workspace))
     except MissingEngineError as error:
         print(error)
         return
-    (home / "last-command.log").write_text(done.stdout, encoding="utf-8")
     if words[1:2] != ["test"]:
-        print("\n".join(line.rstrip() for line in said(done.stdout)))
+        print("\n".join(said(output)))
         return
-    print("\n".join(states.latest(home)) or "\n".join(done.stdout.strip().splitlines()[-3:]))
+    told = states.latest(home) if words[0] == "dags" else []
+    if not told or not told[-1].endswith("success"):
+        told += list(dict.fromkeys(line.strip()[:300] for line in output.splitlines() if ERROR.match(line)))[:4]
+    print("\n".join(told or said(output)[-3:]))
+
+
+ERROR = re.compile(r"[A-Za-z_.]*(Error|Exception): ")
+"""A line with the reason of a failure."""
+NOISE = ("RemovedInAirflow3Warning", "Could not import graphviz", "{dagbag.py", "{plugins.py")
+"""What Airflow says of itself."""
 
 
 def said(output: str) -> list[str]:
-    """The lines of a command's output that are not warnings of Airflow's about itself."""
-    noise = ("RemovedInAirflow3Warning", "UserWarning: Could not import graphviz", "{dagbag.py")
-    return [line for line in output.rstrip().splitlines() if line.strip() and not any(word in line for word in noise)]
+    """The lines of a command's output, but for what Airflow says of itself; of a trace, the end."""
+    lines = [line.rstrip() for line in output.splitlines() if line.strip() and not any(word in line for word in NOISE)]
+    return lines[-1:] if any(line.startswith("Traceback") for line in lines) else lines
 
 
 def grid(folder: str | Path) -> None:

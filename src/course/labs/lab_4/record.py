@@ -46,18 +46,23 @@ def rehearse(lab: checks.Lab) -> Rehearsal:
         home.mkdir()
         engine.prepare(home, lab.workspace / dag_file.HOME)
         plan = set_up(lab, dag_file.folder(lab.workspace), top)
-        done = subprocess.run(
-            [python, str(top / "dags" / "rehearse.py"), str(plan)],
-            env=engine.environment(home, top / "dags"),
-            cwd=top,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=PATIENCE,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [python, str(top / "dags" / "rehearse.py"), str(plan)],
+                env=engine.environment(home, top / "dags"),
+                cwd=top,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=PATIENCE,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise NotRehearsed(
+                f"It was not over after {PATIENCE} seconds. Is there something that never ends?"
+            ) from None
         log = lab.workspace / dag_file.HOME / "rehearsal.log"
         log.write_text(done.stdout[-MOST_LOG:], encoding="utf-8")
         if done.returncode or not (top / OUT).is_file():

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from course import checks
-from course.labs.lab_4.scenes import NAMES
+from course.labs.lab_4.scenes import NAMES, UPSTREAM
 
 DATABASE = "airflow.db"
 MOST_ROWS, MOST_BYTES = 20_000, 50_000_000
@@ -91,7 +91,9 @@ def lines(run: Run) -> list[str]:
     """A run, in lines."""
     month = NAMES[run.month - 1] if run.month else "no month"
     tries = {task.task: f"  ({task.tries} tries)" if task.tries > 1 else "" for task in run.tasks.values()}
-    told = [f"{task.task:<20} {task.state}{tries[task.task]}" for task in run.tasks.values()]
+    # Those that wait for nothing run in any order: here they stand in that of the pipeline, what is no step of it first.
+    order = [*sorted(set(run.tasks) - set(UPSTREAM)), *(step for step in UPSTREAM if step in run.tasks)]
+    told = [f"{name:<20} {run.tasks[name].state}{tries[name]}" for name in order]
     return [*told, f"{'run for ' + month:<20} {run.state}"]
 
 
