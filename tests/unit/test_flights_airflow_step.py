@@ -1,0 +1,136 @@
+"""One node in a process: alone in its folder, what its exit status says, and which pipeline run it reads from."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from flights import store
+from flights.airflow import step
+from flights.airflow.project import Project, ProjectError
+from flights.config import Config
+from flights.data import DataError
+
+RUN = "scheduled__2013-02-01T00:00:00+00:00"
+
+
+@pytest.fixture
+def command(tmp_path):
+    project = Project(settings={"output_root": str(tmp_path / "output")}).save(tmp_path / "project.json")
+    return ["Trainer", "--run", RUN, "--months", "1-2", "--project", str(project)]
+
+
+def test_the_node_is_run_for_the_months_and_the_run_that_are_given(command, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(step, "run_node", lambda *given: asked.append(given) or "cached")
+    assert step.main(command) == 0
+    assert [given[1:] for given in asked] == [((1, 2), RUN, "Trainer")]
+    assert capsys.readouterr().out.splitlines()[-1] == "Trainer: cached"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(DataError("line 3"), 65), (ProjectError("no such node"), 1), (RuntimeError("out of memory"), 1)],
+)
+def test_a_failure_ends_with_its_reason_and_bad_data_with_a_status_of_their_own(
+    error, status, command, monkeypatch, capsys
+):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(step, "run_node", fail)
+    assert step.main(command) == status
+    assert capsys.readouterr().err.splitlines()[-1] == f"{type(error).__name__}: {error}"
+
+
+def test_a_node_that_need_not_run_is_not_taken_for_a_success(command, monkeypatch):
+    monkeypatch.setattr(step, "run_node", lambda *_: "skipped")
+    assert step.main(command) == 99
+
+
+def test_of_two_steps_the_second_waits(tmp_path, capsys):
+    entered = threading.Event()
+
+    def second() -> None:
+        with step.alone(tmp_path):
+            entered.set()
+
+    thread = threading.Thread(target=second)
+    with step.alone(tmp_path):
+        thread.start()
+        assert not entered.wait(0.5)
+    assert entered.wait(10)
+    thread.join()
+    assert "waiting for it to end" in capsys.readouterr().out
+
+
+@pytest.fixture
+def config(tmp_path) -> Config:
+    return Config(output_root=str(tmp_path))
+
+
+@pytest.fixture
+def recorded(config):
+    """Writes executions into a metadata store as TFX does: of a pipeline run and a node."""
+    opened = store.open_store(config)
+    kinds = {name: opened.put_context_type(mlmd.ContextType(name=name)) for name in ("pipeline_run", "node")}
+    kind = opened.put_execution_type(mlmd.ExecutionType(name="anything"))
+
+    def context(of: str, name: str) -> int:
+        found = opened.get_context_by_type_and_name(of, name)
+        return found.id if found else opened.put_contexts([mlmd.Context(type_id=kinds[of], name=name)])[0]
+
+    def write(run: str, node: str, state: int = mlmd.Execution.COMPLETE) -> int:
+        (number,) = opened.put_executions([mlmd.Execution(type_id=kind, last_known_state=state)])
+        contexts = (context("pipeline_run", run), context("node", node))
+        opened.put_attributions_and_associations(
+            [], [mlmd.Association(execution_id=number, context_id=one) for one in contexts]
+        )
+        return number
+
+    return write
+
+
+def test_the_tries_of_a_run_are_told_from_those_of_others(config, recorded):
+    first = recorded(RUN, "flights.CsvExampleGen", mlmd.Execution.FAILED)
+    other = recorded(RUN, "flights.ImportSchemaGen")
+    recorded("another", "flights.CsvExampleGen")
+    recorded(RUN, "theirs.CsvExampleGen")
+    second = recorded(f"{RUN}.2", "flights.CsvExampleGen")
+    found = step._tries(store.open_store(config), config, RUN)
+    numbers = {node: [(run, execution.id) for run, execution in tries] for node, tries in found.items()}
+    assert numbers == {"CsvExampleGen": [(RUN, first), (f"{RUN}.2", second)], "ImportSchemaGen": [(RUN, other)]}
+
+
+def test_a_store_without_any_run_has_no_tries(config):
+    assert step._tries(store.open_store(config), config, RUN) == {}
+
+
+def test_what_was_compiled_before_the_last_try_is_not_taken(config, recorded):
+    recorded(RUN, "flights.CsvExampleGen")
+    tries = step._tries(store.open_store(config), config, RUN)
+    assert step._last_begun(tries, "CsvExampleGen") > 1e9
+    assert step._last_begun(tries, "Trainer") == 0
+
+
+def test_inputs_are_read_from_the_run_in_which_their_producer_last_succeeded():
+    from tfx.proto.orchestration import pipeline_pb2
+
+    node = pipeline_pb2.PipelineNode()
+    for producer in ("Transform", "ImportSchemaGen"):
+        channel = node.inputs.inputs[producer].channels.add()
+        channel.producer_node_query.id = producer
+        for kind, name in (("pipeline", "flights"), ("pipeline_run", "this"), ("node", f"flights.{producer}")):
+            query = channel.context_queries.add()
+            query.type.name = kind
+            query.name.field_value.string_value = name
+    step._read_from(node, {"Transform": "its second"})
+
+    def names(producer: str) -> list[str]:
+        (channel,) = node.inputs.inputs[producer].channels
+        return [query.name.field_value.string_value for query in channel.context_queries]
+
+    assert names("Transform") == ["flights", "its second", "flights.Transform"]
+    assert names("ImportSchemaGen") == ["flights", "this", "flights.ImportSchemaGen"]
