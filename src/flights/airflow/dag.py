@@ -34,7 +34,7 @@ MONTHS = Param(
     type="string",
     title="Months",
     pattern=r"^\s*((\d{1,2}-)?\d{1,2})?\s*$",
-    description=f"3, or 1-3: the last is judged, those before it are learned from. Empty: the month of the logical date, which must then be in {YEAR}.",
+    description="3, or 1-3: the last is judged, those before it are learned from. A scheduled run takes the month of its logical date.",
 )
 
 
