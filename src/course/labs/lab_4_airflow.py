@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from course import checks
-from course.labs.lab_4 import dag_file, dags, executed, given, incidents
+from course.labs.lab_4 import dag_file, dags, executed, failing, given, incidents
 from course.labs.lab_4.notebook import airflow, grid, rehearse
 
 __all__ = ["airflow", "data", "deliver", "grid", "rehearse"]
@@ -50,13 +50,13 @@ def dag(lab: checks.Lab) -> None:
 @checks.task("failures", points=3, title="2. What fails")
 def failures(lab: checks.Lab) -> None:
     """Tried again, or not, and somebody is called."""
-    dags.judge_failures(lab)
+    failing.judge_failures(lab)
 
 
 @checks.task("sensor", points=2, title="3. The month that has not come")
 def sensor(lab: checks.Lab) -> None:
     """Waiting, without keeping a worker."""
-    dags.judge_sensor(lab)
+    failing.judge_sensor(lab)
 
 
 @checks.task("run", points=2, title="4. January")

@@ -1,4 +1,4 @@
-"""Judges the DAG by its rehearsal: tasks, order, schedule (task 1), failures and alerts (task 2), waiting for the month (task 3) of lab 4."""
+"""Judges the DAG of lab 4 by its rehearsal: its tasks, their order, and the schedule (task 1)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from course import checks
 from course.labs.lab_4 import dag_file, record
-from course.labs.lab_4.record import Played, Rehearsal, Task
-from course.labs.lab_4.scenes import BAD_DATA, NAMES, READS, UPSTREAM, after, before
+from course.labs.lab_4.record import Rehearsal
+from course.labs.lab_4.scenes import NAMES, UPSTREAM, before
 
 LATEST_DAY = 7
 """A month is run on one of these days of the month after it."""
@@ -16,7 +16,7 @@ Part = tuple[float, Callable[[Rehearsal], str]]
 """Points, and what is wrong in a sentence; empty when nothing is."""
 
 
-def _sum(found: Rehearsal, parts: list[Part]) -> None:
+def add_up(found: Rehearsal, parts: list[Part]) -> None:
     """Adds the points of those parts in which nothing is wrong, and tells what is wrong in the others."""
     told = [(points, judge(found)) for points, judge in parts]
     wrong = [sentence for _, sentence in told if sentence]
@@ -24,7 +24,7 @@ def _sum(found: Rehearsal, parts: list[Part]) -> None:
         raise checks.Wrong("\n".join(wrong), points=sum(points for points, sentence in told if not sentence))
 
 
-def _read(lab: checks.Lab) -> Rehearsal:
+def read(lab: checks.Lab) -> Rehearsal:
     """The rehearsal, if Airflow could make a DAG of the file.
 
     Raises:
@@ -43,6 +43,11 @@ def _read(lab: checks.Lab) -> Rehearsal:
             "Your file starts a step, or calls somebody, when it is read. Airflow reads it every half minute: what a task does belongs into a function "
             "or a command that the task runs."
         )
+    if not found.runs:
+        raise checks.Wrong(
+            "With these settings Airflow starts no run at all: 2013 is over. Which setting says whether runs of the past are made up for? Is `end_date` "
+            "behind `start_date`?"
+        )
     return found
 
 
@@ -55,20 +60,15 @@ def judge_dag(lab: checks.Lab) -> None:
     Raises:
         checks.Wrong: something is not as it should be.
     """
-    found = _read(lab)
-    if not found.runs:
-        raise checks.Wrong(
-            "With these settings Airflow starts no run at all: 2013 is over. Which setting says whether runs of the past are made up for? Is `end_date` "
-            "behind `start_date`?"
-        )
-    _sum(found, [(1, _tasks), (1, _missing), (1, _needless), (1, _schedule), (1, _months)])
+    found = read(lab)
+    add_up(found, [(1, _tasks), (1, _missing), (1, _needless), (1, _schedule), (1, _months)])
 
 
 def _tasks(found: Rehearsal) -> str:
     for step in UPSTREAM:
         task = found.task_of(step)
         if task is None:
-            return f"{_stuck(found)}No task has started the step {step}: its command is `steps.command({step!r}, ...)`."
+            return f"{stuck(found)}No task has started the step {step}: its command is `steps.command({step!r}, ...)`."
         others = [other for other in UPSTREAM if other != step and found.task_of(other) == task]
         if others:
             return f"The task `{task[:60]}` starts {step} and {others[0]}. Each step is a task of its own, so that each can be tried again."
@@ -77,11 +77,11 @@ def _tasks(found: Rehearsal) -> str:
     if twice:
         return f"In a run in which every step works, {twice} was started {played.tries(twice)} times."
     if played.state != "success":
-        return f"{_stuck(found)}The run in which every step works ended as {played.state!r}."
+        return f"{stuck(found)}The run in which every step works ended as {played.state!r}."
     return ""
 
 
-def _stuck(found: Rehearsal) -> str:
+def stuck(found: Rehearsal) -> str:
     """Where the run in which every step works has stopped, if it has."""
     states = found.scenes["well"].states
     waits = [
@@ -165,7 +165,7 @@ def _months(found: Rehearsal) -> str:
     for name in ("well", "tries"):
         played = found.scenes[name]
         if not played.steps:
-            return f"{_stuck(found)}Which month the steps are given cannot be seen: none was started."
+            return f"{stuck(found)}Which month the steps are given cannot be seen: none was started."
         wanted = played.scene.month
         for one in played.steps:
             if _number(one.month) != wanted:
@@ -183,170 +183,3 @@ def _months(found: Rehearsal) -> str:
 
 def _number(text: str) -> int:
     return int(text) if re.fullmatch(r"\d{1,2}", text.strip()) else -1
-
-
-# --- Task 2 -------------------------------------------------------------------------------------------------------
-
-
-def judge_failures(lab: checks.Lab) -> None:
-    """Three points: tried again (1), not when the data are bad (1), and somebody is called (1).
-
-    Raises:
-        checks.Wrong: something is not as it should be.
-    """
-    found = _read(lab)
-    lost = next((step for step in UPSTREAM if found.task_of(step) is None), "")
-    if lost:
-        raise checks.Wrong(f"No task has started the step {lost}. Task 1 comes first.")
-    _sum(found, [(1, _retries), (1, _bad_data), (1, _alerts)])
-
-
-def _retries(found: Rehearsal) -> str:
-    played = found.scenes["tries"]
-    for step in UPSTREAM:
-        task = found.tasks[found.task_of(step)]
-        if task.retries < 1:
-            return (
-                f"{step} is not tried again when it fails, whatever the reason: `retries` of `{task.name[:60]}` is 0."
-            )
-        if task.retries > 10:
-            return f"{step} is tried {task.retries + 1} times before anybody hears of it."
-        if not 5 <= task.delay <= 6 * 3600:
-            return f"{step} is tried again after {task.delay:g} seconds. What passes by itself needs a while, and the month should not wait for a day: 5 s to 6 h."
-    for step, endings in played.scene.endings.items():
-        if played.tries(step) != len(endings):
-            return f"In {_scene(played)}, {step} ended with status {endings[0]} and was started {played.tries(step)} time(s). It would have worked the second time."
-    return "" if played.state == "success" else f"{_scene(played)} ended as {played.state!r}."
-
-
-def _scene(played: Played) -> str:
-    return f"the rehearsal of {NAMES[played.scene.month - 1]}"
-
-
-def _bad_data(found: Rehearsal) -> str:
-    for name in ("unreadable", "gate"):
-        played = found.scenes[name]
-        [step] = played.scene.endings
-        if played.tries(step) != 1:
-            return (
-                f"In {_scene(played)}, {step} ended with status {BAD_DATA}, and was started {played.tries(step)} time(s). The data do not become better by trying: "
-                "once is enough. Which exception of Airflow fails a task for good?"
-            )
-        state = played.states.get(found.task_of(step), "")
-        if state != "failed" or played.state != "failed":
-            return (
-                f"In {_scene(played)} the data were bad, and Airflow has {step} as {state!r} and the run as {played.state!r}. A month that was not learned from must not look "
-                "like one that was: both have to be failed."
-            )
-        on = sorted(set(played.started()) & after(step) - {step})
-        if on:
-            return f"In {_scene(played)} {step} failed, and {on[0]} was started nevertheless."
-    return ""
-
-
-def _alerts(found: Rehearsal) -> str:
-    quiet = found.scenes["tries"]
-    if quiet.alerts:
-        return f"In {_scene(quiet)} everything worked in the end, and somebody was called {len(quiet.alerts)} time(s): {quiet.alerts[0][:80]!r}. Who is called for nothing stops listening."
-    for name in ("unreadable", "gate", "always"):
-        played = found.scenes[name]
-        [step] = played.scene.endings
-        if len(played.alerts) != 1:
-            return f"In {_scene(played)} {step} failed for good, and somebody was called {len(played.alerts)} times; once is wanted. Where does Airflow look for what it should call?"
-        if not _names(played.alerts[0], step, found.task_of(step)):
-            return (
-                f"The alert of {_scene(played)} says {played.alerts[0][:80]!r}. It does not name what failed: {step}."
-            )
-        month = played.scene.month
-        if not _names_month(played.alerts[0], month):
-            return f"The alert of {_scene(played)} says {played.alerts[0][:80]!r}. It does not say which month it is about: {NAMES[month - 1]}, {month}, or the name of the run."
-    return ""
-
-
-def _names(text: str, *names: str) -> bool:
-    return any(name.lower() in text.lower() for name in names)
-
-
-def _names_month(text: str, month: int) -> bool:
-    """Whether a text has the month: by its name, its number, or a date in it."""
-    numbers = re.findall(r"(?<![\d:.])0?(\d{1,2})(?![\d:.])", text)
-    return _names(text, NAMES[month - 1], NAMES[month - 1][:3]) or str(month) in numbers
-
-
-# --- Task 3 -------------------------------------------------------------------------------------------------------
-
-
-def judge_sensor(lab: checks.Lab) -> None:
-    """Two points: it waits for the month that is run (1), and for a time that is limited, without keeping a worker (1).
-
-    Raises:
-        checks.Wrong: something is not as it should be.
-    """
-    found = _read(lab)
-    if found.task_of(READS) is None:
-        raise checks.Wrong(f"{_stuck(found)}No task has started the step {READS}. Task 1 comes first.")
-    if not found.sensors:
-        raise checks.Wrong(
-            "None of your tasks is a sensor: a task that waits by asking again and again. Airflow has some for files, functions and commands."
-        )
-    _sum(found, [(1, _waits), (1, _patient)])
-
-
-def _waits(found: Rehearsal) -> str:
-    reader = found.task_of(READS)
-    waited = [task for task in found.sensors if task.name in found.closure(reader)]
-    if not waited:
-        return f"{READS} does not wait for your sensor `{found.sensors[0].name[:60]}`: it would read a month that is not there."
-    played = found.scenes["missing"]
-    month = NAMES[played.scene.month - 1]
-    if played.tries(READS):
-        return (
-            f"In {_scene(played)} the file of {month} was not there, those of the months before it were; and {READS} was started. For which month's file does your sensor ask? "
-            "A run is of the month in which its data interval begins."
-        )
-    if not {played.states.get(task.name) for task in waited} & {
-        "up_for_reschedule",
-        "deferred",
-        "up_for_retry",
-        "failed",
-    }:
-        return f"In {_scene(played)} the file was not there, and your sensor did not ask for it."
-    if played.state == "failed" and waited[0].sensor["mode"] != "poke":
-        return f"In {_scene(played)} the file was not there, and the run failed at once instead of waiting for it."
-    well = found.scenes["well"]
-    if not well.tries(READS):
-        return f"{_stuck(found)}The file of {NAMES[0]} was there, and that of {NAMES[1]} was not."
-    return ""
-
-
-def _patient(found: Rehearsal) -> str:
-    for task in found.sensors:
-        told = _waiting(task)
-        if told:
-            return told
-    played = found.scenes["never"]
-    if any(state == "deferred" for state in played.states.values()):
-        return ""  # a trigger waits, and its time is Airflow's to end
-    if played.state != "failed":
-        return f"In {_scene(played)} the file did not come in time, and Airflow has the run as {played.state!r}. A month that is missing must not look like one that was done."
-    names = [task.name for task in found.sensors]
-    if len(played.alerts) != 1 or not _names(played.alerts[0], *names):
-        said = f": {played.alerts[0][:80]!r}" if played.alerts else ""
-        return f"In {_scene(played)} the file did not come in time, and somebody was called {len(played.alerts)} times{said}. Wanted is one call, which names the sensor."
-    return ""
-
-
-def _waiting(task: Task) -> str:
-    """What is wrong with how a sensor waits."""
-    how = task.sensor
-    if how["mode"] != "reschedule" and not how["deferrable"]:
-        return (
-            f"`{task.name[:60]}` waits in the mode {str(how['mode'])[:20]!r}: it keeps a worker for as long as it waits, for days perhaps. There is a mode in which the worker is free "
-            "between two looks."
-        )
-    timeout, poke = float(how["timeout"]), float(how["poke"])
-    if not 3600 <= timeout <= 31 * 86400:
-        return f"`{task.name[:60]}` gives up after {timeout:g} seconds. A sender may be some days late; after a month the next one is due: an hour to 31 days."
-    if not 10 <= poke <= min(86400, timeout):
-        return f"`{task.name[:60]}` looks every {poke:g} seconds. Between ten seconds and a day is reasonable for a file that comes once a month."
-    return ""

@@ -12,7 +12,7 @@ from flights.airflow.project import Project
 from flights.data import month_path
 from flights.runners.common import MissingEngineError
 
-TEMPLATES = Path(__file__).parent / "given"
+TEMPLATES = Path(__file__).with_name("templates")
 PIPELINE, PACKAGE = "pipeline", "package"
 
 
