@@ -247,6 +247,21 @@ def test_a_bad_month_fails_at_once_and_somebody_is_told(theirs, airflow, root, t
     assert "is not a whole number" in reason
 
 
+def test_a_run_in_the_foreground_that_fails_names_the_task_its_reason_and_its_log(airflow, make_config, root):
+    from flights.runners.common import EngineError
+
+    config = make_config("bad", data_root=str(root / "data/fixtures/text-in-number"))
+    with pytest.raises(EngineError) as failed:
+        airflow.run(config)
+    first, reason = str(failed.value).split("\n", 1)
+    log = Path(first.removeprefix("CsvExampleGen failed (log: ").removesuffix("):"))
+    assert "is not a whole number" in log.read_text()
+    assert reason.startswith("DataError: ")
+    assert "sched_dep_time" in reason
+    assert set(ledger.last_states(config)) <= {"CsvExampleGen", "ImportSchemaGen", "LatestBlessedModel"}
+    ledger.assert_sound(config)
+
+
 def test_a_month_is_waited_for_and_a_step_that_is_killed_is_tried_again(theirs, root, tmp_path):
     """February comes late; its first step is killed with -9, and its second finishes: nothing half, nothing twice."""
     config = dataclasses.replace(Config(pipeline_name="first-node"), output_root=theirs.settings["output_root"])
