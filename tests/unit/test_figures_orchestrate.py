@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
+import pandas as pd
 import pytest
 from matplotlib import pyplot
 
@@ -105,6 +106,14 @@ def test_spread_merges_the_counts_of_all_workers() -> None:
     assert "JFK: 3 / 12 = 0.250" in shown
     assert "EWR: 2 / 5 = 0.400" in shown
     assert "JFK 3 of 12, 0.250" in figure.course_alt
+
+
+def test_beside_has_a_bar_for_each_component_and_runner() -> None:
+    seconds = pd.DataFrame({"FnApiRunner": [4.3, 18.2], "Flink": [30.8, 38.8]}, index=["StatisticsGen", "Transform"])
+    figure = orchestrate.beside(seconds)
+    assert [bar.get_width() for bar in figure.axes[0].patches] == [4.3, 18.2, 30.8, 38.8]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["StatisticsGen", "Transform"]
+    assert "StatisticsGen 4 on FnApiRunner, 31 on Flink; Transform 18 on FnApiRunner, 39 on Flink" in alt(figure)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from course import style
 from course.figures.canvas import SMALL, Sheet
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 YEAR = 2013
@@ -236,6 +237,34 @@ def spread(counts: Mapping[str, Mapping[str, tuple[int, int]]]) -> Figure:
         colour=style.MUTED,
     )
     return sheet.figure
+
+
+def beside(seconds: pd.DataFrame) -> Figure:
+    """How long components take on several runners.
+
+    Args:
+        seconds: a row for each component, a column for each runner.
+    """
+    figure, axes = _figure(8, 1.4 + 0.62 * len(seconds))
+    height = 0.8 / len(seconds.columns)
+    for place, (runner, colour, hatch) in enumerate(
+        zip(seconds.columns, (style.BLUE, style.ORANGE, style.GREEN), ("", "//", ".."), strict=False)
+    ):
+        rows = [row + (place - (len(seconds.columns) - 1) / 2) * height for row in range(len(seconds))]
+        bars = axes.barh(
+            rows, seconds[runner], height * 0.92, color=colour, hatch=hatch, edgecolor=style.PAPER, label=runner
+        )
+        axes.bar_label(bars, [f"{value:.0f}" for value in seconds[runner]], padding=3, fontsize=10)
+    axes.set(title="On small data you see the fixed cost", xlabel="seconds", yticks=range(len(seconds)))
+    axes.set_yticklabels(seconds.index)
+    axes.margins(x=0.1)
+    axes.invert_yaxis()
+    axes.legend(loc="lower right")
+    rows = [
+        f"{name} {', '.join(f'{value:.0f} on {runner}' for runner, value in row.items())}"
+        for name, row in seconds.iterrows()
+    ]
+    return _say(figure, f"Seconds of each component: {'; '.join(rows)}.")
 
 
 def _day(date: datetime.date) -> int:
