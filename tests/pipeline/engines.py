@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,16 @@ def _evaluated(folder: Path) -> int:
     metrics = dict(tfma.load_eval_result(str(folder)).slicing_metrics)
     (found,) = [values for values in metrics[()][""].values()][:1]
     return int(found["example_count"]["doubleValue"])
+
+
+def shared_folder(factory) -> Path:
+    """The folder that the workers of this test session share, and no other session.
+
+    Args:
+        factory: pytest's `tmp_path_factory`.
+    """
+    own = factory.getbasetemp()
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "engines"
 
 
 def reference(config: Config, run, folder: Path) -> dict[str, Any]:

@@ -201,7 +201,7 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(airflow, c
 
 
 def test_the_result_is_that_of_the_local_engine(airflow, config, run, tmp_path_factory):
-    shared = tmp_path_factory.getbasetemp().parent / "engines"
+    shared = engines.shared_folder(tmp_path_factory)
     assert engines.of_local(config) == engines.reference(
         dataclasses.replace(config, output_root=str(shared / "local")), run, shared
     )

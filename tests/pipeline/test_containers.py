@@ -124,7 +124,7 @@ def test_what_containers_wrote_is_not_roots(config):
 
 
 def test_the_result_is_that_of_the_local_engine(config, run, tmp_path_factory):
-    shared = tmp_path_factory.getbasetemp().parent / "engines"
+    shared = engines.shared_folder(tmp_path_factory)
     local = dataclasses.replace(config, output_root=str(shared / "local"))
     assert engines.of_kubeflow(config) == engines.reference(local, run, shared)
 

@@ -105,7 +105,7 @@ def test_run_again_it_finishes_with_one_version_and_no_noise(flink, config, root
 
 
 def test_the_result_is_that_of_the_local_engine(flink, config, run, tmp_path_factory):
-    shared = tmp_path_factory.getbasetemp().parent / "engines"
+    shared = engines.shared_folder(tmp_path_factory)
     local = dataclasses.replace(config, output_root=str(shared / "local"))
     assert engines.of_local(config) == engines.reference(local, run, shared)
 
@@ -118,7 +118,7 @@ def test_a_month_that_cannot_be_read_is_told_with_its_reason_and_the_log(flink, 
     month.write_text("\n".join([*lines[:200], lines[200] + ",7", *lines[201:400]]) + "\n")
     broken = Config(data_root=str(tmp_path / "data"), output_root=str(tmp_path / "out"), reader="csv")
     with pytest.raises(
-        EngineError, match=r"columns.* \(a job on Flink failed; the whole story: .*job-server\.log\)"
+        EngineError, match=r"Columns.* \(a job on Flink failed; the whole story: .*job-server\.log\)"
     ) as told:
         flink.run(broken)
     assert str(told.value).count("\n") == 0

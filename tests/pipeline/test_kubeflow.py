@@ -69,7 +69,7 @@ def running(name: str) -> list[str]:
 
 
 def test_the_result_is_that_of_the_local_engine(kubeflow, config, run, make_config, tmp_path_factory):
-    shared = tmp_path_factory.getbasetemp().parent / "engines"
+    shared = engines.shared_folder(tmp_path_factory)
     assert engines.of_kubeflow(config) == engines.reference(
         dataclasses.replace(config, output_root=str(shared / "local")), run, shared
     )

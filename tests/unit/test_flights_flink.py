@@ -232,6 +232,24 @@ ValueError: a month without flights [while running 'Read']
     assert flink._reason("Pipeline x failed in state CANCELLED") == "Pipeline x failed in state CANCELLED"
 
 
+def test_other_ports_are_no_other_pipeline_to_the_cache(tmp_path):
+    """What is compiled is the same; what Beam is told in the end is the address of the run."""
+    from tfx.dsl.compiler import compiler
+
+    from flights.config import Config
+    from flights.pipeline import create_pipeline
+    from flights.runners import flink
+
+    def compiled(port: int):
+        arguments = flink.steady(flink.beam_args(f"localhost:{port}", f"127.0.0.1:{port + 1}", 1))
+        plan = compiler.Compiler().compile(create_pipeline(Config(output_root=str(tmp_path)), arguments))
+        return plan.deployment_config.SerializeToString(deterministic=True)
+
+    assert compiled(4711) == compiled(5000)
+    assert os.environ[flink.ADDRESSES["--job_endpoint"]] == "localhost:5000"
+    assert b"5000" not in compiled(5000)
+
+
 @pytest.mark.parametrize("master", ["localhost:1", "localhost", "localhost:port"])
 def test_cluster_that_does_not_answer_is_named_with_a_way_out(master, tmp_path):
     from flights.runners import flink

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import grpc
 from apache_beam.runners.worker import data_plane
+from tfx.dsl.placeholder.placeholder import environment_variable
+from tfx.dsl.placeholder.placeholder_base import Placeholder
 
 from flights.config import Config
 from flights.flink.job_server import LOG, find_jars, find_java, job_server
@@ -22,6 +24,9 @@ from flights.runners.common import EngineError, NodeReport, Report, one_at_a_tim
 
 EMBEDDED = "[local]"
 """A Flink inside the job server: all of it, for one run, in one Java process."""
+
+ADDRESSES = {"--job_endpoint": "FLIGHTS_FLINK_JOBS", "--environment_config": "FLIGHTS_FLINK_WORKERS"}
+"""The options that hold an address, and the environment variables from which TFX reads it."""
 
 GOODBYE = "Multiplexer hanging up"
 
@@ -77,7 +82,7 @@ def run(
     log = folder / LOG
     with one_at_a_time(folder), engine(folder, flink_master, parallelism) as options:
         try:
-            return local.run(config, report, options, first=first, last=last)
+            return local.run(config, report, steady(options), first=first, last=last)
         except grpc.RpcError as error:
             raise EngineError(f"Flink's job server was lost in mid-run; its log: {log}") from error
         except RuntimeError as error:
@@ -105,6 +110,21 @@ def engine(folder: Path, flink_master: str = "", parallelism: int = 1) -> Iterat
     require_cluster(master)
     with job_server(folder, master) as endpoint, worker_pool() as workers, _quiet_goodbyes():
         yield beam_args(endpoint, workers, parallelism)
+
+
+def steady(options: list[str]) -> list[str | Placeholder]:
+    """The same options for TFX's cache: the addresses, which are others in each run, are looked up when a component runs.
+
+    What Beam is told is part of a component's key in the cache; with a new port in it nothing would ever be found there.
+    """
+    found: list[str | Placeholder] = []
+    for option in options:
+        name, _, value = option.partition("=")
+        variable = ADDRESSES.get(name)
+        if variable:
+            os.environ[variable] = value
+        found.append(f"{name}=" + environment_variable(variable) if variable else option)
+    return found
 
 
 def require_cluster(master: str) -> None:
