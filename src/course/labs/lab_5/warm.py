@@ -3,7 +3,8 @@
 On Kubeflow each step is a container that imports TFX anew, six to ten seconds long. Here the imports are made once. A step is a process of
 its own all the same: it begins without any module of a student's package, and nothing of it stays when it ends.
 
-It reads an order on each line of its input, in JSON, and answers with a line: the exit status of the step, negative for a signal.
+It reads an order on each line of its input, in JSON, and answers with a line: the exit status of the step, negative for a signal. With
+`--once` it imports nothing before, takes one order and ends with the step's status: where a process that has loaded TensorFlow must not fork.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import traceback
 from typing import Any
 
+ONCE = "--once"
 IMPORTED = (
     "tensorflow",
     "keras",
@@ -78,5 +80,17 @@ def _step(order: dict[str, Any]) -> int:
     return getattr(importlib.import_module(order["module"]), order["function"])(order["argument"])
 
 
+def once() -> int:
+    """Takes one order in this process."""
+    try:
+        return _step(json.loads(sys.stdin.readline()))
+    except BaseException as error:
+        traceback.print_exc()
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+
+
 if __name__ == "__main__":
+    if ONCE in sys.argv:
+        sys.exit(once())
     main()
