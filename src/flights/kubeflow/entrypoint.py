@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib
 import json
 import os
 import sys
@@ -139,13 +140,16 @@ class Task:
         Raises:
             TaskError: the executor's class is not in this image.
         """
-        from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils
-        from tfx.utils import import_utils
-
+        module, _, name = self.executor_path.rpartition(".")
         try:
-            self.executor_class = import_utils.import_class_by_path(self.executor_path)
-        except ImportError as error:
-            raise TaskError(f"{error}: {error.__cause__}. Does the image hold the package that it lies in?") from error
+            self.executor_class = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise TaskError(
+                f"Could not import {self.executor_path}: {error}. Does the image hold the package that it lies in?"
+            ) from error
+        # The rest of TFX comes after what may be missing.
+        from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils
+
         self.tfx = kubeflow_v2_entrypoint_utils
 
     def run(self) -> None:
