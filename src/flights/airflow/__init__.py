@@ -37,7 +37,7 @@ or by hand, from its parts, as any DAG of Airflow
              default_args={"retries": 2, "retry_delay": timedelta(seconds=30), "on_failure_callback": alerts.tell}) as dag:
         wait = MonthSensor(task_id="wait_for_month", project=project, mode="reschedule", poke_interval=30, timeout=7 * 24 * 3600)
         steps = add_steps(project)          # {"CsvExampleGen": StepOperator, ...}, joined as the nodes of the pipeline are
-        wait >> steps["CsvExampleGen"]
+        wait >> [step for step in steps.values() if not step.upstream_list]
 
     Task ids are the ids of the nodes (`CsvExampleGen`, `DataGate`, ...), and `wait_for_month`. `make_dag` puts the sensor before every
     node that waits for no other. The graph comes from the pipeline: `.venv` writes it once, and anew when a source file of the
@@ -47,13 +47,13 @@ Which months a run reads
     The month of its logical date, by the calendar of 2013: that month is judged, and up to `history` months before it are learned from. January
     is on its own, and divided by days. A run that is triggered by hand may say others: its parameter `months`, `"4"` or
     `"1-3"`; a logical date outside 2013 without it fails at once, in a sentence. `wait_for_month` waits for the file of the last month,
-    and fails at once if the scheduled run of the month before did not succeed: what to do is to mend that one, clear it, then clear
+    and fails at once if the scheduled run of the month before has failed: what to do is to mend that one, clear it, then clear
     this one. (Airflow's own `depends_on_past` with one active run would lock itself up: the waiting run would keep the cleared one from starting.)
 
 The command of a step, in `.venv`
     python -m flights.airflow.step NODE --run RUN_ID --months 1-3 --project PROJECT.json
     Exit status: 0; 65 the data are bad (`DataError`, `BadDataError`): another try would fail as well, so the task fails
-    at once, without its retries; 1 anything else. The last line that begins with the name of an error is the reason.
+    at once, without its retries; 99 the node need not run; 1 anything else. The last line that begins with the name of an error is the reason.
     A step has the pipeline's folder for itself (`OUTPUT_ROOT/.lock`): another one waits. So what it finds unfinished in the metadata store was
     killed, and is put in order before it begins.
     RUN_ID is Airflow's, the same for all tasks of a DAG run, and TFX's pipeline run id. A node that is run again in a DAG run, by a retry or because
