@@ -190,7 +190,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--folder", type=Path, default=Path("out/flink-cluster"), help="for its logs (default: out/flink-cluster)"
     )
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what is in its background without the first
+        signal.signal(number, signal.default_int_handler)
     silent = 0
     try:
         with cluster(options.folder.absolute(), options.port, options.slots) as address:
