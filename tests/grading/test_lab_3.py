@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from tools.grade import box, grading
-from tools.grade.confine.plan import NAMESPACES, Limits
+from tools.grade.confine.plan import NAMESPACES
 from tools.labs import source
 from tools.notebooks import form
 
@@ -100,7 +100,7 @@ def graded(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COURSE_LABS", raising=False)
         # This is about marks: a machine that does something else meanwhile takes longer than a grader's.
-        course = grading.Course(LAB, out=top / "out", limits=Limits(seconds=900, cell_seconds=300))
+        course = grading.Course(LAB, out=top / "out", limits=grading.limits_of(LAB))
         results = grading.grade(course, top / "submissions")
     return {one.submission.name: one for one in results}
 

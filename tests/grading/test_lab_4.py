@@ -13,7 +13,7 @@ from course import checks
 from course.labs.lab_4 import engine, incidents
 from flights.runners.common import MissingEngineError
 from tools.grade import box, grading
-from tools.grade.confine.plan import NAMESPACES, Limits
+from tools.grade.confine.plan import NAMESPACES
 from tools.labs import source
 from tools.notebooks import form
 
@@ -83,7 +83,7 @@ def graded(tmp_path_factory):
         nbformat.write(submission(name), top / "submissions" / f"{name}.ipynb")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COURSE_LABS", raising=False)
-        limits = Limits(seconds=900, cell_seconds=300)
+        limits = grading.limits_of(LAB)
         results = grading.grade(grading.Course(LAB, out=top / "out", limits=limits), top / "submissions")
     return {one.submission.name: one for one in results}
 

@@ -5,13 +5,11 @@ That the right one gets full marks is shown first, by `make grade` itself: witho
 
 from __future__ import annotations
 
-import dataclasses
-
 import nbformat
 import pytest
 
 from tools.grade import box, grading
-from tools.grade.confine.plan import NAMESPACES, Limits
+from tools.grade.confine.plan import NAMESPACES
 from tools.labs import source
 from tools.notebooks import form
 
@@ -59,7 +57,7 @@ def graded(tmp_path_factory):
     (top / "submissions").mkdir()
     for name in CASES:
         nbformat.write(submission(name), top / "submissions" / f"{name}.ipynb")
-    limits = dataclasses.replace(Limits(), seconds=1200, cell_seconds=300)
+    limits = grading.limits_of(LAB)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COURSE_LABS", raising=False)
         results = grading.grade(grading.Course(LAB, out=top / "out", limits=limits), top / "submissions")

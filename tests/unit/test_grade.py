@@ -16,7 +16,7 @@ import sample_lab
 
 from course import checks
 from course.checks import catalogue
-from tools.grade import box, collect, docker, judge, rebuild
+from tools.grade import box, collect, docker, grading, judge, rebuild
 from tools.grade.confine import frames, pack, syscalls
 from tools.grade.confine.plan import LIMITS, Limits, Plan
 from tools.labs import source
@@ -449,3 +449,9 @@ def test_machine_without_docker_is_told(monkeypatch):
 
 def _no_docker(*arguments, **options):
     raise FileNotFoundError("docker")
+
+
+def test_lab_that_runs_whole_pipelines_has_limits_of_its_own(monkeypatch):
+    monkeypatch.delenv("COURSE_LABS")
+    assert grading.limits_of("lab-1-data") == Limits()
+    assert grading.limits_of("lab-3-pipeline").cell_seconds > Limits.cell_seconds

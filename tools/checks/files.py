@@ -23,7 +23,7 @@ INDEX_SETTING = re.compile(
     re.IGNORECASE,
 )
 """A setting that sends an installer to some server of packages."""
-_PLACEHOLDERS = "ann|jovyan|me|runner|student|user|vscode|you"
+_PLACEHOLDERS = "ann|anna|jovyan|maria|me|runner|student|user|vscode|you"
 """Names that stand for anybody in examples and containers."""
 
 

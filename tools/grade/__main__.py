@@ -27,10 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--names", type=Path, help="CSV file that says which submission is whose")
     parser.add_argument("--at-a-time", type=int, default=2, help="submissions at a time (default 2)")
     parser.add_argument("--contain", choices=box.WAYS, help="instead of the best way that this machine has")
-    parser.add_argument("--seconds", type=float, default=Limits.seconds, help="for a notebook (default %(default).0f)")
-    parser.add_argument(
-        "--cell-seconds", type=float, default=Limits.cell_seconds, help="for a cell (default %(default).0f)"
-    )
+    parser.add_argument("--seconds", type=float, help="for a notebook (default: what the lab says, or 300)")
+    parser.add_argument("--cell-seconds", type=float, help="for a cell (default: what the lab says, or 90)")
     parser.add_argument(
         "--memory", type=float, default=Limits.memory / 2**30, help="GB for a submission (default %(default).0f)"
     )
@@ -48,8 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     from tools.grade import grading, table  # nbgrader takes seconds to import
 
+    limits = grading.limits_of(lab)
     limits = dataclasses.replace(
-        Limits(), seconds=options.seconds, cell_seconds=options.cell_seconds, memory=round(options.memory * 2**30)
+        limits,
+        seconds=options.seconds or limits.seconds,
+        cell_seconds=options.cell_seconds or limits.cell_seconds,
+        memory=round(options.memory * 2**30),
     )
     course = grading.Course(
         lab,

@@ -17,6 +17,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from course import checks
+from course.checks import catalogue
 from course.checks.outcomes import BROKEN, OPEN
 from course.checks.session import GRADED_AS
 from tools.grade import box, collect, marks, rebuild, table
@@ -60,6 +61,14 @@ class Course:
     def folder(self) -> Path:
         """Where results go."""
         return self.out / self.lab
+
+
+def limits_of(lab: str) -> Limits:
+    """How much a submission of a lab may use: the lab's own `SECONDS` and `CELL_SECONDS`, where its notebook runs whole pipelines."""
+    of = catalogue.module(lab)
+    return Limits(
+        seconds=getattr(of, "SECONDS", Limits.seconds), cell_seconds=getattr(of, "CELL_SECONDS", Limits.cell_seconds)
+    )
 
 
 def grade(course: Course, submissions: Path, names: Path | None = None) -> list[Graded]:

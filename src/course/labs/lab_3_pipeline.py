@@ -29,6 +29,9 @@ def __dir__() -> list[str]:
 PRELOAD = ("tensorflow", "tensorflow_metadata.proto.v0.anomalies_pb2", "ml_metadata")
 """What grading imports once, before it evaluates many submissions."""
 
+SECONDS, CELL_SECONDS = 900, 300
+"""What grading gives a submission, and each of its cells, by the clock and on one core: it runs whole pipelines."""
+
 
 def deliver() -> None:
     """Writes all that is given into the workspace of the lab that has begun, makes the package, and says what and where."""

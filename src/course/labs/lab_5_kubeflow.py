@@ -24,6 +24,9 @@ def __dir__() -> list[str]:
 PRELOAD = ("tensorflow",)
 """What grading imports once, before it evaluates many submissions."""
 
+SECONDS, CELL_SECONDS = 1200, 300
+"""What grading gives a submission, and each of its cells, by the clock and on one core: it runs whole pipelines."""
+
 
 def deliver() -> None:
     """Writes all that is given into the workspace of the lab that has begun, makes the package importable, and says what is where."""
