@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from datetime import datetime
 from pathlib import Path
 
 from course.labs.lab_4 import dag_file, engine, record, states
@@ -40,7 +41,7 @@ def lines(found: Rehearsal) -> list[str]:
         return [*told, f"No DAG {dag_file.NAME} was found; there is: {', '.join(found.dags) or 'none'}"]
     if not found.runs:
         return [*told, f"{len(found.tasks)} tasks, and Airflow starts no run"]
-    first, last = found.runs[0][:10], found.runs[-1][:10]
+    first, last = (f"{datetime.fromisoformat(found.runs[at]):%-d %B %Y}" for at in (0, -1))
     told.append(f"{len(found.tasks)} tasks, {len(found.runs)} runs, the first on {first}, the last on {last}")
     for played in found.scenes.values():
         told += ["", played.scene.title, *(f"    {line}" for line in scene_lines(played))]
