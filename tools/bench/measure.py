@@ -194,27 +194,11 @@ def engines() -> list[Row]:
     return engines.engines()
 
 
-def step_imports() -> list[Row]:
-    """What a step on Kubeflow imports before it can begin, beside TensorFlow alone."""
-    rows = []
-    executors = {
-        "CsvExampleGen": "flights.examples",
-        "StatisticsGen": "tfx.components.statistics_gen.executor",
-        "ImportSchemaGen": "flights.contract",
-        "DataGate": "flights.gate",
-        "Transform": "tfx.components.transform.executor",
-        "Trainer": "flights.model, tfx.components.trainer.executor",
-        "Evaluator": "tfx.components.evaluator.executor",
-        "LatestBlessedModel": "flights.kubeflow.baseline",
-    }
-    modules = {"TensorFlow alone": "tensorflow"} | executors
-    for name, module in modules.items():
-        code = f"import gc; gc.disable(); import kfp.pipeline_spec.pipeline_spec_pb2, {module}"
-        if name != "TensorFlow alone":
-            code += ", tfx.orchestration.kubeflow.v2.container.kubeflow_v2_entrypoint_utils"
-        _, wall, cpu, peak = run([sys.executable, "-c", code])
-        rows.append(Row(f"imports of a step: {name}", wall, cpu, peak, "near TensorFlow's own"))
-    return rows
+def kubeflow_steps() -> list[Row]:
+    """What each step of the compiled pipeline spends, on its imports and in all, beside TensorFlow alone."""
+    from tools.bench import steps  # which imports this module
+
+    return steps.steps()
 
 
 def image() -> list[Row]:
@@ -235,5 +219,5 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "grade": grade,
     "image": image,
     "engines": engines,
-    "steps": step_imports,
+    "steps": kubeflow_steps,
 }
