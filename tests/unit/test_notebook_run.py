@@ -23,7 +23,6 @@ def test_lessons_and_solutions_are_executed_and_compared_and_labs_are_executed()
     assert [(run.shown(job.path), job.engine) for job in run.jobs(paths)] == [
         ("notebooks/00-a.ipynb", "papermill"),
         ("notebooks/00-a.ipynb", "nbval"),
-        ("solutions/l/l.ipynb", "papermill"),
         ("solutions/l/l.ipynb", "nbval"),
         ("labs/l/l.ipynb", "papermill"),
     ]
