@@ -6,6 +6,8 @@ import lab_five
 import pytest
 import yaml
 
+from course.labs.lab_5 import reading
+
 pytestmark = pytest.mark.xdist_group("tfx")
 
 
@@ -31,9 +33,12 @@ def images(name):
         for executor in document["deploymentSpec"]["executors"].values():
             executor["container"]["image"] = name
 
-    return {
-        month: lab_five.edited(lab_five.compiled(number), edit) for month, number in (("january", 1), ("february", 2))
-    }
+    # Made when a test asks: what is collected only must not import TFX.
+    return {"january": change(edit), "february": change(edit, 2)}
+
+
+def change(edit, month=1):
+    return lambda: lab_five.edited(lab_five.compiled(month), edit)
 
 
 RIGHT = {
@@ -53,10 +58,6 @@ def test_right_files_pass(lab, what):
 def test_compiled_for_another_place_it_is_the_same_file():
     lab_five.compiled.cache_clear()
     assert lab_five.compiled(data_root="elsewhere", output_root="elsewhere/out") == lab_five.compiled()
-
-
-def change(edit, month=1):
-    return lambda: lab_five.edited(lab_five.compiled(month), edit)
 
 
 def setting(task, name, value):
@@ -133,6 +134,11 @@ ONE = {
     "no cache": ({"january": change(uncached)}, 5, "The cache is off"),
     "a cache for what reads outside": ({"january": change(all_cached)}, 5, "The cache is on for CsvExampleGen"),
     "January as February": ({"february": lab_five.compiled}, 5, "`months=(1, 2)`"),
+    "another gate for February": (
+        {"february": lambda: lab_five.compiled(2, min_auc=0.99)},
+        5,
+        "demands something else of a model",
+    ),
     "three months": ({"february": lambda: lab_five.compiled(3)}, 5, "`months=(1, 2)`"),
 }
 
@@ -140,7 +146,7 @@ ONE = {
 @pytest.mark.parametrize("what", BOTH)
 def test_wrong_image_is_told(lab, what):
     given, told = BOTH[what]
-    points, message = judged(lab, **given)
+    points, message = judged(lab, **{name: text() for name, text in given.items()})
     assert told in message
     assert points == 5
 
@@ -151,6 +157,25 @@ def test_wrong_file_is_told(lab, what):
     points, message = judged(lab, **{name: text() for name, text in given.items()})
     assert told in message
     assert points == most
+
+
+def test_a_file_is_no_proof_of_itself(lab):
+    january, february = write(lab, "january", lab_five.compiled()), write(lab, "february", lab_five.compiled(2))
+    (lab.workspace / "link.yaml").hardlink_to(january)
+    for again in (january, f"{lab.workspace}/../{lab.workspace.name}/january.yaml", str(lab.workspace / "link.yaml")):
+        points, message = lab_five.evaluate(lab, "compiled", january=january, again=again, february=february)
+        assert (points, "to a path of its own" in message) == (5, True)
+
+
+def test_a_fault_of_january_is_told_once_and_the_others_wait(lab):
+    january = lab_five.edited(lab_five.compiled(), one_image)
+    points, message = judged(lab, january, again=lab_five.compiled())
+    assert points == 3
+    assert message.splitlines() == [
+        "The steps have several images. One image, with your package, is enough.",
+        "`AGAIN` waits for `JANUARY`: the two are compared when that is right.",
+        "`FEBRUARY` waits for `JANUARY`: their images are compared when that is right.",
+    ]
 
 
 def test_no_file_is_told(lab):
@@ -225,6 +250,10 @@ def test_wrong_answer_is_told_without_the_right_one(lab, wrong):
     right = READ[name] if isinstance(READ[name], list) else [READ[name]]
     if name not in ("after_gate", "chain", "not_retried"):
         assert not any(f" {one}" in message for one in map(str, right))
+
+
+def test_every_hint_ends_as_a_sentence_does():
+    assert [one.look for one in reading.QUESTIONS.values() if one.look[-1] in ".?!:,"] == []
 
 
 def test_answers_that_are_no_answers_are_told(lab):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import lab_five
 import pytest
@@ -79,6 +80,11 @@ def write_trial(lab, text=None, again=None, **run):
     (lab.workspace / mended.TRIAL).mkdir()
     (lab.workspace / mended.COMPILED).write_text(text)
     (lab.workspace / mended.AGAIN).write_text(again or text)
+    for folder in (mended.FOLDER, mended.SOURCE):
+        shutil.copytree(
+            inherited.BASE, lab.workspace / folder / inherited.NAME, ignore=shutil.ignore_patterns("__pycache__")
+        )
+        (lab.workspace / folder / "pyproject.toml").write_text(inherited.PYPROJECT)
     lab_five.write_run(lab, "delays-1", text, "model", version="1", root=mended.RUNS, **run)
 
 
@@ -104,7 +110,7 @@ def setting(task, name, value):
 RIGHT = {
     "as it should be": None,
     "a schema in a package of one's own": setting("ImportSchemaGen", "schema_file", "package:delays/schema.pbtxt"),
-    "other settings": setting("Trainer", "custom_config", '{"epochs": 12, "network": "network.json"}'),
+    "other settings": setting("Trainer", "custom_config", '{"epochs": 10, "network": "network.json"}'),
     "a function in quotes": setting("Trainer", "run_fn", '"delays.model.run_fn"'),
 }
 
@@ -163,6 +169,79 @@ def test_wrong_pipeline_is_told(lab, what):
     points, message = judged(lab, edit)
     assert told in message
     assert points == 2
+
+
+def lenient(document):
+    given = lab_five.parameters(document, "Evaluator")["eval_config"]["runtimeValue"]
+    assert '"lower_bound": 0.55' in given["constant"]
+    given["constant"] = given["constant"].replace('"lower_bound": 0.55', '"lower_bound": 0.2')
+
+
+OTHER = {
+    "fewer epochs": (setting("Trainer", "custom_config", '{"epochs": 1, "seed": 7}'), "`epochs` is 1"),
+    "another network": (
+        setting("Trainer", "custom_config", '{"network": {"hidden_units": [4], "l2": 0.003}}'),
+        "`hidden_units` is [4]",
+    ),
+    "learned from what it is judged on": (
+        setting("Trainer", "train_args", '{"splits": ["train", "eval"]}'),
+        "Trainer sees other flights",
+    ),
+    "judged by nothing": (
+        setting("Evaluator", "eval_config", '{"metrics_specs": []}'),
+        "The Evaluator demands something else",
+    ),
+    "judged by less": (lenient, "The Evaluator demands something else"),
+}
+
+
+@pytest.mark.parametrize("what", OTHER)
+def test_a_pipeline_that_learns_or_judges_otherwise_is_told(lab, what):
+    edit, told = OTHER[what]
+    points, message = judged(lab, edit)
+    assert told in message
+    assert "stays as it is" in message
+    assert points == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "told"),
+    [
+        ("model.py", 'settings["epochs"]', "1", "`epochs` is 1 in `model.py`"),
+        ("model.py", "epochs=epochs", "epochs=2", "`epochs` is 2 in `model.py`"),
+        ("features.py", '"distance": 900.0', '"distance": 0.0', "`distance` is 0.0 in `features.py`"),
+        ("network.json", "", '{"hidden_units": [16, 8]}', "`hidden_units` is [16, 8] in `network.json`"),
+    ],
+)
+def test_code_that_learns_otherwise_is_told(lab, name, before, after, told):
+    write_trial(lab)
+    for folder in (mended.FOLDER, mended.SOURCE):
+        path = lab.workspace / folder / inherited.NAME / name
+        path.write_text(path.read_text().replace(before, after) if before else after)
+    points, message = lab_five.evaluate(lab, "mended")
+    assert (points, told in message) == (2, True), message
+
+
+def test_values_in_a_file_or_in_words_of_ones_own_pass(lab):
+    write_trial(lab)
+    for folder in (mended.FOLDER, mended.SOURCE):
+        package = lab.workspace / folder / inherited.NAME
+        (package / "network.json").write_text('{"hidden_units": [16], "l2": 0.003, "learning_rate": 3e-3}')
+        (package / "gaps.json").write_text('{"distance": 900, "temp": 57}')
+        (package / "settings.py").write_text('EPOCHS: int = 10\nepochs = EPOCHS\nREADY = ["distance"]\nverbose = 2\n')
+    assert lab_five.evaluate(lab, "mended") == (5, "")
+
+
+@pytest.mark.parametrize("name", ["delays/model.py", "pyproject.toml", "delays/more.json"])
+def test_files_that_were_edited_after_the_trial_are_told(lab, name):
+    write_trial(lab)
+    (lab.workspace / mended.FOLDER / "__pycache__").mkdir()
+    (lab.workspace / mended.FOLDER / "__pycache__" / "x.pyc").write_bytes(b"1")
+    assert lab_five.evaluate(lab, "mended") == (5, "")
+    with (lab.workspace / mended.FOLDER / name).open("a") as file:
+        file.write("\n")
+    told = "`mended/` has changed since the last `lab.trial()`: call it again."
+    assert lab_five.evaluate(lab, "mended") == (0, told)
 
 
 def test_two_files_for_one_pipeline_are_told_with_the_component(lab):

@@ -19,7 +19,7 @@ def test_nothing_gets_nothing(lab):
     points, told = lab_five.evaluate(lab, "image")
     assert points == 0
     assert "no file `package/pyproject.toml`" in told
-    assert "`lab.build()`" in told
+    assert "`lab.build()` was not called yet, or its last call failed" in told
     assert "no file `package/Dockerfile`" in told
 
 
@@ -43,6 +43,28 @@ RIGHT = {
         "dockerfile": "# syntax=docker/dockerfile:1\nfrom mlops-course:1\nuser root\ncopy ./ /p/\n"
         'run ["uv", "pip", "install", "--no-deps", "/p"]\nuser 1000:1000\n'
     },
+    "copied to where Python looks": {
+        "dockerfile": "FROM mlops-course:1\nCOPY my_flights /opt/course/lib/python3.11/site-packages/my_flights\n"
+    },
+    "copied to where Python looks, by a variable": {
+        "dockerfile": "FROM mlops-course:1\nCOPY my_flights/ ${VENV}/lib/python3.11/site-packages/my_flights/\n"
+    },
+    "mounted": {
+        "dockerfile": "FROM mlops-course:1\nUSER root\n"
+        "RUN --mount=type=bind,target=/package,rw pip install --no-deps --no-build-isolation /package\nUSER 1000\n"
+    },
+    "a folder of work": {
+        "dockerfile": 'FROM mlops-course:1\nUSER root\nWORKDIR /package\nCOPY pyproject.toml .\nCOPY ["my_flights", "./my_flights/"]\n'
+        "RUN <<END\nset -e\npip install --no-deps .\nEND\nWORKDIR /course\nUSER 1000\n"
+    },
+    "a stage of its own for the package": {
+        "dockerfile": "FROM mlops-course:1 AS build\nCOPY . /p\nRUN pip wheel --no-deps -w /tmp/wheels /p\nFROM mlops-course:1\n"
+        "COPY --from=build /tmp/wheels /wheels\nUSER root\nRUN pip install --no-deps /wheels/*.whl\nUSER 1000\n"
+    },
+    "a stage that goes on from another": {
+        "dockerfile": "FROM mlops-course:1 AS base\nUSER root\nFROM base\nCOPY my_flight[s] /p/my_flights\nCOPY *.toml /p/\n"
+        "RUN pip install --no-cache-dir --no-deps -e /p\nUSER 1000\n"
+    },
 }
 
 
@@ -54,6 +76,10 @@ def test_right_package_passes(lab, what):
 
 def project(before, after):
     return {"project": lab_five.PROJECT.replace(before, after)}
+
+
+def docker_of(*lines):
+    return {"dockerfile": "".join(f"{line}\n" for line in ("FROM mlops-course:1", *lines, "USER 1000:1000"))}
 
 
 def docker(before, after):
@@ -81,6 +107,47 @@ WRONG = {
     "left as root": (docker("USER 1000:1000", ""), 4, "the user is `root`"),
     "root by number": (docker("USER 1000:1000", "USER 0:0"), 4, "the user is `0:0`"),
     "a user by name": (docker("USER 1000:1000", "USER student"), 4, "by a number"),
+    "the code without its project": (
+        docker_of("COPY my_flights /package", "USER root", "RUN pip install --no-deps /package"),
+        3,
+        "finds no `pyproject.toml` there",
+    ),
+    "the folder without its project": (
+        docker_of("COPY my_flights /package/my_flights", "USER root", "RUN cd /package && pip install --no-deps ."),
+        3,
+        "finds no `pyproject.toml` there",
+    ),
+    "what is in the folder, beside the project": (
+        docker_of("COPY pyproject.toml my_flights /package/", "USER root", "RUN pip install --no-deps /package"),
+        3,
+        "and not the folder itself",
+    ),
+    "installed from another folder": (
+        docker_of("COPY . /package", "USER root", "RUN pip install --no-deps /source"),
+        3,
+        "`/source` in the image",
+    ),
+    "from an index": (
+        docker_of("COPY . /package", "USER root", "RUN pip install --no-deps my-flights"),
+        3,
+        "asks an index",
+    ),
+    "copied where Python looks, without its folder": (
+        docker_of("COPY my_flights /opt/course/lib/python3.11/site-packages/"),
+        3,
+        "to no folder that Python looks into",
+    ),
+    "a path that Python looks into, and nothing there": (
+        docker_of("COPY my_flights /opt/package", "ENV PYTHONPATH=/opt"),
+        3,
+        "to no folder that Python looks into",
+    ),
+    "mounted to be read": (
+        docker_of("USER root", "RUN --mount=type=bind,target=/package pip install --no-deps /package"),
+        3,
+        "can only be read",
+    ),
+    "something that is not there": (docker("COPY my_flights", "COPY my_flight"), 3, "no such file or folder beside it"),
 }
 
 
@@ -94,7 +161,16 @@ def test_wrong_package_is_told(lab, what):
 
 
 INSTALLED = {
-    "an old file": (lambda root: (root / "my_flights" / "model.py").write_text("old\n"), 3, "run `lab.build()` again"),
+    "an old file": (
+        lambda root: (root / "my_flights" / "model.py").write_text("old\n"),
+        3,
+        "changed since the last `lab.build()`? Call it again",
+    ),
+    "a file that was added": (
+        lambda root: (root.parent / "package" / "my_flights" / "more.py").write_text("x = 1\n"),
+        3,
+        "changed since the last `lab.build()`? Call it again",
+    ),
     "a file that did not come along": (
         lambda root: (root / "my_flights" / "model.py").unlink(),
         3,
@@ -113,6 +189,30 @@ def test_wrong_image_is_told(lab, what):
     given, message = lab_five.evaluate(lab, "image")
     assert told in message
     assert given == points
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            lab_five.PROJECT.replace("name =", "name"),
+            r"^package/pyproject.toml is no TOML: .*line 6.*'name \"my-flights\"'$",
+        ),
+        ("[project", r"^package/pyproject.toml is no TOML: .*$"),
+        (b"\xff", "^package/pyproject.toml is no TOML"),
+        (None, "^There is no package/pyproject.toml"),
+    ],
+)
+def test_a_project_that_cannot_be_read_is_told_by_its_line_and_leaves_no_image(lab, text, told):
+    root = lab_five.write_package(lab)
+    path = root / "pyproject.toml"
+    path.unlink()
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(RuntimeError, match=told) as raised:
+        image.install(root, lab.workspace / "image")
+    assert "Traceback" not in str(raised.value)
+    assert not (lab.workspace / "image").exists()
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ import lab_five
 import pytest
 from lab_five import FLIGHTS
 
+from course.labs.lab_5 import work
+
 pytestmark = pytest.mark.xdist_group("tfx")
 
 
@@ -38,7 +40,7 @@ def told(lab, **paths):
         for name, runs in (
             ("january", ("january",)),
             ("february", ("january", "february")),
-            ("refused", ("february", "refused")),
+            ("refused", ("january", "february", "refused")),
         )
     ]
     return sum(points for points, _ in outcomes), "\n".join(message for _, message in outcomes if message)
@@ -71,14 +73,14 @@ def flights_of(document):
 
 
 WRONG = {
-    "January is not whole": ({"january": {"until": "Evaluator"}}, 3, "its Evaluator is missing"),
+    "January is not whole": ({"january": {"until": "Evaluator"}}, 2, "its Evaluator is missing"),
     "February's flights in January": ({"january": {"flights": FLIGHTS[2]}}, 4, "the 2,000 flights of January"),
     "a model was there before": ({"january": {"baseline": "old"}}, 5, "found a baseline"),
     "January is refused": ({"january": {"version": ""}}, 4, "its model was refused"),
     "pushed to another place": ({"january": {"is_served": False}}, 4, "Where does `push_destination` lead?"),
     "the course's pipeline": (
         {"january": {"text": lambda: lab_five.edited(lab_five.compiled(), flights_of)}},
-        3,
+        2,
         "did not run your package",
     ),
     "February without a baseline": ({"february": {"baseline": ""}}, 5, "found no baseline"),
@@ -96,6 +98,31 @@ WRONG = {
     ),
     "blessed": ({"refused": {"version": "3"}}, 4, "was blessed"),
     "refused against nothing": ({"refused": {"baseline": ""}}, 5, "found no baseline"),
+    "February by another gate": (
+        {
+            "february": {"text": lambda: lab_five.compiled(2, min_auc=0.99), "version": ""},
+            "refused": {"baseline": "january"},
+        },
+        3,
+        "`FEBRUARY_RUN` was not compiled as task 4 asks for",
+    ),
+    "February and what is refused, by another gate": (
+        {
+            "february": {"text": lambda: lab_five.compiled(2, min_auc=0.99), "version": ""},
+            "refused": {"text": lambda: lab_five.compiled(2, min_auc=0.99), "baseline": "january"},
+        },
+        3,
+        "`REFUSED_RUN` waits for `FEBRUARY_RUN`",
+    ),
+    "a gain that nothing has, in all three": (
+        {
+            "january": {"text": lambda: lab_five.compiled(max_auc_loss=-0.4)},
+            "february": {"text": lambda: lab_five.compiled(2, max_auc_loss=-0.4), "version": ""},
+            "refused": {"text": lambda: lab_five.compiled(2, max_auc_loss=-0.4), "baseline": "january"},
+        },
+        3,
+        "gains 0.4 against the baseline",
+    ),
     "a gate that is too high": (
         {"refused": {"text": lambda: lab_five.compiled(2, max_auc_loss=-0.4)}},
         5,
@@ -113,6 +140,46 @@ def test_wrong_runs_are_told(lab, what):
     found, message = judged(lab, **given)
     assert words in message
     assert found == points
+
+
+def test_a_fault_of_january_is_told_once_and_the_others_wait(lab):
+    message = judged(lab, january={"until": "Evaluator"})[1].splitlines()
+    assert "its Evaluator is missing" in message[0]
+    assert message[1:] == [
+        "`FEBRUARY_RUN` waits for `JANUARY_RUN`: task 6 says what is wrong with it.",
+        "`REFUSED_RUN` waits for `JANUARY_RUN`: task 6 says what is wrong with it.",
+    ]
+
+
+def test_january_that_pushed_nothing_is_waited_for(lab):
+    assert (
+        "`FEBRUARY_RUN` waits for `JANUARY_RUN`, which has pushed no model" in judged(lab, january={"version": ""})[1]
+    )
+
+
+def test_a_run_that_cannot_begin_is_told(lab, monkeypatch):
+    monkeypatch.setattr(work, "current", lambda: lab)
+    path = lab.workspace / "january.yaml"
+    path.write_text(lab_five.compiled())
+    with pytest.raises(FileNotFoundError, match=r"no folder image.*or its last call failed"):
+        work.submit(path)
+    (lab.workspace / "image").mkdir()
+    for nothing in ("nothing.yaml", lab.workspace, ..., None):
+        with pytest.raises(
+            FileNotFoundError, match=r"There is no file .*: give the path that compile_pipeline returned"
+        ):
+            work.submit(nothing)
+    (lab.workspace / "months").mkdir()
+    wrong = {
+        str(lab.workspace / "moths"): "moths'.*no such folder",
+        str(lab.workspace / "months"): "months'.*no folder span-01",
+        "months": "'months'.*the whole path",
+    }
+    for data_root, told in wrong.items():
+        with pytest.raises((FileNotFoundError, ValueError), match=told):
+            work.submit(path, data_root=data_root)
+    with pytest.raises(FileNotFoundError, match="'/mnt/flights/data', which is the default"):
+        work.submit(str(path))
 
 
 def test_folders_that_are_no_runs_are_told(lab):

@@ -89,6 +89,6 @@ def february(lab: checks.Lab, january: Any, february: Any) -> None:
 
 
 @checks.task("refused", points=2, title="8. A candidate that is refused")
-def refused(lab: checks.Lab, february: Any, refused: Any) -> None:
+def refused(lab: checks.Lab, january: Any, february: Any, refused: Any) -> None:
     """The same gate, and a poor model."""
-    runs.judge_refused(lab, february, refused)
+    runs.judge_refused(lab, january, february, refused)

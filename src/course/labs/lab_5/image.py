@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -14,10 +13,10 @@ from typing import Any
 from course import checks
 from course.labs.lab_2 import files
 from course.labs.lab_3.package import FOLDER, NAME, forget
+from course.labs.lab_5 import dockerfile
 
 IMAGE = "image"
 """Folder with what pip installs: the packages that the image would have beside those of the course's image."""
-BASE = "mlops-course"
 
 
 def importable(workspace: Path) -> None:
@@ -31,10 +30,11 @@ def install(package: Path, target: Path) -> None:
     """Installs a package into an empty folder, without what it depends on, and without the internet.
 
     Raises:
-        RuntimeError: pip cannot; the message ends with its last words.
+        RuntimeError: there is no `pyproject.toml`, or pip cannot; the message ends with its last words.
     """
     for folder in (target, package / "build", *package.glob("*.egg-info")):
         shutil.rmtree(folder, ignore_errors=True)
+    _readable(package / "pyproject.toml")
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir", "install", "--quiet"]
     command += ["--no-deps", "--no-index", "--no-build-isolation", "--target", str(target), str(package)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=package.parent)
@@ -42,6 +42,25 @@ def install(package: Path, target: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     if done.returncode:
         raise RuntimeError("pip could not install the package:\n" + _told(done.stdout + done.stderr))
+
+
+def _readable(project: Path) -> None:
+    """Says what is wrong with the file by itself: pip would say it below a traceback of its own."""
+    shown = f"{project.parent.name}/{project.name}"
+    try:
+        tomllib.loads(project.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RuntimeError(f"There is no {shown}: without it pip cannot install the package.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RuntimeError(f"{shown} is no TOML: {error}{_line(project, str(error))}") from None
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise RuntimeError(f"{shown} is no TOML: {str(error)[:120]}") from None
+
+
+def _line(project: Path, told: str) -> str:
+    """The line of which an error tells."""
+    number = re.search(r"at line (\d+)", told)
+    return f": {project.read_text(encoding='utf-8').split(chr(10))[int(number[1]) - 1].strip()!r}" if number else ""
 
 
 def _told(printed: str) -> str:
@@ -61,7 +80,7 @@ def judge_image(lab: checks.Lab) -> None:
         checks.Wrong: something of it is missing.
     """
     problems, points = [], 0.0
-    for worth, judge in ((1, _project), (2, _installed), (2, _dockerfile)):
+    for worth, judge in ((1, _project), (2, _installed), (2, dockerfile.judge)):
         try:
             judge(lab)
             points += worth
@@ -105,17 +124,18 @@ def _python(given: Any) -> None:
 def _installed(lab: checks.Lab) -> None:
     image = files._inside(lab, IMAGE)
     if not image.is_dir():
-        raise checks.Wrong(f"There is no folder `{IMAGE}`: `lab.build()` installs the package there.")
+        raise checks.Wrong(f"There is no folder `{IMAGE}`: `lab.build()` was not called yet, or its last call failed.")
     if not list(image.glob("*.dist-info/METADATA")):
         raise checks.Wrong(f"`{IMAGE}` holds no `.dist-info`: pip has not installed anything there.")
     theirs, ours = _python_files(lab, f"{FOLDER}/{NAME}"), _python_files(lab, f"{IMAGE}/{NAME}")
     if missing := sorted(set(theirs) - set(ours)):
         raise checks.Wrong(
-            f"`{IMAGE}` lacks `{NAME}/{missing[0]}`: which packages does `pyproject.toml` tell the build to take?"
+            f"`{IMAGE}` lacks `{NAME}/{missing[0]}`: changed since the last `lab.build()`? Call it again. If the file does not come along "
+            "then, which packages does `pyproject.toml` tell the build to take?"
         )
     if stale := sorted(name for name in theirs if theirs[name] != ours[name]):
         raise checks.Wrong(
-            f"`{NAME}/{stale[0]}` is another in `{IMAGE}` than in your package: run `lab.build()` again."
+            f"`{NAME}/{stale[0]}` is another in `{IMAGE}` than in your package: changed since the last `lab.build()`? Call it again."
         )
     for name in ("config.py", "features.py", "model.py", "pipeline.py"):
         if name not in ours:
@@ -136,86 +156,3 @@ def _python_files(lab: checks.Lab, folder: str) -> dict[str, str]:
     root = files._inside(lab, folder)
     found = sorted(path for path in root.rglob("*.py") if path.is_file())[:200]
     return {str(path.relative_to(root)): files.text(lab, f"{folder}/{path.relative_to(root)}") for path in found}
-
-
-# --- The Dockerfile -----------------------------------------------------------------------------------------------
-
-NUMBER = re.compile(r"(\d+)(:\d+)?")
-
-
-def instructions(text: str) -> list[tuple[str, str]]:
-    """The instructions of a Dockerfile: (name in capitals, rest), with arguments (`ARG`) that have a value put in."""
-    text = re.sub(r"(?m)^\s*#.*\n?", "", text)
-    text = re.sub(r"\\[ \t]*\n", " ", text)
-    found, known = [], {}
-    for line in text.splitlines():
-        name, _, rest = line.strip().partition(" ")
-        for argument, value in known.items():
-            rest = rest.replace(f"${{{argument}}}", value).replace(f"${argument}", value)
-        if name.upper() == "ARG" and "=" in rest:
-            argument, _, value = rest.strip().partition("=")
-            known[argument] = value.strip("\"'")
-        if name:
-            found.append((name.upper(), rest.strip()))
-    return found
-
-
-def _dockerfile(lab: checks.Lab) -> None:
-    found = instructions(files.text(lab, f"{FOLDER}/Dockerfile", "It lies beside `pyproject.toml`."))
-    bases = [rest.split() for name, rest in found if name == "FROM"]
-    if not bases:
-        raise checks.Wrong("Your `Dockerfile` has no `FROM`: which image does it start from?")
-    last = [part for part in bases[-1] if not part.startswith("--")]
-    if not last or not re.fullmatch(rf"(?:.*/)?{BASE}(?:[:@].+)?", last[0]):
-        raise checks.Wrong(
-            f"Your `Dockerfile` starts from `{' '.join(last)[:60]}`. Only the course's image, `{BASE}`, has TFX and `flights` as "
-            "they are locked."
-        )
-    start = max(number for number, (name, _) in enumerate(found) if name == "FROM")
-    _brought(found[start:])
-    users = [rest.split()[0] for name, rest in found[start:] if name == "USER" and rest]
-    if users and (not (number := NUMBER.fullmatch(users[-1])) or int(number[1]) == 0):
-        raise checks.Wrong(
-            f"At the end of your `Dockerfile` the user is `{users[-1][:30]}`. A step must not run as root, and Kubernetes can only "
-            "tell by a number: which one does the course's image use?",
-            points=1,
-        )
-
-
-def _brought(found: list[tuple[str, str]]) -> None:
-    """The package is copied and installed, by a user who may; or copied to where Python looks."""
-    copies = [number for number, (name, _) in enumerate(found) if name in ("COPY", "ADD")]
-    if not copies:
-        raise checks.Wrong("Your `Dockerfile` copies nothing into the image (`COPY`): how does the package get there?")
-    installs = [number for number, (name, rest) in enumerate(found) if name == "RUN" and _installs(rest)]
-    paths = [rest for name, rest in found if name == "ENV" and "PYTHONPATH" in rest]
-    if not installs:
-        if paths and any(NAME in found[number][1] or found[number][1].startswith(". ") for number in copies):
-            return
-        raise checks.Wrong(
-            "Your `Dockerfile` never installs the package: `RUN`, and the command that `lab.build()` runs."
-        )
-    if installs[-1] < copies[0]:
-        raise checks.Wrong("Your `Dockerfile` installs the package before it is copied into the image.")
-    rest = found[installs[-1]][1]
-    if "--no-deps" not in rest:
-        raise checks.Wrong(
-            "The `pip install` of your `Dockerfile` may replace the locked versions in the image by others: which option leaves "
-            "dependencies alone?",
-            points=1,
-        )
-    before = [value for name, value in found[: installs[-1]] if name == "USER"]
-    if not before or before[-1].split(":")[0] not in ("root", "0"):
-        raise checks.Wrong(
-            "The environment in the course's image belongs to root, and the image's user is not root: your `RUN` could not write "
-            "there. Switch the user for it, and back.",
-            points=1,
-        )
-
-
-def _installs(command: str) -> bool:
-    try:
-        words = shlex.split(command.replace("[", " ").replace("]", " ").replace(",", " "))
-    except ValueError:
-        words = command.split()
-    return "install" in words and any(word.rsplit("/", 1)[-1] in ("pip", "pip3", "uv") for word in words)

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import ast
+import fnmatch
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from course import checks
 from course.labs.lab_2 import files
 from course.labs.lab_5 import inherited, runs, spec
+from flights.config import Config
 
 FOLDER, TRIAL = "mended", "trial"
 COMPILED, AGAIN, RUNS = f"{TRIAL}/pipeline.yaml", f"{TRIAL}/again.yaml", f"{TRIAL}/runs"
+SOURCE = f"{TRIAL}/source"
+"""A copy of `mended/` as the last trial found it."""
+PASSING = ("__pycache__", ".ipynb_checkpoints", "build", "*.egg-info")
+"""What Python, pip and JupyterLab leave in a folder."""
+MOST_FILES = 200
+SPLITS = {
+    ("Transform", "splits_config"): {"analyze": ["train"], "transform": ["train", "eval"]},
+    ("Trainer", "train_args"): {"splits": ["train"]},
+    ("Trainer", "eval_args"): {"splits": ["eval"]},
+    ("Evaluator", "example_splits"): ["eval"],
+}
+"""Who sees which flights of January, as it was inherited. Where nothing is said, TFX takes the same."""
+LEARNS = (
+    *("epochs", "seed", "hidden_units", "l2", "learning_rate"),
+    *("distance", "temp", "wind_speed", "visib", "origin", "carrier"),
+)
+"""Names in the inherited code that have a number: of the training, the network, the gaps and the vocabularies."""
 FUNCTIONS = {
     "Transform": ("preprocessing_fn", "delays.features.preprocessing_fn"),
     "Trainer": ("run_fn", "delays.model.run_fn"),
@@ -69,10 +90,14 @@ def judge_mended(lab: checks.Lab) -> None:
             f"There is no `{COMPILED}`: `lab.trial()` installs your mended package, compiles and runs it. If it could not be "
             "compiled, its message says why."
         )
+    if files_of(files._inside(lab, FOLDER)) != files_of(files._inside(lab, SOURCE)):
+        raise checks.Wrong("`mended/` has changed since the last `lab.trial()`: call it again.")
     found = spec.of_student(lab, COMPILED, "trial")
     tasks = spec.steps(found)
     problems = [
-        told for told in (judge(lab, found, tasks) for judge in (_whole, _named, _ids, _portable, _repeated)) if told
+        told
+        for told in (judge(lab, found, tasks) for judge in (_whole, _named, _ids, _portable, _repeated, _kept))
+        if told
     ]
     points = max(0.0, 3.0 - len(problems))
     if set(tasks) & set(FUNCTIONS) != set(FUNCTIONS):
@@ -129,6 +154,88 @@ def _repeated(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str]) -> s
     other = [task for task in found.tasks if task in again.tasks and found.settings(task) != again.settings(task)]
     where = f" Look at the settings of {', '.join(other[:2])}." if other else ""
     return f"Compiled twice, it is two different files: the cache would never find anything.{where}"
+
+
+def _kept(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str]) -> str:
+    """What is learned, and what is demanded, is as it was inherited; however it is written."""
+    for (kind, setting), wanted in SPLITS.items():
+        given = found.setting(tasks[kind], setting) if kind in tasks else None
+        if given is not None and spec.json_of(given) != wanted:
+            return f"{kind} sees other flights than before: look at its `{setting}`. What it learns, and how it judges, stays as it is."
+    wanted = [("AUC", "absolute", -Config.max_auc_loss), ("AUC", "lower_bound", Config.min_slice_auc)]
+    wanted.append(("AUC", "lower_bound", Config.min_auc))
+    if "Evaluator" in tasks and spec.thresholds(found) != wanted:
+        return "The Evaluator demands something else of a model than before: how it judges stays as it is."
+    before = [
+        bound for path in sorted(inherited.BASE.glob("*.py")) for bound in bindings(path.read_text(encoding="utf-8"))
+    ]
+    known = {name: [value for one, value in before if one == name] for name in LEARNS}
+    for shown, bound in _bound(lab, found, tasks):
+        for name, value in bound:
+            if name in known and value not in known[name]:
+                return f"`{name}` is {str(value)[:40]} in {shown}, and was {' or '.join(map(str, known[name]))[:40]}: what it learns stays as it is."
+    return ""
+
+
+def _bound(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str]) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+    """Where the mended pipeline gives names a value: in settings, code, and files of values."""
+    for kind in FUNCTIONS:
+        if kind in tasks:
+            yield f"{kind}'s `custom_config`", _values(spec.json_of(found.setting(tasks[kind], "custom_config")))
+    for name in files_of(files._inside(lab, f"{SOURCE}/{inherited.NAME}")):
+        if name.endswith((".py", ".json")):
+            text = files.text(lab, f"{SOURCE}/{inherited.NAME}/{name}")
+            yield f"`{name}`", bindings(text) if name.endswith(".py") else _values(spec.json_of(text))
+
+
+def bindings(source: str) -> list[tuple[str, Any]]:
+    """Each name that a Python file gives a number or a list of numbers: as a variable, an argument, or a key."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    pairs: list[tuple[Any, ast.expr]] = []
+    for node in nodes:
+        if isinstance(node, ast.Dict):
+            pairs += [(key.value, value) for key, value in zip(node.keys, node.values) if isinstance(key, ast.Constant)]  # noqa: B905
+        elif isinstance(node, ast.keyword) and node.arg:
+            pairs.append((node.arg, node.value))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            pairs.append((node.target.id, node.value))
+        elif isinstance(node, ast.Assign):
+            pairs += [(target.id, node.value) for target in node.targets if isinstance(target, ast.Name)]
+    found = []
+    for name, node in pairs:
+        try:
+            value = ast.literal_eval(node)
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            continue
+        found += _values({str(name): value}, is_deep=False)
+    return found
+
+
+def _values(given: Any, is_deep: bool = True) -> list[tuple[str, Any]]:
+    """The names in a dictionary, and in those that it holds, whose value is a number or a list of numbers."""
+    found = []
+    for name, value in given.items() if isinstance(given, dict) else ():
+        listed = list(value) if isinstance(value, list | tuple) else [value]
+        if listed and all(isinstance(one, int | float) and not isinstance(one, bool) for one in listed):
+            found.append((str(name), listed if isinstance(value, list | tuple) else value))
+        elif is_deep and isinstance(value, dict):
+            found += _values(value)
+    return found
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """The files below a folder, by their path: what the mended pipeline is made of."""
+    found = {}
+    for path in sorted(folder.rglob("*"))[: MOST_FILES * 10]:
+        name = path.relative_to(folder)
+        if any(fnmatch.fnmatch(part, one) for part in name.parts for one in PASSING) or path.is_symlink():
+            continue
+        if path.is_file() and len(found) < MOST_FILES:
+            found[name.as_posix()] = path.read_bytes() if path.stat().st_size < files.MOST_BYTES else b""
+    return found
 
 
 def _run(lab: checks.Lab, found: spec.Compiled, tasks: dict[str, str]) -> str:

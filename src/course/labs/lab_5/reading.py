@@ -68,7 +68,7 @@ QUESTIONS = {
     ),
     "after_gate": Question(
         lambda found: {task for task in found.tasks if spec.steps(found)["DataGate"] in found.waits_for(task)},
-        "`dependentTasks` of each task: who names DataGate?",
+        "`dependentTasks` of each task, and who names DataGate there",
     ),
     "chain": Question(
         _chain, "`dependentTasks`, followed from Pusher back to a task that waits for none; take the longest way"

@@ -14,6 +14,8 @@ from course.labs.lab_5 import spec
 
 ROWS = 2000
 MOST_MODEL = 50_000_000
+MOST_GAIN = 0.05
+"""What a gate may demand of a candidate beyond the baseline: a package of one's own may ask for a little."""
 SERVING = "serving"
 COPY = "pipeline.yaml"
 """The specification that a run was made of, in its folder."""
@@ -187,8 +189,11 @@ def judge_february(lab: checks.Lab, january: Any, given: Any) -> None:
     """
     run = of_student(lab, given, "FEBRUARY_RUN")
     _months(run, "FEBRUARY_RUN")
+    first = _other(lab, january, "JANUARY_RUN", "FEBRUARY_RUN")
+    _gate(first, run)
+    if pushed(first) is None:
+        raise checks.Wrong("`FEBRUARY_RUN` waits for `JANUARY_RUN`, which has pushed no model: see task 6.", points=1)
     baseline = _baseline(lab, run, "FEBRUARY_RUN")
-    first = _other(lab, january, "JANUARY_RUN")
     if baseline != first.model(first.tasks["Trainer"], "model"):
         raise checks.Wrong(
             "February's candidate was held against another model than that of `JANUARY_RUN`: run February right after January.",
@@ -196,7 +201,22 @@ def judge_february(lab: checks.Lab, january: Any, given: Any) -> None:
         )
 
 
-def judge_refused(lab: checks.Lab, february: Any, given: Any) -> None:
+def _gate(january: Run, february: Run) -> None:
+    """February is held to what January's model had to show, and to no gain that hardly any model has."""
+    if spec.demands(january.found) != spec.demands(february.found):
+        raise checks.Wrong(
+            "`FEBRUARY_RUN` was not compiled as task 4 asks for: its Evaluator demands something else of a model than that of `JANUARY_RUN` "
+            "(`eval_config`). Of the configuration only the months are others: run `FEBRUARY`."
+        )
+    gains = [limit for metric, kind, limit in spec.thresholds(february.found) if (metric, kind) == ("AUC", "absolute")]
+    if gains and max(gains) > MOST_GAIN:
+        raise checks.Wrong(
+            f"The Evaluator of `FEBRUARY_RUN` demands of a model that it gains {max(gains):g} against the baseline: look at `max_auc_loss` of "
+            "your configuration."
+        )
+
+
+def judge_refused(lab: checks.Lab, january: Any, february: Any, given: Any) -> None:
     """One point for a candidate that was refused, one if the gate is February's and there was a model to hold it against.
 
     Raises:
@@ -210,7 +230,17 @@ def judge_refused(lab: checks.Lab, february: Any, given: Any) -> None:
             "The candidate of `REFUSED_RUN` was blessed. What would make a model so poor that the gate has to refuse it?"
         )
     _baseline(lab, run, "REFUSED_RUN")
-    if _demands(_other(lab, february, "FEBRUARY_RUN")) != _demands(run):
+    first, second = (
+        _other(lab, january, "JANUARY_RUN", "REFUSED_RUN"),
+        _other(lab, february, "FEBRUARY_RUN", "REFUSED_RUN"),
+    )
+    try:
+        _gate(first, second)
+    except checks.Wrong as wrong:
+        raise checks.Wrong(
+            "`REFUSED_RUN` waits for `FEBRUARY_RUN`, whose gate is not January's: see task 7.", points=1
+        ) from wrong
+    if spec.demands(second.found) != spec.demands(run.found):
         raise checks.Wrong(
             "The candidate was refused by another gate than February's: the `eval_config` of the two runs differ. Anybody is refused "
             "by a gate that is high enough. Change the model.",
@@ -218,14 +248,12 @@ def judge_refused(lab: checks.Lab, february: Any, given: Any) -> None:
         )
 
 
-def _other(lab: checks.Lab, given: Any, name: str) -> Run:
-    """A run that another is compared with; that it is not as it should be costs the comparison's point."""
+def _other(lab: checks.Lab, given: Any, name: str, waiting: str) -> Run:
+    """A run that another is compared with; that it is not as it should be costs the comparison's point, and is told by its own task."""
     try:
         return of_student(lab, given, name)
     except checks.Wrong as wrong:
-        raise checks.Wrong(wrong.message, points=1) from wrong
-
-
-def _demands(run: Run) -> Any:
-    text = run.found.setting(run.tasks["Evaluator"], "eval_config")
-    return spec.json_of(text) or text
+        number = {"JANUARY_RUN": 6, "FEBRUARY_RUN": 7}[name]
+        raise checks.Wrong(
+            f"`{waiting}` waits for `{name}`: task {number} says what is wrong with it.", points=1
+        ) from wrong

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 from pathlib import Path
@@ -125,6 +126,7 @@ def of_student(lab: checks.Lab, given: Any, name: str) -> Compiled:
     return parsed(text, Path(given).name)
 
 
+@functools.lru_cache(maxsize=16)
 def parsed(text: str, shown: str) -> Compiled:
     """A specification of a text.
 
@@ -181,6 +183,33 @@ def _in(value: Any) -> list[str]:
     text = value if isinstance(value, str) else ""
     found = [match[0].removeprefix("file://") for match in _PLACE.finditer(text)]
     return [place for place in found if not place.startswith(ON_CLUSTER)]
+
+
+def demands(found: Compiled) -> Any:
+    """What the Evaluator demands of a model, and measures: its `eval_config`."""
+    text = found.setting(steps(found)["Evaluator"], "eval_config")
+    return json_of(text) or text
+
+
+def thresholds(found: Compiled) -> list[tuple[str, str, float]]:
+    """The limits in it: (metric, `lower_bound`, `upper_bound`, `absolute` or `relative`, number)."""
+    limits = []
+
+    def walk(part: Any, metric: str) -> None:
+        if isinstance(part, list):
+            for one in part:
+                walk(one, metric)
+        elif isinstance(part, dict):
+            metric = str(part.get("class_name", part.get("className", metric)))
+            for key, value in part.items():
+                is_limit = isinstance(value, int | float) and not isinstance(value, bool)
+                name = re.sub(r"(?<=[a-z])([A-Z])", r"_\1", str(key)).lower()
+                if is_limit and name in ("lower_bound", "upper_bound", "absolute", "relative"):
+                    limits.append((metric, name, float(value)))
+                walk(value, metric)
+
+    walk(demands(found), "")
+    return sorted(limits)
 
 
 def json_of(value: Any) -> Any:

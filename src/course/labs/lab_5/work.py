@@ -79,6 +79,8 @@ def trial() -> None:
     folder = workspace / mended.TRIAL
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    ignored = shutil.ignore_patterns(*mended.PASSING)
+    shutil.copytree(workspace / mended.FOLDER, workspace / mended.SOURCE, ignore=ignored)
     image.install(workspace / mended.FOLDER, folder / image.IMAGE)
     print("installed")
     paths = [workspace / mended.COMPILED, workspace / mended.AGAIN]
@@ -116,13 +118,31 @@ def submit(path: str | Path, **arguments: str) -> str:
     workspace = current().workspace
     if not (workspace / image.IMAGE).is_dir():
         raise FileNotFoundError(
-            f"{workspace / image.IMAGE}: lab.build() makes it, and a step finds your package there."
+            f"There is no folder {image.IMAGE}, where a step finds your package: lab.build() was not called yet, or its last call failed."
         )
+    if not isinstance(path, str | Path) or not Path(path).is_file():
+        raise FileNotFoundError(f"There is no file {path}: give the path that compile_pipeline returned.")
     text = Path(path).read_text(encoding="utf-8")
     found = spec.parsed(text, Path(path).name)
+    _has_data(found, arguments)
     folder = elsewhere.run(Path(path), workspace / image.IMAGE, workspace, workspace / "runs", arguments, _Shown(found))
     (folder / runs.COPY).write_text(text, encoding="utf-8")
     return str(folder)
+
+
+def _has_data(found: spec.Compiled, arguments: dict[str, str]) -> None:
+    """Names the folder with the data, if it cannot be read: a step would only say which file it did not find there."""
+    known = found.body["root"].get("inputDefinitions", {}).get("parameters", {})
+    if "data_root" not in known:
+        return
+    given = arguments.get("data_root", known["data_root"].get("defaultValue", ""))
+    shown = f"data_root={str(given)!r}{'' if 'data_root' in arguments else ', which is the default'}"
+    if not Path(str(given)).is_absolute():
+        raise ValueError(f"{shown}: give the whole path, as a step works in a folder of its own.")
+    if not Path(str(given)).is_dir():
+        raise FileNotFoundError(f"{shown}: there is no such folder.")
+    if not list(Path(str(given)).glob("span-*")):
+        raise FileNotFoundError(f"{shown}: no folder span-01 or another of a month is in it.")
 
 
 class _Shown:
