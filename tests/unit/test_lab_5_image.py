@@ -151,6 +151,26 @@ WRONG = {
 }
 
 
+ODD = (
+    'RUN\nCOPY\nENV\nENV =\nUSER\nWORKDIR\nRUN [\nCOPY ["a\nRUN --mount=type=bind,target pip install /x\nRUN "\nRUN sh -c\nRUN pip install\n',
+    "ADD [1, 2]\n",
+    "COPY {} []\n",
+    "COPY ../x /p\n",
+    "COPY my_flights[ /p\n",
+    'RUN [""]\n',
+    "RUN a\0b\n",
+    "RUN <<EOF\npip install",
+)
+
+
+@pytest.mark.parametrize("lines", ODD)
+def test_a_dockerfile_that_is_none_is_told(lab, lines):
+    lab_five.write_package(lab, dockerfile=f"FROM mlops-course:1\n{lines}")
+    points, message = lab_five.evaluate(lab, "image")
+    assert points == 3
+    assert message.startswith(("Your `Dockerfile` ", "The `pip install` of your `Dockerfile` "))
+
+
 @pytest.mark.parametrize("what", WRONG)
 def test_wrong_package_is_told(lab, what):
     change, points, told = WRONG[what]
