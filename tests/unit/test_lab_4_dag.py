@@ -7,6 +7,9 @@ import json
 import lab_four
 import pytest
 
+from course.labs.lab_4 import failing
+from course.labs.lab_4.record import Played
+from course.labs.lab_4.scenes import NAMES, Scene, scenes
 from flights.runners.common import MissingEngineError
 
 pytestmark = [pytest.mark.xdist_group("lab-4"), pytest.mark.slow]
@@ -31,16 +34,16 @@ class Step(BashOperator):
             raise AirflowFailException("bad") if "exit code 65" in str(error) else error
 
 def tell(context):
-    for ti in context["dag_run"].get_task_instances(state="failed"):
-        steps.alert(f"{context['dag_run'].run_id}, {ti.task_id}")
+    failed = [ti.task_id for ti in context["dag_run"].get_task_instances(state="failed")]
+    steps.alert(f"{context['dag_run'].run_id}: {' and '.join(failed)}")
 
-MONTH = '{{ data_interval_start.in_timezone("America/New_York").month }}'
-start = pendulum.datetime(2013, 1, 2, tz="America/New_York")
-with DAG("my_flights", schedule="30 6 2 * *", start_date=start, end_date=start.replace(month=12, day=20), catchup=True,
+MONTH = '{{ data_interval_start.in_timezone("Europe/Berlin").month }}'
+start = pendulum.datetime(2013, 1, 1, tz="Europe/Berlin")
+with DAG("my_flights", schedule="30 0 1 * *", start_date=start, end_date=start.replace(month=12, day=20), catchup=True,
          max_active_runs=1, on_failure_callback=tell) as dag:
     with TaskGroup("all"):
         t = {s: Step(task_id="run-" + s.lower(), bash_command=shlex.join(steps.command(s, MONTH, "{{ run_id }}")), retries=3) for s in steps.STEPS}
-    name = steps.MONTHS + "/span-{{ data_interval_start.strftime('%m') }}/flights.csv"
+    name = steps.MONTHS + "/span-{{ data_interval_start.in_timezone('Europe/Berlin').strftime('%m') }}/flights.csv"
     wait = FileSensor(task_id="file", filepath=name, mode="reschedule", timeout=86400 * 3, poke_interval=600)
     wait >> [t["CsvExampleGen"], t["ImportSchemaGen"], t["LatestBlessedModel"]]
     t["CsvExampleGen"] >> t["StatisticsGen"] >> t["ExampleValidator"] >> t["DataGate"] >> t["Transform"] >> t["Trainer"]
@@ -56,7 +59,7 @@ from airflow.exceptions import AirflowFailException
 from airflow.timetables.trigger import CronTriggerTimetable
 
 def tell(context):
-    steps.alert(f"{context['task'].task_id}: {context['data_interval_end'].subtract(days=1):%B}")
+    steps.alert(f"{context['data_interval_end'].subtract(days=1):%Y-%m}: {context['task'].task_id}")
 
 again = dict(retries=1, retry_delay=30.0, on_failure_callback=tell)
 
@@ -94,6 +97,15 @@ GATE = ('"Transform": ["DataGate"]', '"Transform": ["CsvExampleGen", "ImportSche
 CHAIN = ('"LatestBlessedModel"]', '"LatestBlessedModel"], "LatestBlessedModel": ["Trainer"]')
 CALLS = '"on_failure_callback": call'
 OFTEN = '"retries": 2'
+BERLIN = ("datetime.datetime(2013, 1, 1)", '__import__("pendulum").datetime(2013, 1, 1, tz="Europe/Berlin")')
+FIRST = (
+    "lambda context: steps.alert(f\"{context['run_id']}: \" "
+    "+ min(ti.task_id for ti in context['dag_run'].get_task_instances(state='failed')))"
+)
+END = """
+    from airflow.operators.empty import EmptyOperator
+    tasks["Pusher"] >> EmptyOperator(task_id="end", trigger_rule="all_done")
+"""
 MODE = '"mode": "reschedule"'
 WRONG = {
     "dag": {
@@ -121,6 +133,11 @@ WRONG = {
             ],
             4,
             "given the month '0'",
+        ),
+        "another time zone": (
+            [BERLIN, ("exists()", "parent.parent.exists()")],
+            4,
+            "in the time zone Europe/Berlin",
         ),
         "one name for all runs": (
             [("data_interval_start.month, run_id", 'data_interval_start.month, "mine"')],
@@ -164,6 +181,21 @@ WRONG = {
             2,
             "was started 3 time(s)",
         ),
+        "gate and reader alone": (
+            [("if status == steps.BAD_DATA", 'if status == 65 and step in ("DataGate", "CsvExampleGen")')],
+            2,
+            "was started 3 time(s)",
+        ),
+        "Pusher whatever happened": (
+            [("op_args=[step])", 'op_args=[step], trigger_rule="all_done" if step == "Pusher" else "all_success")')],
+            2,
+            "Pusher was started nevertheless. `Pusher` has the `trigger_rule` 'all_done'",
+        ),
+        "the last whatever happened": (
+            [("for step, needed in", f"{END.strip()}\n    for step, needed in")],
+            2,
+            "`end` has the `trigger_rule` 'all_done'",
+        ),
         "skipped": (
             [
                 ("raise AirflowFailException(", "raise AirflowSkipException("),
@@ -177,6 +209,12 @@ WRONG = {
         "called for each try": ([(CALLS, f'{CALLS}, "on_retry_callback": call')], 2, "Who is called for nothing"),
         "which task": ([("{context['ti'].task_id}", "something")], 2, "does not name what failed"),
         "which month": ([("{context['run_id']}: ", "")], 2, "which month"),
+        "half a name of the run": ([("['run_id']}: ", "['run_id'][:15]}: ")], 2, "the whole name of the run"),
+        "one of two": (
+            [(f", {CALLS}", ""), ("default_args=DEFAULTS", f"default_args=DEFAULTS, on_failure_callback={FIRST}")],
+            2,
+            "nobody was told of",
+        ),
         "the context of the DAG": (
             [(f", {CALLS}", ""), ("default_args=DEFAULTS", "default_args=DEFAULTS, on_failure_callback=call")],
             2,
@@ -194,8 +232,14 @@ WRONG = {
         "the month after": (
             [("month_file(data_interval_start.month)", "month_file(data_interval_start.month % 12 + 1)")],
             1,
-            "did not go on",
+            "asks for the file of another month",
         ),
+        "the month after, also of December": (
+            [("month_file(data_interval_start.month)", "month_file(data_interval_start.month + 1)")],
+            0,
+            "asks for the file of another month",
+        ),
+        "another time zone": ([BERLIN], 1, "in the time zone Europe/Berlin"),
         "after the reader": (
             [('>> tasks["CsvExampleGen"]', '<< tasks["CsvExampleGen"]')],
             1,
@@ -209,29 +253,36 @@ WRONG = {
         "gives up at once": ([("7 * 24 * 3600", "60")], 1, "gives up after 60"),
         "for ever": ([("7 * 24 * 3600", "10**9")], 1, "gives up after"),
         "every second": ([("15 * 60", "1")], 1, "looks every 1 seconds"),
-        "left out": ([(MODE, f'{MODE}, "soft_fail": True')], 1, "must not look"),
+        "left out": ([(MODE, f'{MODE}, "soft_fail": True')], 1, "(`soft_fail` does that)"),
     },
 }
 
 
 PLAYED = {
-    "end of the interval": ("well", "tries"),
+    "end of the interval": ("well",),
+    "another time zone": ("well",),
     "month before the end": ("tries",),
     "one name for all runs": ("well", "tries"),
     "a name for each step": ("well",),
     "two steps, one task": ("well",),
     "bad data again": ("unreadable",),
     "gate alone": ("unreadable",),
+    "gate and reader alone": ("later",),
+    "Pusher whatever happened": ("unreadable",),
+    "the last whatever happened": ("unreadable",),
     "skipped": ("unreadable",),
     "green": ("unreadable",),
     "nobody called": ("unreadable",),
     "called for each try": ("tries",),
     "which task": ("unreadable",),
     "which month": ("unreadable",),
+    "half a name of the run": ("unreadable",),
+    "one of two": ("always",),
     "the context of the DAG": ("unreadable",),
     "none": ("missing",),
     "the month before": ("missing",),
     "the month after": ("well",),
+    "the month after, also of December": tuple(scenes(0)),
     "left out": ("never",),
 }
 """The scenes in which a wrong file goes another way than the right one; the others are about what Airflow reads in it."""
@@ -288,3 +339,37 @@ def test_forged_record_is_told(seen, text):
     points, message = lab_four.evaluate(lab, "dag")
     assert points == 0
     assert message
+
+
+@pytest.mark.parametrize(
+    ("text", "month"),
+    [
+        ("2013-02: DataGate has failed", 2),
+        ("DataGate, month 2.", 2),
+        ("02:DataGate", 2),
+        ("scheduled__2013-11-01T00:00:00+00:00: Trainer", 11),
+        ("Trainer (november)", 11),
+        ("the run of 12: Trainer", 12),
+        ("manual__2012-12-31T23:00:00+00:00, Trainer", 1),
+    ],
+)
+def test_month_of_an_alert_is_found_however_it_is_written(text, month):
+    assert failing._names_month(text, scene_of(month))
+
+
+@pytest.mark.parametrize(
+    "text", ["scheduled__2013: Trainer", "at 02:00:00 Trainer", "Trainer, 2.5 minutes", "2013-12-01: Trainer"]
+)
+def test_alert_without_the_month_is_not_taken_for_one_that_has_it(text):
+    assert not failing._names_month(text, scene_of(2))
+
+
+def scene_of(month):
+    scene = Scene(NAMES[month - 1], month, [])
+    found = {"state": "failed", "tasks": {}, "steps": [], "alerts": [], "raised": {}}
+    return Played(scene, found | {"run": "manual__2012-12-31T23:00:00+00:00" if month == 1 else "manual__another"})
+
+
+def test_long_alert_is_shown_with_the_place_where_it_is_cut():
+    assert failing._short("x" * 200) == repr("x" * 200)
+    assert failing._short("x" * 201).endswith("x...'")

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+import time
+from types import SimpleNamespace
 
 import lab_four
+import psutil
 import pytest
 
 from course.labs.lab_4 import dag_file, engine, incidents, night_files, notebook, states, warm
@@ -85,7 +90,7 @@ WRONG = {
     "gate and after": ("data", "clear", "task", "lacks"),
     "everything": ("machine", "clear", [*UPSTREAM], "too many"),
     "schema too": ("data", "clear", [*after("CsvExampleGen"), "ImportSchemaGen"], "too many"),
-    "sensor too": ("data", "clear", [*after("CsvExampleGen"), "wait_for_month"], "too many"),
+    "sensor too": ("data", "clear", [*after("CsvExampleGen"), "wait_for_month"], "a sensor has no result"),
     "nothing": ("machine", "clear", [], "is empty"),
     "unknown": ("machine", "clear", ["Training"], "no task"),
     "text": ("machine", "clear", "Pusher", "a list"),
@@ -157,6 +162,75 @@ def test_without_airflow_a_sentence_says_how_to_get_it(tmp_path, monkeypatch, ca
     notebook.rehearse()
     assert "make airflow-environment" in capsys.readouterr().out
     assert lab_four.evaluate(lab, "dag")[0] == 0
+
+
+WAITS_FOR_EVER = """
+import pathlib, sqlite3, subprocess, sys, time
+with sqlite3.connect("airflow.db") as base:
+    base.execute("CREATE TABLE dag_run (id, dag_id, run_id, state, data_interval_start)")
+    base.execute("CREATE TABLE task_instance (dag_id, run_id, task_id, state, try_number, start_date, end_date)")
+    base.execute("INSERT INTO dag_run VALUES (1, 'my_flights', 'a', 'running', '2013-06-01 00:00:00')")
+    for task, state in (("wait_for_month", "STATE"), ("ImportSchemaGen", "success"), ("CsvExampleGen", None)):
+        base.execute("INSERT INTO task_instance VALUES ('my_flights', 'a', ?, ?, 1, NULL, NULL)", (task, state))
+base.close()
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+pathlib.Path("child").write_text(str(child.pid))
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("up_for_reschedule", "`wait_for_month` has waited for 1 seconds"),
+        (
+            "running",
+            "not done after 4 seconds and was stopped: `wait_for_month` is running. A sensor waits for the file",
+        ),
+        ("up_for_retry", "waits for the pause of your DAG"),
+    ],
+)
+def test_command_that_waits_for_ever_is_stopped_and_what_it_waits_for_is_told(
+    tmp_path, monkeypatch, capsys, state, told
+):
+    from course.checks import session
+
+    lab = lab_four.lab(tmp_path)
+    home = lab.workspace / dag_file.HOME
+    (home / "airflow.py").write_text(WAITS_FOR_EVER.replace("STATE", state))
+    month = lab.workspace / "months" / "span-01" / "flights.csv"
+    month.parent.mkdir(parents=True)
+    month.touch()
+    monkeypatch.setattr(session._session, "lab", lab, raising=False)
+    monkeypatch.setattr(engine, "python", lambda: sys.executable)
+    monkeypatch.setattr(engine, "environment", lambda home, dags: dict(os.environ))
+    monkeypatch.setattr(engine, "_worker", lambda: SimpleNamespace(path=""))
+    for name, seconds in (("PATIENCE", 4), ("WAITING", 1), ("LOOK", 0.3)):
+        monkeypatch.setattr(engine, name, seconds)
+    notebook.airflow("dags test my_flights 2013-07-01")
+    said = " ".join(capsys.readouterr().out.split())
+    assert told in said
+    assert "`months/` has span-01" in said
+    assert "`airflow/last-command.log`" in said
+    assert is_over(int((home / "child").read_text()))
+
+
+def is_over(process):
+    """Whether a process comes to its end within some seconds; where nobody asks for its status, it stays as a zombie."""
+    for _ in range(100):
+        try:
+            if psutil.Process(process).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_patience_ends_before_the_time_of_a_cell():
+    from course.labs import lab_4_airflow
+
+    assert engine.PATIENCE + 10 <= lab_4_airflow.CELL_SECONDS
 
 
 def test_scenes_of_a_student_do_not_share_a_month_by_accident():

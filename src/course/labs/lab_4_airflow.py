@@ -62,9 +62,9 @@ def sensor(lab: checks.Lab) -> None:
     failing.judge_sensor(lab)
 
 
-@checks.task("run", points=2, title="4. January")
+@checks.task("run", points=2, title="4. Two months")
 def run(lab: checks.Lab, store: Any) -> None:
-    """A real run."""
+    """Two real runs."""
     executed.judge_run(lab, store)
 
 

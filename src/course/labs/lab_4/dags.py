@@ -68,7 +68,9 @@ def _tasks(found: Rehearsal) -> str:
     for step in UPSTREAM:
         task = found.task_of(step)
         if task is None:
-            return f"{stuck(found)}No task has started the step {step}: its command is `steps.command({step!r}, ...)`."
+            return (
+                stuck(found) or f"No task has started the step {step}: its command is `steps.command({step!r}, ...)`."
+            )
         others = [other for other in UPSTREAM if other != step and found.task_of(other) == task]
         if others:
             return f"The task `{task[:60]}` starts {step} and {others[0]}. Each step is a task of its own, so that each can be tried again."
@@ -77,23 +79,42 @@ def _tasks(found: Rehearsal) -> str:
     if twice:
         return f"In a run in which every step works, {twice} was started {played.tries(twice)} times."
     if played.state != "success":
-        return f"{stuck(found)}The run in which every step works ended as {played.state!r}."
+        return stuck(found) or f"The run in which every step works ended as {played.state!r}."
     return ""
 
 
 def stuck(found: Rehearsal) -> str:
     """Where the run in which every step works has stopped, if it has."""
-    states = found.scenes["well"].states
+    states, raised = found.scenes["well"].states, found.scenes["well"].raised
+    over = {
+        name for name, text in raised.items() if "SensorTimeout" in text
+    }  # in the other mode it sits until its time is over
     waits = [
-        task.name for task in found.sensors if states.get(task.name) in ("up_for_reschedule", "deferred", "failed")
+        task.name
+        for task in found.sensors
+        if states.get(task.name) in ("up_for_reschedule", "deferred") or task.name in over
     ]
     if waits:
-        return f"In the rehearsal of {NAMES[0]}, whose file is there, `{waits[0][:60]}` did not go on: for which file does it wait? "
+        return (
+            f"In the rehearsal of {NAMES[0]} the file of {NAMES[0]} is there and that of {NAMES[1]} is not, and `{waits[0][:60]}` did not go on: "
+            f"it asks for the file of another month. {zone(found, 1)}"
+        ).rstrip()
     failed = next((name for name, state in states.items() if state == "failed"), "")
     return (
-        f"In the rehearsal of {NAMES[0]} the task `{failed[:60]}` has failed; `lab.rehearse()` shows where. "
+        f"In the rehearsal of {NAMES[0]} the task `{failed[:60]}` has failed; `lab.rehearse()` shows where."
         if failed
         else ""
+    )
+
+
+def zone(found: Rehearsal, month: int) -> str:
+    """That a run begins in the month before its own by Airflow's clock, if it does because of the time zone of `start_date`."""
+    start = found.starts[month - 1] if month <= len(found.starts) else ""
+    if found.zone == "UTC" or _date(start)[1] == month or _date(found.runs[month - 1])[1] == _date(start)[1]:
+        return ""
+    return (
+        f"Your `start_date` is in the time zone {found.zone[:40]}, and Airflow hands over moments in UTC, where the run for {NAMES[month - 1]} begins on {start[:16]}: "
+        "give `start_date` in UTC, or turn a moment into your time zone before you take its month."
     )
 
 
@@ -165,13 +186,13 @@ def _months(found: Rehearsal) -> str:
     for name in ("well", "tries"):
         played = found.scenes[name]
         if not played.steps:
-            return f"{stuck(found)}Which month the steps are given cannot be seen: none was started."
+            return stuck(found) or "Which month the steps are given cannot be seen: none was started."
         wanted = played.scene.month
         for one in played.steps:
             if _number(one.month) != wanted:
                 return (
                     f"In the run for {NAMES[wanted - 1]}, which starts in {NAMES[wanted % 12]}, the step {one.step[:40]} was given the month {one.month[:40]!r}. "
-                    "A run is of the month that is over: where does its data interval begin?"
+                    f"{zone(found, wanted) or 'A run is of the month that is over: where does its data interval begin?'}"
                 )
             names.setdefault(name, set()).add(one.run)
         if len(names[name]) > 1:

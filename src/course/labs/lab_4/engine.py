@@ -5,17 +5,28 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from course.labs.lab_4 import warm
+import psutil  # what ipykernel needs, too
+
+from course import checks
+from course.labs.lab_4 import states, warm
 from flights.airflow import home as airflow_home
 
 LOG = "last-command.log"
 READING = "30"
 """Seconds that a file may take to be read; Airflow's own limit, which a file of this lab has no reason to reach."""
 
+PATIENCE, WAITING, LOOK = 270, 60, 3
+"""Seconds that a command may take (grading ends a cell after 300), that a sensor may wait when nothing else goes on, and between two looks."""
+
 _workers: list[warm.Worker] = []
 """The process that is ready for steps, once something has been run."""
+
+
+class NotOverError(RuntimeError):
+    """A command did not come to its end and was stopped; the message says what it waited for."""
 
 
 def python() -> str:
@@ -59,23 +70,96 @@ def airflow(words: list[str], home: Path, dags: Path) -> str:
 
     Raises:
         flights.runners.common.MissingEngineError: there is no Airflow.
+        NotOverError: it waits for something, or does not end.
     """
     variables = environment(home, dags)
     # On macOS a process that has imported TensorFlow had better not fork: there each step imports it.
     if "test" in words[:2] and sys.platform == "linux":
         variables[warm.SOCKET] = _worker().path
     with (home / LOG).open("w", encoding="utf-8") as log:
-        subprocess.run(
+        process = subprocess.Popen(
             [python(), "-m", "airflow", *words],
             env=variables,
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            check=False,
         )
+        try:
+            waits = _wait(process, home, is_test=words[:2] == ["dags", "test"])
+        finally:
+            _stop(process)
     _tidy(home)
+    if waits:
+        raise NotOverError(f"{waits} What Airflow did last is in `{home.name}/{LOG}`.")
     return (home / LOG).read_text(encoding="utf-8", errors="replace")
+
+
+def _wait(process: subprocess.Popen, home: Path, is_test: bool) -> str:
+    """Waits for the end of a command; returns what the command waits for, if that does not come, in a sentence or two."""
+    begun = time.monotonic()
+    since: dict[tuple[str, str], float] = {}
+    """For each sensor of a run, since when it has been seen waiting while nothing else went on."""
+    while True:
+        try:
+            process.wait(LOOK)
+            return ""
+        except subprocess.TimeoutExpired:
+            now = time.monotonic()
+        tasks = _unfinished(home) if is_test else {}
+        goes_on = any(state in GOES_ON for name, state in tasks.items() if name not in since)
+        # A sensor that waits runs for a moment now and then.
+        waiting = [name for name, state in tasks.items() if state in WAITS or (name in since and state in GOES_ON)]
+        since = {} if goes_on else {name: since.get(name, now) for name in waiting}
+        long = next((name for name, moment in since.items() if now - moment >= WAITING), None)
+        if long or now - begun >= PATIENCE:
+            return _what_it_waits_for(tasks, long, home)
+
+
+WAITS, GOES_ON = ("up_for_reschedule", "deferred"), ("running", "queued", "scheduled", "up_for_retry")
+
+
+def _unfinished(home: Path) -> dict[tuple[str, str], str]:
+    """The tasks of the newest run that have not ended: its name and theirs, and their states."""
+    try:
+        run = states.newest(home)
+    except checks.Wrong:  # Airflow is writing
+        return {}
+    return (
+        {(run.name, one.task): one.state for one in run.tasks.values() if one.state in WAITS + GOES_ON} if run else {}
+    )
+
+
+def _what_it_waits_for(tasks: dict[tuple[str, str], str], sensor: tuple[str, str] | None, home: Path) -> str:
+    there = sorted(path.parent.name for path in home.parent.glob("months/*/flights.csv"))
+    months = f"A sensor waits for the file of the run's month, and `months/` has {', '.join(there) or 'none'}"
+    if sensor:
+        return (
+            f"`{sensor[1][:60]}` has waited for {WAITING} seconds and nothing else goes on, so Airflow was stopped. "
+            f"{months}: are the date, and the file that your sensor asks for, the ones you mean?"
+        )
+    named = [f"`{task[:60]}` is {state}" for (_, task), state in tasks.items()]
+    return (
+        f"Airflow was not done after {PATIENCE} seconds and was stopped{': ' if named else ''}{', '.join(named[:3])}. {months}; "
+        "a task that is `up_for_retry` waits for the pause of your DAG."
+    )
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """Ends a command that has not ended, with all that it has started: also when the cell was interrupted."""
+    if process.poll() is not None:
+        return
+    try:
+        children = psutil.Process(process.pid).children(recursive=True)
+    except psutil.Error:
+        children = []
+    process.kill()
+    for child in children:
+        try:
+            child.kill()
+        except psutil.Error:  # it has ended
+            continue
+    process.wait()
 
 
 def _tidy(home: Path) -> None:

@@ -41,7 +41,7 @@ def judge_run(lab: checks.Lab, store: Any) -> None:
             read = [sorted(months.months(raw)) for run in months.ledger.runs if (raw := runs.source(run))]
             raise checks.Wrong(
                 f"No run in your store is the one for {name}; the months that were read are {', '.join(' and '.join(one) for one in read) or 'none'}. `dags test` takes the date "
-                "of the day on which a run would start by itself: January's starts in February.",
+                "of the day on which a run would start by itself, with the hour if the schedule has one: January's starts in February.",
                 points=1 if name == "February" else 0,
             )
         told = [seen.wrong(run, name) for run in runs_of]

@@ -6,7 +6,7 @@ import re
 
 from course import checks
 from course.labs.lab_4.dags import add_up, read, stuck
-from course.labs.lab_4.record import Played, Rehearsal, Task
+from course.labs.lab_4.record import EVERY, Played, Rehearsal, Task
 from course.labs.lab_4.scenes import BAD_DATA, NAMES, READS, UPSTREAM, after
 
 # --- Task 2 -------------------------------------------------------------------------------------------------------
@@ -21,7 +21,7 @@ def judge_failures(lab: checks.Lab) -> None:
     found = read(lab)
     lost = next((step for step in UPSTREAM if found.task_of(step) is None), "")
     if lost:
-        raise checks.Wrong(f"No task has started the step {lost}. Task 1 comes first.")
+        raise checks.Wrong(stuck(found) or f"No task has started the step {lost}. Task 1 comes first.")
     add_up(found, [(1, _retries), (1, _bad_data), (1, _alerts)])
 
 
@@ -48,53 +48,88 @@ def _scene(played: Played) -> str:
 
 
 def _bad_data(found: Rehearsal) -> str:
-    for name in ("unreadable", "gate"):
+    for name in ("unreadable", "gate", "later"):
         played = found.scenes[name]
         [step] = played.scene.endings
+        if not played.tries(step):
+            return stuck(found) or f"In {_scene(played)}, {step} was not started."
         if played.tries(step) != 1:
             return (
                 f"In {_scene(played)}, {step} ended with status {BAD_DATA}, and was started {played.tries(step)} time(s). The data do not become better by trying: "
                 "once is enough. Which exception of Airflow fails a task for good?"
             )
         state = played.states.get(found.task_of(step), "")
+        on = [one for one in played.started() if one in after(step) - {step}]
+        if state == "failed" and on:
+            return f"In {_scene(played)} {step} failed, and {on[0]} was started nevertheless.{_rule(found.tasks[found.task_of(on[0])])}"
         if state != "failed" or played.state != "failed":
             return (
                 f"In {_scene(played)} the data were bad, and Airflow has {step} as {state!r} and the run as {played.state!r}. A month that was not learned from must not look "
-                "like one that was: both have to be failed."
+                f"like one that was: both have to be failed.{_rule(_last(found, played)) if state == 'failed' else ''}"
             )
-        on = sorted(set(played.started()) & after(step) - {step})
-        if on:
-            return f"In {_scene(played)} {step} failed, and {on[0]} was started nevertheless."
     return ""
+
+
+def _rule(task: Task | None) -> str:
+    """That a task does not ask whether those before it have worked, if it does not."""
+    if task is None or task.rule == EVERY:
+        return ""
+    return f" `{task.name[:60]}` has the `trigger_rule` {task.rule[:40]!r}, which does not ask whether all before it have worked."
+
+
+def _last(found: Rehearsal, played: Played) -> Task | None:
+    """A task that worked although one before it had failed, and that no other waits for: it makes the run a success."""
+    waited = {one for task in found.tasks.values() for one in task.needs}
+    last = [task for task in found.tasks.values() if task.name not in waited and task.rule != EVERY]
+    return next((task for task in last if played.states.get(task.name) == "success"), None)
 
 
 def _alerts(found: Rehearsal) -> str:
     quiet = found.scenes["tries"]
     if quiet.alerts:
-        return f"In {_scene(quiet)} everything worked in the end, and somebody was called {len(quiet.alerts)} time(s): {quiet.alerts[0][:80]!r}. Who is called for nothing stops listening."
-    for name in ("unreadable", "gate", "always"):
+        return f"In {_scene(quiet)} everything worked in the end, and somebody was called {len(quiet.alerts)} time(s): {_short(quiet.alerts[0])}. Who is called for nothing stops listening."
+    for name in ("unreadable", "gate", "later", "always"):
         played = found.scenes[name]
-        [step] = played.scene.endings
-        if len(played.alerts) != 1:
-            return f"In {_scene(played)} {step} failed for good, and somebody was called {len(played.alerts)} times; once is wanted. Where does Airflow look for what it should call?"
-        if not _names(played.alerts[0], step, found.task_of(step)):
-            return (
-                f"The alert of {_scene(played)} says {played.alerts[0][:80]!r}. It does not name what failed: {step}."
-            )
-        month = played.scene.month
-        if not _names_month(played.alerts[0], month):
-            return f"The alert of {_scene(played)} says {played.alerts[0][:80]!r}. It does not say which month it is about: {NAMES[month - 1]}, {month}, or the name of the run."
+        told = _calls(found, played, [step for step in played.scene.endings if played.tries(step)])
+        if told:
+            return told
     return ""
+
+
+def _calls(found: Rehearsal, played: Played, steps: list[str]) -> str:
+    """What is wrong with the calls of a scene in which these steps have failed for good. One call may name several of them."""
+    failed = " and ".join(steps)
+    if not played.alerts or len(played.alerts) > len(steps):
+        return (
+            f"In {_scene(played)} {failed} failed for good, and somebody was called {len(played.alerts)} times; wanted is once for each task that fails for good. "
+            "Where does Airflow look for what it should call?"
+        )
+    for text in played.alerts:
+        if not any(_names(text, step, found.task_of(step)) for step in steps):
+            return f"The alert of {_scene(played)} says {_short(text)}. It does not name what failed: {failed}."
+        if not _names_month(text, played):
+            return f"The alert of {_scene(played)} says {_short(text)}. It does not say which month it is about: {NAMES[played.scene.month - 1]}, {played.scene.month}, or the whole name of the run."
+    for step in steps:
+        if not any(_names(text, step, found.task_of(step)) for text in played.alerts):
+            return f"In {_scene(played)} {failed} failed for good, and nobody was told of {step}: wanted is a call for each task that fails for good."
+    return ""
+
+
+def _short(text: str) -> str:
+    """A text as a student is shown it, with the place where it was cut."""
+    return repr(text if len(text) <= 200 else f"{text[:200]}...")
 
 
 def _names(text: str, *names: str) -> bool:
     return any(name.lower() in text.lower() for name in names)
 
 
-def _names_month(text: str, month: int) -> bool:
-    """Whether a text has the month: by its name, its number, or a date in it."""
-    numbers = re.findall(r"(?<![\d:.])0?(\d{1,2})(?![\d:.])", text)
-    return _names(text, NAMES[month - 1], NAMES[month - 1][:3]) or str(month) in numbers
+def _names_month(text: str, played: Played) -> bool:
+    """Whether a text has the month of a scene: by its name, its number, a date in it, or the name of the run. A time of day is none of them."""
+    month = played.scene.month
+    numbers = re.findall(r"(?<!\d)(?<!\d[:.])0?(\d{1,2})(?!\d|[:.]\d)", text)
+    run = bool(played.run) and played.run in text
+    return run or _names(text, NAMES[month - 1], NAMES[month - 1][:3]) or str(month) in numbers
 
 
 # --- Task 3 -------------------------------------------------------------------------------------------------------
@@ -108,7 +143,7 @@ def judge_sensor(lab: checks.Lab) -> None:
     """
     found = read(lab)
     if found.task_of(READS) is None:
-        raise checks.Wrong(f"{stuck(found)}No task has started the step {READS}. Task 1 comes first.")
+        raise checks.Wrong(stuck(found) or f"No task has started the step {READS}. Task 1 comes first.")
     if not found.sensors:
         raise checks.Wrong(
             "None of your tasks is a sensor: a task that waits by asking again and again. Airflow has some for files, functions and commands."
@@ -139,7 +174,7 @@ def _waits(found: Rehearsal) -> str:
         return f"In {_scene(played)} the file was not there, and the run failed at once instead of waiting for it."
     well = found.scenes["well"]
     if not well.tries(READS):
-        return f"{stuck(found)}The file of {NAMES[0]} was there, and that of {NAMES[1]} was not."
+        return stuck(found) or f"In {_scene(well)} the file was there, and {READS} was not started."
     return ""
 
 
@@ -149,13 +184,18 @@ def _patient(found: Rehearsal) -> str:
         if told:
             return told
     played = found.scenes["never"]
+    skips = next(
+        (task for task in found.sensors if task.sensor.get("soft") or played.states.get(task.name) == "skipped"), None
+    )
+    if skips:
+        return f"`{skips.name[:60]}` is skipped, not failed, when its time is over (`soft_fail` does that): nobody is called, and a month that is missing must not look like one that was left out on purpose."
     if any(state == "deferred" for state in played.states.values()):
         return ""  # a trigger waits, and its time is Airflow's to end
     if played.state != "failed":
         return f"In {_scene(played)} the file did not come in time, and Airflow has the run as {played.state!r}. A month that is missing must not look like one that was done."
     names = [task.name for task in found.sensors]
     if len(played.alerts) != 1 or not _names(played.alerts[0], *names):
-        said = f": {played.alerts[0][:80]!r}" if played.alerts else ""
+        said = f": {_short(played.alerts[0])}" if played.alerts else ""
         return f"In {_scene(played)} the file did not come in time, and somebody was called {len(played.alerts)} times{said}. Wanted is one call, which names the sensor."
     return ""
 

@@ -256,6 +256,8 @@ def _clearing(night: Night, answer: dict[str, Any]) -> str:
     unknown = sorted(tasks - set(UPSTREAM) - {SENSOR})
     if unknown:
         return f"`clear` names {unknown[0][:40]!r}, which is no task of that DAG."
+    if SENSOR in tasks:
+        return f"`clear` has `{SENSOR}`: a sensor has no result that could become another. Leave it out."
     if not tasks:
         return "`clear` is empty: then everything stays as it is."
     missing, needless = night.clear - tasks, tasks - night.clear

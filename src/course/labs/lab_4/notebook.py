@@ -13,9 +13,9 @@ from flights.runners.common import MissingEngineError
 
 
 def rehearse() -> None:
-    """Has Airflow read `dags/my_flights.py` and run it in seven scenes, in which steps are played; prints what happened.
+    """Has Airflow read `dags/my_flights.py` and run it in eight scenes, in which steps are played; prints what happened.
 
-    It takes some seconds. Nothing is learned, and no file of the pipeline is touched. What happened is kept in `airflow/rehearsal.json` for the
+    It takes some twenty seconds. Nothing is learned, and no file of the pipeline is touched. What happened is kept in `airflow/rehearsal.json` for the
     checks, the log of all scenes in `airflow/rehearsal.log`.
     """
     from course.checks.session import current
@@ -63,7 +63,8 @@ def airflow(command: str) -> None:
     """Runs a command of Airflow in this lab's own AIRFLOW_HOME, `lab.airflow("dags list")`, and prints what it says.
 
     Of `dags test` and `tasks test`, which say a thousand lines, the tasks and their states are printed, and of one that fails the errors; the rest
-    is in `airflow/last-command.log`, and what Airflow says of each try in a file under `airflow/logs`.
+    is in `airflow/last-command.log`, and what Airflow says of each try in a file under `airflow/logs`. A command that waits for what does not come,
+    such as a sensor for a month without a file, is stopped, and a sentence says what it waited for.
     """
     from course.checks.session import current
 
@@ -73,6 +74,10 @@ def airflow(command: str) -> None:
         output = engine.airflow(words, home, dag_file.folder(current().workspace))
     except MissingEngineError as error:
         print(error)
+        return
+    except engine.NotOverError as error:
+        told = states.latest(home) if words[:2] == ["dags", "test"] else []
+        print("\n".join([*told, str(error)]))
         return
     if words[1:2] != ["test"]:
         print("\n".join(said(output)))

@@ -28,6 +28,10 @@ PATIENCE, MOST_LOG = 240, 400_000
 """Seconds that all scenes may take, and letters of the log that are kept."""
 
 
+EVERY = "all_success"
+"""Airflow's own `trigger_rule`: a task is started when all that it waits for have worked."""
+
+
 class NotRehearsed(RuntimeError):
     """Airflow could not rehearse; the message says why."""
 
@@ -115,7 +119,9 @@ class Rehearsal:
         described = found.get("dag", {"tasks": {}, "max_active_runs": 0})
         self.tasks = {str(name): Task(str(name), one) for name, one in described["tasks"].items()}
         self.max_active_runs = int(described["max_active_runs"])
+        self.zone = str(described.get("zone", "UTC"))
         self.runs = [str(one["after"]) for one in found.get("runs", [])]
+        self.starts = [str(one["start"]) for one in found.get("runs", [])]
         self.scenes = {name: Played(scene, found["scenes"][name]) for name, scene in plan.items() if self.runs}
 
     def task_of(self, step: str) -> str | None:
@@ -151,6 +157,7 @@ class Task:
         self.name, self.kind = name, str(found["kind"])
         self.needs = [str(one) for one in found["needs"]]
         self.retries, self.delay = int(found["retries"]), float(found["delay"])
+        self.rule = str(found.get("rule", EVERY))
         self.sensor: dict[str, Any] | None = found["sensor"] and dict(found["sensor"])
 
 
@@ -168,7 +175,7 @@ class Played:
 
     def __init__(self, scene: Scene, found: dict[str, Any]) -> None:
         """From the record."""
-        self.scene, self.state = scene, str(found["state"])
+        self.scene, self.state, self.run = scene, str(found["state"]), str(found.get("run", ""))
         self.states = {str(name): str(one["state"]) for name, one in found["tasks"].items()}
         self.steps = [Step(one) for one in found["steps"]]
         self.alerts = [str(text) for text in found["alerts"]]

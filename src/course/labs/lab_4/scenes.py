@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 BAD_DATA, OUT_OF_MEMORY, OTHER = 65, 137, 1
-READS = "CsvExampleGen"
+READS, ALONE = "CsvExampleGen", "LatestBlessedModel"
+"""The step that reads the month's file, and one that waits for no other: it fails beside whichever else does."""
 
 UPSTREAM: dict[str, tuple[str, ...]] = {
     "CsvExampleGen": (),
@@ -64,6 +65,7 @@ NAMES = list(calendar.month_name)[1:]
 def scenes(seed: int) -> dict[str, Scene]:
     """The student's, by their names."""
     unreadable, gate, always, missing = 2 + seed % 3, 5 + seed // 3 % 3, 8 + seed // 9 % 3, 3 + seed // 27 % 8
+    later = ("Transform", "Trainer")[seed // 5 % 2]
     falls = ("StatisticsGen", "ImportSchemaGen", "ExampleValidator")[seed // 7 % 3]
     return {
         "well": _scene(1, "every step works"),
@@ -79,7 +81,12 @@ def scenes(seed: int) -> dict[str, Scene]:
         ),
         "unreadable": _scene(unreadable, f"{READS} ends with status {BAD_DATA}", {READS: [BAD_DATA]}),
         "gate": _scene(gate, f"DataGate ends with status {BAD_DATA}", {"DataGate": [BAD_DATA]}),
-        "always": _scene(always, f"{falls} fails whenever it is tried", {falls: [OTHER]}),
+        "later": _scene(11, f"{later} ends with status {BAD_DATA}", {later: [BAD_DATA]}),
+        "always": _scene(
+            always,
+            f"{falls} and {ALONE} fail whenever they are tried",
+            {falls: [OTHER], ALONE: [OTHER]},
+        ),
         "missing": _scene(missing, "the month's file is not there", is_there=False),
         "never": _scene(missing, "the file does not come before the sensor's time is over", is_there=False, never=True),
     }

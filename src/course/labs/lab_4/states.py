@@ -81,10 +81,16 @@ def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(found[0]).replace(tzinfo=UTC) if found else None
 
 
+def newest(home: Path) -> Run | None:
+    """The run that was begun last."""
+    runs = read(home / DATABASE)
+    return runs[-1] if runs else None
+
+
 def latest(home: Path) -> list[str]:
     """The newest run, in lines: a task each with its state, then the run."""
-    runs = read(home / DATABASE)
-    return lines(runs[-1]) if runs else []
+    run = newest(home)
+    return lines(run) if run else []
 
 
 def lines(run: Run) -> list[str]:
