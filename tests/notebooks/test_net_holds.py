@@ -59,7 +59,7 @@ def code(node: nbformat.NotebookNode, number: int) -> nbformat.NotebookNode:
 def test_unbroken_copy_is_green(saved, folder):
     status, printed = run_notebook(write(saved, folder, "unbroken"))
     assert status == 0, printed
-    assert "2 passed" in printed
+    assert "1 passed" in printed
 
 
 def test_changed_outputs_turn_the_run_red_and_are_named(saved, folder):
@@ -80,9 +80,9 @@ def test_changed_outputs_turn_the_run_red_and_are_named(saved, folder):
     assert "0 figures are committed, the run draws 1" in printed
 
 
-def problem(node: nbformat.NotebookNode, folder: Path, name: str, engine: str, timeout: float = 300) -> str:
-    """Runs a notebook in one engine and returns what is wrong with it; fails when nothing is."""
-    result = run.run(run.Job(write(form.normalise(node), folder, name), engine), timeout)
+def problem(node: nbformat.NotebookNode, folder: Path, name: str, timeout: float = 300) -> str:
+    """Runs a notebook and returns what is wrong with it; fails when nothing is."""
+    result = run.run(write(form.normalise(node), folder, name), timeout)
     assert result.problem, f"a broken notebook passed: {result}"
     return result.problem
 
@@ -91,16 +91,15 @@ def test_changed_figure_is_caught(saved, folder):
     """nbval does not compare pictures; the run does."""
     node = form.normalise(saved)
     code(node, 4).source = code(node, 4).source.replace(", delays)", ", delays[::-1])")
-    told = problem(node, folder, "figure", "papermill")
+    told = problem(node, folder, "figure")
     assert "code cell 4 (figure, axes" in told
     assert "figure 1 differs from the committed one" in told
 
 
-@pytest.mark.parametrize("engine", ["papermill", "nbval"])
-def test_exception_is_caught(saved, folder, engine):
+def test_exception_is_caught(saved, folder):
     node = form.normalise(saved)
     code(node, 3).source = "print('so far so good')\nraise ValueError('no such month')"
-    told = problem(node, folder, f"exception-{engine}", engine)
+    told = problem(node, folder, "exception")
     assert "code cell 3 (print('so far so good')) failed" in told
     assert "ValueError: no such month" in told
 
@@ -108,30 +107,28 @@ def test_exception_is_caught(saved, folder, engine):
 def test_error_that_was_meant_and_does_not_come_is_caught(saved, folder):
     node = form.normalise(saved)
     code(node, 5).source = "1 / 1"
-    assert "code cell 5 (1 / 1): its output is not the committed one" in problem(node, folder, "no-error", "nbval")
+    assert "code cell 5 (1 / 1): its output is not the committed one" in problem(node, folder, "no-error")
 
 
 def test_notebook_that_was_never_executed_is_caught(saved, folder):
     """nbval compares nothing in a cell that has no execution count, and passes it."""
     node = form.normalise(saved)
     code(node, 3).update(execution_count=None, outputs=[])
-    assert "saved without having been executed: cell 6" in problem(node, folder, "unexecuted", "nbval")
+    assert "saved without having been executed: cell 6" in problem(node, folder, "unexecuted")
 
 
-@pytest.mark.parametrize("engine", ["papermill", "nbval"])
-def test_dead_kernel_is_caught(saved, folder, engine):
+def test_dead_kernel_is_caught(saved, folder):
     node = form.normalise(saved)
     code(node, 3).source = "import os\nos._exit(1)"
-    told = problem(node, folder, f"dead-{engine}", engine)
+    told = problem(node, folder, "dead")
     assert "code cell 3 (import os): the kernel died" in told
     assert "code cell 4" not in told
 
 
-@pytest.mark.parametrize("engine", ["papermill", "nbval"])
-def test_notebook_that_does_not_end_is_stopped(saved, folder, engine):
+def test_notebook_that_does_not_end_is_stopped(saved, folder):
     node = form.normalise(saved)
     code(node, 3).source = "while True: pass"
-    told = problem(node, folder, f"endless-{engine}", engine, timeout=30)
+    told = problem(node, folder, "endless", timeout=30)
     assert "code cell 3 (while True: pass): it was not done after 30 seconds" in told
 
 
@@ -211,15 +208,13 @@ def test_real_lesson_broken_turns_the_run_red(lesson, folder):
     node, (changed, removed) = first_cells(lesson, showing=2)
     change_first_text(code(node, changed))
     code(node, removed).outputs.clear()
-    node.cells.append(nbformat.v4.new_code_cell("raise ValueError('broken on purpose')", execution_count=99))
     path = write(form.normalise(node), folder, REAL)
-    result = run.run(run.Job(path, "nbval"))
+    result = run.run(path)
     assert result.problem, "a broken lesson passed"
     for number in (changed, removed):
         assert re.search(rf"code cell {number} \(.*\): its output is not the committed one", result.problem), (
             result.problem
         )
-    assert "raise ValueError('broken on purpose')) failed" in result.problem
     assert "1234.5" in result.problem
     others = set(map(int, re.findall(r"code cell (\d+) ", result.problem))) - {changed, removed}
-    assert len(others) == 1, f"cells that are not broken were blamed too:\n{result.problem}"
+    assert not others, f"cells that are not broken were blamed too:\n{result.problem}"

@@ -1,4 +1,4 @@
-"""Every lesson and solution runs and shows what is committed; every lab runs unsolved. One test for a notebook and engine."""
+"""Every lesson and solution runs and shows what is committed; every lab runs unsolved. One test for each."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tools.notebooks import run
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "job" in metafunc.fixturenames:
+    if "notebook" in metafunc.fixturenames:
         named = metafunc.config.getoption("notebook")
-        jobs = run.jobs(map(Path, named)) if named else run.jobs()
-        metafunc.parametrize("job", jobs, ids=[f"{Path(job.path).stem}-{job.engine}" for job in jobs])
+        notebooks = [Path(name) for name in named] or run.all_notebooks()
+        metafunc.parametrize("notebook", notebooks, ids=[f"{run.kind(path)}-{path.stem}" for path in notebooks])
 
 
 @pytest.mark.slow
-def test_notebook_runs_and_shows_what_is_committed(job, record_property, pytestconfig):
-    result = run.run(job, pytestconfig.getoption("notebook_timeout") or run.TIMEOUT)
+def test_notebook_runs_and_shows_what_is_committed(notebook, record_property, pytestconfig):
+    result = run.run(notebook, pytestconfig.getoption("notebook_timeout") or run.TIMEOUT)
     record_property("notebook", dataclasses.asdict(result))
     if result.problem:
-        pytest.fail(f"{job}\n{result.problem}", pytrace=False)
+        pytest.fail(f"{result.notebook}\n{result.problem}", pytrace=False)
 
 
 @pytest.mark.parametrize("folder", run.FOLDERS)

@@ -1,10 +1,9 @@
-"""A pytest plugin beside nbval: the same comparison, told in plain words and written to a file.
+"""A pytest plugin beside nbval: it compares what papermill has executed, and tells in plain words what differs.
 
-nbval (the pytest plugin that re-executes a notebook and compares its outputs) numbers code cells from 0 and prints
-escape codes; `run` reads this plugin's JSON instead. The path of that file is in the variable COURSE_NBVAL_REPORT.
-
-It also ends a notebook whose time is up or whose kernel has died: nbval alone gives each cell the full time, and waits for
-the answer of a dead kernel until then.
+nbval (the pytest plugin that compares a notebook's outputs with those that are stored) would execute the notebook by itself.
+Here papermill has done that, and nbval is given its outputs: a notebook runs once, and what takes minutes takes them once. What nbval
+reads, skips, sanitises and compares is its own. It numbers code cells from 0 and prints escape codes; `run` reads this plugin's JSON
+instead. The variable COURSE_NBVAL_EXECUTED names the executed notebook, COURSE_NBVAL_REPORT the file to write.
 """
 
 from __future__ import annotations
@@ -13,62 +12,42 @@ import difflib
 import json
 import os
 import re
-import time
 from collections import defaultdict
-from queue import Empty
+from pathlib import Path
 from typing import Any
 
 import pytest
-from nbval.kernel import RunningKernel
+from nbval.plugin import IPyNbCell, IPyNbFile, coalesce_streams
 
-from tools.notebooks import execute
+from tools.notebooks import execute, form
 
 REPORT = "COURSE_NBVAL_REPORT"
-OUTPUT_TIMEOUT = 60
-"""Seconds that a cell's output may be late after its reply; nbval's own 5 are too few on a busy machine."""
+EXECUTED = "COURSE_NBVAL_EXECUTED"
 DIFF_LINES = 24
 
 _records: list[dict[str, Any]] = []
-_await_reply = RunningKernel.await_reply
-
-
-class KernelDied(Exception):
-    """The notebook's kernel is gone."""
-
-
-def await_reply(kernel: RunningKernel, msg_id: str, timeout: float | None = None) -> None:
-    """Waits for a cell's reply as nbval does, and looks now and then whether the kernel is still there."""
-    deadline = time.monotonic() + (timeout if timeout is not None else float("inf"))
-    while True:
-        try:
-            return _await_reply(kernel, msg_id, timeout=max(0.1, min(2.0, deadline - time.monotonic())))
-        except Empty:
-            if not kernel.is_alive():
-                raise KernelDied("the kernel died (out of memory, or a crash in a library)") from None
-            if time.monotonic() >= deadline:
-                raise
+_outputs: dict[str, list[Any]] = {}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Starts the clock of the notebook: the time for a cell, as nbval gets it, is here the time for all of them."""
-    RunningKernel.await_reply = await_reply
-    config.stash[_DEADLINE] = time.monotonic() + config.option.nbval_cell_timeout
-    config.stash[_SECONDS] = config.option.nbval_cell_timeout
+    """Reads the executed notebook; no kernel is started."""
+    executed = form.read(Path(os.environ[EXECUTED]))
+    _outputs.update({cell.id: cell.outputs for cell in executed.cells if cell.cell_type == "code"})
+    IPyNbFile.setup = IPyNbFile.setup_sanitize_files
+    IPyNbCell.runtest = compare
 
 
-_DEADLINE = pytest.StashKey[float]()
-_SECONDS = pytest.StashKey[float]()
+def compare(item: IPyNbCell) -> None:
+    """Compares a cell's outputs with the stored ones, where nbval would execute it first.
 
-
-def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Gives slow machines time for their outputs."""
-    for item in items:
-        item.output_timeout = OUTPUT_TIMEOUT
-
-
-def pytest_runtest_setup(item: Any) -> None:
-    """Gives a cell the time that is left of the notebook's."""
-    item.config.option.nbval_cell_timeout = max(1.0, item.config.stash[_DEADLINE] - time.monotonic())
+    Raises:
+        nbval.plugin.NbCellError: they differ.
+    """
+    if item.options["skip"]:
+        pytest.skip()
+    item.test_outputs = coalesce_streams(_outputs[item.cell.id])
+    if item.options["check"] and not item.compare_outputs(item.test_outputs, coalesce_streams(item.cell.outputs)):
+        item.raise_cell_error("Cell outputs differ", "\n".join(item.comparison_traceback))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -77,13 +56,11 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Any:
     outcome = yield
     report = outcome.get_result()
     if report.when == "call" or report.failed:
-        record = {"cell": _index(item), "outcome": report.outcome, "seconds": round(call.duration, 2)}
+        record = {"cell": _index(item), "outcome": report.outcome}
         record["compared"] = bool(item.options["check"] and item.cell.outputs)
         if report.failed:
             record["message"] = _message(item, call.excinfo.value)
         _records.append(record)
-    if item.parent.timed_out or (call.excinfo and isinstance(call.excinfo.value, KernelDied)):
-        item.session.shouldstop = "nothing after this cell can run"
 
 
 def pytest_sessionfinish() -> None:
@@ -100,11 +77,6 @@ def _index(item: Any) -> int:
 
 def _message(item: Any, error: BaseException) -> str:
     where = execute.describe_cell(item.parent.nb, _index(item))
-    raised = next((output for output in item.test_outputs or [] if output.output_type == "error"), None)
-    if item.parent.timed_out:
-        return f"{where}: it was not done after {item.config.stash[_SECONDS]:.0f} seconds."
-    if raised is not None and not item.options["check_exception"]:
-        return f"{where} failed.\n  {raised.ename}: {raised.evalue}"
     if str(error) == "Cell outputs differ":
         return f"{where}: its output is not the committed one.\n{explain(item)}"
     return f"{where}: {error}"

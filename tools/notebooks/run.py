@@ -1,6 +1,6 @@
-"""Runs notebooks: each executed by papermill, lessons and solutions then compared by nbval. Each run is a process of its own.
+"""Runs notebooks: each executed by papermill, and what lessons and solutions show compared with what is stored, by nbval.
 
-`tests/notebooks/test_notebooks.py` makes a test of each job; `python -m tools.notebooks run` starts that, two at a time.
+`tests/notebooks/test_notebooks.py` makes a test of each; `python -m tools.notebooks run` starts that, two at a time.
 """
 
 from __future__ import annotations
@@ -19,37 +19,26 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from tools.notebooks import execute, figures, form, nbval_plugin
+from tools.notebooks import figures, form, nbval_plugin
 from tools.notebooks.execute import REPORTS, ROOT, shown
 from tools.notebooks.style.base import LAB, LESSON, SOLUTION
 
 TIMEOUT = 600
-"""Seconds for one notebook in one engine; lessons are made to take one or two minutes."""
+"""Seconds for one notebook; lessons are made to take one or two minutes."""
 COMPARED = ("notebooks", "solutions")
 """Folders whose outputs are committed. `labs` are executed only: unsolved, they have none."""
 FOLDERS = (*COMPARED, "labs")
 SANITIZE = ROOT / "tests" / "notebooks" / "sanitize.cfg"
+COMPARING = 120
+"""Seconds for nbval, which only reads."""
 REPORT = REPORTS / "notebooks.md"
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
-    """One notebook in one engine, `papermill` or `nbval`."""
-
-    path: Path
-    engine: str
-
-    def __str__(self) -> str:
-        """Returns the job in words."""
-        return f"{shown(self.path)} {self.engine}"
-
-
-@dataclasses.dataclass(frozen=True)
 class Result:
-    """What came of a job: seconds, what is wrong (None when nothing is), and a word on what was done."""
+    """What came of a notebook: seconds, what is wrong (None when nothing is), and a word on what was done."""
 
     notebook: str
-    engine: str
     seconds: float
     problem: str | None
     note: str = ""
@@ -60,15 +49,9 @@ def notebooks(folder: str, root: Path = ROOT) -> list[Path]:
     return [path for path in sorted((root / folder).rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
 
 
-ENGINES = {LESSON: ("papermill", "nbval"), SOLUTION: ("nbval",), LAB: ("papermill",)}
-"""What executes each kind. A solution runs whole pipelines, minutes each: once here, compared with its stored points, and once more
-where its grading is tested."""
-
-
-def jobs(paths: Iterable[Path] = ()) -> list[Job]:
-    """Returns what there is to run: for all notebooks, or for those given."""
-    paths = [path.resolve() for path in paths] or [path for folder in FOLDERS for path in notebooks(folder)]
-    return [Job(path, engine) for path in paths for engine in ENGINES[kind(path)]]
+def all_notebooks() -> list[Path]:
+    """Returns every notebook of the course."""
+    return [path for folder in FOLDERS for path in notebooks(folder)]
 
 
 def is_lab(path: Path) -> bool:
@@ -81,24 +64,45 @@ def kind(path: Path) -> str:
     return LAB if is_lab(path) else SOLUTION if ROOT / "solutions" in path.resolve().parents else LESSON
 
 
-def run(job: Job, timeout: float = TIMEOUT) -> Result:
-    """Runs one job to its end or its timeout (seconds)."""
+def run(path: Path, timeout: float = TIMEOUT) -> Result:
+    """Runs a notebook to its end or its timeout (seconds), and compares what it shows with what is stored."""
+    path = path.resolve()
     started = time.monotonic()
-    before = job.path.read_bytes()
-    problem, note = (_papermill if job.engine == "papermill" else _nbval)(job.path, timeout)
-    if job.engine == "nbval" and kind(job.path) == SOLUTION and not problem:
-        # What it shows is what is stored: so its points are those that are stored.
-        problem, note = _score(job.path, form.read(job.path))
-    if job.path.read_bytes() != before:
+    before = path.read_bytes()
+    problem, note = _run(path, timeout)
+    if path.read_bytes() != before:
         problem = "it was edited while it ran: run it again"
-    return Result(shown(job.path), job.engine, round(time.monotonic() - started, 1), problem, note)
+    return Result(shown(path), round(time.monotonic() - started, 1), problem, note)
+
+
+def _run(path: Path, timeout: float) -> tuple[str | None, str]:
+    """Returns what is wrong with a notebook, and a word on what was done."""
+    committed = form.read(path)
+    if not is_lab(path) and (unsaved := _unsaved(committed)):
+        cells = ", ".join(map(str, unsaved))
+        return f"saved without having been executed: cell {cells}. python -m tools.notebooks save {shown(path)}", ""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / path.name
+        problem = _execute(path, output, timeout)
+        if problem:
+            return problem, ""
+        now = form.read(output)
+        if is_lab(path):
+            return _score(path, now)
+        problem, note = _compare(path, output)
+    count = sum(len(figures.pictures(cell)) for cell in now.cells if cell.cell_type == "code")
+    problems, notes = [problem, *figures.changes(committed, now)], [note, f"{count} figures"]
+    if kind(path) == SOLUTION:
+        problem, note = _score(path, now)
+        problems, notes = [*problems, problem], [*notes, note]
+    return "\n".join(filter(None, problems)) or None, ", ".join(notes)
 
 
 def report(results: Iterable[Result]) -> str:
     """Returns the table of results, and what is wrong under it, in Markdown."""
-    results = sorted(results, key=lambda result: (result.notebook, result.engine != "papermill"))
-    rows = [("Notebook", "Engine", "Result", "Seconds", "")]
-    rows += [(r.notebook, r.engine, "FAILED" if r.problem else "passed", f"{r.seconds:.0f}", r.note) for r in results]
+    results = sorted(results, key=lambda result: result.notebook)
+    rows = [("Notebook", "Result", "Seconds", "")]
+    rows += [(r.notebook, "FAILED" if r.problem else "passed", f"{r.seconds:.0f}", r.note) for r in results]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |" for row in rows
@@ -109,7 +113,7 @@ def report(results: Iterable[Result]) -> str:
         lines += ["", "No notebooks yet in: " + ", ".join(f"{folder}/" for folder in missing) + "."]
     for result in results:
         if result.problem:
-            lines += ["", f"## {result.notebook}, {result.engine}", "", "```", result.problem, "```"]
+            lines += ["", f"## {result.notebook}", "", "```", result.problem, "```"]
     return "\n".join(lines)
 
 
@@ -119,26 +123,15 @@ def write_report(results: Iterable[Result]) -> None:
     REPORT.write_text(f"# Notebooks\n\n{report(results)}\n", encoding="utf-8")
 
 
-def _papermill(path: Path, timeout: float) -> tuple[str | None, str]:
-    committed = form.read(path)
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / path.name
-        # Papermill sets the parameters, to the values that they have: the way in is used, and the outputs stay the same.
-        command = [sys.executable, "-m", "tools.notebooks", "save", str(path), "--inject"]
-        command += ["--output", str(output), "--timeout", f"{timeout:.0f}"]
-        code, text = _call(command, timeout + 60, dict(os.environ))
-        if code is None:
-            return f"it was not done after {timeout:.0f} seconds", ""
-        if code:
-            return text.strip().removeprefix("FAILED "), ""
-        now = form.read(output)
-    if kind(path) != LESSON:
-        problem, note = _score(path, now)
-        if problem or is_lab(path):
-            return problem, note
-    changed = figures.changes(committed, now)
-    count = sum(len(figures.pictures(cell)) for cell in now.cells if cell.cell_type == "code")
-    return "\n".join(changed) or None, f"{count} figures compared"
+def _execute(path: Path, output: Path, timeout: float) -> str | None:
+    """Executes a notebook by papermill, in a process of its own, and returns what is wrong."""
+    # Papermill sets the parameters, to the values that they have: the way in is used, and the outputs stay the same.
+    command = [sys.executable, "-m", "tools.notebooks", "save", str(path), "--inject"]
+    command += ["--output", str(output), "--timeout", f"{timeout:.0f}"]
+    code, text = _call(command, timeout + 60, dict(os.environ))
+    if code is None:
+        return f"it was not done after {timeout:.0f} seconds"
+    return text.strip().removeprefix("FAILED ") if code else None
 
 
 def _score(path: Path, executed: NotebookNode) -> tuple[str | None, str]:
@@ -160,57 +153,46 @@ def _score(path: Path, executed: NotebookNode) -> tuple[str | None, str]:
     return ("\n".join([f"the solution has {note}:", *short]) if got < of else None), note
 
 
-def _nbval(path: Path, timeout: float) -> tuple[str | None, str]:
-    code = [(number, cell) for number, cell in enumerate(form.read(path).cells, start=1) if cell.cell_type == "code"]
-    unsaved = [str(number) for number, cell in code if cell.source.strip() and cell.get("execution_count") is None]
-    if unsaved:  # nbval would let them pass, comparing nothing
-        return (
-            f"saved without having been executed: cell {', '.join(unsaved)}. python -m tools.notebooks save {shown(path)}",
-            "",
-        )
-    with tempfile.TemporaryDirectory() as folder, execute.private_workspace() as environment:
+def _unsaved(notebook: NotebookNode) -> list[int]:
+    """Returns the numbers of the code cells that were never executed: nbval would let them pass, comparing nothing."""
+    return [
+        number
+        for number, cell in enumerate(notebook.cells, start=1)
+        if cell.cell_type == "code" and cell.source.strip() and cell.get("execution_count") is None
+    ]
+
+
+def _compare(path: Path, executed: Path) -> tuple[str | None, str]:
+    """Compares the outputs of an executed notebook with those that are stored, by nbval."""
+    with tempfile.TemporaryDirectory() as folder:
         records_file = Path(folder) / "records.json"
         # An environment without the outer pytest's variables: this one is its own master.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         python_path = os.pathsep.join(filter(None, [str(ROOT), inherited.get("PYTHONPATH")]))
-        variables = {**inherited, **environment, nbval_plugin.REPORT: str(records_file), "PYTHONPATH": python_path}
+        given = {
+            nbval_plugin.REPORT: str(records_file),
+            nbval_plugin.EXECUTED: str(executed),
+            "PYTHONPATH": python_path,
+        }
         command = [sys.executable, "-m", "pytest", str(path), "--nbval", "--nbval-sanitize-with", str(SANITIZE)]
-        command += [
-            "--nbval-cell-timeout",
-            f"{timeout:.0f}",
-            "--nbval-kernel-startup-timeout",
-            "120",
-            "--rootdir",
-            str(path.parent),
-        ]
-        command += [
-            "-p",
-            "tools.notebooks.nbval_plugin",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            "-o",
-            "addopts=",
-            "-q",
-            "--color=no",
-        ]
-        code, text = _call(command, timeout + 120, variables)
+        command += ["--rootdir", str(path.parent), "-o", "addopts=", "-q", "--color=no"]
+        for plugin in ("tools.notebooks.nbval_plugin", "no:cacheprovider", "no:xdist"):
+            command += ["-p", plugin]
+        code, text = _call(command, COMPARING, {**inherited, **given})
         if code is None:
-            return f"it was not done after {timeout:.0f} seconds", ""
+            return f"nbval was not done after {COMPARING} seconds", ""
         records = json.loads(records_file.read_text(encoding="utf-8")) if records_file.exists() else []
     failed = [record for record in records if record["outcome"] == "failed"]
-    compared = sum(record["compared"] for record in records)
+    note = f"{sum(record['compared'] for record in records)} outputs"
     if code == 0 and records and not failed:
-        slowest = max(records, key=lambda record: record["seconds"])
-        return None, f"{compared} outputs compared; slowest: cell {slowest['cell'] + 1}, {slowest['seconds']:.0f} s"
+        return None, note
     if not failed:
-        return f"nbval did not run its cells:\n{text[-2000:]}", ""
-    shown_failures = [record["message"] for record in failed[:8]]
+        return f"nbval did not compare its cells:\n{text[-2000:]}", ""
+    messages = [record["message"] for record in failed[:8]]
     if len(failed) > 8:
-        shown_failures.append(f"... and {len(failed) - 8} cells more")
-    hint = f"If the new outputs are right: python -m tools.notebooks save {shown(path)}"
-    return "\n".join([*shown_failures, hint]), f"{compared} outputs compared"
+        messages.append(f"... and {len(failed) - 8} cells more")
+    messages.append(f"If the new outputs are right: python -m tools.notebooks save {shown(path)}")
+    return "\n".join(messages), note
 
 
 def _call(command: list[str], timeout: float, environment: dict[str, str]) -> tuple[int | None, str]:
