@@ -24,10 +24,8 @@ test: environment airflow-environment data ## run every check: unit, contract, n
 	@bash deploy/flink/fetch.sh --if-possible
 	@bash deploy/flink/fetch-cluster.sh --if-possible
 	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q
-	$(PYTHON) -m pytest tests/notebooks -n 2 --maxschedchunk 1 -q
-	$(PYTHON) -m pytest tests/grading -q
-	$(PYTHON) -m pytest tests/pipeline -n 2 --dist loadfile -q
-	$(PYTHON) -m pytest tests/browser -q
+	@# What takes long, two at a time: whole files first, and the notebooks, one by one, fill up what is left.
+	$(PYTHON) -m pytest tests/pipeline tests/grading tests/browser tests/notebooks -n 2 --dist loadgroup --no-loadscope-reorder -q
 
 test-fast: environment ## run the unit and contract checks only (under a minute)
 	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q -m "not slow"

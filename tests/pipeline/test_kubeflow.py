@@ -50,7 +50,7 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(kubeflow, 
         process.kill()
         process.communicate()
     killed = kubeflow.latest_run(config)
-    assert not running(killed.name), "the step outlived its run"
+    assert not running(str(kubeflow.runs_folder(config))), "the step outlived its run"
 
     seen = []
     reports = kubeflow.run(config, seen.append)

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from course.labs.lab_5 import elsewhere
+from flights.kubeflow import warm
 
 pytestmark = [pytest.mark.xdist_group("lab-5"), pytest.mark.slow]
 
@@ -31,7 +32,7 @@ def dies(argument):
 WARM = """
 import sys
 
-from course.labs.lab_5 import warm
+from flights.kubeflow import warm
 
 warm.IMPORTED = ("json",)
 sys.exit(warm.once() if warm.ONCE in sys.argv else warm.main())
@@ -41,9 +42,9 @@ sys.exit(warm.once() if warm.ONCE in sys.argv else warm.main())
 @pytest.fixture(params=[True, False], ids=["forked", "started"])
 def call(request, tmp_path, monkeypatch):
     """Calls a function of a module as a step; gives its status and what it printed."""
-    monkeypatch.setattr(elsewhere, "FORKS", request.param)
+    monkeypatch.setattr(warm, "FORKS", request.param)
     # What is imported before the first fork plays no part here, and takes twenty seconds; a run of the solution has all of it.
-    monkeypatch.setattr(elsewhere, "COMMAND", [sys.executable, "-c", WARM])
+    monkeypatch.setattr(warm, "COMMAND", [sys.executable, "-c", WARM])
     for folder in ("image", "package"):
         (tmp_path / folder).mkdir()
     (tmp_path / "image" / "in_image.py").write_text(STEP)

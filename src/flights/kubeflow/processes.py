@@ -18,6 +18,7 @@ from pathlib import Path
 
 from kfp.local import status, subprocess_task_handler
 
+from flights.kubeflow import warm
 from flights.runners import common
 from flights.runners.common import end_with_parent
 
@@ -27,17 +28,21 @@ OnTask = Callable[[str, float, bool], None]
 Before = Callable[[list[str]], bool]
 """Asked before each task, with its command: whether what it would write is there already, so that it need not run."""
 
+OURS = "flights.kubeflow."
+"""Where the modules are whose `main` is a task."""
+
 STARTED = "started"
 """A file in the folder of each task, as old as its start."""
 
 
 @contextmanager
-def as_processes(on_task: OnTask, before: Before = lambda _: False) -> Iterator[None]:
+def as_processes(on_task: OnTask, before: Before = lambda _: False, ready: warm.Warm | None = None) -> Iterator[None]:
     """Within it, `kfp.local.SubprocessRunner` takes container components as well.
 
     Args:
         on_task: called after each task, whose output is in a file: `log_of`.
         before: called before each task, whose folder is there; what it raises ends the run.
+        ready: a process with TFX's imports, which forks for each task; without one, each task imports anew, as in a container.
     """
     theirs = subprocess_task_handler.SubprocessTaskHandler
 
@@ -52,24 +57,31 @@ def as_processes(on_task: OnTask, before: Before = lambda _: False) -> Iterator[
             folder = begin(self.full_command)
             if before(self.full_command):
                 return status.Status.SUCCESS
-            command = [sys.executable if part == "python" else part for part in self.full_command]
-            with log_of(folder).open("w") as log:
-                done = subprocess.run(
-                    command,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env=_environment(),
-                    preexec_fn=end_with_parent,
-                    check=False,
-                )
-            on_task(folder.name, time.monotonic() - started, done.returncode == 0)
-            return status.Status.SUCCESS if done.returncode == 0 else status.Status.FAILURE
+            code = _start(self.full_command, log_of(folder), ready)
+            on_task(folder.name, time.monotonic() - started, code == 0)
+            return status.Status.SUCCESS if code == 0 else status.Status.FAILURE
 
     subprocess_task_handler.SubprocessTaskHandler = ProcessTaskHandler
     try:
         yield
     finally:
         subprocess_task_handler.SubprocessTaskHandler = theirs
+
+
+def _start(command: list[str], log: Path, ready: warm.Warm | None) -> int:
+    """Runs a command to its end, and returns its exit status."""
+    if ready is not None and command[:2] == ["python", "-m"] and command[2].startswith(OURS):
+        order = {"module": command[2], "function": "main", "argument": command[3:]}
+        return ready.run(order | {"log": str(log)})
+    with log.open("w") as file:
+        return subprocess.run(
+            [sys.executable if part == "python" else part for part in command],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=environment(),
+            preexec_fn=end_with_parent,
+            check=False,
+        ).returncode
 
 
 def task_folder(command: list[str]) -> Path:
@@ -96,5 +108,6 @@ def last_words(folder: Path) -> str:
     return common.last_words(log_of(folder).read_text(errors="replace"))
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """The variables of a task."""
     return os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}

@@ -14,7 +14,7 @@ from pathlib import Path
 from kfp import components, local
 
 from flights.config import Config
-from flights.kubeflow import compiler, containers, processes
+from flights.kubeflow import compiler, containers, processes, warm
 from flights.kubeflow.entrypoint import properties
 from flights.pipeline import create_components
 from flights.runners.common import EngineError, NodeReport, Report, one_at_a_time, require_months
@@ -30,6 +30,7 @@ def run(
     image: str = compiler.IMAGE,
     create: compiler.Create = create_components,
     before: processes.Before | None = None,
+    imports_once: bool = True,
 ) -> list[NodeReport]:
     """Compiles and runs every component once, in order, and stops at the first that fails.
 
@@ -43,6 +44,8 @@ def run(
         create: makes the components; that of another package, which the image, or Python's path here, has to hold.
         before: asked before each task, with its command, whether the task's message is in its folder already, so that it need not
             run. Only for processes.
+        imports_once: processes are forked from one that has imported TFX, where the system bears it. Otherwise each imports it anew, as a
+            container does.
 
     Raises:
         ValueError: `before` is given for containers.
@@ -75,12 +78,14 @@ def run(
     if before and in_containers:
         raise ValueError("before: only tasks that run as processes can be skipped.")
     require_months(config)
-    with one_at_a_time(Path(config.output_root)):
+    with one_at_a_time(Path(config.output_root)), _warm(config, imports_once and not in_containers) as ready:
         repair(config)
-        runner, steps = _engine(config, image if in_containers else None, is_there)
+        runner, steps = _engine(config, image if in_containers else None, is_there, ready)
         path = compiler.compile_pipeline(config, runs_folder(config) / "pipeline.yaml", image, create)
         pipeline = components.load_component_from_file(str(path))
         local.init(runner, pipeline_root=str(runs_folder(config)))
+        if ready is not None:
+            ready.wait()
         with steps(on_task), _quiet(runs_folder(config) / "kfp.log"):
             try:
                 pipeline(**arguments(config))
@@ -98,13 +103,28 @@ def run(
 
 
 def _engine(
-    config: Config, image: str | None, before: processes.Before
+    config: Config, image: str | None, before: processes.Before, ready: warm.Warm | None
 ) -> tuple[local.DockerRunner | local.SubprocessRunner, Callable]:
     """What starts the tasks, and the context in which it does: containers of an image, or processes."""
     if image is None:
-        return local.SubprocessRunner(use_venv=False), functools.partial(processes.as_processes, before=before)
+        return local.SubprocessRunner(use_venv=False), functools.partial(
+            processes.as_processes, before=before, ready=ready
+        )
     runner = containers.runner(config, runs_folder(config), image, compiler.MEMORY)
     return runner, containers.in_containers
+
+
+@contextlib.contextmanager
+def _warm(config: Config, wanted: bool) -> Iterator[warm.Warm | None]:
+    """A process that imports TFX while this one compiles, and forks for each task; None where there is to be none."""
+    if not (wanted and warm.FORKS):
+        yield None
+        return
+    ready = warm.Warm(str(runs_folder(config)), environment=processes.environment())
+    try:
+        yield ready
+    finally:
+        ready.end()
 
 
 def arguments(config: Config) -> dict[str, str]:

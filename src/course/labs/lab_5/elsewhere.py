@@ -14,14 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from course.labs.lab_5 import warm
+from flights.kubeflow import warm
 
-FORKS = sys.platform == "linux"
-"""Elsewhere the system's libraries do not bear it: there each step imports TFX anew."""
-
-COMMAND = [sys.executable, "-m", "course.labs.lab_5.warm"]
-
-_warm: list[subprocess.Popen] = []
+_warm: list[warm.Warm] = []
 
 
 class StepError(RuntimeError):
@@ -45,34 +40,21 @@ def call(module: str, function: str, argument: Any, image: Path, without: Path, 
     nowhere.mkdir(exist_ok=True)
     order = {"module": module, "function": function, "argument": argument, "path": str(image)}
     order |= {"without": str(without), "folder": str(nowhere), "log": str(log)}
-    if not FORKS:
-        command, nothing = [*COMMAND, warm.ONCE], subprocess.DEVNULL
+    if not warm.FORKS:
+        command, nothing = [*warm.COMMAND, warm.ONCE], subprocess.DEVNULL
         line = json.dumps(order) + "\n"
         return subprocess.run(command, input=line, text=True, stdout=nothing, stderr=nothing, check=False).returncode
-    process = _running()
     try:
-        process.stdin.write(json.dumps(order) + "\n")
-        process.stdin.flush()
-        return int(process.stdout.readline())
-    except (BrokenPipeError, ValueError):
-        end()
-        raise StepError(
-            "The process that starts the steps has ended: is there memory left? Run this cell again."
-        ) from None
-    except KeyboardInterrupt:
-        end()
-        raise
+        return _running().run(order)
+    except warm.WarmError as error:
+        raise StepError(f"{error} Run this cell again.") from None
 
 
-def _running() -> subprocess.Popen:
+def _running() -> warm.Warm:
     """The process with TFX's imports, which is started at its first use."""
-    from flights.runners.common import end_with_parent
-
-    if _warm and _warm[0].poll() is not None:
-        _warm.clear()
-    if not _warm:
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-        _warm.append(subprocess.Popen(COMMAND, **pipes, preexec_fn=end_with_parent))
+    if not _warm or not _warm[0].is_there:
+        end()
+        _warm.append(warm.Warm(command=warm.COMMAND))
         atexit.register(end)
     return _warm[0]
 
@@ -80,12 +62,7 @@ def _running() -> subprocess.Popen:
 def end() -> None:
     """Ends the process with TFX's imports, and a step that it may be running."""
     while _warm:
-        process = _warm.pop()
-        with contextlib.suppress(OSError):  # it has ended, or may not be killed: then its input's end ends it
-            process.kill()
-        with contextlib.suppress(OSError):
-            process.stdin.close()
-        process.wait()
+        _warm.pop().end()
 
 
 def run(
