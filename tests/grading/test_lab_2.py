@@ -5,11 +5,10 @@ That the right one gets full marks is shown first, by `make grade` itself: witho
 
 from __future__ import annotations
 
+import classes
 import nbformat
 import pytest
 
-from tools.grade import box, grading
-from tools.grade.confine.plan import NAMESPACES
 from tools.labs import source
 from tools.notebooks import form
 
@@ -52,20 +51,7 @@ def submission(name: str) -> nbformat.NotebookNode:
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
     """All of them, graded in one run; by name."""
-    try:
-        how = box.choose()
-    except RuntimeError as error:
-        pytest.skip(str(error))
-    if how not in NAMESPACES:
-        pytest.skip(f"this machine gives no namespaces, and confines by: {how}")
-    top = tmp_path_factory.mktemp("class")
-    (top / "submissions").mkdir()
-    for name in CASES:
-        nbformat.write(submission(name), top / "submissions" / f"{name}.ipynb")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COURSE_LABS", raising=False)
-        results = grading.grade(grading.Course(LAB, out=top / "out"), top / "submissions")
-    return {one.submission.name: one for one in results}
+    return classes.grade(LAB, {name: submission(name) for name in CASES}, tmp_path_factory.mktemp("class"))
 
 
 @pytest.mark.slow
