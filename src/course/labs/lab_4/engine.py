@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-import psutil  # what ipykernel needs, too
+import psutil
 
 from course import checks
 from course.labs.lab_4 import states, warm
