@@ -57,6 +57,24 @@ RIGHT = {
         "model": add("\nfrom flights.model import PROBABILITY\n"),
         "pipeline": add("\nfrom flights import pipeline as engine\n\nARGS = engine.BEAM_ARGS\n"),
     },
+    "another name of an own function": {
+        "pipeline": lambda found: (
+            found.replace("def create_components(", "def _parts(") + "\n\ncreate_components = _parts\n"
+        )
+    },
+    "a lambda": {
+        "pipeline": lambda found: (
+            found.replace("def create_components(", "def _parts(")
+            + "\n\ncreate_components = lambda config: _parts(config)\n"
+        )
+    },
+    "everything of another file": {
+        "steps": lambda _: "def preprocessing_fn(inputs):\n    return dict(inputs)\n",
+        "features": add("\nfrom my_flights.steps import *\n"),
+    },
+    "the class in a method": {"config": add("\nclass A:\n    def name(self):\n        return __class__\n")},
+    "TensorFlow's log": {"model": add('\nimport os\nos.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"\n')},
+    "its own file": {"config": add("\nfrom pathlib import Path\nHERE = Path(__file__).resolve()\n")},
     "a path in a docstring": {"config": add('\n"""Such as /home/anna/flights."""\n')},
     "text that only looks like a path": {
         "config": add('\nPARTS = ["a/b", "/", "/serving", "http://x/y", "s3://flights/data"]\n')
@@ -112,6 +130,19 @@ WRONG = {
     "from where it runs": ({"config": add('\nDATA = "../data/flights"\n')}, 4, "place of one machine"),
     "where it runs": ({"config": add("\nfrom pathlib import Path\nDATA = Path.cwd()\n")}, 4, "asks the machine"),
     "by a name of its own": ({"config": add("\nfrom os import environ\nDATA = environ\n")}, 4, "asks the machine"),
+    "somebody's home": ({"config": add('\nimport os\nDATA = os.path.expanduser("x")\n')}, 4, "asks the machine"),
+    "a module by another name": ({"config": add("\nimport os as o\nDATA = o.getcwd()\n")}, 4, "asks the machine"),
+    "the arguments": ({"config": add("\nimport sys\nDATA = sys.argv\n")}, 4, "asks the machine"),
+    "a temporary folder": ({"config": add("\nimport tempfile\nDATA = tempfile.mkdtemp()\n")}, 4, "asks the machine"),
+    "the user": ({"config": add("\nimport getpass\nDATA = getpass.getuser()\n")}, 4, "asks the machine"),
+    "no Python in which line": ({"model": lambda _: "def :\n"}, 0, "model.py, line 1"),
+    "the kernel": ({"config": add("\nimport ipykernel\n")}, 4, "imports `ipykernel`"),
+    "the course by a call": ({"config": add('\nC = __import__("course")\n')}, 4, "imports `course`"),
+    "the course by importlib": (
+        {"config": add('\nimport importlib\nC = importlib.import_module("course.checks")\n')},
+        4,
+        "imports `course`",
+    ),
     "the course": ({"config": add("\nfrom course import checks\n")}, 4, "imports `course`"),
     "the notebook": ({"config": add("\nfrom IPython import get_ipython\n")}, 4, "imports `IPython`"),
 }

@@ -57,7 +57,7 @@ def _parsed(lab: checks.Lab, name: str) -> ast.Module:
     if len(content) > MOST_LETTERS:
         raise checks.Wrong(f"`{NAME}/{name}.py` is longer than {MOST_LETTERS:,} letters.")
     try:
-        return ast.parse(content)
+        return ast.parse(content, filename=f"{NAME}/{name}.py")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise checks.Wrong(f"`{NAME}/{name}.py` is no Python: {str(error)[:120]}") from error
 
@@ -78,16 +78,25 @@ def _entries(trees: dict[str, ast.Module]) -> list[str]:
     return told
 
 
-def _function(trees: dict[str, ast.Module], module: str, name: str, most: int = 5) -> ast.FunctionDef | str:
+def _function(
+    trees: dict[str, ast.Module], module: str, name: str, most: int = 5
+) -> ast.FunctionDef | ast.Lambda | str:
     """A function of the package, where it is defined; or what is wrong with it, empty where there is none."""
     for part in reversed(trees[module].body if module in trees and most else []):
         if isinstance(part, ast.FunctionDef) and part.name == name:
             return part
+        if isinstance(part, ast.Assign) and any(isinstance(to, ast.Name) and to.id == name for to in part.targets):
+            if isinstance(part.value, ast.Lambda):
+                return part.value
+            if isinstance(part.value, ast.Name):
+                return _function(trees, module, part.value.id, most - 1)
         if isinstance(part, ast.ImportFrom):
+            top, _, inner = _target(part).partition(".")
+            if top == NAME and part.names[0].name == "*" and (found := _function(trees, inner, name, most - 1)):
+                return found
             for alias in part.names:
                 if (alias.asname or alias.name) != name:
                     continue
-                top, _, inner = _target(part).partition(".")
                 if top != NAME:
                     return (
                         f"`{NAME}/{module}.py` takes `{name}` from `{_target(part)[:40]}`. What features, model and pipeline are made of may come from "
@@ -109,7 +118,7 @@ def _takes_one(given: ast.arguments) -> bool:
     return needed <= 1 and (bool(places) or given.vararg is not None) and not keywords
 
 
-def _uses(function: ast.FunctionDef) -> bool:
+def _uses(function: ast.FunctionDef | ast.Lambda) -> bool:
     """Whether a function reads its first argument."""
     given = [*function.args.posonlyargs, *function.args.args]
     first = given[0] if given else function.args.vararg
@@ -123,7 +132,7 @@ def _complete(trees: dict[str, ast.Module]) -> list[str]:
     """Names that a file uses and that nothing in it defines, and imports that find nothing."""
     told = []
     for module, tree in trees.items():
-        bound = _bound(tree) | set(dir(builtins)) | {"__file__", "__path__"}
+        bound = _bound(tree) | set(dir(builtins)) | {"__file__", "__path__", "__class__"}
         used = {part.id for part in ast.walk(tree) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
         if "*" not in bound and (unknown := sorted(used - bound)):
             told.append(
@@ -168,6 +177,11 @@ def _imports(tree: ast.Module) -> list[tuple[str, list[str]]]:
             found += [(alias.name, []) for alias in part.names]
         elif isinstance(part, ast.ImportFrom):
             found.append((_target(part), [alias.name for alias in part.names]))
+        elif isinstance(part, ast.Call) and part.args and isinstance(part.args[0], ast.Constant):
+            called = getattr(part.func, "attr", getattr(part.func, "id", ""))
+            target = part.args[0].value
+            if called in ("__import__", "import_module") and isinstance(target, str) and target[:1] not in ("", "."):
+                found.append((target, []))
     return found
 
 
@@ -202,6 +216,14 @@ HERE = {
     ("os", "getenv"),
     ("socket", "gethostname"),
     ("platform", "node"),
+    ("sys", "argv"),
+    ("path", "expanduser"),
+    ("os.path", "expanduser"),
+    ("Path", "expanduser"),
+    ("getpass", "getuser"),
+    ("tempfile", "gettempdir"),
+    ("tempfile", "mkdtemp"),
+    ("tempfile", "TemporaryDirectory"),
 }
 
 
@@ -214,6 +236,22 @@ def _places(trees: dict[str, ast.Module]) -> list[str]:
             for part in ast.walk(tree)
             if isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)
         }
+        real = {
+            alias.asname: alias.name
+            for part in ast.walk(tree)
+            if isinstance(part, ast.Import)
+            for alias in part.names
+            if alias.asname
+        }
+        # What TensorFlow is told about its own log says nothing about the machine.
+        quiet = {
+            id(part.value)
+            for part in ast.walk(tree)
+            if isinstance(part, ast.Subscript)
+            and isinstance(part.ctx, ast.Store)
+            and isinstance(part.slice, ast.Constant)
+            and str(part.slice.value).startswith("TF_")
+        }
         for part in ast.walk(tree):
             text = part.value if isinstance(part, ast.Constant) and id(part) not in prose else None
             if isinstance(text, str) and (PLACE.match(text) or "lab-3-pipeline" in text):
@@ -221,7 +259,11 @@ def _places(trees: dict[str, ast.Module]) -> list[str]:
                     f"`{NAME}/{module}.py` names a place of one machine: {text[:60]!r}. Whoever runs the pipeline says where "
                     "data and output are, by the configuration."
                 )
-            asked = [(getattr(getattr(part, "value", None), "id", ""), getattr(part, "attr", ""))]
+            base = getattr(part, "value", None)
+            name = getattr(base, "id", getattr(base, "attr", ""))
+            asked = [(real.get(name, name), getattr(part, "attr", ""))] if id(part) not in quiet else []
+            if isinstance(part, ast.Attribute) and part.attr == "expanduser":
+                asked = [("Path", "expanduser")]
             if isinstance(part, ast.ImportFrom):
                 asked = [(part.module, alias.name) for alias in part.names]
             for question in HERE.intersection(asked):
@@ -232,7 +274,7 @@ def _places(trees: dict[str, ast.Module]) -> list[str]:
     return told
 
 
-STRANGE = {"course", "IPython", "ipywidgets", "__main__"}
+STRANGE = {"course", "IPython", "ipykernel", "ipywidgets", "__main__"}
 
 
 def _alone(trees: dict[str, ast.Module]) -> list[str]:
