@@ -122,6 +122,8 @@ WRONG = {
     "a name of the notebook": ({"config": add("\nROOT = workspace\n")}, 4, "uses `workspace`"),
     "an import that is lost": ({"model": instead("import keras\n", "")}, 4, "uses `keras`"),
     "no such package": ({"model": add("\nimport of_nobody\n")}, 4, "imports `of_nobody`"),
+    "nothing of flights": ({"model": add("\nfrom flights.data import NOPE\n")}, 4, "`flights` does not have"),
+    "no file of flights": ({"model": add("\nimport flights.nowhere\n")}, 4, "`flights` does not have"),
     "no such file": ({"model": add("\nfrom my_flights.helpers import x\n")}, 4, "no such file"),
     "no such name": ({"model": add("\nfrom my_flights.features import NOTHING\n")}, 4, "has no such name"),
     "a local path": ({"config": add('\nDATA = "/home/anna/flights"\n')}, 4, "place of one machine"),

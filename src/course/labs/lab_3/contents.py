@@ -7,6 +7,7 @@ import builtins
 import importlib.util
 import re
 import sys
+from pathlib import Path
 
 from course import checks
 from course.labs.lab_2 import files
@@ -150,6 +151,8 @@ def _lost(module: str, tree: ast.Module, trees: dict[str, ast.Module]) -> list[s
         if top != NAME:
             if not _exists(top):
                 told.append(f"`{NAME}/{module}.py` imports `{top[:40]}`, and there is no such package.")
+            elif top == "flights" and (gone := _not_in_flights(target, names)):
+                told.append(f"`{NAME}/{module}.py` imports `{gone[:60]}`, which `flights` does not have.")
             continue
         inner = rest.partition(".")[0]
         own = _bound(trees["__init__"]) if "__init__" in trees else set()
@@ -160,6 +163,21 @@ def _lost(module: str, tree: ast.Module, trees: dict[str, ast.Module]) -> list[s
         elif inner and (gone := [name for name in names if name not in _bound(trees[inner]) and name != "*"]):
             told.append(f"`{NAME}/{module}.py` imports `{gone[0][:40]}` from `{NAME}.{inner}`, which has no such name.")
     return told
+
+
+def _not_in_flights(target: str, names: list[str]) -> str:
+    """The first that `flights` lacks, by the text of its files: to import them would load TensorFlow."""
+    spec = importlib.util.find_spec("flights")
+    place = Path(spec.submodule_search_locations[0], *target.split(".")[1:])
+    path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    if not path.is_file():
+        return "" if place.is_dir() else target
+    bound = _bound(ast.parse(path.read_text(encoding="utf-8")))
+    if bound & {"*", "__getattr__"}:
+        return ""
+    found = (name for name in names if name != "*" and not name.startswith("__") and name not in bound)
+    lacking = (name for name in found if not (place / name).is_dir() and not (place / f"{name}.py").is_file())
+    return next((f"{target}.{name}" for name in lacking), "")
 
 
 def _exists(top: str) -> bool:
