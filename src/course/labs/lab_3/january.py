@@ -72,7 +72,10 @@ def _demands(run: Run) -> str:
     values, changes = _thresholds(run.find("Evaluator"))
     if not values:
         return "Your Evaluator demands no value of any metric (`value_threshold`): the first model would be blessed whatever it is worth."
-    if not any(limit > (CHANCE - 1e-9 if is_auc else 0) or is_upper for limit, is_upper, is_auc in values):
+    if not any(
+        not (is_auc and is_upper) and (limit > (CHANCE - 1e-9 if is_auc else CHANCE) or is_upper)
+        for limit, is_upper, is_auc in values
+    ):
         return (
             "What your Evaluator demands of a model (`value_threshold`) a worthless one has as well: with any numbers "
             f"whatever, the area under the ROC curve is about {CHANCE}. Look at `min_auc`."
@@ -103,6 +106,9 @@ def _thresholds(evaluator: Execution) -> tuple[list[tuple[float, bool, bool]], l
         if not isinstance(part, dict):
             continue
         named = {str(key).replace("_", "").lower(): value for key, value in part.items()}
+        if named.get("classname") == "ExampleCount":
+            # How many flights there are says nothing about a model.
+            continue
         is_auc = is_auc or named.get("classname") == "AUC"
         for key, value in named.items():
             limits = (
