@@ -74,6 +74,12 @@ WRONG = {
     "half of them right": ({"demands": demanded(0.5, metric="BinaryAccuracy")}, 0, "a worthless one has"),
     "no comparison": ({"demands": demanded(absolute=None)}, 0, "against the baseline"),
     "a comparison that lets all pass": ({"demands": demanded(absolute=-1.0)}, 0, "nearly any does"),
+    "of one airport": (
+        {"demands": demanded().replace('"slicing_specs": [{}]', '"slicing_specs": [{"feature_keys": ["origin"]}]')},
+        0,
+        "demands no value",
+    ),
+    "the worse the better": ({"demands": demanded().replace("HIGHER_IS", "LOWER_IS")}, 0, "against the baseline"),
     "refused": ({"is_blessed": False}, 2, "was not pushed"),
     "pushed without being asked": ({"is_asked": False}, 2, "without a blessing"),
     "pushed although refused": ({"is_asked": False, "is_blessed": False}, 2, "without a blessing"),
@@ -96,6 +102,27 @@ def test_another_model_under_the_version_is_told(lab, store):
     points, told = judge(lab, store.version)
     assert points == 2
     assert "is not the model" in told
+
+
+GRAPH = (
+    b"\x1a'ParseExample/ParseExampleV2/sparse_keys\x12\x05Const*\x05valueB\x04temp\x1a&ParseExample/ParseExampleV2/dense_keys\x12\x05Const"
+    b"*\x05valueB\x06origin%sB\x07weekday\x1aj\n'ParseExample/ParseExampleV2/ragged_keys\x12\x05Const%s"
+)
+"""The part of a SavedModel that names the columns which a serialised example is asked for."""
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "points"), [(b"B\x04late", b"", 0), (b"", b"B\x04late", 4), (b"B\x08latitude", b"", 4)]
+)
+def test_model_that_asks_for_the_label_is_told_and_one_that_names_a_class_after_it_is_not(
+    lab, store, column, text, points
+):
+    store.run()
+    for path in [*store.root.rglob("Format-Serving/saved_model.pb"), *store.root.glob("serving/*/saved_model.pb")]:
+        path.write_bytes(GRAPH % (column, text))
+    got, told = judge(lab, store.version)
+    assert got == points
+    assert ("asks each flight for `late`" in told) == (points == 0)
 
 
 @pytest.mark.parametrize("version", ["1", 1, "../..", "", ["x"], "a" * 999])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ FUNCTIONS = {
 LEAST_JUDGED, MOST_MODEL = 100, 20_000_000
 CHANCE, MOST_LOSS = 0.5, 0.2
 """The area under the ROC curve of a coin, and what a candidate may lose against a baseline if that is to mean something."""
+LABEL = "late"
+ASKED = re.compile(rb"(?:dense|sparse)_keys\x12\x05Const(.*?)ParseExampleV2", re.DOTALL)
+"""In the file of a model: the node with the names of columns that a serialised flight is asked for, up to the next of its kind."""
 
 
 def judge_january(lab: checks.Lab, store: Any, version: Any) -> None:
@@ -34,7 +38,7 @@ def judge_january(lab: checks.Lab, store: Any, version: Any) -> None:
     whole = [run for run in found if not runs.missing(run)]
     if not whole:
         raise checks.Wrong(f"No run on January is whole: {runs.missing(found[-1])}")
-    told = {run.name: _flights(own, run) or _named(run) or _demands(run) for run in whole}
+    told = {run.name: _flights(own, run) or _named(run) or _asks(lab, run) or _demands(run) for run in whole}
     right = [run for run in whole if not told[run.name]]
     if not right:
         raise checks.Wrong(told[whole[-1].name])
@@ -64,6 +68,19 @@ def _named(run: Run) -> str:
             return f"{kind} was given a file of code. Name the function instead, by its package: then it is found wherever the package is."
         if str(properties.get(setting, "")).strip('"') != wanted:
             return f"{kind} did not run your package: its `{setting}` is {str(properties.get(setting))[:60]!r}, and should be {wanted!r}."
+    return ""
+
+
+def _asks(lab: checks.Lab, run: Run) -> str:
+    """What the exported model asks a flight for, and nobody can know in service."""
+    model = run.find("Trainer").one("outputs", "model")
+    content = _model(lab, f"{model.uri}/Format-Serving") if model else None
+    name = f"B{chr(len(LABEL))}{LABEL}".encode()  # as a graph holds a text
+    if any(name in columns for columns in ASKED.findall(content or b"")):
+        return (
+            f"The exported model asks each flight for `{LABEL}`, which nobody knows before it has landed: the label has no place in what "
+            "`serving_default` parses, and none among the features."
+        )
     return ""
 
 
@@ -109,6 +126,10 @@ def _thresholds(evaluator: Execution) -> tuple[list[tuple[float, bool, bool]], l
         if named.get("classname") == "ExampleCount":
             # How many flights there are says nothing about a model.
             continue
+        slices = named.get("slicingspecs")
+        if "threshold" in named and isinstance(slices, list) and slices and all(slices):
+            # Of some flights alone; a slice without features is all of them.
+            continue
         is_auc = is_auc or named.get("classname") == "AUC"
         for key, value in named.items():
             limits = (
@@ -122,6 +143,8 @@ def _thresholds(evaluator: Execution) -> tuple[list[tuple[float, bool, bool]], l
                     for name in ("lowerbound", "upperbound")
                     if _is_number(limits.get(name))
                 ]
+            elif key == "changethreshold" and is_auc and limits.get("direction") in ("LOWER_IS_BETTER", 1):
+                continue
             elif key == "changethreshold":
                 changes += [limits[name] for name in ("absolute", "relative") if _is_number(limits.get(name))]
             else:
