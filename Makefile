@@ -24,8 +24,9 @@ test: environment airflow-environment data ## run every check: unit, contract, n
 	@bash deploy/flink/fetch.sh --if-possible
 	@bash deploy/flink/fetch-cluster.sh --if-possible
 	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q
-	@# What takes long, two at a time: whole files first, and the notebooks, one by one, fill up what is left.
-	$(PYTHON) -m pytest tests/pipeline tests/grading tests/browser tests/notebooks -n 2 --dist loadgroup --no-loadscope-reorder -q
+	$(PYTHON) -m pytest tests/notebooks -n 2 --maxschedchunk 1 -q
+	@# A worker has whole files, which share a run of the pipeline or a server; in this order, the short ones come last.
+	$(PYTHON) -m pytest tests/pipeline tests/grading tests/browser -n 2 --dist loadfile --no-loadscope-reorder -q
 
 test-fast: environment ## run the unit and contract checks only (under a minute)
 	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q -m "not slow"

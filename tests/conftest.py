@@ -17,18 +17,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--notebook-timeout", type=float, default=None, help="seconds for a notebook in an engine")
 
 
-SHARED = {"browser", "grading", "pipeline"}
-"""Folders whose files share a run of the pipeline, a class of submissions or a server: one worker has the whole file."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `--dist loadgroup` one worker runs the unit tests of `flights`, so that TFX is imported (13 s) by it alone."""
     for item in items:
-        folder = item.path.parent.name
-        if folder == "unit" and item.path.name.startswith("test_flights_"):
+        if item.path.parent.name == "unit" and item.path.name.startswith("test_flights_"):
             item.add_marker(pytest.mark.xdist_group("tfx"))
-        if folder in SHARED or item.path.name == "test_net_holds.py":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
