@@ -13,8 +13,18 @@ from tools.grade.confine.plan import NAMESPACES
 from tools.grade.marks import Graded
 
 
+def need_namespaces() -> None:
+    """Skips where this machine cannot confine submissions in namespaces."""
+    try:
+        how = box.choose()
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    if how not in NAMESPACES:
+        pytest.skip(f"this machine gives no namespaces, and confines by: {how}")
+
+
 def grade(lab: str, submissions: Mapping[str, nbformat.NotebookNode], top: Path) -> dict[str, Graded]:
-    """Grades a class, the lab's own solution first; skips where this machine cannot confine it in namespaces.
+    """Grades a class, the lab's own solution first; skips where there are no namespaces.
 
     Args:
         lab: its name.
@@ -27,12 +37,7 @@ def grade(lab: str, submissions: Mapping[str, nbformat.NotebookNode], top: Path)
     Raises:
         tools.grade.grading.GradingFailed: the solution does not get full marks.
     """
-    try:
-        how = box.choose()
-    except RuntimeError as error:
-        pytest.skip(str(error))
-    if how not in NAMESPACES:
-        pytest.skip(f"this machine gives no namespaces, and confines by: {how}")
+    need_namespaces()
     (top / "submissions").mkdir()
     for name, node in submissions.items():
         nbformat.write(node, top / "submissions" / f"{name}.ipynb")

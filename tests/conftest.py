@@ -17,13 +17,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--notebook-timeout", type=float, default=None, help="seconds for a notebook in an engine")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup` one worker runs the unit tests of `flights`, so that TFX is imported (13 s) by it alone."""
-    for item in items:
-        if item.path.parent.name == "unit" and item.path.name.startswith("test_flights_"):
-            item.add_marker(pytest.mark.xdist_group("tfx"))
-
-
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The top of the repository."""

@@ -12,28 +12,18 @@ import subprocess
 import threading
 from pathlib import Path
 
+import classes
 import hostile
 import pytest
 import sample_lab
 
-from tools.grade import box, grading
-from tools.grade.confine.plan import NAMESPACES, Limits
+from tools.grade import grading
+from tools.grade.confine.plan import Limits
 from tools.notebooks import form
 from tools.notebooks.execute import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Non-unique cell id")]
 LIMITS = Limits(seconds=90, cell_seconds=15, memory=2**30, flood=2 * 2**20, processes=24)
-
-
-def way() -> str:
-    """How submissions can be confined here; skips where they cannot."""
-    try:
-        how = box.choose()
-    except RuntimeError as error:
-        pytest.skip(str(error))
-    if how not in NAMESPACES:
-        pytest.skip(f"this machine gives no namespaces, and confines by: {how}")
-    return how
 
 
 class Room:
@@ -71,7 +61,7 @@ def digest(*folders: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """The sample lab as a course of its own."""
-    way()
+    classes.need_namespaces()
     solutions = tmp_path_factory.mktemp("course") / "solutions"
     (solutions / sample_lab.NAME).mkdir(parents=True)
     form.write(sample_lab.source(), solutions / sample_lab.NAME / f"{sample_lab.NAME}.ipynb")

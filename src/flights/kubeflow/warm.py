@@ -144,7 +144,7 @@ def _forked(order: dict[str, Any]) -> int:
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     try:
-        status = step(order)
+        status = step(order) or 0  # None: as `sys.exit` takes it
     except BaseException as error:
         traceback.print_exc()
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
@@ -176,7 +176,7 @@ def step(order: dict[str, Any]) -> int:
 def once() -> int:
     """Takes one order in this process."""
     try:
-        return step(json.loads(sys.stdin.readline()))
+        return step(json.loads(sys.stdin.readline())) or 0
     except BaseException as error:
         traceback.print_exc()
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
