@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from tools.grade import box, grading
-from tools.grade.confine.plan import NAMESPACES
+from tools.grade.confine.plan import NAMESPACES, Limits
 from tools.grade.marks import Graded
 
 
@@ -23,13 +23,22 @@ def need_namespaces() -> None:
         pytest.skip(f"this machine gives no namespaces, and confines by: {how}")
 
 
-def grade(lab: str, submissions: Mapping[str, nbformat.NotebookNode], top: Path) -> dict[str, Graded]:
+def grade(
+    lab: str,
+    submissions: Mapping[str, nbformat.NotebookNode],
+    top: Path,
+    *,
+    prove: bool = True,
+    limits: Limits | None = None,
+) -> dict[str, Graded]:
     """Grades a class, the lab's own solution first; skips where there are no namespaces.
 
     Args:
         lab: its name.
         submissions: notebooks by name.
         top: an empty folder.
+        prove: whether the solution is graded at all.
+        limits: others than the lab's own.
 
     Returns:
         What became of each, by name.
@@ -44,6 +53,6 @@ def grade(lab: str, submissions: Mapping[str, nbformat.NotebookNode], top: Path)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COURSE_LABS", raising=False)
         # This is about marks: a machine that does something else meanwhile takes longer than a grader's, so the lab's own limits.
-        course = grading.Course(lab, out=top / "out", limits=grading.limits_of(lab))
+        course = grading.Course(lab, out=top / "out", limits=limits or grading.limits_of(lab), prove=prove)
         results = grading.grade(course, top / "submissions")
     return {one.submission.name: one for one in results}

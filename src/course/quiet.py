@@ -13,9 +13,20 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from course import imports
+from flights.loading import quickly
 
 LOGGERS = ("absl", "apache_beam", "tensorflow", "tfx")
 """Python loggers that speak below the level of errors about what is none of the reader's business."""
+
+HEAVY = (
+    "tensorflow",
+    "apache_beam",
+    "tfx.v1",
+    "tensorflow_data_validation",
+    "tensorflow_model_analysis",
+    "tensorflow_transform",
+)
+"""Modules that take seconds to load, each with what it imports."""
 
 LIBRARIES = "apache_beam|keras|kfp|ml_metadata|tensorflow|tensorflow_.*|tf_keras|tfx|tfx_bsl|google|pkg_resources"
 """Modules whose warnings are for their own developers, as a regular expression."""
@@ -35,8 +46,8 @@ def logs() -> None:
         logging.getLogger(name).addFilter(is_error)
     logging.getLogger("absl").addFilter(tells_more_than_the_exception)
     warnings.filterwarnings("ignore", module=rf"({LIBRARIES})(\..*)?$")
-    # TensorFlow 2.21 prints while it loads, before it reads TF_CPP_MIN_LOG_LEVEL.
-    imports.around("tensorflow", lambda module: native_errors_only())
+    for name in HEAVY:
+        imports.around(name, _loading)
     imports.around("apache_beam.runners.interactive.interactive_environment", _without_scripts_from_the_internet)
 
 
@@ -72,6 +83,13 @@ def native_errors_only() -> Iterator[None]:
         os.close(original)
         reader.stdin.close()
         reader.wait(timeout=10)
+
+
+@contextlib.contextmanager
+def _loading(module: ModuleType) -> Iterator[None]:
+    """Loads a heavy module faster; TensorFlow 2.21 prints while it loads, before it reads TF_CPP_MIN_LOG_LEVEL."""
+    with quickly(), native_errors_only() if module.__name__ == "tensorflow" else contextlib.nullcontext():
+        yield
 
 
 @contextlib.contextmanager

@@ -10,6 +10,8 @@ import warnings
 
 import absl.logging
 
+from flights.loading import quickly
+
 
 def import_quietly() -> None:
     """Imports TensorFlow and TFX without what they say while they load. If the import fails, all of it is shown."""
@@ -27,7 +29,8 @@ def import_quietly() -> None:
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)
         try:
-            from tfx import v1  # noqa: F401
+            with quickly():
+                from tfx import v1  # noqa: F401
         except BaseException:
             said.seek(0)
             os.write(stderr, said.read())

@@ -22,9 +22,6 @@ def main(arguments: list[str] | None = None) -> int:
     save = commands.add_parser("save", help="execute notebooks and store their outputs in the committed form")
     save.add_argument("notebooks", nargs="+", type=Path)
     save.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="needs --output")
-    save.add_argument(
-        "--inject", action="store_true", help="let papermill set the notebook's own parameters; with --output"
-    )
     save.add_argument("-o", "--output", type=Path, help="write here instead of over the notebook")
     save.add_argument("--timeout", type=float, default=600, help="seconds for each notebook (default 600)")
     check = commands.add_parser("check-format", help="say which notebooks are not in the committed form")
@@ -55,8 +52,7 @@ def _save(options: argparse.Namespace) -> int:
         started = time.monotonic()
         try:
             if options.output:
-                parameters = {**execute.own_parameters(path), **given} if options.inject else given
-                form.write(execute.execute(path, parameters, options.timeout), options.output)
+                form.write(execute.execute(path, given, options.timeout), options.output)
             else:
                 execute.save(path, options.timeout)
             print(f"{options.output or path}: saved, {time.monotonic() - started:.0f} s", flush=True)

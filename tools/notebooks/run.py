@@ -5,13 +5,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterable
@@ -19,7 +15,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from tools.notebooks import figures, form, nbval_plugin
+from tools.notebooks import apart, execute, figures, form, nbval_plugin
 from tools.notebooks.execute import REPORTS, ROOT, shown
 from tools.notebooks.style.base import LAB, LESSON, SOLUTION
 
@@ -125,13 +121,22 @@ def write_report(results: Iterable[Result]) -> None:
 
 def _execute(path: Path, output: Path, timeout: float) -> str | None:
     """Executes a notebook by papermill, in a process of its own, and returns what is wrong."""
-    # Papermill sets the parameters, to the values that they have: the way in is used, and the outputs stay the same.
-    command = [sys.executable, "-m", "tools.notebooks", "save", str(path), "--inject"]
-    command += ["--output", str(output), "--timeout", f"{timeout:.0f}"]
-    code, text = _call(command, timeout + 60, dict(os.environ))
-    if code is None:
+    try:
+        problem, _ = apart.apart(timeout + 60, _execute_there, path, output, timeout)
+    except TimeoutError:
         return f"it was not done after {timeout:.0f} seconds"
-    return text.strip().removeprefix("FAILED ") if code else None
+    except apart.Died as died:
+        return f"papermill's process: {died}"
+    return problem
+
+
+def _execute_there(path: Path, output: Path, timeout: float) -> str | None:
+    try:
+        # Papermill sets the parameters, to the values that they have: the way in is used, and the outputs stay the same.
+        form.write(execute.execute(path, execute.own_parameters(path), timeout), output)
+    except (execute.NotebookFailed, OSError, ValueError) as error:
+        return str(error)
+    return None
 
 
 def _score(path: Path, executed: NotebookNode) -> tuple[str | None, str]:
@@ -166,28 +171,19 @@ def _compare(path: Path, executed: Path) -> tuple[str | None, str]:
     """Compares the outputs of an executed notebook with those that are stored, by nbval."""
     with tempfile.TemporaryDirectory() as folder:
         records_file = Path(folder) / "records.json"
-        # An environment without the outer pytest's variables: this one is its own master.
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-        python_path = os.pathsep.join(filter(None, [str(ROOT), inherited.get("PYTHONPATH")]))
-        given = {
-            nbval_plugin.REPORT: str(records_file),
-            nbval_plugin.EXECUTED: str(executed),
-            "PYTHONPATH": python_path,
-        }
-        command = [sys.executable, "-m", "pytest", str(path), "--nbval", "--nbval-sanitize-with", str(SANITIZE)]
-        command += ["--rootdir", str(path.parent), "-o", "addopts=", "-q", "--color=no"]
-        for plugin in ("tools.notebooks.nbval_plugin", "no:cacheprovider", "no:xdist"):
-            command += ["-p", plugin]
-        code, text = _call(command, COMPARING, {**inherited, **given})
-        if code is None:
+        try:
+            status, said = apart.apart(COMPARING, _compare_there, path, executed, records_file)
+        except TimeoutError:
             return f"nbval was not done after {COMPARING} seconds", ""
+        except apart.Died as died:
+            return f"nbval's process: {died}", ""
         records = json.loads(records_file.read_text(encoding="utf-8")) if records_file.exists() else []
     failed = [record for record in records if record["outcome"] == "failed"]
     note = f"{sum(record['compared'] for record in records)} outputs"
-    if code == 0 and records and not failed:
+    if status == 0 and records and not failed:
         return None, note
     if not failed:
-        return f"nbval did not compare its cells:\n{text[-2000:]}", ""
+        return f"nbval did not compare its cells:\n{said[-2000:]}", ""
     messages = [record["message"] for record in failed[:8]]
     if len(failed) > 8:
         messages.append(f"... and {len(failed) - 8} cells more")
@@ -195,29 +191,16 @@ def _compare(path: Path, executed: Path) -> tuple[str | None, str]:
     return "\n".join(messages), note
 
 
-def _call(command: list[str], timeout: float, environment: dict[str, str]) -> tuple[int | None, str]:
-    """Runs a command; returns its exit code (None when time ran out) and what it printed.
+def _compare_there(path: Path, executed: Path, records: Path) -> int:
+    """Runs nbval; returns pytest's exit status."""
+    import pytest
 
-    When time runs out the process is interrupted, so that it stops its kernel, and killed only if that does not help.
-    """
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        return_text, _ = process.communicate(timeout=timeout)
-        return process.returncode, return_text
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=20)
-        return None, ""
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+    # The outer pytest's variables are not for this one.
+    for name in [name for name in os.environ if name.startswith("PYTEST_")]:
+        del os.environ[name]
+    os.environ.update({nbval_plugin.REPORT: str(records), nbval_plugin.EXECUTED: str(executed)})
+    arguments = [str(path), "--nbval", "--nbval-sanitize-with", str(SANITIZE), "--rootdir", str(path.parent)]
+    arguments += ["-o", "addopts=", "-q", "--color=no"]
+    for plugin in ("tools.notebooks.nbval_plugin", "no:cacheprovider", "no:xdist"):
+        arguments += ["-p", plugin]
+    return int(pytest.main(arguments))

@@ -18,6 +18,9 @@ __all__ = ["as_module", "data", "deliver", "read", "to_examples"]
 PRELOAD = ("tensorflow", "tensorflow_model_analysis")
 """What grading imports once, before it evaluates many submissions."""
 
+SECONDS, CELL_SECONDS = 600, 180
+"""What grading gives a submission, and each of its cells, by the clock and on one core: on a busy machine a search takes its time."""
+
 
 def deliver() -> None:
     """Writes the checkpoint into the workspace of the lab that has begun, and says what and where."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import gc
 import os
 import sys
 import time
@@ -22,6 +21,7 @@ import absl.logging
 
 from flights.airflow.project import Project, ProjectError, load
 from flights.config import Config
+from flights.loading import quickly
 
 if TYPE_CHECKING:
     from ml_metadata.metadata_store import MetadataStore
@@ -41,8 +41,6 @@ Tries = dict[str, list[tuple[str, "mlmd.Execution"]]]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one node; returns the exit status. The last line that was printed begins with the name of the error, if there was one."""
     options = _parser().parse_args(arguments)
-    # The imports make millions of objects that stay; looking through them for rubbish takes a quarter of the time.
-    gc.disable()
     # What TFX warns of, such as queries that this build of the metadata store does not know, is nobody's to mend.
     absl.logging.set_verbosity(absl.logging.ERROR)
     try:
@@ -91,11 +89,12 @@ def run_node(project: Project, months: tuple[int, int], run: str, node: str) -> 
     """
     config = project.make_config(months)
     with alone(Path(config.output_root)):
-        from flights import store
+        with quickly():
+            from flights import store
 
-        store.repair(config)  # nobody else is running: what is unfinished was killed
-        tries = _tries(store.open_store(config), config, run)
-        compiled = _compiled(project, config, run, _last_begun(tries, node))
+            store.repair(config)  # nobody else is running: what is unfinished was killed
+            tries = _tries(store.open_store(config), config, run)
+            compiled = _compiled(project, config, run, _last_begun(tries, node))
         return _launch(compiled, config, run, node, tries)
 
 
@@ -170,12 +169,13 @@ def _launch(pipeline: pipeline_pb2.Pipeline, config: Config, run: str, node: str
     TFX takes an execution that has succeeded in a pipeline run for done, and leaves quietly; in Airflow, a task that is cleared is to
     be run again. So a node's second execution in a DAG run is a pipeline run of its own, and reads what those before it made last.
     """
-    from tfx.dsl.compiler import constants
-    from tfx.orchestration import metadata
-    from tfx.orchestration.local import runner_utils
-    from tfx.orchestration.portable import launcher, runtime_parameter_utils
+    with quickly():
+        from tfx.dsl.compiler import constants
+        from tfx.orchestration import metadata
+        from tfx.orchestration.local import runner_utils
+        from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
-    from flights import store
+        from flights import store
 
     found = next((one.pipeline_node for one in pipeline.nodes if one.pipeline_node.node_info.id == node), None)
     if found is None:
@@ -191,15 +191,15 @@ def _launch(pipeline: pipeline_pb2.Pipeline, config: Config, run: str, node: str
 
     deployment = runner_utils.extract_local_deployment_config(pipeline)
     connection = deployment.metadata_connection_config
-    launching = launcher.Launcher(
-        pipeline_node=found,
-        mlmd_connection=metadata.Metadata(getattr(connection, connection.WhichOneof("connection_config"))),
-        pipeline_info=pipeline.pipeline_info,
-        pipeline_runtime_spec=pipeline.runtime_spec,
-        executor_spec=runner_utils.extract_executor_spec(deployment, node),
-        custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node),
-    )
-    gc.enable()
+    with quickly():  # it imports the executor
+        launching = launcher.Launcher(
+            pipeline_node=found,
+            mlmd_connection=metadata.Metadata(getattr(connection, connection.WhichOneof("connection_config"))),
+            pipeline_info=pipeline.pipeline_info,
+            pipeline_runtime_spec=pipeline.runtime_spec,
+            executor_spec=runner_utils.extract_executor_spec(deployment, node),
+            custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node),
+        )
     started = time.monotonic()
     try:
         launching.launch()

@@ -11,7 +11,6 @@ It does not import TFX's command, which loads the Evaluator, and with it TensorF
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib
 import json
 import os
@@ -29,6 +28,7 @@ if __name__ == "__main__":
 from kfp.pipeline_spec import pipeline_spec_pb2 as spec
 
 from flights.kubeflow.uris import to_local, to_remote
+from flights.loading import quickly
 
 if TYPE_CHECKING:
     from tfx.dsl.components.base.base_executor import BaseExecutor
@@ -43,14 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one task; returns the exit status: 0, or 1 after a message whose last line says what went wrong."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     options, beam_args = _parser().parse_known_args(arguments)
-    # The imports make millions of objects that stay; looking through them for rubbish takes a quarter of the time.
-    gc.disable()
     try:
-        task = Task(options.executor_class_path, *_messages(options), beam_args)
-        task.prepare()
-        task.load()
-        gc.freeze()
-        gc.enable()
+        with quickly():
+            task = Task(options.executor_class_path, *_messages(options), beam_args)
+            task.prepare()
+            task.load()
         task.run()
     except Exception as error:
         if not isinstance(error, TaskError):

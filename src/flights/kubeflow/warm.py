@@ -11,7 +11,6 @@ It says that it is ready, reads an order on each line of its input, in JSON, and
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import json
 import os
@@ -21,6 +20,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+from flights.loading import quickly
 from flights.runners.common import EngineError, end_with_parent
 
 FORKS = sys.platform == "linux"
@@ -131,9 +131,9 @@ def main() -> None:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        for name in IMPORTED:
-            importlib.import_module(name)
-        gc.freeze()
+        with quickly():
+            for name in IMPORTED:
+                importlib.import_module(name)
         print(READY, file=answers, flush=True)
         for line in sys.stdin:
             print(_forked(json.loads(line)), file=answers, flush=True)

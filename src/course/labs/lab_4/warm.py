@@ -9,7 +9,6 @@ An order comes over the socket: a line of JSON, and two file descriptors for wha
 
 from __future__ import annotations
 
-import gc
 import importlib
 import json
 import os
@@ -23,6 +22,8 @@ import threading
 import traceback
 from pathlib import Path
 from typing import Any
+
+from flights.loading import quickly
 
 IMPORTED = (
     "tensorflow",
@@ -84,9 +85,9 @@ def main(path: str) -> None:
     print("listening", flush=True)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
-    for name in IMPORTED:
-        importlib.import_module(name)
-    gc.freeze()
+    with quickly():
+        for name in IMPORTED:
+            importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         ready, _, _ = select.select([listener, 0], [], [])
