@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 
 import pytest
 
@@ -85,9 +86,12 @@ def test_thresholds_and_calibration_can_be_drawn(make_eval_config):
 
 @pytest.mark.parametrize(("asked", "method"), [("bootstrap", 1), ("jackknife", 2), (True, 2)])
 def test_intervals_are_estimated_on_demand(make_eval_config, asked, method):
-    options = make_eval_config(Config(confidence_intervals=asked)).options
+    made = make_eval_config(Config(confidence_intervals=asked))
+    options = made.options
     assert options.compute_confidence_intervals.value
     assert options.confidence_intervals.method == method
+    (auc,) = [metric for metric in made.metrics_specs[0].metrics if metric.class_name == "AUC"]
+    assert json.loads(auc.config) == {"num_thresholds": 1000}, "ten times as many take three times as long"
     assert not make_eval_config(Config()).options.compute_confidence_intervals.value
 
 
