@@ -99,8 +99,12 @@ def test_environment_is_the_one_that_is_locked(root):
 
 def test_conda_environment_uses_the_lock(root):
     environment = yaml.safe_load((root / "environment.yml").read_text())
-    pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
-    assert [line for line in pip if line.startswith("-r")] == ["-r requirements/course.txt"]
+    assert [entry for entry in environment["dependencies"] if not isinstance(entry, str)] == [], (
+        "pip would resolve anew"
+    )
+    command = "python -m pip install --no-deps -r requirements/course.txt"
+    assert f"#   {command}\n" in (root / "environment.yml").read_text()
+    assert f"\n{command}\n" in (root / "README.md").read_text()
 
 
 def test_make_help_has_a_line_for_each_target(root):
