@@ -25,9 +25,8 @@ test: environment airflow-environment data ## run every check: unit, contract, n
 	@bash deploy/flink/fetch-cluster.sh --if-possible
 	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q
 	$(PYTHON) -m pytest tests/notebooks -n 2 --maxschedchunk 1 -q
-	@# A worker has whole files, which share a run of the pipeline or a server; in this order, the short ones come last. Three, because
-	@# much of it waits: for an image, a browser, a killed process.
-	$(PYTHON) -m pytest tests/pipeline tests/grading tests/browser -n 3 --dist loadfile --no-loadscope-reorder -q
+	@# A worker has whole files, which share a run of the pipeline or a server; in this order, the short ones come last.
+	$(PYTHON) -m pytest tests/pipeline tests/grading tests/browser -n 2 --dist loadfile --no-loadscope-reorder -q
 
 test-fast: environment ## run the unit and contract checks only (under a minute)
 	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q -m "not slow"
