@@ -162,6 +162,8 @@ def export(model: keras.Model, transform: tft.TFTransformOutput, directory: str)
     probability, shape (batch, 1). `ExportArchive` is what works in Keras 3 for serving and for TFX's components alike.
     """
     transform_layer = transform.transform_features_layer()
+    # Plain TensorFlow, as the endpoint itself: looking for Python to convert takes three seconds.
+    transform_layer.call = tf.autograph.experimental.do_not_convert(transform_layer.call)
     # Only what the model uses is asked of a request: neither the label, which nobody knows yet, nor a flight's number.
     spec = {name: kind for name, kind in transform.raw_feature_spec().items() if name in features.RAW}
 

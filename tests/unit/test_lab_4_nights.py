@@ -12,7 +12,7 @@ import lab_four
 import psutil
 import pytest
 
-from course.labs.lab_4 import dag_file, engine, incidents, night_files, notebook, states, warm
+from course.labs.lab_4 import dag_file, engine, incidents, night_files, notebook, states
 from course.labs.lab_4.scenes import UPSTREAM, after, scenes
 from flights.runners.common import MissingEngineError
 
@@ -264,9 +264,3 @@ def _before(step):
     from course.labs.lab_4.scenes import before
 
     return before(step)
-
-
-def test_worker_is_told_of_by_a_variable_that_the_delivered_step_reads():
-    from course.labs.lab_4 import given
-
-    assert warm.SOCKET in (given.TEMPLATES / "step.py").read_text()

@@ -243,4 +243,7 @@ def _outcome(config: Config, own: str, node: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from flights.airflow import forkserver
+
+    status = forkserver.ask(sys.argv[1:])
+    sys.exit(main() if status is None else status)

@@ -13,7 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from flights.airflow import graph, home, project
+from flights.airflow import forkserver, graph, home, project
 from flights.config import Config
 from flights.runners.common import (
     EngineError,
@@ -61,41 +61,52 @@ def run(
         home.prepare(folder)
         asked = project.of_config(config, pipeline, python_path)
         given = asked.save(folder / "project.json")
-        if not python_path:  # what is edited meanwhile is seen by a new process only
-            graph.prepare(project.load(asked.to_json()), folder / "graphs")
-        first, last = config.months
-        command = [
-            "dags",
-            "test",
-            DAG,
-            f"{project.YEAR}-{last:02d}-01",
-            "--conf",
-            json.dumps({"months": f"{first}-{last}"}),
-        ]
-        variables = {
-            "FLIGHTS_AIRFLOW_PROJECT": str(given),
-            # In the foreground somebody sees a failure, and need not wait for further tries.
-            "FLIGHTS_AIRFLOW_RETRIES": "0",
-            "FLIGHTS_PYTHON": graph.python(),
-        }
-        started = datetime.datetime.now(datetime.UTC).isoformat(" ")
-        with log_of(config).open("w") as log:
-            process = subprocess.Popen(
-                [str(home.find_airflow()), *command],
-                env=home.environment(folder) | variables,
-                cwd=project.ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=end_with_parent,
-            )
+        # The folder's name: so that it is known whose processes these are.
+        ready = forkserver.ForkServer(str(folder), environment=graph.environment(asked))
         try:
-            reports = _watch(process, folder, started, report)
+            if not python_path:  # what is edited meanwhile is seen by a new process only
+                graph.prepare(project.load(asked.to_json()), folder / "graphs")
+            return _test(config, folder, given, ready.path, report)
         finally:
-            process.kill()
-            process.wait()
-        if process.returncode:
-            raise EngineError(_failure(folder, started, log_of(config)))
+            ready.end()
+
+
+def _test(config: Config, folder: Path, given: Path, ready: str, report: Report) -> list[NodeReport]:
+    """Has Airflow run the DAG, and reports the nodes."""
+    first, last = config.months
+    command = [
+        "dags",
+        "test",
+        DAG,
+        f"{project.YEAR}-{last:02d}-01",
+        "--conf",
+        json.dumps({"months": f"{first}-{last}"}),
+    ]
+    variables = {
+        "FLIGHTS_AIRFLOW_PROJECT": str(given),
+        # In the foreground somebody sees a failure, and need not wait for further tries.
+        "FLIGHTS_AIRFLOW_RETRIES": "0",
+        "FLIGHTS_PYTHON": graph.python(),
+        forkserver.SOCKET: ready,
+    }
+    started = datetime.datetime.now(datetime.UTC).isoformat(" ")
+    with log_of(config).open("w") as log:
+        process = subprocess.Popen(
+            [str(home.find_airflow()), *command],
+            env=home.environment(folder) | variables,
+            cwd=project.ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            preexec_fn=end_with_parent,
+        )
+    try:
+        reports = _watch(process, folder, started, report)
+    finally:
+        process.kill()
+        process.wait()
+    if process.returncode:
+        raise EngineError(_failure(folder, started, log_of(config)))
     return reports
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import psutil
 
 from course import checks
-from course.labs.lab_4 import states, warm
+from course.labs.lab_4 import states
+from flights.airflow import forkserver
 from flights.airflow import home as airflow_home
 
 LOG = "last-command.log"
@@ -21,7 +21,7 @@ READING = "30"
 PATIENCE, WAITING, LOOK = 270, 60, 3
 """Seconds that a command may take (grading ends a cell after 300), that a sensor may wait when nothing else goes on, and between two looks."""
 
-_workers: list[warm.Worker] = []
+_servers: list[forkserver.ForkServer] = []
 """The process that is ready for steps, once something has been run."""
 
 
@@ -73,9 +73,8 @@ def airflow(words: list[str], home: Path, dags: Path) -> str:
         NotOverError: it waits for something, or does not end.
     """
     variables = environment(home, dags)
-    # On macOS a process that has imported TensorFlow had better not fork: there each step imports it.
-    if "test" in words[:2] and sys.platform == "linux":
-        variables[warm.SOCKET] = _worker().path
+    if "test" in words[:2]:
+        variables[forkserver.SOCKET] = _server().path
     with (home / LOG).open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             [python(), "-m", "airflow", *words],
@@ -167,13 +166,13 @@ def _tidy(home: Path) -> None:
     shutil.rmtree(home / "logs" / "scheduler", ignore_errors=True)
 
 
-def _worker() -> warm.Worker:
-    if not _workers or not _workers[-1].is_there:
-        _workers.append(warm.Worker())
-    return _workers[-1]
+def _server() -> forkserver.ForkServer:
+    if not _servers or not _servers[-1].is_there:
+        _servers.append(forkserver.ForkServer())
+    return _servers[-1]
 
 
 def end() -> None:
     """Ends the process that was kept ready."""
-    while _workers:
-        _workers.pop().end()
+    while _servers:
+        _servers.pop().end()
