@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -35,22 +36,24 @@ def main(arguments):
 
 step.main = main
 forkserver.IMPORTED = ("json",)
-forkserver.main()
+forkserver.main(sys.argv[1])
 """
 ASK = "import sys; from flights.airflow import forkserver; sys.exit(forkserver.ask(sys.argv[1:]))"
 
 
 @pytest.fixture(scope="module")
-def server():
+def server(tmp_path_factory):
     """One that imports nothing of TFX, and whose steps only tell what they see."""
+    path = str(tmp_path_factory.mktemp("server") / "s")
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER],
+        [sys.executable, "-c", SERVER, path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"OF_SERVER": "1"},
     )
-    yield process.stdout.readline().strip()
+    process.stdout.readline()  # it listens
+    yield path
     process.stdin.close()
     assert process.wait(30) == 0
     process.stdout.close()
@@ -108,4 +111,21 @@ def test_a_step_ends_with_its_asker(server, tmp_path):
 @pytest.mark.parametrize("variable", ["", "/nowhere/at/all"])
 def test_without_a_server_the_step_has_to_be_run_by_who_asks(variable, monkeypatch):
     monkeypatch.setenv(forkserver.SOCKET, variable)
+    assert forkserver.ask(["Trainer"]) is None
+
+
+def test_the_server_ends_at_once_and_leaves_nothing(monkeypatch):
+    """Also while it is importing, as here: a run that fails at its beginning need not wait for that."""
+    server = forkserver.ForkServer("of-this-test")
+    if not forkserver.FORKS:
+        assert not server.path
+        return
+    assert Path(server.path).is_socket()
+    assert server.is_there
+    monkeypatch.setenv(forkserver.SOCKET, server.path)
+    started = time.monotonic()
+    server.end()
+    assert time.monotonic() - started < 5
+    assert not server.is_there
+    assert not Path(server.path).parent.exists()
     assert forkserver.ask(["Trainer"]) is None

@@ -1,11 +1,11 @@
-"""A fork server for steps: a process that has imported TFX, and forks for each: `python -m flights.airflow.forkserver`.
+"""A fork server for steps: a process that has imported TFX, and forks for each: `python -m flights.airflow.forkserver SOCKET`.
 
 A task of Airflow starts a process for its step, which first imports TFX: ten times ten seconds in a run. Where a run goes on in the foreground, this
 process is kept beside it. A step is a process of its own all the same: it begins without any module of a package that is not the course's, has the
 environment of its task, and writes to where its task listens. Where nobody answers at the socket, a step imports what it needs by itself.
 
-The server says where it listens. For an order, two file descriptors for what is printed come over the socket, then a line of JSON; the answer is the
-exit status. It ends with its input.
+For an order, two file descriptors for what is printed come over the socket, then a line of JSON; the answer is the exit status. It ends with its
+input.
 """
 
 from __future__ import annotations
@@ -71,16 +71,17 @@ class ForkServer:
         self.path = ""
         self._process: subprocess.Popen | None = None
         if FORKS:
+            self._folder = tempfile.TemporaryDirectory(prefix="fork")  # the name of a socket is short
+            self.path = str(Path(self._folder.name) / "s")
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "flights.airflow.forkserver", *words],
+                [sys.executable, "-m", "flights.airflow.forkserver", self.path, *words],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                text=True,
                 env=environment,
                 preexec_fn=end_with_parent,
             )
-            self.path = self._process.stdout.readline().strip()
+            self._process.stdout.readline()  # it listens
 
     @property
     def is_there(self) -> bool:
@@ -90,10 +91,12 @@ class ForkServer:
     def end(self) -> None:
         """Ends it; a step that it has forked ends with its task."""
         if self._process is not None:
+            self._process.kill()  # it may be importing still
             self._process.stdin.close()
             self._process.wait()
             self._process.stdout.close()
             self._process = None
+            self._folder.cleanup()
 
 
 def ask(arguments: Sequence[str]) -> int | None:
@@ -119,31 +122,30 @@ def ask(arguments: Sequence[str]) -> int | None:
     return int(answer)
 
 
-def main() -> None:
+def main(path: str) -> None:
     """Listens, imports, and then takes orders until its input ends."""
-    with tempfile.TemporaryDirectory(prefix="fork") as folder, socket.socket(socket.AF_UNIX) as listener:
-        path = str(Path(folder) / "s")  # the name of a socket is short
-        listener.bind(path)
-        listener.listen(8)
-        print(path, flush=True)
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nowhere, 1)
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        with quickly():
-            for name in IMPORTED:
-                importlib.import_module(name)
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-        while True:
-            ready, _, _ = select.select([listener, 0], [], [])
-            if 0 in ready and not os.read(0, 1024):
-                return
-            if listener in ready:
-                connection, _ = listener.accept()
-                if not os.fork():
-                    listener.close()
-                    os.dup2(nowhere, 0)
-                    _serve(connection)
-                connection.close()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(8)
+    print("listening", flush=True)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 1)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with quickly():
+        for name in IMPORTED:
+            importlib.import_module(name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        ready, _, _ = select.select([listener, 0], [], [])
+        if 0 in ready and not os.read(0, 1024):
+            return
+        if listener in ready:
+            connection, _ = listener.accept()
+            if not os.fork():
+                listener.close()
+                os.dup2(nowhere, 0)
+                _serve(connection)
+            connection.close()
 
 
 def _serve(connection: socket.socket) -> None:
@@ -186,4 +188,4 @@ def _step(order: dict[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])
