@@ -28,7 +28,7 @@ test: environment airflow-environment data ## run every check: unit, contract, n
 	@# A worker has whole files, which share a run of the pipeline or a server; in this order, the short ones come last.
 	$(PYTHON) -m pytest tests/pipeline tests/grading tests/browser -n 2 --dist loadfile --no-loadscope-reorder -q
 
-test-fast: environment ## run the unit and contract checks only (under a minute)
+test-fast: environment ## run the unit and contract checks only (one to four minutes)
 	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q -m "not slow"
 
 data: environment ## build the full year of flights, checked, into out/data (seconds)

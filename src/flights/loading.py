@@ -69,6 +69,9 @@ class _Later(Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
+        # From here on the module's own loader stands in its spec, as if nothing had happened.
+        module.__spec__.loader = module.__loader__ = self._loader
+
         def load(name: str) -> Any:
             if name.startswith("__"):
                 raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
