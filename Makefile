@@ -11,7 +11,7 @@ NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-fast data notebooks decks labs grade readme bench lock format image flink flink-cluster environment airflow airflow-environment clean distclean
+.PHONY: help lab test test-all test-fast data notebooks decks labs grade readme bench lock format image flink flink-cluster environment airflow airflow-environment clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,13 +20,18 @@ lab: environment data ## make the environment and the data, then open JupyterLab
 	@exec $(PYTHON) -m jupyterlab --config=tools/setup/jupyter_lab_config.py --ServerApp.port=$(PORT) $(BROWSER_FLAG) \
 	    --LabApp.default_url=/lab/tree/$(LESSON)
 
-test: environment airflow-environment data ## run every check: unit, contract, notebooks, grading, pipeline, browser (minutes)
+# What each change must show is everything but the tests with the mark `long`; `make test-all` runs those as well.
+test: WHICH := -m "not long"
+test: environment airflow-environment data ## what each change must show: unit, contract, notebooks, pipeline, grading, browser (minutes)
 	@bash deploy/flink/fetch.sh --if-possible
 	@bash deploy/flink/fetch-cluster.sh --if-possible
-	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q
-	$(PYTHON) -m pytest tests/notebooks -n 2 --maxschedchunk 1 -q
+	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q $(WHICH)
+	$(PYTHON) -m pytest tests/notebooks -n 2 --maxschedchunk 1 -q $(WHICH)
 	@# A worker has whole files, which share a run of the pipeline or a server; in this order, the short ones come last.
-	$(PYTHON) -m pytest tests/pipeline tests/grading tests/browser -n 2 --dist loadfile --no-loadscope-reorder -q
+	$(PYTHON) -m pytest tests/pipeline tests/grading tests/browser -n 2 --dist loadfile --no-loadscope-reorder -q $(WHICH)
+
+test-all: ## that and the long proofs: killed everywhere, hostile submissions, containers
+	@$(MAKE) --no-print-directory test WHICH=
 
 test-fast: environment ## run the unit and contract checks only (one to four minutes)
 	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q -m "not slow"
@@ -50,7 +55,7 @@ grade: environment ## grade a folder of submissions: SUBMISSIONS=folder LAB=lab-
 readme: environment ## renew the table of lessons in the README
 	$(PYTHON) -m tools.docs readme
 
-bench: environment data ## measure set-up, imports, lesson 00 and the pipeline; write docs/bench.md
+bench: environment data ## measure set-up, imports, lesson 00, the pipeline and its engines on your machine; write out/bench.md
 	$(PYTHON) -m tools.bench
 
 lock: environment ## renew the locked requirements from pyproject.toml (UPGRADE=1 lets every version move)
@@ -71,10 +76,10 @@ flink-cluster: flink ## run a Flink cluster with its web page on this machine un
 	@bash deploy/flink/fetch-cluster.sh
 	@exec $(PYTHON) -m flights.flink.cluster --port $(FLINK_PORT)
 
-airflow: airflow-environment ## Airflow with its web page, the pipeline as a DAG, on this machine only (AIRFLOW_PORT=8080)
+airflow: airflow-environment ## start Airflow, with the pipeline as a DAG, and print the address of its web page (AIRFLOW_PORT=8080)
 	@exec $(PYTHON) -m flights.airflow.home --port $(AIRFLOW_PORT) standalone
 
-airflow-environment: environment ## make or repair the environment of Airflow in .airflow (6 s and 0.3 GB)
+airflow-environment: environment ## make or repair the environment of Airflow in .airflow (less than a minute, half a GB with its cache)
 	@bash deploy/airflow/environment.sh
 
 environment: ## make or repair the environment in .venv

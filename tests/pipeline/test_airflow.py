@@ -247,6 +247,7 @@ def test_a_bad_month_fails_at_once_and_somebody_is_told(theirs, airflow, root, t
     assert "is not a whole number" in reason
 
 
+@pytest.mark.long
 def test_a_run_in_the_foreground_that_fails_names_the_task_its_reason_and_its_log(airflow, make_config, root):
     from flights.runners.common import EngineError
 
@@ -262,6 +263,7 @@ def test_a_run_in_the_foreground_that_fails_names_the_task_its_reason_and_its_lo
     ledger.assert_sound(config)
 
 
+@pytest.mark.long
 def test_a_month_is_waited_for_and_a_step_that_is_killed_is_tried_again(theirs, root, tmp_path):
     """February comes late; its first step is killed with -9, and its second finishes: nothing half, nothing twice."""
     config = dataclasses.replace(Config(pipeline_name="first-node"), output_root=theirs.settings["output_root"])

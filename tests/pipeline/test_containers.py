@@ -18,6 +18,7 @@ import pytest
 
 from flights.config import Config
 
+pytestmark = pytest.mark.long
 IMAGE = "mlops-course:latest"
 COMMAND = [str(Path(sys.executable).with_name("flights")), "run", "--engine", "kubeflow", "--containers"]
 PATIENCE = 900  # seconds, on a machine with much to do

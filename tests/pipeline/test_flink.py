@@ -110,6 +110,7 @@ def test_the_result_is_that_of_the_local_engine(flink, config, run, tmp_path_fac
     assert engines.of_local(config) == engines.reference(local, run, shared)
 
 
+@pytest.mark.long
 def test_a_month_that_cannot_be_read_is_told_with_its_reason_and_the_log(flink, make_config, tmp_path):
     """TFX's own reader reads in Beam, so that this one fails on Flink."""
     month = tmp_path / "data" / "span-01" / "flights.csv"
@@ -133,6 +134,7 @@ def free_port() -> int:
     return cluster._free_port()
 
 
+@pytest.mark.long
 def test_a_cluster_takes_jobs_listens_here_only_and_ends_when_it_is_told_to(flink, root, tmp_path):
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions

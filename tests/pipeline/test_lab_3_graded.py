@@ -90,6 +90,7 @@ def graded(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", CASES)
 def test_submission_of_lab_3_gets_its_marks(graded, name):
     one = graded[name]

@@ -208,6 +208,7 @@ def logged(uri: str, name: str, metric: str) -> list[float]:
 # --- Killed, and run again ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_killed_in_tuner_the_next_run_tries_the_same_again(february, run_until, make_config, root, uri):
     """No trial is lost or counted twice: the search begins anew, with the same seed."""
     config = make_config(months=(1, 2), train_epochs=2, tune=True, tuner_trials=4)
