@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from flights.cli import ENGINES
 from flights.runners.common import MissingEngineError
 from tools.bench import __main__ as page
 from tools.bench import engines, image
+from tools.checks import files
 
 SAID = """Months 1 to 1 from data/flights:
   CsvExampleGen        done      0.2 s
@@ -57,6 +60,32 @@ def test_what_engines_need_is_asked_of_their_own_modules(monkeypatch, tmp_path):
     assert "make airflow-environment" in engines.reason("airflow")
     assert "No Docker engine answers" in engines.reason(engines.CONTAINERS)
     assert engines.reason("local") == ""
+
+
+def test_page_of_a_machine_without_engines_names_none_of_its_folders(runs, monkeypatch, tmp_path, root):
+    """What `make test` asks of every committed file: tests/contract/test_repository.py."""
+    folders = (page.REPOSITORY / ".tools/flink/lib", Path.home() / ".docker/run.sock", "/opt/java 8/bin/java")
+
+    def need():
+        raise MissingEngineError(" and ".join(f"not in {folder}." for folder in folders))
+
+    monkeypatch.setattr(engines, "NEEDS", dict.fromkeys((*ENGINES, engines.CONTAINERS), need))
+    monkeypatch.setattr(page, "RESULTS", tmp_path / "docs" / "bench.json")
+    page.main(["--only", "engines", "--docs"])
+    for name in ("bench.json", "bench.md"):
+        written = (tmp_path / "docs" / name).read_text()
+        assert "not in .tools/flink/lib." in written
+        assert not [*files.machine_paths(written, root, Path.home())]
+        assert "/opt" not in written
+        assert str(Path.home()) not in written
+
+
+def test_what_a_user_measures_changes_no_file_of_the_course(runs, monkeypatch, tmp_path):
+    monkeypatch.setattr(page, "OWN", tmp_path / "out" / "bench.json")
+    before = page.RESULTS.read_bytes(), page.TABLE.read_bytes()
+    page.main(["--only", "engines"])
+    assert (page.RESULTS.read_bytes(), page.TABLE.read_bytes()) == before
+    assert "| `flights run --engine local`, the sample | 30.0 |" in (tmp_path / "out" / "bench.md").read_text()
 
 
 def test_refused_candidate_is_no_measurement(runs, monkeypatch):

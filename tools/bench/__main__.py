@@ -1,4 +1,7 @@
-"""Measures the named sections and writes docs/bench.md; what is not measured this time keeps its last result."""
+"""Measures the named sections and writes out/bench.md; what is not measured this time keeps its last result.
+
+With `--docs` it writes docs/bench.md, which is committed and quoted: `tests/contract/test_claims.py` then names each text to mend.
+"""
 
 from __future__ import annotations
 
@@ -7,37 +10,44 @@ import dataclasses
 import json
 import os
 import platform
+from collections.abc import Sequence
 
 from tools.bench.measure import REPOSITORY, SECTIONS, Row
 
 RESULTS = REPOSITORY / "docs" / "bench.json"
 """Committed, so that a section that is measured again on its own does not make the table forget the others."""
-TABLE = REPOSITORY / "docs" / "bench.md"
+TABLE = RESULTS.with_suffix(".md")
+OWN = REPOSITORY / "out" / "bench.json"
+"""Of this machine, beside its table: whoever measures for themselves changes no file of the course."""
 
 HEAD = """# How long it takes
 
-Measured by `make bench`, each line in a process of its own, on the machine below; compare ratios rather than seconds. Seconds of the pipeline are those
-after the imports. The four slowest components are named with their seconds, and the AUC on the flights that the model was judged on.
+Measured by `python -m tools.bench --docs`, each line in a process of its own, on the machine below; compare ratios rather than seconds. `make bench` does
+the same on your machine, and writes `out/bench.md`. Seconds of the pipeline are those after the imports. The four slowest components are named with
+their seconds, and the AUC on the flights that the model was judged on.
 
 """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Runs from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__.partition("\n")[0])
     parser.add_argument("--only", default=",".join(SECTIONS), help=f"some of: {','.join(SECTIONS)}")
-    wanted = parser.parse_args().only.split(",")
+    parser.add_argument("--docs", action="store_true", help="write docs/bench.md, which lessons and README quote")
+    options = parser.parse_args(arguments)
+    wanted, file = options.only.split(","), RESULTS if options.docs else OWN
     if unknown := set(wanted) - set(SECTIONS):
         parser.error(f"no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    results = json.loads(file.read_text()) if file.exists() else {}
     for section in wanted:
         rows = SECTIONS[section]()
         for row in rows:
             print(line(row), flush=True)
         results[section] = {"machine": machine(), "rows": [dataclasses.asdict(row) for row in rows]}
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-        TABLE.write_text(table(results))
-    print(f"written: {TABLE.relative_to(REPOSITORY)}")
+        file.write_text(json.dumps(results, indent=1) + "\n")
+        file.with_suffix(".md").write_text(table(results))
+    print(f"written: {file.with_suffix('.md')}")
 
 
 def table(results: dict) -> str:

@@ -40,7 +40,7 @@ def find_airflow() -> Path:
     if not found.is_file():
         raise MissingEngineError(
             f"Airflow has an environment of its own, and {found.parent.parent} is not there yet. "
-            "`make airflow-environment` makes it (half a minute, half a GiB)."
+            "`make airflow-environment` makes it (less than a minute, half a GB with its cache)."
         )
     return found
 

@@ -60,6 +60,7 @@ class Standalone(standalone_command.StandaloneCommand):
         print(
             f"Airflow is ready: http://localhost:{self.web_server_port}\n"
             f"Log in as {user} with the password {login}\n"
+            "A DAG is paused until you switch it on, at its left in the list; then it runs the months that are over.\n"
             "Stop it with Ctrl-C.",
             file=self.person,
             flush=True,
