@@ -23,7 +23,15 @@ from nbformat.v4.rwbase import rejoin_lines
 KERNEL = "mlops-course"
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "MLOps course (Python 3.11)", "language": "python", "name": KERNEL},
-    "language_info": {"name": "python", "pygments_lexer": "ipython3"},
+    "language_info": {  # what JupyterLab writes when a notebook is opened: all that course.kernel says
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+        "version": "3.11",
+    },
 }
 KEPT_CELL_METADATA = ("tags", "slideshow", "nbgrader", "deletable", "editable")
 INJECTED_TAGS = {"injected-parameters", "papermill-error-cell-tag"}

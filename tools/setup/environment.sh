@@ -19,7 +19,7 @@ container=("Use the container instead: open the folder in an editor that knows .
            "or: docker build -t mlops-course -f deploy/image/Dockerfile . && docker run -p 127.0.0.1:8888:8888 mlops-course")
 
 stamp=$venv/.course-stamp
-wanted=$(cat requirements/course.txt requirements/tools.txt pyproject.toml tools/setup/kernel.json tools/setup/lab-settings.json \
+wanted=$(cat requirements/course.txt requirements/tools.txt pyproject.toml tools/setup/*.json \
     tools/setup/live-slides/static/shared.js tools/setup/*.sh | cksum | cut -d' ' -f1)-$PWD
 [ "$(cat "$stamp" 2>/dev/null || true)" = "$wanted" ] && exit 0
 

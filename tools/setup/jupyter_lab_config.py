@@ -1,5 +1,6 @@
-"""How `make lab` runs JupyterLab: for this machine only, without asking the internet for anything."""
+"""How `make lab` runs JupyterLab: for this machine only, without asking the internet for anything, and quietly."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -11,5 +12,22 @@ c.ServerApp.allow_root = os.name == "posix" and os.geteuid() == 0  # in a contai
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 c.LabApp.news_url = None
 c.LabApp.extension_manager = "readonly"
-c.Application.log_level = "WARN"  # the address is shown all the same
 c.MappingKernelManager.kernel_info_timeout = 120
+c.MappingKernelManager.transport_encryption = "auto"  # between server and kernel; without it, each kernel warns
+
+HARMLESS = (
+    "is not trusted",  # a notebook that was not run here yet: its outputs are shown, their scripts do not run
+    "The websocket_ping_timeout (90000) cannot be longer",  # jupyter_server gives tornado milliseconds for seconds
+)
+
+
+def meant(record: logging.LogRecord) -> bool:
+    """Whether a message says anything to who sees it."""
+    return not any(words in record.getMessage() for words in HARMLESS)
+
+
+c.Application.log_level = "WARN"  # the address is shown all the same
+c.Application.logging_config = {
+    "filters": {"meant": {"()": lambda: meant}},
+    "handlers": {"console": {"filters": ["meant"]}},
+}
