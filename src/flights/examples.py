@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import tensorflow as tf
@@ -29,7 +29,9 @@ from tfx.utils import proto_utils
 from tfx_bsl.coders import example_coder
 
 from flights import data
-from flights.config import Config
+
+if TYPE_CHECKING:
+    from flights.config import Config  # what it is told is in its settings
 
 TRAIN_BUCKETS, EVAL_BUCKETS = 2, 1
 BATCH_ROWS = 10_000

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tfx import v1 as tfx
+from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import transform_pb2
 from tfx.types.channel import BaseChannel
 
-from flights import slicing
+from flights import slicing, sources
 from flights.config import Config
 from flights.contract import CuratedSchema
 from flights.evaluation import make_eval_config
@@ -31,8 +31,8 @@ BEAM_ARGS = [
 TRAINING = ["materialize", "train_epochs", "batch_size", "learning_rate", "hidden_units", "dropout", "l2", "seed"]
 """What of the configuration is handed to `flights.model.run_fn`."""
 
-SOURCES = ("data.py", "features.py", "model.py", "warm_start.py")
-"""The files of this folder that Transform and Trainer run."""
+PACKAGE = __package__
+"""The package of this file: the functions that TFX is given by name are those beside it, also in a copy under another name."""
 
 
 def create_components(config: Config, baseline: BaseNode | None = None) -> dict[str, BaseNode]:
@@ -55,6 +55,7 @@ def create_components(config: Config, baseline: BaseNode | None = None) -> dict[
         anomalies=example_validator.outputs["anomalies"],
         statistics=statistics_gen.outputs["statistics"],
         schema=schema,
+        examples=examples,
         # Two halves of one month do not drift; a new month is held against the newest that it is to be learned from.
         reference_split="" if config.is_single_month else config.train_splits[-1],
         new_split="" if config.is_single_month else config.eval_splits[0],
@@ -62,18 +63,18 @@ def create_components(config: Config, baseline: BaseNode | None = None) -> dict[
     transform = tfx.components.Transform(
         examples=examples,
         schema=schema,
-        preprocessing_fn="flights.features.preprocessing_fn",
+        preprocessing_fn=f"{PACKAGE}.features.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(
             analyze=config.train_splits, transform=[*config.train_splits, *config.eval_splits]
         ),
         # StatisticsGen has the statistics of the raw flights; computing them twice more would double this component's time.
         disable_statistics=True,
         materialize=config.materialize,
-        custom_config={"source": source_hash()},
+        custom_config={"source": source_hash("features")},
     )
     transform.add_upstream_node(gate)
     baseline = baseline or _resolve_baseline()
-    settings = {name: getattr(config, name) for name in TRAINING} | {"source": source_hash()}
+    settings = {name: getattr(config, name) for name in TRAINING} | {"source": source_hash("model")}
     training: dict[str, Any] = {
         "transform_graph": transform.outputs["transform_graph"],
         "schema": schema,
@@ -83,7 +84,7 @@ def create_components(config: Config, baseline: BaseNode | None = None) -> dict[
     }
     tuner = _make_tuner(config, examples, training, settings) if config.tune else None
     trainer = tfx.components.Trainer(
-        run_fn="flights.model.run_fn",
+        run_fn=f"{PACKAGE}.model.run_fn",
         examples=transform.outputs["transformed_examples"] if config.materialize else examples,
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         custom_config=settings,
@@ -96,7 +97,7 @@ def create_components(config: Config, baseline: BaseNode | None = None) -> dict[
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["model"],
         eval_config=eval_config,
-        module_path="flights.slicing" if slicing.needed(eval_config) else None,
+        module_path=f"{PACKAGE}.slicing" if slicing.needed(eval_config) else None,
     )
     pusher = tfx.components.Pusher(
         model=trainer.outputs["model"],
@@ -122,6 +123,8 @@ def create_components(config: Config, baseline: BaseNode | None = None) -> dict[
         )
         tracker.add_upstream_node(pusher)
         nodes.append(tracker)
+    for node in nodes:
+        _mark_code(node)
     return {node.id: node for node in nodes}
 
 
@@ -141,21 +144,33 @@ def _make_tuner(
     from flights import tuner
 
     tuner.hyperparameters(tuner.SEARCH_SPACE)  # refuses now what could not be searched in ten minutes' time
-    code = hashlib.sha256(Path(__file__).with_name("tuner.py").read_bytes()).hexdigest()[:16]
-    search = {"tuner_trials": config.tuner_trials, "search_space": tuner.SEARCH_SPACE, "tuner_source": code}
+    search = {"tuner_trials": config.tuner_trials, "search_space": tuner.SEARCH_SPACE}
+    search["tuner_source"] = source_hash("tuner")
     return tfx.components.Tuner(
-        tuner_fn="flights.tuner.tuner_fn", examples=examples, custom_config=settings | search, **training
+        tuner_fn=f"{PACKAGE}.tuner.tuner_fn", examples=examples, custom_config=settings | search, **training
     )
 
 
-def source_hash() -> str:
-    """A fingerprint of the code that Transform and Trainer run.
+def source_hash(module: str = "model") -> str:
+    """A fingerprint of a module of this package and of what it imports: of the code that Transform, Trainer or Tuner runs.
 
     The cache compares inputs and settings; of a function that it is given by name it sees the name. With the fingerprint
     among the settings, an edited function is run again.
     """
-    sources = [Path(__file__).with_name(name).read_bytes() for name in SOURCES]
-    return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
+    return _code_of([f"{PACKAGE}.{module}"])
+
+
+def _mark_code(node: BaseNode) -> None:
+    """Makes the code of a component of our own one of its settings: that of its executor, and of the extractors that Evaluator takes from a module."""
+    if not isinstance(node, BaseComponent):
+        return
+    modules = [node.executor_spec.executor_class.__module__, node.exec_properties.get("module_path")]
+    if own := [name for name in modules if name and (name.startswith(f"{PACKAGE}.") or not sources.is_library(name))]:
+        node.exec_properties["source"] = _code_of(own)
+
+
+def _code_of(modules: list[str]) -> str:
+    return sources.fingerprint(*modules, located={PACKAGE: Path(__file__).parent})
 
 
 def create_pipeline(config: Config, beam_args: Sequence[str] = BEAM_ARGS) -> tfx.dsl.Pipeline:

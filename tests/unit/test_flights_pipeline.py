@@ -195,43 +195,77 @@ def test_edited_source_changes_the_fingerprint(name, sources, pipeline):
     assert pipeline.source_hash() != before
 
 
-def test_edited_tuner_tunes_again_and_leaves_the_rest_alone(sources, pipeline):
-    def settings(name):
-        return pipeline.create_components(Config(tune=True))[name].exec_properties["custom_config"]
+ALL_OF_OURS = {"tune": True, "warm_start": True, "tracking_uri": "sqlite:///runs.db", "slices": (("hour",),)}
 
-    before = {name: settings(name) for name in ("Transform", "Tuner", "Trainer")}
-    path = sources / "tuner.py"
+RUN_AGAIN = {
+    "fifth.py": {"Tuner", "Trainer"},  # see `fifth`
+    "model.py": {"Tuner", "Trainer"},
+    "tuner.py": {"Tuner"},
+    "features.py": {"Transform", "Tuner", "Trainer", "ExperimentTracker"},
+    "examples.py": {"CsvExampleGen"},
+    "contract.py": {"ImportSchemaGen"},
+    "gate.py": {"DataGate"},
+    "slicing.py": {"Evaluator"},
+    "tracker.py": {"ExperimentTracker"},
+    "experiments.py": {"ExperimentTracker"},
+    "predict.py": set(),
+    "model_card.py": set(),
+    "cli.py": set(),
+}
+
+
+@pytest.fixture
+def fifth(sources):
+    """The model imports one more module of the package."""
+    (sources / "fifth.py").write_text("")
+    (sources / "model.py").write_text((sources / "model.py").read_text() + "\nfrom flights import fifth\n")
+    return sources
+
+
+@pytest.mark.parametrize("name", RUN_AGAIN)
+def test_edited_code_is_another_setting_of_the_components_that_run_it_and_of_no_other(name, fifth, pipeline):
+    def settings():
+        return {
+            id_: str(node.exec_properties) for id_, node in pipeline.create_components(Config(**ALL_OF_OURS)).items()
+        }
+
+    before = settings()
+    path = fifth / name
     path.write_text(path.read_text() + "\n# edited\n")
-    assert [name for name in before if settings(name) != before[name]] == ["Tuner"]
+    after = settings()
+    assert {id_ for id_ in before if after[id_] != before[id_]} == RUN_AGAIN[name]
+
+
+@pytest.mark.parametrize("switches", [{}, ALL_OF_OURS], ids=["plain", "all switches"])
+def test_every_component_with_code_of_this_package_has_its_fingerprint(switches, pipeline):
+    """Whoever adds a component finds out here if nothing of it is noticed."""
+    from tfx.dsl.components.base.base_component import BaseComponent
+
+    for name, node in pipeline.create_components(Config(**switches)).items():
+        code = node.executor_spec.executor_class.__module__ if isinstance(node, BaseComponent) else ""
+        functions = "flights." in str(
+            [v for k, v in node.exec_properties.items() if k.endswith(("_fn", "module_path"))]
+        )
+        assert ("source" in str(node.exec_properties)) == (code.startswith("flights.") or functions) or not code, name
+
+
+def test_functions_are_those_beside_the_pipeline_in_a_copy_under_another_name_too(pipeline, monkeypatch):
+    monkeypatch.setattr(pipeline, "PACKAGE", "our_delays")
+    monkeypatch.setattr(pipeline, "source_hash", lambda *_: "")
+    monkeypatch.setattr(pipeline, "_code_of", lambda *_: "")
+    nodes = pipeline.create_components(Config(tune=True, slices=(("hour",),)))
+    given = [(name, value) for node in nodes.values() for name, value in node.exec_properties.items()]
+    named = {name: value for name, value in given if value and name.endswith(("_fn", "module_path"))}
+    assert named == {
+        "preprocessing_fn": "our_delays.features.preprocessing_fn",
+        "tuner_fn": "our_delays.tuner.tuner_fn",
+        "run_fn": "our_delays.model.run_fn",
+        "module_path": "our_delays.slicing",
+    }
 
 
 def test_fingerprint_is_the_same_for_the_same_sources(sources, pipeline):
     assert pipeline.source_hash() == pipeline.source_hash()
-
-
-def test_every_module_that_transform_and_trainer_import_is_in_the_fingerprint(sources, pipeline):
-    """Whoever lets the model use another module of the package finds out here."""
-    import ast
-
-    reached, waiting = set(), ["features", "model"]
-    while waiting:
-        module = waiting.pop()
-        reached.add(module)
-        for node in ast.walk(ast.parse((sources / f"{module}.py").read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module == "flights":
-                new = {name.name for name in node.names}
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("flights."):
-                new = {node.module.split(".")[1]}
-            else:
-                continue
-            waiting += new - reached
-    before = pipeline.source_hash()
-    for module in reached:
-        path = sources / f"{module}.py"
-        original = path.read_text()
-        path.write_text(original + "\n# edited\n")
-        assert pipeline.source_hash() != before, f"{module}.py is used in training, and not in the fingerprint"
-        path.write_text(original)
 
 
 def test_edited_schema_is_another_setting(pipeline, tmp_path):

@@ -18,8 +18,9 @@ _HIDDEN = {
     "input_fingerprint",
     "output_data_format",
     "output_file_format",
+    "source",
 }
-"""Properties that nobody chooses: numbers of an enumeration, what is deprecated, and what TFX notes of the files' dates."""
+"""Properties that nobody chooses: numbers of an enumeration, what is deprecated, fingerprints of code, and what TFX notes of the files' dates."""
 
 
 def execution(result: Any) -> View:
