@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import logging
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -11,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jupyter_client import KernelManager
+from jupyter_client.manager import start_new_kernel
 
 from course import imports, quiet
 from course.begin import fresh_workspace, output_root
@@ -74,6 +79,95 @@ def test_a_link_in_its_place_is_removed_and_what_it_leads_to_stays(out: Path, tm
 def test_a_name_that_leads_elsewhere_is_refused(out: Path, name: str) -> None:
     with pytest.raises(ValueError, match="cannot name a folder"):
         fresh_workspace(name)
+
+
+class Kernel:
+    """A kernel of the course in which a lesson begins."""
+
+    def __init__(self, out: Path) -> None:
+        self.manager: KernelManager
+        self.manager, self.client = start_new_kernel(
+            kernel_name="mlops-course", env=os.environ | {"COURSE_OUT": str(out)}
+        )
+
+    def begin(self) -> str:
+        """What the first cell of a lesson prints."""
+        said: list[str] = []
+
+        def hear(message: dict) -> None:
+            said.append(message["content"].get("text", ""))
+
+        code = "import course; print(course.begin('00-first').name)"
+        reply = self.client.execute_interactive(code, output_hook=hear, timeout=60)
+        assert reply["content"]["status"] == "ok", reply["content"]
+        return "".join(said)
+
+    def restart(self) -> None:
+        self.manager.restart_kernel(now=True)
+        self.client.wait_for_ready(timeout=60)
+
+    def end(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture
+def kernels(out: Path) -> Iterator[tuple[Kernel, Kernel]]:
+    both = (Kernel(out), Kernel(out))
+    yield both
+    for kernel in both:
+        kernel.end()
+
+
+def test_second_kernel_in_a_lesson_is_told_and_leaves_the_folder_of_the_first(
+    out: Path, kernels: tuple[Kernel, Kernel]
+) -> None:
+    first, second = kernels
+    assert first.begin() == "00-first\n"
+    (out / "lessons/00-first/answer.txt").write_text("an evening's work")
+    mine = "00-first-2\n"
+    told = (
+        "Another kernel is working in out/lessons/00-first; this one has a folder of its own, out/lessons/00-first-2.\n"
+    )
+    assert second.begin() == told + mine
+    assert second.begin() == told + mine, "the same when its first cell is run again"
+    assert (out / "lessons/00-first/answer.txt").read_text() == "an evening's work"
+    first.restart()
+    assert first.begin() == "00-first\n"
+    second.restart()
+    first.end()
+    assert second.begin() == told + mine, "a kernel that is restarted keeps its folder"
+
+
+def test_folder_of_a_kernel_that_was_killed_is_free_though_its_children_live(out: Path) -> None:
+    code = """import os, time
+from course.begin import fresh_workspace
+fresh_workspace("00-first")
+child = os.fork()
+if child:
+    print(child, flush=True)
+time.sleep(600)"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        child = int(process.stdout.readline())
+        try:
+            assert fresh_workspace("00-first").name == "00-first-2"
+            process.kill()
+            process.wait()
+            os.kill(child, 0)  # it lives
+            assert fresh_workspace("00-first").name == "00-first"
+        finally:
+            process.kill()
+            os.kill(child, signal.SIGKILL)
+
+
+def test_file_system_without_locks_gives_the_folder_all_the_same(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ENOLCK is what fcntl(2) promises where a remote file system cannot lock."""
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "lockf", refuse)
+    assert fresh_workspace("00-first").name == "00-first"
 
 
 def test_output_goes_to_the_repository_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
