@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Kubeflow Pipelines alone (no other part of Kubeflow) on the cluster that kubectl talks to, and the volume of the pipeline with its data.
+# Kubeflow Pipelines alone (no other part of Kubeflow) on the cluster of kind that kubectl talks to, and the volume of the pipeline with
+# its data.
 #
 #   bash deploy/kubeflow/install.sh IMAGE        IMAGE: what kind-up.sh printed, or the image's name in your own registry
+#   CONTEXT=NAME bash deploy/kubeflow/install.sh IMAGE        on another cluster: `kubectl config get-contexts` names them
 #
 # Needs some 3 GiB of memory, 40 GiB of volumes and the internet. May be run again.
 set -euo pipefail
@@ -14,6 +16,13 @@ command -v kubectl >/dev/null || { echo "install: kubectl is not here. deploy/ku
 case $image in
   *[!a-zA-Z0-9./:@_-]*) echo "install: '$image' is no name of an image." >&2; exit 1 ;;
 esac
+context=${CONTEXT:-$(kubectl config current-context 2>/dev/null || true)}
+if [ -z "${CONTEXT:-}" ] && [ -n "$context" ] && [ "${context#kind-}" = "$context" ]; then
+  echo "install: kubectl talks to '$context', which is no cluster of kind. CONTEXT=$context installs there; kind-up.sh makes one." >&2
+  exit 1
+fi
+kubectl() { command kubectl --context "$context" "$@"; }
+
 kubectl version --request-timeout=10s >/dev/null \
   || { echo "install: no cluster answers kubectl. kind-up.sh makes one; \`kubectl config current-context\` names the one in use." >&2; exit 1; }
 
@@ -27,4 +36,4 @@ kubectl -n kubeflow delete job fill-flights --ignore-not-found
 sed "s|IMAGE|$image|" "$here/fill.yaml" | kubectl -n kubeflow apply -f -
 kubectl -n kubeflow wait job/fill-flights --for condition=complete --timeout=600s
 
-echo "Kubeflow Pipelines is there. Its page: kubectl -n kubeflow port-forward service/ml-pipeline-ui 8080:80, then http://127.0.0.1:8080"
+echo "Kubeflow Pipelines is there. Its page: kubectl -n kubeflow port-forward service/ml-pipeline-ui 8085:80, then http://127.0.0.1:8085"

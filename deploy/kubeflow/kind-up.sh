@@ -15,7 +15,15 @@ done
 id=$(docker image inspect --format '{{.Id}}' "$IMAGE" 2>/dev/null) \
   || { echo "kind-up: Docker has no image $IMAGE: \`make image\` builds it." >&2; exit 1; }
 
-if ! kind get clusters 2>/dev/null | grep -qx "$CLUSTER"; then
+# Of what Docker has, Kubeflow Pipelines and kind request 1.6 CPUs and 3.3 GiB. A step for which the rest is too little waits for ever.
+read -r cpus memory < <(docker info --format '{{.NCPU}} {{.MemTotal}}') || true
+if [ -n "$memory" ] && ((cpus < 4 || memory < 7500000000)); then
+  echo "kind-up: Docker has $cpus CPUs and $((memory >> 30)) GiB; give it 4 CPUs and 8 GB, or steps may wait for ever." >&2
+fi
+
+if kind get clusters 2>/dev/null | grep -qx "$CLUSTER"; then
+  kind export kubeconfig --name "$CLUSTER" >&2   # kubectl may be pointing at another cluster
+else
   kind create cluster --name "$CLUSTER" --image "$NODE" --wait 120s >&2
 fi
 

@@ -2,9 +2,11 @@
 
     python deploy/kubeflow/submit.py pipeline.yaml
     python deploy/kubeflow/submit.py pipeline.yaml --data-root /mnt/flights/data --wait 3600
-    python deploy/kubeflow/submit.py pipeline.yaml --every "0 0 6 1 * *"
+    python deploy/kubeflow/submit.py pipeline.yaml --every monthly
+    python deploy/kubeflow/submit.py pipeline.yaml --schedules
+    python deploy/kubeflow/submit.py pipeline.yaml --stop-schedule
 
-Parameters that are not given keep the defaults that were compiled in.
+Parameters that are not given keep the defaults that were compiled in. A pipeline has one schedule: a new one takes the place of the old.
 """
 
 from __future__ import annotations
@@ -24,8 +26,11 @@ import kfp_server_api
 import urllib3
 import yaml
 
-HOST = "http://127.0.0.1:8080"
-"""Where `kubectl port-forward` makes the service appear."""
+from flights.kubeflow.schedule import HOW, Schedule, ScheduleError, parse, words
+
+HOST = "http://127.0.0.1:8085"
+"""Where `kubectl port-forward` makes the service appear. Airflow's page is at 8080 (`make airflow`)."""
+FORWARD = "kubectl -n kubeflow port-forward service/ml-pipeline-ui 8085:80"
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 """States that a run does not leave. The client's own `wait_for_run_completion` does not know the third."""
@@ -41,14 +46,7 @@ def read(path: str | Path) -> tuple[str, str]:
     Raises:
         SubmitError: no such file, no compiled pipeline, or images that a cluster would look for on the internet at every start.
     """
-    try:
-        content = Path(path).read_bytes()
-        documents = list(yaml.safe_load_all(content))
-        name, executors = documents[0]["pipelineInfo"]["name"], documents[0]["deploymentSpec"]["executors"]
-    except OSError as error:
-        raise SubmitError(f"{path}: {error.strerror}. Compile the pipeline first (lesson 12).") from None
-    except (yaml.YAMLError, KeyError, TypeError, IndexError):
-        raise SubmitError(f"{path}: not a compiled pipeline.") from None
+    name, executors, content = load(path)
     for image in sorted({executor["container"]["image"] for executor in executors.values() if "container" in executor}):
         tag = image.rpartition("/")[2].partition(":")[2]
         if tag in ("", "latest") and "@" not in image:
@@ -57,6 +55,62 @@ def read(path: str | Path) -> tuple[str, str]:
                 "names only. Compile with the name that kind-up.sh prints."
             )
     return name, hashlib.sha256(content).hexdigest()[:12]
+
+
+def load(path: str | Path) -> tuple[str, dict[str, Any], bytes]:
+    """The name of a compiled pipeline, its executors, and the bytes of the file.
+
+    Raises:
+        SubmitError: no such file, or no compiled pipeline.
+    """
+    try:
+        content = Path(path).read_bytes()
+        documents = list(yaml.safe_load_all(content))
+        return documents[0]["pipelineInfo"]["name"], documents[0]["deploymentSpec"]["executors"], content
+    except OSError as error:
+        raise SubmitError(f"{path}: {error.strerror}. Compile the pipeline first (lesson 12).") from None
+    except (yaml.YAMLError, KeyError, TypeError, IndexError):
+        raise SubmitError(f"{path}: not a compiled pipeline.") from None
+
+
+def connect(host: str) -> kfp.Client:
+    """A client of the service.
+
+    Raises:
+        SubmitError: something else answers there. The client would take a page of HTML for an answer without content.
+    """
+    path = f"{host.rstrip('/')}/apis/v2beta1/healthz"
+    answer = urllib3.request("GET", path, redirect=False, retries=False, timeout=30)
+    is_asking_who_we_are = 300 <= answer.status < 400 or answer.status in (401, 403)  # the client may know
+    if not is_asking_who_we_are and not (answer.status == 200 and _is_object(answer.data)):
+        raise _not_kubeflow(host, answer.status, answer.headers.get("Content-Type"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # that it speaks to version 2 only
+        client = kfp.Client(host=host)
+    api = client._run_api.api_client  # all parts of the client share it
+    theirs = api.deserialize
+
+    def deserialize(response: Any, kind: Any) -> Any:
+        if not _is_object(response.data):
+            raise _not_kubeflow(host, 200, response.getheader("Content-Type"))
+        return theirs(response, kind)
+
+    api.deserialize = deserialize
+    return client
+
+
+def _is_object(content: bytes | str) -> bool:
+    try:
+        return isinstance(json.loads(content), dict)
+    except ValueError:
+        return False
+
+
+def _not_kubeflow(host: str, status: int, kind: str | None) -> SubmitError:
+    return SubmitError(
+        f"{host} answers {status} with {kind or 'nothing'}, which is not Kubeflow Pipelines: another program has this port, or a page asks "
+        f"for a login. `{FORWARD}` makes the service appear at {HOST}."
+    )
 
 
 def parameters(data_root: str | None, serving_root: str | None) -> dict[str, str]:
@@ -91,14 +145,16 @@ def upload(client: kfp.Client, path: str | Path) -> tuple[str, str]:
     return pipeline, client.upload_pipeline_version(str(path), version, pipeline_id=pipeline).pipeline_version_id
 
 
-def submit(client: kfp.Client, path: str | Path, experiment: str, every: str | None = None, **settings: Any) -> str:
-    """Starts a run of a version; with `every`, also a recurring run.
+def submit(
+    client: kfp.Client, path: str | Path, experiment: str, every: Schedule | None = None, **settings: Any
+) -> str:
+    """Starts a run of a version; with `every`, also a recurring run, before it: that may be refused, and then nothing has started.
 
     Args:
         client: of the service.
         path: the compiled pipeline.
         experiment: under which the runs are listed.
-        every: cron with six fields, the first for seconds; in UTC.
+        every: the times; they take the place of the pipeline's earlier ones.
         settings: `params` and `pipeline_root`, as `kfp.Client.run_pipeline` takes them. Not `enable_caching`: for a pipeline
             that was uploaded the client forgets it without a word. Whether steps are cached is compiled in.
 
@@ -109,13 +165,74 @@ def submit(client: kfp.Client, path: str | Path, experiment: str, every: str | N
     pipeline_id, version_id = upload(client, path)
     place = client.create_experiment(experiment).experiment_id
     which = {"pipeline_id": pipeline_id, "version_id": version_id}
-    run = client.run_pipeline(place, f"{name} {version}", **which, **settings)
     if every:
         # One at a time: two runs would push into the same folder. After a pause only the latest missed run is made up for.
-        client.create_recurring_run(
-            place, f"{name} {version}", cron_expression=every, max_concurrency=1, no_catchup=True, **which, **settings
+        # It is made switched off: where the service refuses it, the earlier one goes on, and two are never on at once.
+        made = client.create_recurring_run(
+            place,
+            f"{name} {version}",
+            cron_expression=every.cron,
+            max_concurrency=1,
+            no_catchup=True,
+            enabled=False,
+            **which,
+            **settings,
         )
-    return run.run_id
+        stop(client, pipeline_id)
+        client.enable_recurring_run(made.recurring_run_id)
+        print(f"From now on it runs {every.words} ({name} {version}).")
+    return client.run_pipeline(place, f"{name} {version}", **which, **settings).run_id
+
+
+def schedules(client: kfp.Client, pipeline_id: str) -> list[kfp_server_api.V2beta1RecurringRun]:
+    """The recurring runs of a pipeline: of all its versions, in all experiments, switched on or off."""
+    found, token = [], ""
+    while True:
+        page = client.list_recurring_runs(page_token=token, page_size=100)
+        for one in page.recurring_runs or []:
+            if one.pipeline_version_reference and one.pipeline_version_reference.pipeline_id == pipeline_id:
+                found.append(one)
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+def is_on(one: kfp_server_api.V2beta1RecurringRun) -> bool:
+    """Whether a recurring run starts runs."""
+    return one.status == "ENABLED"
+
+
+def told(one: kfp_server_api.V2beta1RecurringRun) -> str:
+    """A recurring run in words."""
+    trigger = one.trigger
+    if trigger and trigger.cron_schedule:
+        return f"{one.display_name}: {words(trigger.cron_schedule.cron or '')}"
+    if trigger and trigger.periodic_schedule:
+        return f"{one.display_name}: every {trigger.periodic_schedule.interval_second} seconds"
+    return f"{one.display_name}"
+
+
+def stop(client: kfp.Client, pipeline_id: str) -> int:
+    """Switches off what starts runs of a pipeline, and says so; returns how many recurring runs that were."""
+    running = [one for one in schedules(client, pipeline_id) if is_on(one)]
+    for one in running:
+        client.disable_recurring_run(one.recurring_run_id)
+        print(f"Switched off: {told(one)}")
+    return len(running)
+
+
+def show_schedules(client: kfp.Client, name: str, stopping: bool) -> None:
+    """Prints the recurring runs of a pipeline, or switches them off."""
+    pipeline_id = client.get_pipeline_id(name)
+    if stopping:
+        if not (pipeline_id and stop(client, pipeline_id)):
+            print(f"{name} has no schedule that is on.")
+        return
+    found = schedules(client, pipeline_id) if pipeline_id else []
+    for one in found:
+        print(f"{'on ' if is_on(one) else 'off'} {told(one)}")
+    if not found:
+        print(f"{name} has no schedule.")
 
 
 def wait(client: kfp.Client, run_id: str, seconds: float, pause: float = 10) -> None:
@@ -147,8 +264,11 @@ def parser() -> argparse.ArgumentParser:
     main.add_argument("--data-root", metavar="FOLDER", help="where the steps find the months")
     main.add_argument("--serving-root", metavar="FOLDER", help="where the steps push models to")
     main.add_argument("--pipeline-root", metavar="URI", help="where artifacts go (default: the service's own store)")
-    main.add_argument(
-        "--every", metavar="CRON", help='run by the calendar, too: "0 0 6 1 * *" is the 1st of each month at 6:00 UTC'
+    calendar = main.add_mutually_exclusive_group()
+    calendar.add_argument("--every", metavar="WHEN", help=f"run by the calendar, too, in UTC. {HOW}")
+    calendar.add_argument("--schedules", action="store_true", help="list the schedules of this pipeline; start nothing")
+    calendar.add_argument(
+        "--stop-schedule", action="store_true", help="switch the schedule of this pipeline off; start nothing"
     )
     main.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="wait for the end of the run")
     return main
@@ -161,26 +281,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.pipeline_root:
         settings["pipeline_root"] = options.pipeline_root
     try:
+        if options.schedules or options.stop_schedule:
+            show_schedules(connect(options.host), load(options.pipeline)[0], options.stop_schedule)
+            return 0
         read(options.pipeline)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # that it speaks to version 2 only
-            client = kfp.Client(host=options.host)
-        run_id = submit(client, options.pipeline, options.experiment, options.every, **settings)
+        every = None if options.every is None else parse(options.every)
+        client = connect(options.host)
+        run_id = submit(client, options.pipeline, options.experiment, every, **settings)
         if options.wait:
             wait(client, run_id, options.wait)
             print("The run succeeded.")
+    except ScheduleError as error:
+        print(f"submit: --every {error}", file=sys.stderr)
+        return 1
     except SubmitError as error:
         print(f"submit: {error}", file=sys.stderr)
         return 1
     except (urllib3.exceptions.HTTPError, TimeoutError):
         print(
             f"submit: no Kubeflow Pipelines answers at {options.host}. Is it installed (install.sh), and does "
-            "`kubectl -n kubeflow port-forward service/ml-pipeline-ui 8080:80` run?",
+            f"`{FORWARD}` run?",
             file=sys.stderr,
         )
         return 1
     except kfp_server_api.ApiException as error:
-        print(f"submit: Kubeflow Pipelines refused: {error.status} {error.reason}: {error.body}", file=sys.stderr)
+        print(
+            f"submit: Kubeflow Pipelines refused: {error.status} {error.reason}: {str(error.body)[:500]}",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

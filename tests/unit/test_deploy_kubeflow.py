@@ -1,4 +1,8 @@
-"""What `deploy/kubeflow` hands to a cluster. The client is Kubeflow's own, and speaks to a service that keeps what it is told."""
+"""What `deploy/kubeflow` hands to a cluster. The client is Kubeflow's own, and speaks to a service that keeps what it is told.
+
+What the service answers is known from `backend/api/v2beta1/recurring_run.proto` and `toApiRecurringRun` in
+`backend/src/apiserver/server/api_converter.go` of Kubeflow Pipelines 2.16.1, and from the client's own models.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +44,10 @@ class Service:
         self.runs: list[dict] = []
         self.recurring: list[dict] = []
         self.states = ["PENDING", "RUNNING", "SUCCEEDED"]
-        self.refuse = ""
+        self.refuse = self.refuse_schedules = ""
+        self.most_enabled = 0
+        self.page: bytes | None = None  # instead of any answer, or
+        self.page_after = ""  # of answers to this path only
 
     def get(self, path: str, query: dict[str, str]) -> dict:
         wanted = json.loads(query.get("filter", "{}")).get("predicates", [{}])[0].get("stringValue")
@@ -48,14 +55,28 @@ class Service:
             return {"multi_user": False}
         if path == "pipelines":
             return {"pipelines": [{"pipeline_id": key} for key, name in self.pipelines.items() if name == wanted]}
-        if path.endswith("/versions"):  # a page holds one version, so that there are several pages
-            place = int(query.get("page_token") or 0)
-            more = {"next_page_token": str(place + 1)} if place + 1 < len(self.versions) else {}
-            return {"pipeline_versions": self.versions[place : place + 1], **more}
+        if path.endswith("/versions"):
+            return self._page("pipeline_versions", self.versions, query)
         if path == "experiments":
             return {"experiments": [one for one in self.experiments if one["display_name"] == wanted]}
+        if path == "recurringruns":
+            return self._page("recurringRuns", self.recurring, query)
         assert path.startswith("runs/"), path
         return {"run_id": "r1", "state": self.states.pop(0) if len(self.states) > 1 else self.states[0]}
+
+    def _page(self, name: str, kept: list[dict], query: dict[str, str]) -> dict:
+        """A page holds one, so that there are several pages."""
+        place = int(query.get("page_token") or 0)
+        more = {"next_page_token": str(place + 1)} if place + 1 < len(kept) else {}
+        return {name: kept[place : place + 1], **more}
+
+    def enabled(self) -> list[dict]:
+        return [one for one in self.recurring if one["status"] == "ENABLED"]
+
+    def _switch(self, one: dict, on: bool) -> dict:
+        one |= {"mode": "ENABLE", "status": "ENABLED"} if on else {"mode": "DISABLE", "status": "DISABLED"}
+        self.most_enabled = max(self.most_enabled, len(self.enabled()))
+        return one
 
     def post(self, path: str, query: dict[str, str], body: dict, uploaded: bytes) -> dict:
         if path == "pipelines/upload":
@@ -64,10 +85,15 @@ class Service:
             return self.get_pipeline("p1") | {"version": self._add_version(query["name"])}
         if path == "pipelines/upload_version":
             return self._add_version(query["name"])
+        if path.startswith("recurringruns/"):
+            key, _, what = path.removeprefix("recurringruns/").partition(":")
+            (one,) = (one for one in self.recurring if one["recurring_run_id"] == key)
+            self._switch(one, {"enable": True, "disable": False}[what])
+            return {}
         kinds = {"experiments": (self.experiments, "experiment_id"), "runs": (self.runs, "run_id")}
         kept, key = kinds.get(path, (self.recurring, "recurring_run_id"))
         kept.append(body | {key: f"{key}-{len(kept) + 1}"})
-        return kept[-1]
+        return self._switch(kept[-1], body.get("mode") == "ENABLE") if path == "recurringruns" else kept[-1]
 
     def get_pipeline(self, key: str) -> dict:
         return {"pipeline_id": key, "display_name": self.pipelines[key]}
@@ -91,18 +117,26 @@ def handler(service: Service) -> type[http.server.BaseHTTPRequestHandler]:
                 parts = message_from_bytes(f"Content-Type: {kind}\n\n".encode() + content).get_payload()
                 body, uploaded = {}, parts[0].get_payload(decode=True)
             else:
-                body, uploaded = json.loads(content), b""
+                body, uploaded = json.loads(content or b"{}"), b""
             self._answer(lambda path, query: service.post(path, query, body, uploaded))
 
         def _answer(self, find: Callable[[str, dict[str, str]], dict]) -> None:
             path, _, query = self.path.partition("?")
             values = {key: found[0] for key, found in urllib.parse.parse_qs(query).items()}
-            refused = service.refuse and not path.endswith("/healthz")
-            answer = {"error": service.refuse} if refused else find(path.removeprefix(PREFIX), values)
-            self.send_response(400 if refused else 200)
-            self.send_header("Content-Type", "application/json")
+            if service.page is not None and path.endswith(service.page_after):
+                self._send(200, "text/html", service.page)
+                return
+            refused = "" if path.endswith("/healthz") else service.refuse
+            if self.command == "POST" and path.endswith("/recurringruns"):
+                refused = refused or service.refuse_schedules
+            answer = {"error": refused} if refused else find(path.removeprefix(PREFIX), values)
+            self._send(400 if refused else 200, "application/json", json.dumps(answer).encode())
+
+        def _send(self, status: int, kind: str, content: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
             self.end_headers()
-            self.wfile.write(json.dumps(answer).encode())
+            self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -181,16 +215,113 @@ def test_a_file_is_uploaded_once_and_a_changed_one_again(service, tmp_path):
     assert used[0] == used[1] != used[2]
 
 
-def test_a_recurring_run_is_of_the_same_version_one_at_a_time(service, tmp_path):
+@pytest.mark.parametrize(
+    ("when", "cron", "words"),
+    [
+        ("0 6 1 * *", "0 0 6 1 * *", "on the 1st of each month at 06:00 UTC"),
+        ("monthly", "0 0 6 1 * *", "on the 1st of each month at 06:00 UTC"),
+        ("30 5 * * mon", "0 30 5 * * 1", "every Monday at 05:30 UTC"),
+    ],
+)
+def test_a_recurring_run_is_of_the_same_version_one_at_a_time_and_told_in_words(
+    service, tmp_path, capsys, when, cron, words
+):
+    """Kubeflow reads the first field of a cron as seconds, of five fields too."""
     path = compiled(tmp_path)
-    assert submit.main([path, "--host", service.address, "--every", "0 0 6 1 * *", "--data-root", "/d"]) == 0
+    assert submit.main([path, "--host", service.address, "--every", when, "--data-root", "/d"]) == 0
     (recurring,) = service.recurring
-    assert recurring["trigger"] == {"cron_schedule": {"cron": "0 0 6 1 * *"}}
+    assert recurring["trigger"] == {"cron_schedule": {"cron": cron}}
     assert recurring["mode"] == "ENABLE"
     assert int(recurring["max_concurrency"]) == 1
     assert recurring["no_catchup"] is True
     assert recurring["pipeline_version_reference"] == service.runs[0]["pipeline_version_reference"]
     assert recurring["runtime_config"] == service.runs[0]["runtime_config"]
+    assert words in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("when", ["0 0 6 1 * *", "yearly", "@monthly", "", "*/5 * * * *", "0 6 31 2 *", "0 6 1 *"])
+def test_a_time_that_is_not_understood_is_refused_before_anything_is_started(service, tmp_path, capsys, when):
+    assert submit.main([compiled(tmp_path), "--host", service.address, "--every", when]) == 1
+    assert capsys.readouterr().err.startswith(f"submit: --every {when!r}")
+    assert not service.pipelines
+    assert not service.runs
+
+
+def test_a_time_that_the_service_refuses_starts_nothing_and_the_earlier_one_stays_on(service, tmp_path, capsys):
+    path = compiled(tmp_path)
+    assert submit.main([path, "--host", service.address, "--every", "monthly"]) == 0
+    service.refuse_schedules = "Schedule cron is not a supported format"
+    assert submit.main([path, "--host", service.address, "--every", "weekly"]) == 1
+    assert "not a supported format" in capsys.readouterr().err
+    assert len(service.runs) == 1
+    assert [one["recurring_run_id"] for one in service.enabled()] == ["recurring_run_id-1"]
+
+
+def leave_schedules(service: Service) -> None:
+    """What earlier calls of `submit.py` left, of two versions, and a schedule of another pipeline."""
+    for pipeline, cron in (("p1", "0 6 1 * *"), ("p1", "0 0 6 * * 1"), ("p2", "0 0 6 * * *")):
+        reference = {"pipeline_id": pipeline, "pipeline_version_id": "v0"}
+        trigger = {"cron_schedule": {"cron": cron}}
+        body = {"display_name": f"of {pipeline}", "pipeline_version_reference": reference, "trigger": trigger}
+        service.post("recurringruns", {}, body | {"mode": "ENABLE"}, b"")
+
+
+def test_a_new_schedule_takes_the_place_of_all_earlier_ones_of_this_pipeline(service, tmp_path, capsys):
+    leave_schedules(service)
+    for memory, when in ((3, "monthly"), (4, "daily")):
+        assert submit.main([compiled(tmp_path, memory=memory), "--host", service.address, "--every", when]) == 0
+        of_this = [one for one in service.enabled() if one["pipeline_version_reference"]["pipeline_id"] == "p1"]
+        assert len(of_this) == 1
+    assert len(service.enabled()) == 2
+    assert service.most_enabled == 3, "never more than there were"
+    said = capsys.readouterr().out
+    first = submit.read(compiled(tmp_path, memory=3))[1]
+    assert "Switched off: of p1: every day at 01:06 UTC" in said, "what five fields mean to the service"
+    assert "Switched off: of p1: every Monday at 06:00 UTC" in said
+    assert f"Switched off: flights {first}: on the 1st of each month" in said
+
+
+def test_two_schedules_of_a_pipeline_are_never_on_at_once(service, tmp_path):
+    for when in ("monthly", "weekly", "daily"):
+        assert submit.main([compiled(tmp_path), "--host", service.address, "--every", when]) == 0
+    assert service.most_enabled == 1
+    assert [one["trigger"]["cron_schedule"]["cron"] for one in service.enabled()] == ["0 0 6 * * *"]
+
+
+def test_schedules_are_listed_and_switched_off_and_nothing_is_started(service, tmp_path, capsys):
+    path = compiled(tmp_path, image="mlops-course:latest")  # an image that could not be submitted any more
+    assert submit.main([path, "--host", service.address, "--schedules"]) == 0
+    assert submit.main([path, "--host", service.address, "--stop-schedule"]) == 0
+    assert capsys.readouterr().out == "flights has no schedule.\nflights has no schedule that is on.\n"
+    service.pipelines["p1"] = "flights"
+    leave_schedules(service)
+    assert submit.main([path, "--host", service.address, "--schedules"]) == 0
+    assert capsys.readouterr().out == "on  of p1: every day at 01:06 UTC\non  of p1: every Monday at 06:00 UTC\n"
+    assert submit.main([path, "--host", service.address, "--stop-schedule"]) == 0
+    assert [one["display_name"] for one in service.enabled()] == ["of p2"]
+    assert capsys.readouterr().out.count("Switched off: of p1") == 2
+    assert submit.main([path, "--host", service.address, "--schedules"]) == 0
+    assert capsys.readouterr().out.startswith("off of p1: every day at 01:06 UTC\noff of p1")
+    assert not service.runs
+
+
+@pytest.mark.parametrize("after", ["", "/pipelines", "/runs"])
+def test_a_program_that_answers_with_a_page_is_no_kubeflow_and_that_is_said(service, tmp_path, capsys, after):
+    """Any page at that port, or one that asks for a login, wherever it comes in."""
+    service.page, service.page_after = b"<!doctype html><title>Sign in</title>", after
+    assert submit.main([compiled(tmp_path), "--host", service.address]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"submit: {service.address} answers 200 with text/html, which is not Kubeflow Pipelines")
+    assert "port-forward" in said
+    assert not service.runs
+
+
+def test_the_port_is_not_that_of_airflow():
+    from flights.airflow import home
+
+    assert urllib.parse.urlsplit(submit.HOST).port != home.PORT
+    for name in ("README.md", "install.sh"):
+        assert f"{submit.FORWARD.removeprefix('kubectl -n kubeflow ')}" in (FOLDER / name).read_text()
 
 
 def test_waits_for_a_run_until_it_succeeded(service, tmp_path, monkeypatch, capsys):
@@ -252,17 +383,24 @@ def tools(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
     folder = tmp_path / "bin"
     folder.mkdir()
 
-    def run(script: str, *arguments: str, clusters: str = "", without: str = "", image: bool = True):
-        said = {"docker": 'echo "sha256:0123456789abcdef"' if image else "exit 1", "kubectl": "cat", "kind": ""}
+    def run(
+        script: str,
+        *arguments: str,
+        clusters: str = "",
+        without: str = "",
+        image: bool = True,
+        size: str = "4 8200000000",
+        context: str = "kind-flights",
+        environment: dict[str, str] | None = None,
+    ):
+        said = {"docker": 'echo "sha256:0123456789abcdef"' if image else "exit 1"}
+        said["docker"] = f'[ "$1" != info ] || {{ echo "{size}"; exit; }}\n{said["docker"]}'
         said["kind"] = f'[ "$1" != get ] || echo "{clusters}"'
+        said["kubectl"] = f'[ "$1" != config ] || echo "{context}"\n[ "${{@: -1}}" != - ] || cat >> {tmp_path}/applied'
         for name, words in said.items():
             if name == without:
                 continue
-            (folder / name).write_text(
-                f'#!/bin/bash\necho {name} "$@" >> {tmp_path}/calls\n'
-                + (f'[ "${{@: -1}}" != - ] || cat >> {tmp_path}/applied' if name == "kubectl" else words)
-                + "\n"
-            )
+            (folder / name).write_text(f'#!/bin/bash\necho {name} "$@" >> {tmp_path}/calls\n{words}\n')
             (folder / name).chmod(0o755)
         for name in ("bash", "cat", "dirname", "grep", "sed"):
             if not (folder / name).exists():
@@ -271,7 +409,7 @@ def tools(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
             [str(folder / "bash"), str(FOLDER / script), *arguments],
             capture_output=True,
             text=True,
-            env={**os.environ, "PATH": str(folder)},
+            env={**os.environ, "PATH": str(folder), **(environment or {})},
             check=False,
             timeout=30,
         )
@@ -293,6 +431,21 @@ def test_kind_up_makes_the_cluster_once_and_names_the_image_by_its_content(tools
     assert len(made) == 1
     tools("kind-up.sh", clusters="flights")
     assert [call for call in calls(tmp_path) if call.startswith("kind create")] == made
+
+
+def test_kind_up_points_kubectl_at_its_cluster_also_where_it_was_there(tools, tmp_path):
+    assert tools("kind-up.sh", clusters="flights").returncode == 0
+    assert "kind export kubeconfig --name flights" in calls(tmp_path)
+
+
+@pytest.mark.parametrize(("size", "few"), [("2 8200000000", "2 CPUs"), ("4 4100000000", "3 GiB")])
+def test_kind_up_says_where_docker_has_too_little_for_the_steps_to_start(tools, size, few):
+    """Kubernetes would let a pod wait for ever, and Kubeflow's page shows no reason."""
+    done = tools("kind-up.sh", size=size)
+    assert done.returncode == 0, "it may be enough for another use"
+    assert few in done.stderr
+    assert "4 CPUs and 8 GB" in done.stderr
+    assert "CPUs" not in tools("kind-up.sh").stderr
 
 
 @pytest.mark.parametrize("tool", ["docker", "kind", "kubectl"])
@@ -317,6 +470,28 @@ def test_install_fills_the_volume_by_the_image(tools, tmp_path):
     job = yaml.safe_load((tmp_path / "applied").read_text())
     (container,) = job["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "mlops-course:0123456789ab"
+
+
+def test_the_job_is_what_the_restricted_standard_of_kubernetes_asks_for():
+    """The installed namespace warns of any other pod. Source: kubernetes.io/docs/concepts/security/pod-security-standards."""
+    pod = yaml.safe_load((FOLDER / "fill.yaml").read_text())["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in pod["containers"]:
+        context = container["securityContext"]
+        assert context == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def test_install_takes_a_cluster_that_is_not_kinds_only_when_it_is_named(tools, tmp_path):
+    done = tools("install.sh", "mlops-course:0123456789ab", context="company-production")
+    assert done.returncode == 1
+    assert "company-production" in done.stderr
+    assert not [call for call in calls(tmp_path) if "apply" in call]
+    named = {"CONTEXT": "company-production"}
+    done = tools("install.sh", "mlops-course:0123456789ab", context="company-production", environment=named)
+    assert done.returncode == 0, done.stderr
+    talks = [call for call in calls(tmp_path) if "config" not in call]
+    assert all(call.startswith("kubectl --context company-production ") for call in talks)
 
 
 def test_install_refuses_an_image_that_is_no_name(tools, tmp_path):
