@@ -17,7 +17,16 @@ from course.figures.canvas import Sheet
 ALL = sorted(figures.__all__)
 NAMED = {
     "analyze_and_map": ["analyse", "map", "mean", "quantiles", "vocabulary", "constants", "training", "serving"],
-    "component_anatomy": ["driver", "executor", "publisher", "metadata store", "cache"],
+    "component_anatomy": [
+        "driver",
+        "executor",
+        "publisher",
+        "metadata store",
+        "cache",
+        "looks up",
+        "registers",
+        "records",
+    ],
     "example_gen": ["CSV files", "ImportExampleGen", "QueryBasedExampleGen", "splits", "Split-train", "nothing of it"],
     "exported_model": ["raw flight", "parse", "transform graph", "network", "serving_default", "probability"],
     "feature_store": ["registry", "offline store", "online store", "materialise", "point-in-time join", "look-up"],

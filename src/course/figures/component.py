@@ -9,8 +9,8 @@ from course.figures.canvas import NORMAL, SMALL, Sheet
 
 _ALT = """A component is a frame with three boxes in a row: the driver finds the inputs and asks whether the work was done
 before; the executor does the work; the publisher records what came out. Input artifacts and the configuration enter the driver from the
-left, output artifacts leave the publisher to the right. Below lies the metadata store. The driver reads from it, the publisher
-writes to it. A dashed arrow goes from the driver past the executor to the publisher: when nothing has changed, cached results are reused."""
+left, output artifacts leave the publisher to the right. Below lies the metadata store. The driver looks up in it
+what was done before, and registers the execution that starts; the publisher records what came out. A dashed arrow goes from the driver past the executor to the publisher: when nothing has changed, cached results are reused."""
 
 
 def component_anatomy() -> Figure:
@@ -48,9 +48,12 @@ def component_anatomy() -> Figure:
         "artifacts · executions · which made which, from what, with which settings",
         colour=style.PAPER,
     )
-    for box, words, reads in ((driver, "reads", True), (publisher, "writes", False)):
-        x = box.centre[0]
-        ends = ((x, store.y), (x, box.bottom[1])) if reads else ((x, box.bottom[1]), (x, store.y))
+    for x, words, reads in (
+        (driver.centre[0] - 40, "looks up", True),
+        (driver.centre[0] + 46, "registers", False),
+        (publisher.centre[0], "records", False),
+    ):
+        ends = ((x, store.y), (x, driver.bottom[1])) if reads else ((x, driver.bottom[1]), (x, store.y))
         sheet.arrow(*ends, colour=style.INK)
         sheet.text(x + 10, 334, words, across="left", size=NORMAL)
     return sheet.figure

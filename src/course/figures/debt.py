@@ -8,7 +8,7 @@ from course import style
 from course.figures.canvas import NORMAL, SMALL, Sheet
 
 ML_SHARE = 0.05
-"""At most 5 % of the code of a mature system is machine-learning code: Sculley et al. (2015), section 5.1."""
+"""At most 5 % of the code of a mature system is machine-learning code: Sculley et al. (2015), "Glue Code" in section 5."""
 
 ROWS = [
     [("data\ncollection", "Data"), ("data\nverification", "Data"), ("feature\nengineering", "Data"), ("configuration", ""), ("metadata\nmanagement", "")],
@@ -26,7 +26,7 @@ machine-resource management."""
 def hidden_debt() -> Figure:
     """The machine-learning code as a small box among the rest of a production system; its area is its share.
 
-    After Sculley et al. (2015), "Hidden Technical Debt in Machine Learning Systems", figure 1 and section 5.1.
+    After Sculley et al. (2015), "Hidden Technical Debt in Machine Learning Systems", figure 1, and "Glue Code" in section 5.
     """
     sheet = Sheet("The machine-learning code is the small dark box", 470, _ALT)
     x, y, width, height = 16.0, 48.0, sheet.width - 32, 360.0
