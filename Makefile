@@ -11,7 +11,7 @@ NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all test-fast data notebooks decks labs grade readme bench lock format image flink flink-cluster environment airflow airflow-environment clean distclean
+.PHONY: help lab update test test-all test-fast data notebooks decks labs grade readme bench lock format image flink flink-cluster environment airflow airflow-environment clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ help: ## show this list
 lab: environment data ## make the environment and the data, then open JupyterLab at lesson 00 (PORT=8888, BROWSER=no)
 	@exec $(PYTHON) -m jupyterlab --config=tools/setup/jupyter_lab_config.py --ServerApp.port=$(PORT) $(BROWSER_FLAG) \
 	    --LabApp.default_url=/lab/tree/$(LESSON)
+
+update: environment ## bring the newest lessons, and keep what you have written into yours (in mine/)
+	@$(PYTHON) -m tools.setup.update
 
 # What each change must show is everything but the tests with the mark `long`; `make test-all` runs those as well.
 test: WHICH := -m "not long"
