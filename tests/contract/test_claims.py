@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from flights import cli
 from tools.checks import files
 
 NAME = re.compile(r"(?<![\w./-])(?:flights|course|tools)(?:\.[A-Za-z_]\w*)+(?!\w*[./]\w)")
@@ -61,7 +62,8 @@ def _line(text: str) -> str:
 
 
 def _in_code(text: str) -> list[str]:
-    return [one or other for one, other in re.findall(r"(?<!`)`([^`]+)`(?!`)|<code>(.*?)</code>", text)]
+    found = re.findall(r"```(.*?)```|(?<!`)`([^`]+)`(?!`)|<code>(.*?)</code>", text)
+    return ["".join(ways) for ways in found]
 
 
 def none(faults) -> None:
@@ -133,6 +135,22 @@ def test_files_in_backticks_exist(root, prose):
         )
         for place in PLACE.findall(code)
         if not (root / place).exists()
+    )
+
+
+@pytest.mark.parametrize("command", ["run", "predict"])
+def test_options_of_the_command_exist(prose, capsys, command):
+    with pytest.raises(SystemExit):
+        cli.parser().parse_args([command, "--help"])
+    known = set(re.findall(r"--[a-z][a-z-]*", capsys.readouterr().out))
+    assert "--output-root" in known
+    none(
+        f"{file}: `flights {command}` has no option {option}"
+        for file, texts in prose.items()
+        for code in (code for text in texts for code in _in_code(text))
+        for options in re.findall(rf"\bflights {command}\b([^;|&]*)", code)
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", options)
+        if option not in known
     )
 
 
