@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
+from kubeflow_backend import LOGS, Backend
 
+from flights.config import Config
 from flights.kubeflow import entrypoint
 from flights.kubeflow.entrypoint import TaskError
 from flights.kubeflow.uris import to_local, to_remote
@@ -35,6 +38,8 @@ def make_executor():
             for artifacts in output_dict.values():
                 Path(artifacts[0].uri, "made").write_text("made")
                 artifacts[0].set_string_custom_property("colour", "green")
+                artifacts[0].set_string_custom_property("folder", artifacts[0].uri)
+            print("some words")
 
     return Remember
 
@@ -234,3 +239,61 @@ def test_a_span_is_resolved_before_the_executor_runs(task, tmp_path):
     assert json.loads(Spy.seen[2]["input_config"])["splits"][0]["pattern"] == "span-01/flights.csv"
     found = entrypoint.properties(tmp_path / "task" / "executor_output.json")["examples"]
     assert found["custom:span"] == 1
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory):
+    from flights.kubeflow import compiler
+
+    path = compiler.compile_pipeline(Config(), tmp_path_factory.mktemp("compiled") / "pipeline.yaml")
+    return next(yaml.safe_load_all(path.read_text()))
+
+
+@pytest.fixture
+def backend(spec, tmp_path, root):
+    return Backend(spec, tmp_path, {"data_root": str(root / "data" / "flights")})
+
+
+@pytest.mark.parametrize("publish_logs", [True, False])
+def test_every_step_gets_the_outputs_that_it_declares_and_no_log_of_kubeflows(backend, publish_logs):
+    """As it is installed, Kubeflow adds an output to every step: a file that the launcher writes. `kfp.local` does not."""
+    backend.publish_logs = publish_logs
+    for name in backend.tasks:
+        declared = set(backend.declared_outputs(name))
+        status = backend.run(name, entrypoint.main, executor=f"{__name__}.Remember")
+        log = backend.recorded[name].get(LOGS)
+        assert status == 0, backend.stored(log["uri"]).read_text() if log else name
+        given = {output: artifact.type_name for output, (artifact,) in Spy.seen[1].items()}
+        assert set(given) == declared, name
+        assert not any(kind.startswith("system.") for kind in given.values()), name
+        assert set(backend.recorded[name]) == declared | ({LOGS} if publish_logs else set())
+        for output in declared:
+            made = backend.recorded[name][output]
+            assert (backend.stored(made["uri"]) / "made").is_file()
+            assert made["metadata"]["folder"] == made["uri"], "no folder of a pod that is gone is on record"
+        if publish_logs:
+            assert log["uri"].endswith("/executor-logs-0")
+            assert "some words" in backend.stored(log["uri"]).read_text()
+
+
+def test_what_a_failed_step_printed_is_in_kubeflows_log_of_each_attempt(backend, monkeypatch):
+    def fail(self, *_):
+        raise ValueError("the store does not answer")
+
+    monkeypatch.setattr(Remember, "Do", fail)
+    for attempt in (0, 1):
+        assert backend.run("CsvExampleGen", entrypoint.main, f"{__name__}.Remember", attempt) == 1
+        log = backend.recorded["CsvExampleGen"][LOGS]["uri"]
+        assert log.endswith(f"/executor-logs-{attempt}")
+        assert backend.stored(log).read_text().strip().splitlines()[-1] == "ValueError: the store does not answer"
+
+
+def test_an_input_of_kubeflows_keeps_what_its_step_said_of_it(backend):
+    for name in ("CsvExampleGen", "StatisticsGen"):
+        assert backend.run(name, entrypoint.main, f"{__name__}.Remember") == 0
+    (sent,) = backend.messages["StatisticsGen"]["inputs"]["artifacts"]["examples"]["artifacts"]
+    assert sent["type"] == {"schemaTitle": "system.Artifact"}
+    (examples,) = Spy.seen[0]["examples"]
+    assert examples.type_name == "Examples"
+    assert examples.get_string_custom_property("colour") == "green"
+    assert examples.uri.startswith(str(backend.root / "pods" / "StatisticsGen-0" / "minio"))

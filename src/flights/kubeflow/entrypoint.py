@@ -1,9 +1,9 @@
 """The command of every container of the compiled pipeline: `python -m flights.kubeflow.entrypoint`.
 
 TFX brings a command of its own, which open-source Kubeflow Pipelines 2.16 cannot use as it is: the backend, and `kfp.local`, hand a task its
-inputs with the types taken off, give addresses of an object store that TFX cannot open, fill optional inputs that nobody made, and
-never look for the span that an ExampleGen is to read. This command mends the message that the task is given, and then does with TFX's
-own functions what TFX's command does.
+inputs with the types taken off, give addresses of an object store that TFX cannot open, fill optional inputs that nobody made, add an
+output of Kubeflow's own, and never look for the span that an ExampleGen is to read. This command mends the message that the task is given,
+and then does with TFX's own functions what TFX's command does.
 
 It does not import TFX's command, which loads the Evaluator, and with it TensorFlow Model Analysis, into each step.
 """
@@ -33,6 +33,15 @@ from flights.loading import quickly
 if TYPE_CHECKING:
     from tfx.dsl.components.base.base_executor import BaseExecutor
     from tfx.types import Artifact
+
+
+KUBEFLOWS_OWN = "system."
+"""How the types begin that are Kubeflow's own, and none of TFX's.
+
+With `PUBLISH_LOGS=true`, as it is installed, the backend's driver adds an output `executor-logs` of type `system.Artifact` to every task.
+The launcher has opened a file at its address, and writes there what the task prints. Source: `provisionOutputs` in
+`backend/src/v2/driver/driver.go` and `getLogWriter` in `backend/src/v2/component/launcher_v2.go` of Kubeflow Pipelines 2.16.1.
+"""
 
 
 class TaskError(RuntimeError):
@@ -102,16 +111,15 @@ class Task:
         self.executor_path, self.given, self.declared, self.beam_args = executor, given, declared, beam_args
 
     def prepare(self) -> None:
-        """Mends the message: types, folders, empty optional inputs.
+        """Mends the message: types, folders, empty optional inputs, outputs that are not the component's.
 
         Raises:
             TaskError: an input that is needed is not there.
         """
         for name in list(self.given.inputs.artifacts):
             self._prepare_input(name)
-        for name in self.given.outputs.artifacts:
-            for artifact in self.given.outputs.artifacts[name].artifacts:
-                artifact.uri = to_local(artifact.uri)
+        for name in list(self.given.outputs.artifacts):
+            self._prepare_output(name)
         self.given.outputs.output_file = to_local(self.given.outputs.output_file)
 
     def _prepare_input(self, name: str) -> None:
@@ -130,6 +138,14 @@ class Task:
                 f"input {name!r}: nothing at {where}. The step before wrote nothing there, or the folder is not mounted here."
             )
         del self.given.inputs.artifacts[name]
+
+    def _prepare_output(self, name: str) -> None:
+        artifacts = self.given.outputs.artifacts[name].artifacts
+        if any(artifact.type.schema_title.startswith(KUBEFLOWS_OWN) for artifact in artifacts):
+            del self.given.outputs.artifacts[name]
+            return
+        for artifact in artifacts:
+            artifact.uri = to_local(artifact.uri)
 
     def load(self) -> None:
         """Imports TFX, as much as the step needs.
@@ -213,6 +229,9 @@ class Task:
         for name, artifacts in self.tfx.translate_executor_output(outputs, names).items():
             for artifact in artifacts.artifacts:
                 artifact.uri = to_remote(artifact.uri)
+                for value in artifact.metadata.fields.values():
+                    if value.HasField("string_value"):  # a blessing names the models that it compared
+                        value.string_value = to_remote(value.string_value)
             result.artifacts[name].CopyFrom(artifacts)
         path = Path(self._output_file)
         path.parent.mkdir(parents=True, exist_ok=True)
