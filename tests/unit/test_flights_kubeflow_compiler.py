@@ -69,9 +69,12 @@ def test_every_step_has_its_command_its_limits_and_the_volume(compiled, spec):
         assert platform[label]["pvcMount"][0]["mountPath"] == "/mnt/flights"
 
 
-def test_steps_that_read_outside_are_not_cached_and_the_others_are(spec):
-    cached = {name for name, task in spec["root"]["dag"]["tasks"].items() if task["cachingOptions"].get("enableCache")}
-    assert set(spec["root"]["dag"]["tasks"]) - cached == {"CsvExampleGen", "LatestBlessedModel"}
+def test_steps_without_an_input_are_not_cached_and_the_others_are(spec):
+    """Two read outside; the third's earlier output may lie in the store of a run with another root, which TFX cannot open."""
+    tasks = spec["root"]["dag"]["tasks"]
+    cached = {name for name, task in tasks.items() if task["cachingOptions"].get("enableCache")}
+    assert set(tasks) - cached == {"CsvExampleGen", "ImportSchemaGen", "LatestBlessedModel"}
+    assert set(tasks) - cached == {name for name, task in tasks.items() if not task["inputs"].get("artifacts")}
 
 
 def test_the_baseline_is_an_optional_input_and_its_message_says_so(spec):
@@ -98,8 +101,61 @@ def test_a_step_has_limits_of_its_own_where_they_are_given_and_knows_them(compil
     path = compiler.compile_pipeline(Config(), tmp_path / "pipeline.yaml", resources={"Trainer": (4, 8)})
     executors = next(yaml.safe_load_all(path.read_text()))["deploymentSpec"]["executors"]
     limits = {label: executor["container"]["resources"] for label, executor in executors.items()}
-    assert limits.pop("exec-Trainer") == {"cpuLimit": 4.0, "memoryLimit": 8.0}
-    assert set(map(str, limits.values())) == {str({"cpuLimit": compiler.CPU, "memoryLimit": compiler.MEMORY})}
+    trainer = limits.pop("exec-Trainer")
+    assert (trainer["cpuLimit"], trainer["memoryLimit"]) == (4.0, 8.0)
+    assert {(given["cpuLimit"], given["memoryLimit"]) for given in limits.values()} == {(compiler.CPU, compiler.MEMORY)}
+
+
+def resources(path: Path) -> dict[str, dict[str, float]]:
+    executors = next(yaml.safe_load_all(path.read_text()))["deploymentSpec"]["executors"]
+    return {label.removeprefix("exec-"): executor["container"]["resources"] for label, executor in executors.items()}
+
+
+def test_a_step_requests_less_than_its_limits_also_where_they_are_high_or_low(compiler, compiled, tmp_path):
+    """To Kubernetes a limit without a request is a request: a Trainer with 4 cores and 8 GB would start on no laptop."""
+    own = {"Trainer": (4, 8), "DataGate": (0.1, 0.5)}
+    found = resources(compiler.compile_pipeline(Config(), tmp_path / "pipeline.yaml", resources=own))
+    assert (found["Trainer"]["cpuRequest"], found["Trainer"]["memoryRequest"]) == compiler.REQUEST
+    assert (found["DataGate"]["cpuRequest"], found["DataGate"]["memoryRequest"]) == (0.1, 0.5)
+    assert len(resources(compiled)) == 10
+    for given in [*found.values(), *resources(compiled).values()]:
+        assert 0 < given["cpuRequest"] <= given["cpuLimit"]
+        assert 0 < given["memoryRequest"] <= given["memoryLimit"]
+
+
+def test_all_that_starts_at_once_fits_beside_kubeflow_into_the_four_cores_and_eight_gigabytes_that_are_asked_for(
+    compiled, spec, root
+):
+    """What the pods of Kubeflow Pipelines 2.16.1 and of kind request: sums over a real cluster of one node."""
+    kubeflow, kind = (0.64, 3.0 * 1.074), (0.95, 0.3)
+    at_once = [name for name, task in spec["root"]["dag"]["tasks"].items() if not task.get("dependentTasks")]
+    assert len(at_once) == 3
+    wanted = [
+        (given["cpuRequest"], given["memoryRequest"]) for name, given in resources(compiled).items() if name in at_once
+    ]
+    assert sum(cores for cores, _ in [kubeflow, kind, *wanted]) <= 4
+    assert sum(memory for _, memory in [kubeflow, kind, *wanted]) <= 8
+    for text in (
+        root / "README.md",
+        root / "deploy" / "kubeflow" / "README.md",
+        root / "deploy" / "kubeflow" / "kind-up.sh",
+    ):
+        assert "4 CPUs and 8 GB" in text.read_text(), text
+
+
+def test_a_step_may_request_more_and_no_more_than_its_limits(compiler, tmp_path):
+    path = tmp_path / "pipeline.yaml"
+    compiler.compile_pipeline(Config(), path, resources={"Trainer": (4, 8)}, requests={"Trainer": (2, 4)})
+    trainer = resources(path)["Trainer"]
+    assert trainer == {"cpuLimit": 4.0, "memoryLimit": 8.0, "cpuRequest": 2.0, "memoryRequest": 4.0}
+    for requests in ({"Trainer": (2, 1)}, {"Trainer": (0, 1)}, {"Trainer": (1, float("nan"))}):
+        with pytest.raises(ValueError, match="Trainer requests"):
+            compiler.compile_pipeline(Config(), path, requests=requests)
+    with pytest.raises(ValueError, match="no Trianer"):
+        compiler.compile_pipeline(Config(), path, requests={"Trianer": (1, 1)})
+    for limits in ((0, 1), (1, -1), (1, float("inf")), (float("nan"), 1)):
+        with pytest.raises(ValueError, match="Trainer: limits"):
+            compiler.compile_pipeline(Config(), path, resources={"Trainer": limits})
 
 
 def test_limits_of_a_step_that_is_not_there_are_refused(compiler, tmp_path):
@@ -121,6 +177,20 @@ def test_a_step_is_tried_again_but_for_the_gate_whose_data_stay_bad(spec):
     tasks = spec["root"]["dag"]["tasks"]
     assert {name for name, task in tasks.items() if "retryPolicy" not in task} == {"DataGate"}
     assert tasks["Trainer"]["retryPolicy"]["maxRetryCount"] == 2
+
+
+def test_the_attempts_of_a_step_have_time(spec):
+    """Without `backoffMaxDuration` the backend says 0 and Argo ends a step after its first attempt: `container.go` of Kubeflow's argocompiler."""
+    from google.protobuf import json_format
+    from kfp.pipeline_spec import pipeline_spec_pb2
+
+    for name, task in spec["root"]["dag"]["tasks"].items():
+        policy = json_format.ParseDict(task, pipeline_spec_pb2.PipelineTaskSpec()).retry_policy
+        pauses = [
+            policy.backoff_duration.seconds * policy.backoff_factor**number for number in range(policy.max_retry_count)
+        ]
+        assert policy.backoff_max_duration.seconds == (3600 if name != "DataGate" else 0), name
+        assert sum(pauses) <= policy.backoff_max_duration.seconds
 
 
 def test_parameters_have_defaults_on_the_volume(compiler, spec):

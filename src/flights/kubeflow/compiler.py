@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -34,17 +35,27 @@ DEFAULTS = {
     PUSH_DESTINATION: json.dumps({"filesystem": {"base_directory": f"{MOUNT}/serving"}}),
 }
 
-READS_OUTSIDE = ("CsvExampleGen", "LatestBlessedModel")
-"""Steps that read what no input of theirs tells of. A cache that compares inputs would hand on what they read last month."""
-
 CPU, MEMORY = 1.0, 3.0
 """Limits of each step: cores, and GB; the full year takes 1.6 GB."""
+
+REQUEST = (0.25, 1.25)
+"""What a node has to have free before a step starts there: cores, and GB; the sample's steps take up to 1.1 GB.
+
+Without a request Kubernetes takes the limit for one. Kubeflow Pipelines 2.16.1 requests 0.64 cores and 3.2 GB itself, kind 0.95 cores and
+0.3 GB: 4 cores and 8 GB have room for the three steps that start at once.
+"""
 
 Create = Callable[[Config, BaseNode | None], dict[str, BaseNode]]
 """Makes the components by their id, in order, from the run and from what gives the baseline as its output `model`."""
 
-RETRY = {"maxRetryCount": 2, "backoffDuration": "60s", "backoffFactor": 2.0}
-"""A node that goes down, or a store that does not answer, is tried again. Bad data stay bad: `DataGate` is not."""
+RETRY = {"maxRetryCount": 2, "backoffDuration": "60s", "backoffFactor": 2.0, "backoffMaxDuration": "3600s"}
+"""A step that fails, because a store did not answer for example, is tried again: a minute later, and then two.
+
+Not `DataGate`: bad data stay bad. Nor a step whose pod vanishes with its node: to Argo that is an error and no failure, and Kubeflow
+Pipelines leaves Argo's policy at `OnFailure`. From the first start on, the attempts have an hour in all; without a last word on that, the
+backend says 0, and Argo makes no second attempt.
+Source: `container.go` in `backend/src/v2/compiler/argocompiler` of Kubeflow Pipelines 2.16.1; `docs/retries.md` of Argo Workflows.
+"""
 
 
 def compile_pipeline(
@@ -53,6 +64,7 @@ def compile_pipeline(
     image: str = IMAGE,
     create: Create = create_components,
     resources: Mapping[str, tuple[float, float]] | None = None,
+    requests: Mapping[str, tuple[float, float]] | None = None,
 ) -> Path:
     """Writes the specification (version 2.1) of the pipeline.
 
@@ -62,10 +74,11 @@ def compile_pipeline(
         image: name of the image that holds this package, or the one that `create` is from.
         create: makes the components; that of another package, for example. Its ExampleGen and Pusher keep their own ids.
         resources: limits of steps that need others than `CPU` and `MEMORY`: cores and GB, by id.
+        requests: what has to be free for steps that need more than `REQUEST`, likewise.
 
     Raises:
-        ValueError: the schema lies outside the package, and so not in the image; a step that is named is not there; or one is no
-            component, but a Resolver.
+        ValueError: the schema lies outside the package, and so not in the image; a step that is named is not there, or requests more
+            than its limits; or one is no component, but a Resolver.
     """
     baseline = LatestPushedModel(push_destination=RuntimeParameter(name=PUSH_DESTINATION, ptype=str))
     nodes = create_portable(config, create, baseline.with_id("LatestBlessedModel"))
@@ -75,6 +88,7 @@ def compile_pipeline(
                 f"{name} is a {type(node).__name__}: open-source Kubeflow Pipelines runs containers only. Let a component give what it looks up."
             )
     limits = limit(nodes, resources or {})
+    wanted = request(limits, requests or {})
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder, "pipeline.yaml")
         settings = tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
@@ -91,7 +105,7 @@ def compile_pipeline(
             )
         )
         spec = yaml.safe_load(draft.read_text())
-    _mend(spec, nodes, limits)
+    _mend(spec, nodes, limits, wanted)
     documents = [spec, _platform(spec)]
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +137,7 @@ def create_portable(config: Config, create: Create, baseline: BaseNode | None = 
     return nodes
 
 
-def _require(nodes: dict[str, BaseNode], names: Iterable[str]) -> None:
+def _require(nodes: Mapping[str, Any], names: Iterable[str]) -> None:
     """Names the steps that the pipeline does not have."""
     missing = [name for name in names if name not in nodes]
     if missing:
@@ -137,11 +151,34 @@ def limit(nodes: dict[str, BaseNode], own: Mapping[str, tuple[float, float]]) ->
     limits = {name: (float(cores), float(memory)) for name, (cores, memory) in own.items()}
     limits = {name: limits.get(name, (CPU, MEMORY)) for name in nodes}
     for name, (cores, memory) in limits.items():
+        if not (0 < cores < math.inf and 0 < memory < math.inf):
+            raise ValueError(f"{name}: limits of {cores:g} cores and {memory:g} GB; both are numbers above 0.")
         nodes[name].with_platform_config(message(cpu_limit=cores, memory_limit=memory))
     return limits
 
 
-def _mend(spec: dict[str, Any], nodes: dict[str, BaseNode], limits: dict[str, tuple[float, float]]) -> None:
+def request(
+    limits: Mapping[str, tuple[float, float]], own: Mapping[str, tuple[float, float]]
+) -> dict[str, tuple[float, float]]:
+    """Cores and GB that have to be free for each step: never more than its limits."""
+    _require(limits, own)
+    requests = {}
+    for name, most in limits.items():
+        cores, memory = map(float, own.get(name, map(min, REQUEST, most)))
+        if not (0 < cores <= most[0] and 0 < memory <= most[1]):
+            raise ValueError(
+                f"{name} requests {cores:g} cores and {memory:g} GB: above 0, and at most its limits of {most[0]:g} and {most[1]:g}."
+            )
+        requests[name] = cores, memory
+    return requests
+
+
+def _mend(
+    spec: dict[str, Any],
+    nodes: dict[str, BaseNode],
+    limits: dict[str, tuple[float, float]],
+    requests: dict[str, tuple[float, float]],
+) -> None:
     """Adds what TFX's compiler leaves out, in place."""
     executors = spec["deploymentSpec"]["executors"]
     for name, node in nodes.items():
@@ -152,6 +189,7 @@ def _mend(spec: dict[str, Any], nodes: dict[str, BaseNode], limits: dict[str, tu
         spec["components"][f"comp-{name}"] = component
         executors[f"exec-{name}"] = {"container": container}
         mend_step(node, component, task, container, limits[name])
+        container["resources"] |= {"cpuRequest": requests[name][0], "memoryRequest": requests[name][1]}
     for name, value in DEFAULTS.items():
         spec["root"]["inputDefinitions"]["parameters"][name] |= {"defaultValue": value, "isOptional": True}
 
@@ -179,7 +217,9 @@ def mend_step(
     # It looks for the span. The open-source backend does not run it; so the container's command looks, everywhere.
     container.pop("lifecycle", None)
     container["resources"] = {"cpuLimit": limits[0], "memoryLimit": limits[1]}
-    if node.id in READS_OUTSIDE:
+    if not inputs.get("artifacts"):
+        # The cache compares a step's inputs. Without any, what was read last month is handed on, or lies in the store of an earlier run that
+        # had another pipeline root, at an address that TFX cannot open.
         task["cachingOptions"] = {}
     if node.id != "DataGate":
         task["retryPolicy"] = dict(RETRY)

@@ -18,7 +18,7 @@ CORES, MEMORY = 2.0, 4.0
 """What the Trainer is to get: cores, and GB."""
 OTHERS = (1.0, 3.0)
 PARAMETERS = {"data_root": ("CsvExampleGen", "input_base"), "push_destination": ("Pusher", "push_destination")}
-OUTSIDE = ("CsvExampleGen", "LatestBlessedModel")
+WITHOUT_INPUT = ("CsvExampleGen", "ImportSchemaGen", "LatestBlessedModel")
 
 
 def judge_compiled(lab: checks.Lab, january: Any, again: Any, february: Any) -> None:
@@ -128,10 +128,10 @@ def _limits(found: spec.Compiled, tasks: dict[str, str]) -> None:
 
 def _cache(found: spec.Compiled, tasks: dict[str, str]) -> None:
     for kind, task in tasks.items():
-        if found.cached(task) == (kind in OUTSIDE):
+        if found.cached(task) == (kind in WITHOUT_INPUT):
             raise checks.Wrong(
-                f"The cache is {'on' if found.cached(task) else 'off'} for {kind}. It has to be off for steps that read what no input of theirs "
-                "tells of, and on for all others. Is `enable_cache` of your configuration as it was?"
+                f"The cache is {'on' if found.cached(task) else 'off'} for {kind}. It has to be off for steps that have no artifact "
+                "as input, and on for all others. Is `enable_cache` of your configuration as it was?"
             )
 
 
