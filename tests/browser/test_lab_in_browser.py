@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import HTTPError
 
 import nbformat
 import psutil
@@ -16,6 +18,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tools.decks.build import ROOT
+from tools.notebooks import form
 
 PICTURES = ROOT / "out/reports/screens/lab"
 
@@ -46,6 +49,46 @@ def jupyter(server: lab.Lab) -> Iterator[lab.Lab]:
     lab.close_kernels(server)
 
 
+OPENED = ("notebooks/02-plan", "labs/lab-1-data/lab-1-data", "solutions/lab-1-data/lab-1-data")
+
+
+@pytest.fixture(scope="module")
+def opened(chrome: webdriver.Chrome) -> Iterator[tuple[lab.Lab, str]]:
+    """A server in which a lesson, a lab and a solution were opened and saved, and the lesson presented, and what it logged."""
+    with lab.course_copy(outputs=True) as folder, lab.start(folder) as running:
+        for part in ("labs", "solutions"):
+            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+        for name in OPENED:
+            lab.open_lesson(chrome, running, name)
+            lab.save(chrome, folder / f"{name}.ipynb")
+            lab.close_kernels(running)
+        lab.open_lesson(chrome, running, OPENED[0])
+        with lab.presented(chrome):
+            pass
+        yield running, running.log.read_text()
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_notebook_that_was_only_opened_stays_as_it_is_committed(opened: tuple[lab.Lab, str], name: str) -> None:
+    """Whatever patch release of Python runs here: its version is none of what the file holds."""
+    assert (opened[0].folder / f"{name}.ipynb").read_bytes() == (ROOT / f"{name}.ipynb").read_bytes()
+
+
+def test_start_an_opened_lesson_and_live_slides_log_nothing(opened: tuple[lab.Lab, str]) -> None:
+    assert opened[1] == ""
+
+
+def test_extensions_of_nbgrader_are_off(chrome: webdriver.Chrome, opened: tuple[lab.Lab, str]) -> None:
+    """Validate would run a lab in a second kernel; Formgrader asks for a course of nbgrader's own."""
+    lab.open_lesson(chrome, opened[0], OPENED[1])
+    words = chrome.find_element("tag name", "body").text
+    assert "Run" in words
+    assert [word for word in ("Validate", "Nbgrader", "Create Assignment") if word in words] == []
+    for address in ("formgrader", "assignments", "courses", "nbgrader_version"):
+        with pytest.raises(HTTPError, match="404"):
+            lab.ask(opened[0], address)
+
+
 def run(chrome: webdriver.Chrome, server: lab.Lab, name: str) -> list[lab.Cell]:
     """Opens a lesson, runs it, takes its picture, and returns its cells; nothing may have failed."""
     lab.open_lesson(chrome, server, name)
@@ -74,6 +117,9 @@ def test_a_threshold_is_moved_by_keyboard_and_the_figure_follows(chrome: webdriv
     lab.move_control(chrome, at, Keys.ARROW_RIGHT)
     chromium.screenshot(chrome, PICTURES / "02-plan-threshold.png")
     assert float(lab.control_value(chrome, at)) > float(before)
+    file = jupyter.folder / "notebooks/02-plan.ipynb"
+    lab.save(chrome, file)
+    assert form.read(file).metadata == form.NOTEBOOK_METADATA, "the state of the controls does not go into the file"
 
 
 def interactive_cell(server: lab.Lab, name: str) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 import json
+import subprocess
+import sys
 import types
 from pathlib import Path
 
@@ -194,6 +196,17 @@ def test_notebook_keeps_count(lab, tmp_path, monkeypatch):
     assert "Every task is answered." in checks.progress()._repr_mimebundle_()["text/html"]
     checks.check("where", file="b.txt")
     assert repr(checks.progress()) == "2 of 3.5 points"
+
+
+def test_lab_in_a_second_kernel_leaves_the_files_of_the_first(lab, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_OUT", str(tmp_path / "out"))
+    code = "from course.begin import fresh_workspace; print(fresh_workspace('lab-9-test'), flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True) as other:
+        answer = Path(other.stdout.readline().strip()) / "answer.txt"
+        answer.write_text("an evening's work")
+        assert checks.begin("lab-9-test", "anna").name == "lab-9-test-2"
+        assert answer.read_text() == "an evening's work"
+        other.communicate("")
 
 
 def test_check_before_begin_says_what_to_do(monkeypatch):

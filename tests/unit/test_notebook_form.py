@@ -5,6 +5,7 @@ from __future__ import annotations
 import nbformat
 import pytest
 import sample_lesson
+from jupyter_client.manager import start_new_kernel
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools.notebooks import form
@@ -19,6 +20,18 @@ def test_form_is_valid_and_doing_it_twice_changes_nothing():
     nbformat.validate(once)
     assert form.dumps(form.normalise(once)) == form.dumps(once)
     assert (once.nbformat, once.nbformat_minor, once.metadata.kernelspec.name) == (4, 5, "mlops-course")
+
+
+def test_kernel_says_of_its_language_what_the_form_holds():
+    """JupyterLab writes it into each notebook that is opened: a patch release of Python must not be part of it."""
+    manager, client = start_new_kernel(kernel_name=form.KERNEL)
+    try:
+        said = client.kernel_info(reply=True, timeout=60)["content"]["language_info"]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert said == form.NOTEBOOK_METADATA["language_info"]
+    assert said["version"] == "3.11"
 
 
 def test_ids_follow_from_the_source_and_are_unique():

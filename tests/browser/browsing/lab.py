@@ -155,8 +155,9 @@ def start(folder: Path, seconds: float = 60) -> Iterator[Lab]:
 
 
 def open_lesson(chrome: webdriver.Chrome, lab: Lab, name: str, seconds: float = 60) -> None:
-    """Opens a notebook of `notebooks/` and waits until its kernel is ready. `name` is without `.ipynb`."""
-    chrome.get(f"{lab.url}/lab/tree/notebooks/{name}.ipynb?reset&token={lab.token}")  # reset: no tabs of before
+    """Opens a notebook and waits until its kernel is ready. `name` is without `.ipynb`, and without `notebooks/` for a lesson."""
+    path = name if "/" in name else f"notebooks/{name}"
+    chrome.get(f"{lab.url}/lab/tree/{path}.ipynb?reset&token={lab.token}")  # reset: no tabs of before
 
     def ready() -> bool:
         # The page says "idle" before its kernel is there; the server knows.
@@ -166,6 +167,13 @@ def open_lesson(chrome: webdriver.Chrome, lab: Lab, name: str, seconds: float = 
         return connected and bool(page) and bool(page["cells"]) and page["kernel"] == "idle"
 
     _wait(chrome, ready, seconds, f"{name} did not open with a kernel that is ready")
+
+
+def save(chrome: webdriver.Chrome, file: Path, seconds: float = 30) -> None:
+    """Saves the open notebook by the menu, as the autosave does by itself, and waits until its file was written."""
+    before = file.stat().st_mtime_ns
+    choose(chrome, "File", "Save Notebook")
+    _wait(chrome, lambda: file.stat().st_mtime_ns != before, seconds, f"{file.name} was not saved")
 
 
 def close_kernels(lab: Lab) -> None:
