@@ -16,7 +16,7 @@ from tools.checks import files
 NAME = re.compile(r"(?<![\w./-])(?:flights|course|tools)(?:\.[A-Za-z_]\w*)+(?!\w*[./]\w)")
 SUFFIXES = ("csv", "parquet", "py", "json", "db", "R")
 PLACE = re.compile(r"(?<![\w./-])(?:src|tools|deploy|docs|notebooks|solutions|labs|requirements|tests)/[\w./-]*\w")
-LESSON = re.compile(r"[Ll]essons? (\d\d(?:(?:,| and| to|, and) \d\d)*)")
+LESSON = re.compile(r"[Ll]essons? (\d\d\b(?:(?:,| and| to|, and) \d\d\b)*)")
 PROMISE = re.compile(r"[Ll]esson (\d\d)(?: then)? \w+s\b(?:(?!, lesson)[^.;:|?])*")
 
 
