@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flights import runners
-from flights.config import Config
+from flights.config import Config, Plan
 from flights.quiet import import_quietly
 
 ENGINES = tuple(module.name for module in pkgutil.iter_modules(runners.__path__) if module.name != "common")
@@ -45,6 +45,9 @@ def parser() -> argparse.ArgumentParser:
         run.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N")
     for name in ("learning_rate", "dropout", "l2", "min_auc", "min_slice_auc", "max_auc_loss"):
         run.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X")
+    run.add_argument(
+        "--plan", metavar="FILE", help="what is demanded of the model, instead of the --min and --max options"
+    )
     run.add_argument("--hidden-units", type=layers, metavar="64-32", help="units of each hidden layer; '' for none")
     run.add_argument("--tune", action="store_true", help="search for better hyperparameters, and train with the best")
     run.add_argument("--tuner-trials", type=int, metavar="N", help="how many combinations are tried (default: 8)")
@@ -96,6 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(f"--containers: engine {engine} has none. Write --engine kubeflow --containers.")
         if part and engine not in ("local", "flink"):
             raise ValueError(f"--from, --to: engine {engine} runs whole pipelines only; local and flink run parts.")
+        if "plan" in given:
+            given["plan"] = Plan.load(given["plan"])
         config = Config(**given)
         return _run(config, engine, **how, **part) if command == "run" else _predict(config, request)
     except (ValueError, OSError, RuntimeError) as error:

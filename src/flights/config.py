@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import re
 from pathlib import Path
+from typing import Any
+
+from flights.plan import Demand, Plan, is_number
+
+__all__ = ["Config", "Demand", "Plan"]
 
 SCHEMA_FOLDER = Path(__file__).parent / "schema"
 
@@ -14,36 +19,11 @@ TRACKING_STORES = ("sqlite:///", "postgresql://", "mysql://", "http://", "https:
 DERIVED_SLICES = ("hour", "part_of_day")
 """Columns of slices that `flights.slicing` derives: from the scheduled departure."""
 
+BARS = ("min_auc", "min_slice_auc", "max_auc_loss", "max_slice_auc_loss", "guarded")
+"""Settings that say what a candidate must show where there is no plan."""
 
-@dataclasses.dataclass(frozen=True)
-class Demand:
-    """Something that a candidate must show before it is blessed.
-
-    Attributes:
-        metric: name of a metric of TFMA, for example `AUC` or `Calibration`.
-        by: columns; the demand is made of every slice that their values form. None: of all flights together.
-        only: values of that column; the demand is made of their slices alone, for example of those that are large enough.
-        at_least: no slice may be below this,
-        at_most: nor above this,
-        max_loss: nor lose more than this against the latest blessed model on the same flights, for metrics where higher is better.
-    """
-
-    metric: str
-    by: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
-    at_least: float | None = None
-    at_most: float | None = None
-    max_loss: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuses a demand that nothing could miss, or nothing could meet."""
-        if self.only and len(self.by) != 1:
-            raise ValueError(f"{self}: `only` goes with slices by one column.")
-        limits = [limit for limit in (self.at_least, self.at_most, self.max_loss) if limit is not None]
-        if not limits or any(math.isnan(limit) for limit in limits):
-            raise ValueError(f"{self}: name a number that is demanded.")
-        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            raise ValueError(f"{self}: nothing is at least {self.at_least} and at most {self.at_most}.")
+LARGEST_SEED = 2**32 - 1
+"""NumPy takes no greater one, and Keras sets NumPy's."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,12 +47,14 @@ class Config:
         dropout: share of hidden units that are silenced in a training step.
         l2: weight of the penalty on large weights. The defaults are for a few thousand flights.
         seed: of initial weights and of the order of examples.
+        plan: what is demanded of a candidate (`flights.plan`), instead of the five settings of `BARS`; it is refused beside them. These
+            are for a first run on a few hundred flights, where chance moves much.
         min_auc: no model below this area under the ROC curve is blessed,
         min_slice_auc: nor one below this on the flights of any one airport,
         max_auc_loss: nor one that loses more than this against the latest blessed model on the same flights;
             below 0, it demands a gain.
         max_slice_auc_loss: nor one that loses more than this on the flights of any one airport; None: no such demand.
-        demands: what is demanded beside that.
+        demands: what is demanded beside that, or beside the plan.
         slices: columns whose values, or combinations of values, form the slices that are measured: those of the data and
             `DERIVED_SLICES`.
         guarded: those of the slices of which `min_slice_auc` and `max_slice_auc_loss` are demanded.
@@ -102,6 +84,7 @@ class Config:
     dropout: float = 0.3
     l2: float = 3e-3
     seed: int = 13
+    plan: Plan | None = None
     min_auc: float = 0.55
     min_slice_auc: float = 0.5
     max_auc_loss: float = 0.01
@@ -119,6 +102,7 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuses what cannot work, before anything runs."""
+        self._refuse_wrong_kinds()
         first, last = self.months
         if not 1 <= first <= last <= 12:
             raise ValueError(f"months={self.months}: the first must not be after the last, both from 1 to 12.")
@@ -127,29 +111,73 @@ class Config:
         for name in ("train_epochs", "batch_size", "tuner_trials"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1.")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise ValueError(f"seed={self.seed}: a whole number from 0 to {LARGEST_SEED}.")
         if not all(units >= 1 for units in self.hidden_units):
             raise ValueError(f"hidden_units={self.hidden_units}: each layer has at least 1 unit.")
-        # The limits are written so that NaN fails them as well.
-        if not 0 < self.learning_rate < math.inf:
+        if not self.learning_rate > 0:
             raise ValueError(f"learning_rate={self.learning_rate}: greater than 0.")
-        if not 0 <= self.l2 < math.inf:
+        if not self.l2 >= 0:
             raise ValueError(f"l2={self.l2}: 0 or greater.")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout}: a share, from 0 to less than 1.")
-        for name in ("min_auc", "min_slice_auc"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}={getattr(self, name)}: an area under the ROC curve is between 0 and 1.")
-        if self.confidence_intervals not in (False, True, "jackknife", "bootstrap"):
-            raise ValueError(f"confidence_intervals={self.confidence_intervals!r}: 'jackknife', 'bootstrap', or False.")
-        for name in ("max_auc_loss", "max_slice_auc_loss"):
-            loss = getattr(self, name)
-            if not (loss is None and name == "max_slice_auc_loss") and not -1 <= loss <= 1:
-                raise ValueError(f"{name}={loss}: a difference of two areas, between -1 and 1.")
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.pipeline_name):
+            raise ValueError(f"pipeline_name={self.pipeline_name!r}: letters, digits, and - _ . between them.")
+        self._refuse_wrong_demands()
         if self.tracking_uri and not self.tracking_uri.startswith(TRACKING_STORES):
             raise ValueError(
                 f"tracking_uri={self.tracking_uri!r}: write a database such as sqlite:///out/mlflow.db, "
                 "or the address of a server, http://... or https://..."
             )
+
+    def _refuse_wrong_kinds(self) -> None:
+        """Each setting is of the kind of its default: no text for a number, no number for True, nothing that is not a number."""
+        for field in dataclasses.fields(Config):
+            value, default = getattr(self, field.name), field.default
+            wanted = _KINDS.get(type(default)) if field.name != "confidence_intervals" else None
+            if wanted and not wanted[0](value):
+                raise ValueError(f"{field.name}={value!r}: {wanted[1]}.")
+        if not _is_tuple_of(self.months, _is_whole) or len(self.months) != 2:
+            raise ValueError(f"months={self.months!r}: two whole numbers, the first month and the last: (1, 3).")
+        if not _is_tuple_of(self.hidden_units, _is_whole):
+            raise ValueError(f"hidden_units={self.hidden_units!r}: a whole number for each layer: (64, 32).")
+        for name in ("data_root", "output_root", "schema_file"):
+            if not getattr(self, name).strip():
+                raise ValueError(f"{name}: it is empty; name a {'file' if name == 'schema_file' else 'folder'}.")
+        if self.confidence_intervals not in (False, True, "jackknife", "bootstrap") or _is_whole(
+            self.confidence_intervals
+        ):
+            raise ValueError(f"confidence_intervals={self.confidence_intervals!r}: 'jackknife', 'bootstrap', or False.")
+
+    def _refuse_wrong_demands(self) -> None:
+        """What is demanded can be met and missed, on slices that the data can have."""
+        for name in ("min_auc", "min_slice_auc"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)}: an area under the ROC curve is between 0 and 1.")
+        for name in ("max_auc_loss", "max_slice_auc_loss"):
+            loss = getattr(self, name)
+            if not (loss is None and name == "max_slice_auc_loss") and not (is_number(loss) and -1 <= loss <= 1):
+                raise ValueError(f"{name}={loss!r}: a difference of two areas, between -1 and 1.")
+        if not _is_tuple_of(self.demands, lambda one: isinstance(one, Demand)):
+            raise ValueError(f"demands={self.demands!r}: a tuple of Demand, as in (Demand('AUC', at_most=0.8),).")
+        if self.plan is not None and not isinstance(self.plan, Plan):
+            raise ValueError(f"plan={self.plan!r}: a Plan, for example Plan.load('plan.json').")
+        beside = [name for name in BARS if getattr(self, name) != getattr(Config, name)]
+        if self.plan is not None and beside:
+            raise ValueError(
+                f"{beside[0]}={getattr(self, beside[0])!r}: the plan says what is demanded; change it there."
+            )
+        known = schema_columns(self.schema_file)
+        planned = self.plan.demands if self.plan is not None else ()
+        for name, several in {"slices": self.slices, "guarded": self.guarded}.items():
+            if not isinstance(several, tuple):
+                raise ValueError(f"{name}={several!r}: a tuple of slices, as in (('origin',),).")
+        for by in [*self.slices, *self.guarded, *(demand.by for demand in [*planned, *self.demands])]:
+            right = _is_tuple_of(by, lambda one: isinstance(one, str)) and len(set(by)) == len(by)
+            if not right or (known and not set(by) <= known):
+                raise ValueError(
+                    f"{by!r} forms no slices: write columns of the data, or {', '.join(DERIVED_SLICES)}: ('origin',)."
+                )
 
     @property
     def train_splits(self) -> list[str]:
@@ -191,6 +219,35 @@ class Config:
     def serving_root(self) -> str:
         """Where blessed models are pushed to: a folder for each version, as TensorFlow Serving reads it."""
         return str(Path(self.output_root) / "serving")
+
+
+def schema_columns(schema_file: str) -> set[str]:
+    """The columns that slices may name: those of the schema and the derived ones; empty where it cannot be read here.
+
+    Read without TFX, which not every process that makes a configuration has. What stands in a comment is left out.
+    """
+    if not Path(schema_file).is_file():
+        return set()
+    text = re.sub(r"^\s*#.*$", "", Path(schema_file).read_text(errors="replace"), flags=re.MULTILINE)
+    found = set(re.findall(r"""^feature\s*:?\s*\{\s*name\s*:\s*["']([^"']+)["']""", text, flags=re.MULTILINE))
+    return found | set(DERIVED_SLICES) if found else set()
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_tuple_of(value: Any, kind: Any) -> bool:
+    return isinstance(value, tuple) and all(kind(one) for one in value)
+
+
+_KINDS: dict[type, tuple[Any, str]] = {
+    bool: (lambda value: isinstance(value, bool), "True or False"),
+    int: (_is_whole, "a whole number"),
+    float: (is_number, "a number"),
+    str: (lambda value: isinstance(value, str), "a text"),
+}
+"""By the type of a default: what a value must be, and the words for it."""
 
 
 def _month_split(first: int, last: int) -> tuple[str, str]:

@@ -7,7 +7,6 @@ template; every number is read from the evaluation, and none can be written by h
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import string
 from collections.abc import Iterator
@@ -17,22 +16,12 @@ from typing import Any
 import numpy as np
 import tensorflow_model_analysis as tfma
 
+from flights import verdict
+from flights.plan import Costs
+
 TEMPLATE = Path(__file__).with_suffix(".md")
 LEAST = 200
 """A slice with fewer examples is listed as too small to be judged: its AUC moves by several hundredths by chance alone."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Costs:
-    """What the two ways to be wrong cost, in the same unit, and with them where to act."""
-
-    false_alarm: float = 100.0
-    miss: float = 300.0
-
-    @property
-    def threshold(self) -> float:
-        """The probability from which on it pays to act, if probabilities mean what they say (Elkan 2001)."""
-        return self.false_alarm / (self.false_alarm + self.miss)
 
 
 def write(
@@ -118,22 +107,10 @@ def _with_interval(value: Any) -> str:
 
 def _demands(evaluation: str | Path) -> Iterator[str]:
     """A line for each demand that was missed; one that says so, where all were met."""
-    found = tfma.load_validation_result(str(evaluation))
-    if found.validation_ok:
+    found = verdict.missed(evaluation)
+    yield from (f"- Missed: {one}" for one in found)
+    if not found:
         yield "- All were met."
-    for one in found.metric_validations_per_slice:
-        where = (
-            ", ".join(f"{key.column} {_slice_value(key)}" for key in one.slice_key.single_slice_keys) or "all flights"
-        )
-        for failure in one.failures:
-            name, value = failure.metric_key.name, failure.metric_value.double_value.value
-            change = "change of " if failure.metric_key.is_diff else ""
-            yield f"- Missed: {change}{name.removesuffix('_diff')} of {where}, found {value:.3f}"
-
-
-def _slice_value(key: Any) -> str:
-    value = getattr(key, key.WhichOneof("kind"))
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _table(slices: dict[str, Any], columns: dict[str, tuple[str, ...]]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flights import cli
-from flights.config import Config
+from flights.config import Config, Demand, Plan
 from flights.data import DataError
 
 
@@ -80,6 +80,29 @@ def test_every_option_reaches_the_configuration(runs):
     assert cli.main(["run", "--months", "2-5", "--no-cache", *options]) == 0
     given |= {"tune": True, "warm_start": True, "tracking_uri": "sqlite:///runs.db", "hidden_units": (8, 4)}
     assert runs == [Config(months=(2, 5), enable_cache=False, **given)]
+
+
+def test_plan_is_read_from_its_file(runs, tmp_path):
+    plan = Plan((Demand("AUC", at_least=0.6, at_most=0.8),))
+    assert cli.main(["run", "--plan", str(plan.save(tmp_path / "plan.json"))]) == 0
+    assert runs == [Config(plan=plan)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--plan", "nowhere.json"], "nowhere.json"),
+        (["--plan", "plan.json"], "plan.json: metric='auc': there is no such metric. Did you mean 'AUC'?"),
+        (["--seed", "-1"], "seed=-1: a whole number from 0"),
+        (["--tuner-trials", "-2"], "tuner_trials=-2: at least 1"),
+    ],
+)
+def test_what_cannot_be_right_ends_with_1_and_a_sentence(runs, tmp_path, monkeypatch, capsys, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.json").write_text('{"demands": [{"metric": "auc", "at_least": 0.6}]}')
+    assert cli.main(["run", *arguments]) == 1
+    assert said in capsys.readouterr().err
+    assert not runs
 
 
 def test_no_hidden_layer_can_be_asked_for(runs):

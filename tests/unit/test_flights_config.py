@@ -7,7 +7,7 @@ import fnmatch
 
 import pytest
 
-from flights.config import Config, Demand
+from flights.config import DERIVED_SLICES, Config, Demand, Plan, schema_columns
 
 FILES = {month: f"span-{month:02d}/flights.csv" for month in range(1, 13)}
 SEVERAL = [(first, last) for first in range(1, 13) for last in range(first + 1, 13)]
@@ -109,6 +109,106 @@ def test_limits_that_make_sense_are_accepted(settings):
 def test_demand_that_says_nothing_is_refused(demand):
     with pytest.raises(ValueError, match=r"demanded|nothing is|goes with"):
         Demand("AUC", **demand)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"months": (1.0, 2)},
+        {"months": "1-3"},
+        {"months": [1, 3]},
+        {"months": (1, 2, 3)},
+        {"months": (True, 2)},
+        {"months": 3},
+        {"seed": -1},
+        {"seed": 2**32},
+        {"seed": 1.5},
+        {"seed": None},
+        {"train_epochs": True},
+        {"train_epochs": 2.0},
+        {"train_epochs": -1},
+        {"batch_size": "64"},
+        {"tuner_trials": -3},
+        {"learning_rate": "0.01"},
+        {"learning_rate": True},
+        {"learning_rate": float("inf")},
+        {"l2": float("nan")},
+        {"dropout": None},
+        {"hidden_units": "64-32"},
+        {"hidden_units": [64]},
+        {"hidden_units": 64},
+        {"hidden_units": (64.0,)},
+        {"hidden_units": (True,)},
+        {"materialize": "no"},
+        {"enable_cache": 0},
+        {"tune": "yes"},
+        {"warm_start": None},
+        {"confidence_intervals": 1},
+        {"confidence_intervals": None},
+        {"min_auc": "0.6"},
+        {"min_auc": True},
+        {"min_slice_auc": float("nan")},
+        {"max_auc_loss": None},
+        {"max_slice_auc_loss": "0.1"},
+        {"pipeline_name": ""},
+        {"pipeline_name": "my/flights"},
+        {"data_root": ""},
+        {"output_root": " "},
+        {"run_name": 3},
+        {"demands": Demand("AUC", at_least=0.6)},
+        {"demands": [Demand("AUC", at_least=0.6)]},
+        {"demands": ({"metric": "AUC", "at_least": 0.6},)},
+        {"plan": "plan.json"},
+    ],
+)
+def test_setting_of_a_wrong_kind_is_refused_by_name(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Config(**wrong)
+
+
+def test_numbers_may_be_whole_and_numpys_floats_are_numbers():
+    import numpy as np
+
+    Config(l2=0, dropout=0, learning_rate=np.float64(0.01))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"slices": (("orign",),)},
+        {"slices": ("origin",)},
+        {"slices": (("origin", "origin"),)},
+        {"guarded": (("gate",),)},
+        {"demands": (Demand("AUC", by=("carier",), at_least=0.5),)},
+        {"plan": Plan((Demand("AUC", by=("airport",), at_least=0.5),))},
+    ],
+)
+def test_slice_by_a_column_that_the_schema_does_not_have_is_refused_before_anything_runs(settings):
+    with pytest.raises(ValueError, match="forms no slices"):
+        Config(**settings)
+
+
+def test_columns_of_slices_are_those_of_the_schema_of_the_run(tmp_path):
+    own = tmp_path / "schema.pbtxt"
+    own.write_text('# feature { name: "gone" }\nfeature {\n  name: "gate"\n}\nstring_domain { name: "airlines" }\n')
+    assert schema_columns(str(own)) == {"gate", *DERIVED_SLICES}
+    Config(schema_file=str(own), slices=(("gate",), ("hour",)), guarded=())
+    with pytest.raises(ValueError, match="forms no slices"):
+        Config(schema_file=str(own), slices=(("airlines",),), guarded=())
+    Config(schema_file=str(tmp_path / "elsewhere.pbtxt"), slices=(("gate",),))
+
+
+def test_slices_can_be_made_of_every_column_of_the_schema_as_tensorflow_reads_it():
+    import tensorflow_data_validation as tfdv
+
+    schema = tfdv.load_schema_text(Config().schema_file)
+    assert schema_columns(Config().schema_file) == {*(feature.name for feature in schema.feature), *DERIVED_SLICES}
+
+
+@pytest.mark.parametrize("bar", [{"min_auc": 0.6}, {"max_auc_loss": 0.0}, {"guarded": ()}, {"max_slice_auc_loss": 0.1}])
+def test_no_bar_stands_beside_a_plan(bar):
+    with pytest.raises(ValueError, match=f"{next(iter(bar))}=.*the plan says what is demanded"):
+        Config(plan=Plan((Demand("AUC", at_least=0.6),)), **bar)
 
 
 @pytest.mark.parametrize("wrong", [{"max_slice_auc_loss": 2.0}, {"confidence_intervals": "guess"}])

@@ -52,7 +52,8 @@ def card(model_card, evaluation, tmp_path_factory):
 
 def test_verdict_comes_first_and_names_what_was_missed(card):
     assert card.index("**Refused**") < card.index("## What it is for")
-    assert "- Missed: auc of all flights, found 0." in card
+    assert "- Missed: AUC of all flights is 0." in card
+    assert "(demanded: at least 0.99)" in card
 
 
 def test_numbers_are_those_of_the_evaluation(card, evaluation):

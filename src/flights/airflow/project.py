@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import flights
-from flights.config import Config, Demand
+from flights.config import Config, Demand, Plan
 
 ROOT = Path(flights.__file__).parents[2]
 """The repository; folders that are not absolute lie in it."""
@@ -112,6 +112,8 @@ class Project:
             settings["demands"] = tuple(
                 Demand(**{name: _thawed(value) for name, value in demand.items()}) for demand in settings["demands"]
             )
+        if settings.get("plan"):
+            settings["plan"] = Plan.of(settings["plan"])
         try:
             return _imported(self.config)(months=months, **settings)
         except TypeError as error:

@@ -18,6 +18,7 @@ from flights.kubeflow import compiler, containers, processes, warm
 from flights.kubeflow.entrypoint import properties
 from flights.pipeline import create_components
 from flights.runners.common import EngineError, NodeReport, Report, one_at_a_time, require_months
+from flights.verdict import refusal
 
 COMPLETE = "complete"
 """A file of this name is in the folder of each run that came to its end."""
@@ -147,13 +148,13 @@ def latest_run(config: Config) -> Path | None:
 
 
 def verdict(config: Config) -> str:
-    """One sentence on the candidate of the latest run: blessed and pushed, or refused."""
+    """One sentence on the candidate of the latest run: blessed and pushed, or refused, with the demands that it missed."""
     folder = latest_run(config)
     if folder is None or not (folder / "Pusher" / "executor_output.json").is_file():
         return "No model was evaluated yet."
     pushed = properties(folder / "Pusher" / "executor_output.json")["pushed_model"]
     if not pushed["pushed"]:
-        return "Refused: the candidate did not pass the thresholds of flights/evaluation.py, and was not pushed."
+        return refusal(folder / "Evaluator" / "evaluation")
     return f"Blessed and pushed: {Path(config.serving_root) / pushed['pushed_version']}"
 
 
