@@ -11,6 +11,7 @@ from pathlib import Path
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from flights import verdict
 from flights.config import Config
 
 RUNNING = (mlmd.Execution.NEW, mlmd.Execution.RUNNING)
@@ -117,16 +118,34 @@ def latest_version(config: Config) -> Path:
 
 
 def latest_verdict(config: Config) -> str:
-    """One sentence on the candidate of the latest run: blessed and pushed, or refused."""
-    pushed = _latest_output(open_store(config), "PushedModel")
+    """One sentence on the candidate of the latest run: blessed and pushed, or refused, with the demands that it missed."""
+    opened = open_store(config)
+    pushed = _latest_output(opened, "PushedModel")
     if pushed is None:
         return "No model was evaluated yet."
     if pushed.custom_properties["pushed"].int_value != 1:
-        return "Refused: the candidate did not pass the thresholds of flights/evaluation.py, and was not pushed."
+        return verdict.refusal(_evaluation_of(opened, pushed))
     version, newest = pushed.custom_properties["pushed_version"].string_value, latest_version(config)
     if version != newest.name:
         return f"Blessed, and pushed as version {version} by an earlier run; the newest is still {newest}"
     return f"Blessed and pushed: {newest}"
+
+
+def _evaluation_of(store: MetadataStore, pushed: mlmd.Artifact) -> str | None:
+    """The folder of the evaluation that a Pusher went by: of the execution whose blessing it took."""
+    blessing = _beside(store, pushed, mlmd.Event.INPUT, "ModelBlessing")
+    evaluation = blessing and _beside(store, blessing, mlmd.Event.OUTPUT, "ModelEvaluation")
+    return evaluation.uri if evaluation else None
+
+
+def _beside(store: MetadataStore, artifact: mlmd.Artifact, kind: int, type_name: str) -> mlmd.Artifact | None:
+    """An artifact of a type that the execution which made this one had as input, or has made as well."""
+    made = [event for event in store.get_events_by_artifact_ids([artifact.id]) if event.type == mlmd.Event.OUTPUT]
+    execution = min((event.execution_id for event in made), default=None)  # later ones took it from the cache
+    events = store.get_events_by_execution_ids([execution]) if execution is not None else []
+    found = store.get_artifacts_by_id([event.artifact_id for event in events if event.type == kind])
+    types = {one.id for one in store.get_artifact_types() if one.name == type_name}
+    return next((one for one in found if one.type_id in types), None)
 
 
 def _latest_output(store: MetadataStore, type_name: str) -> mlmd.Artifact | None:
