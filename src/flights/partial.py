@@ -2,22 +2,27 @@
 
 TFX marks the nodes and reuses the artifacts (its `RunOptions`). Left to itself it takes whatever the latest run
 was, for other months or with other settings, and with a baseline that is no longer the latest; a run that lacks a component ends
-in an error and becomes, as it is now the latest, the one that the next attempt fails on. So the run is chosen here.
+in an error and becomes, as it is now the latest, the one that the next attempt fails on. So the run is chosen here: the newest of which
+every component that is reused ran with the settings, the code, the inputs and the files that it would have now.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx import v1 as tfx
+from tfx.components.example_gen import utils
 from tfx.dsl.compiler import compiler
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import RunOptions
 from tfx.orchestration.portable import partial_run_utils
+from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.proto.orchestration import pipeline_pb2
+from tfx.utils import proto_utils
 
 from flights import store
 from flights.config import Config
@@ -25,13 +30,20 @@ from flights.config import Config
 RESOLVER = f"{Resolver.__module__}.{Resolver.__name__}"
 
 CODE = ("source", "tuner_source")
-"""Settings that are fingerprints of code. A run from a component on is there for who has edited that component's code."""
+"""Settings that are fingerprints of code."""
+
+OUTPUT = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
+INPUT = (mlmd.Event.INPUT, mlmd.Event.DECLARED_INPUT, mlmd.Event.INTERNAL_INPUT)
+
+Artifacts = dict[str, set[int]]
+"""Numbers of artifacts, by the name of the input or output."""
 
 
 def options(config: Config, pipeline: tfx.dsl.Pipeline, first: str, last: str) -> RunOptions:
     """What TFX is told for a run of a part.
 
-    Resolvers that the part depends on run as well: what was the latest blessed model need not be it any more.
+    Resolvers that the part depends on run as well: what was the latest blessed model need not be it any more. But not one from which the
+    training starts, in a part that begins after the training: judged is what that run has trained, against what it has started from.
 
     Args:
         config: the run.
@@ -51,9 +63,11 @@ def options(config: Config, pipeline: tfx.dsl.Pipeline, first: str, last: str) -
     part = _part(plan, starts, last)
     if not part:
         raise ValueError(f"No component lies between {first} and {last}: {last} does not depend on {first}.")
-    if first:
-        starts += [name for name, node in nodes.items() if _is_resolver(node) and part & set(node.downstream_nodes)]
-        part = _part(plan, starts, last)
+    resolvers = [name for name, node in nodes.items() if _is_resolver(node) and part & set(node.downstream_nodes)]
+    for name in resolvers if first else []:
+        if _part(plan, [name], last) <= part | {name}:
+            starts.append(name)
+    part = _part(plan, starts, last)
     reused = [name for name, node in nodes.items() if name not in part and _leads_to(part, node, nodes)]
     base = _newest_run_with(config, {name: nodes[name] for name in reused}) if reused else None
     return RunOptions(from_nodes=starts or None, to_nodes=[last] if last else None, base_pipeline_run_id=base)
@@ -79,7 +93,7 @@ def _is_resolver(node: pipeline_pb2.PipelineNode) -> bool:
 
 
 def _newest_run_with(config: Config, wanted: dict[str, pipeline_pb2.PipelineNode]) -> str:
-    """The id of the newest run in which each of these nodes succeeded, with the settings that it has now.
+    """The id of the newest run in which each of these nodes succeeded, with the settings, code, inputs and files that it has now.
 
     Raises:
         ValueError: no run has them all; the message names what the newest one lacks.
@@ -102,15 +116,99 @@ def _newest_run_with(config: Config, wanted: dict[str, pipeline_pb2.PipelineNode
 def _fault(opened: MetadataStore, run: mlmd.Context, wanted: dict[str, pipeline_pb2.PipelineNode]) -> str:
     """What a run lacks, in words, or nothing."""
     found = _successes(opened, run)
+    if missing := [name for name in wanted if name not in found]:
+        return f"{missing[0]} did not succeed in the latest run"
+    outputs = {name: _artifacts(opened, execution, OUTPUT) for name, execution in found.items()}
     for name, node in wanted.items():
-        if name not in found:
-            return f"{name} did not succeed in the latest run"
-        for setting, value in node.parameters.parameters.items():
-            asked, ran = _value(value.field_value), _value(found[name].custom_properties[setting])
-            # ExampleGen's driver fills the month into its pattern; `range_config` says which.
-            if asked != ran and not (isinstance(asked, str) and "{SPAN" in asked):
-                return f"{name} ran with another `{setting}`"
+        fault = (
+            _other_settings(node, found[name])
+            or _other_inputs(node, _artifacts(opened, found[name], INPUT), outputs)
+            or _other_files(opened, node, outputs[name])
+        )
+        if fault:
+            return f"{name} {fault}"
+    return _newer_baseline(opened, wanted, outputs)
+
+
+def _artifacts(opened: MetadataStore, execution: mlmd.Execution, kinds: tuple[int, ...]) -> Artifacts:
+    found: Artifacts = {}
+    for event in opened.get_events_by_execution_ids([execution.id]):
+        for step in event.path.steps if event.type in kinds else ():
+            if step.key:  # of one artifact as two inputs there is one event, with both names
+                found.setdefault(step.key, set()).add(event.artifact_id)
+    return found
+
+
+def _other_settings(node: pipeline_pb2.PipelineNode, ran: mlmd.Execution) -> str:
+    for setting, value in node.parameters.parameters.items():
+        now, then = _value(value.field_value), _value(ran.custom_properties[setting])
+        # ExampleGen's driver fills the month into its pattern; `range_config` says which.
+        if now == then or "{SPAN" in str(now):
+            continue
+        entries = {setting}
+        if isinstance(now, dict) and isinstance(then, dict):
+            entries = {key for key in now.keys() | then.keys() if now.get(key) != then.get(key)}
+        if entries <= set(CODE):
+            return "ran with other code"
+        named = f" ({', '.join(sorted(entries - set(CODE)))})" if entries != {setting} else ""
+        return f"ran with another `{setting}`{named}"
     return ""
+
+
+def _other_inputs(node: pipeline_pb2.PipelineNode, read: Artifacts, outputs: Mapping[str, Artifacts]) -> str:
+    """Which input a node had that it would not have now, or the other way round.
+
+    Args:
+        node: as it is now.
+        read: what it read.
+        outputs: of each node in that run.
+    """
+    if _is_resolver(node):  # it asks the store, not another node
+        return ""
+    asked: Artifacts = {}
+    for key, given in node.inputs.inputs.items():
+        for channel in given.channels:
+            made = outputs.get(channel.producer_node_query.id, {})
+            asked.setdefault(key, set()).update(made.get(channel.output_key, ()))
+    for key, artifacts in read.items():
+        makers = [name for name, made in outputs.items() if any(artifacts & those for those in made.values())]
+        if key not in asked:
+            return f"ran with `{key}` of {' and '.join(makers) or 'another run'}, and has none now"
+        if artifacts != asked[key]:
+            return f"ran with another `{key}`"
+    return next((f"ran without `{key}`" for key in asked if asked[key] and key not in read), "")
+
+
+def _other_files(opened: MetadataStore, node: pipeline_pb2.PipelineNode, made: Artifacts) -> str:
+    """Whether the files have changed since an ExampleGen read them, by what TFX's cache goes by: number, size and date."""
+    settings = node.parameters.parameters
+    examples = opened.get_artifacts_by_id(list(made.get("examples", ())))
+    recorded = {artifact.custom_properties[utils.FINGERPRINT_PROPERTY_NAME].string_value for artifact in examples}
+    if not any(recorded) or not {"input_base", "input_config"} <= set(settings):
+        return ""
+    source, months = example_gen_pb2.Input(), range_config_pb2.RangeConfig()
+    proto_utils.json_to_proto(settings["input_config"].field_value.string_value, source)
+    if given := settings["range_config"].field_value.string_value if "range_config" in settings else "":
+        proto_utils.json_to_proto(given, months)
+    now, _, _ = utils.calculate_splits_fingerprint_span_and_version(
+        settings["input_base"].field_value.string_value, source.splits, months if given else None
+    )
+    return "" if recorded == {now} else "read files that have changed since (number, size or date)"
+
+
+def _newer_baseline(
+    opened: MetadataStore, wanted: dict[str, pipeline_pb2.PipelineNode], outputs: Mapping[str, Artifacts]
+) -> str:
+    """Whether another model has been blessed since a Resolver that is reused has looked."""
+    resolvers = [name for name, node in wanted.items() if _is_resolver(node)]
+    blessings = [
+        one for one in opened.get_artifacts_by_type("ModelBlessing") if one.custom_properties["blessed"].int_value
+    ]
+    if not resolvers or not blessings:
+        return ""
+    latest = max(blessings, key=lambda one: one.id).custom_properties["current_model_id"].int_value
+    known = set().union(*(artifacts for name in wanted for artifacts in outputs[name].values()))
+    return "" if latest in known else f"{resolvers[0]} found another model than it would now"
 
 
 def _successes(opened: MetadataStore, run: mlmd.Context) -> dict[str, mlmd.Execution]:
@@ -120,7 +218,8 @@ def _successes(opened: MetadataStore, run: mlmd.Context) -> dict[str, mlmd.Execu
     """
     executions = sorted(opened.get_executions_by_context(run.id), key=lambda execution: execution.id)
     found = {store._node_id(opened, one): one for one in executions if one.last_known_state in store.SUCCEEDED}
-    bare = [name for name, execution in found.items() if not execution.custom_properties]
+    cached = [name for name, execution in found.items() if execution.last_known_state == mlmd.Execution.CACHED]
+    bare = [name for name in cached if not found[name].custom_properties]
     for parent in opened.get_parent_contexts_by_context(run.id) if bare else []:
         if parent.type == run.type:
             found |= {name: execution for name, execution in _successes(opened, parent).items() if name in bare}
@@ -128,11 +227,10 @@ def _successes(opened: MetadataStore, run: mlmd.Context) -> dict[str, mlmd.Execu
 
 
 def _value(recorded: Any) -> Any:
-    """A setting as it is compared: without the fingerprints of code in it."""
+    """A setting as it is compared."""
     kind = recorded.WhichOneof("value")
     value = getattr(recorded, kind) if kind else None
     try:
-        parsed = json.loads(value) if isinstance(value, str) else value
+        return json.loads(value) if isinstance(value, str) else value
     except ValueError:
         return value
-    return {key: entry for key, entry in parsed.items() if key not in CODE} if isinstance(parsed, dict) else value
