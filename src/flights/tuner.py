@@ -18,7 +18,7 @@ import tensorflow_transform as tft
 from keras_tuner.engine import trial as kt_trial
 from tfx import v1 as tfx
 
-from flights import model
+from flights import model, plan
 
 SEARCH_SPACE: dict[str, dict[str, Any]] = {
     "learning_rate": {"low": 3e-4, "high": 1e-2, "sampling": "log"},
@@ -32,8 +32,15 @@ magnitude (`"sampling": "log"`); or one of `values`. Hidden layers are written "
 OBJECTIVE = "val_auc"
 """What trials are compared by: the area under the ROC curve on the days that were held out, after the last epoch."""
 
+DIRECTIONS = {plan.LOWER: "min", plan.HIGHER: "max"}
+"""KerasTuner's words for the better values."""
+
 HELD_OUT = 0.25
 """Share of the training flights that judge the trials: the newest days."""
+
+
+DATE = ("year", "month", "day")
+"""The columns that say when a flight was."""
 
 
 class SearchSpaceError(ValueError):
@@ -82,6 +89,24 @@ def as_values(settings: dict[str, Any], names: list[str]) -> dict[str, Any]:
     return values
 
 
+def direction(objective: str) -> str:
+    """Whether the best trial has the lowest value of an objective, `min`, or the highest, `max`: as its metric has it.
+
+    Args:
+        objective: a name in Keras's history, such as `val_auc` or `val_loss`.
+
+    Raises:
+        SearchSpaceError: nothing is known of such a metric, or neither of its ends is the better one.
+    """
+    name = objective.removeprefix("val_").replace("_", "").lower()
+    known = {metric.lower(): one.better for metric, one in plan.METRICS.items()} | {"loss": plan.LOWER}
+    if known.get(name) not in DIRECTIONS:
+        raise SearchSpaceError(
+            f"objective {objective!r}: write val_loss, or val_ and a metric with a direction, as val_auc."
+        )
+    return DIRECTIONS[known[name]]
+
+
 class _Oracle(keras_tuner.oracles.RandomSearchOracle):
     """Draws at random; but the first trial is that of the settings as they are, so that the best is no worse than they."""
 
@@ -127,6 +152,12 @@ class Search(keras_tuner.Tuner):
         """Prints nothing, likewise."""
 
 
+def days_of(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """The dates as a number of days, which grows with time across months and years."""
+    months = (np.asarray(year) - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (np.asarray(month) - 1)
+    return (months.astype("datetime64[D]") + (np.asarray(day) - 1)).astype(int)
+
+
 def hold_out(columns: model.Columns, days: np.ndarray, share: float = HELD_OUT) -> tuple[model.Columns, model.Columns]:
     """Divides flights into those before a day and those from it on, so that the later ones are `share` or a little more.
 
@@ -167,7 +198,7 @@ def make_search(
     """
     oracle = _Oracle(
         as_values(settings, list(space)),
-        objective=keras_tuner.Objective(OBJECTIVE, "max"),
+        objective=keras_tuner.Objective(OBJECTIVE, direction(OBJECTIVE)),
         max_trials=trials,
         seed=settings["seed"],
         hyperparameters=hyperparameters(space),
@@ -188,8 +219,8 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> tfx.components.TunerFnResult:
         space = {name: allowed for name, allowed in space.items() if name != "hidden_units"}
     tf.config.experimental.enable_op_determinism()
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
-    columns = model.load(fn_args.train_files, fn_args.data_accessor, transform, False, keep=("month", "day"))
-    days = (columns.pop("month") * 31 + columns.pop("day")).numpy()[:, 0]
+    columns = model.load(fn_args.train_files, fn_args.data_accessor, transform, False, keep=DATE)
+    days = days_of(*(columns.pop(name).numpy()[:, 0] for name in DATE))
     train, held_out = hold_out(columns, days)
     search = make_search(settings, space, trials, transform, fn_args.base_model, fn_args.working_dir)
     fit_kwargs = {"train": train, "held_out": held_out, "verbose": 0}

@@ -9,7 +9,9 @@ import pytest
 
 from flights.airflow import project
 from flights.airflow.project import Project, ProjectError
-from flights.config import Config, Demand
+from flights.config import Config, Demand, Plan
+
+PLAN = Plan((Demand("AUC", at_least=0.6, at_most=0.8), Demand("AUC", by=("origin",), at_least=0.6)))
 
 
 def in_month(month: int, year: int = 2013) -> datetime.datetime:
@@ -57,7 +59,8 @@ def test_every_logical_date_gives_months_that_the_configuration_takes():
         assert Config(months=Project().months(in_month(month))).months[1] == month
 
 
-def test_a_configuration_survives_the_way_through_json():
+@pytest.mark.parametrize("planned", [False, True])
+def test_a_configuration_survives_the_way_through_json(planned):
     """All of it: tuples in tuples, demands, folders, and the class of another package."""
     config = Config(
         data_root="some/months",
@@ -67,6 +70,7 @@ def test_a_configuration_survives_the_way_through_json():
         slices=(("origin",), ("origin", "carrier")),
         demands=(Demand("AUC", by=("carrier",), only=("UA",), at_least=0.5),),
     )
+    config = dataclasses.replace(config, plan=PLAN) if planned else config
     given = project.load(project.of_config(config).to_json())
     again = given.make_config((1, 2))
     absolute = {name: str(project.Path(getattr(config, name)).absolute()) for name in ("data_root", "output_root")}

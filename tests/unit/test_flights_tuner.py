@@ -74,6 +74,41 @@ def test_newest_days_judge_and_no_day_is_torn_apart(tuner):
     assert len(train["day"]) + len(held_out["day"]) == len(days)
 
 
+def test_days_are_dates_and_january_of_the_next_year_is_newer_than_december(tuner):
+    """Once the year was left out, and the newest days of a winter were those of December."""
+    import datetime
+
+    dates = [
+        datetime.date(2013, 12, 31),
+        datetime.date(2014, 1, 1),
+        datetime.date(2012, 2, 29),
+        datetime.date(2012, 3, 1),
+    ]
+    days = tuner.days_of(*(np.array([getattr(one, name) for one in dates]) for name in tuner.DATE))
+    assert list(days) == [(one - datetime.date(1970, 1, 1)).days for one in dates]
+
+
+@pytest.mark.parametrize(
+    ("objective", "direction"),
+    [("val_auc", "max"), ("val_loss", "min"), ("val_binary_crossentropy", "min"), ("loss", "min")],
+)
+def test_direction_is_that_of_the_metric_that_trials_are_compared_by(
+    tuner, monkeypatch, tmp_path, objective, direction
+):
+    from flights.pipeline import TRAINING
+
+    monkeypatch.setattr(tuner, "OBJECTIVE", objective)
+    settings = {name: getattr(Config(), name) for name in TRAINING}
+    search = tuner.make_search(settings, tuner.SEARCH_SPACE, 2, None, None, str(tmp_path))
+    assert search.oracle.objective.direction == direction
+
+
+@pytest.mark.parametrize("objective", ["val_calibration", "val_nonsense", ""])
+def test_objective_without_a_direction_is_refused(tuner, objective):
+    with pytest.raises(tuner.SearchSpaceError, match="objective"):
+        tuner.direction(objective)
+
+
 def test_one_day_is_too_little_to_tune_on(tuner):
     with pytest.raises(tuner.SearchSpaceError, match="of one day"):
         tuner.hold_out({}, np.full(5, 3))
