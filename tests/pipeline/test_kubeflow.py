@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import engines
 import pytest
+import yaml
+from kubeflow_backend import LOGS, Backend
 
 from flights import data
 from flights.config import Config
@@ -94,3 +97,23 @@ def test_a_step_that_fails_is_named_with_its_reason_and_its_log(kubeflow, make_c
     ):
         kubeflow.run(Config(data_root=str(broken), output_root=str(tmp_path / "out")))
     assert kubeflow.verdict(Config(output_root=str(tmp_path / "out"))) == "No model was evaluated yet."
+
+
+def test_all_steps_run_as_on_a_real_kubeflow_with_its_logs_and_its_store(run, make_config, tmp_path):
+    """Each in an empty file system, with messages as driver and launcher make them; `kfp.local` makes others."""
+    from flights.kubeflow import compiler, entrypoint
+
+    path = compiler.compile_pipeline(Config(), tmp_path / "pipeline.yaml")
+    serving = tmp_path / "serving"
+    destination = json.dumps({"filesystem": {"base_directory": str(serving)}})
+    parameters = {"data_root": str(Path(make_config().data_root).absolute()), "push_destination": destination}
+    backend = Backend(next(yaml.safe_load_all(path.read_text())), tmp_path, parameters)
+    for name in backend.tasks:
+        status = backend.run(name, entrypoint.main)
+        assert status == 0, backend.stored(backend.recorded[name][LOGS]["uri"]).read_text()[-2000:]
+    assert len(backend.recorded) == 10
+    blessing = backend.recorded["Evaluator"]["blessing"]["metadata"]
+    assert blessing["blessed"] == 1
+    assert blessing["current_model"] == backend.recorded["Trainer"]["model"]["uri"]
+    assert len(list(serving.glob("*/saved_model.pb"))) == 1
+    assert "/minio/" not in json.dumps(backend.recorded), "a folder of a pod that is gone is on record"
