@@ -18,7 +18,7 @@ wanted=$(cat requirements/airflow.txt deploy/airflow/environment.sh | cksum | cu
 [ "$(cat "$stamp" 2>/dev/null || true)" = "$wanted" ] && exit 0
 [ -x "$tools/venv/bin/uv" ] && [ -x "$course/bin/python" ] || stop "the course's environment is missing." "make environment"
 free_gib=$(($(df -Pk . | awk 'NR==2 {print $4}') / 1048576))
-[ "$free_gib" -ge 2 ] || stop "it needs 2 GiB with the installer's cache, and $free_gib GiB are free in $PWD."
+[ "$free_gib" -ge 1 ] || stop "it takes half a GB with its cache, and less than 1 GiB is free in $PWD."
 
 rm -f "$stamp"
 "$venv/bin/python" -c 'import ssl, sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || {

@@ -302,3 +302,21 @@ def test_airflows_environment_takes_everywhere_what_the_bench_has_measured(root,
     assert row["seconds"] < 60
     assert sum(sizes) == pytest.approx(0.5, abs=0.1)
     assert "less than a minute, half a GB with its cache" in (root / file).read_text(encoding="utf-8")
+
+
+def test_airflows_page_is_said_to_be_printed_and_its_dag_to_wait_for_a_switch(root):
+    """Airflow makes DAGs paused unless it is told otherwise: `dags_are_paused_at_creation`, true in its configuration's reference."""
+    home, standalone = (
+        (root / "src/flights/airflow" / name).read_text(encoding="utf-8") for name in ("home.py", "standalone.py")
+    )
+    assert "DAGS_ARE_PAUSED_AT_CREATION" not in home
+    assert "webbrowser" not in standalone
+    assert "paused until you switch it on" in standalone
+    for file in ("README.md", "Makefile"):
+        lines = [
+            line
+            for line in (root / file).read_text(encoding="utf-8").splitlines()
+            if re.search(r"`make airflow`|^airflow:", line)
+        ]
+        assert lines
+        assert all("the address of its web page" in line for line in lines), file
