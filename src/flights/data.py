@@ -7,19 +7,20 @@ hourly weather, and plane data of the Federal Aviation Administration. `data/REA
 from __future__ import annotations
 
 import codecs
-import csv
 import hashlib
 import importlib.util
-import io
 import itertools
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+
+from flights import csv_lines, spans
 
 LABEL = "late"
 LATE_MINUTES = 15
@@ -54,6 +55,9 @@ COLUMN_TYPES: dict[str, pa.DataType] = {
     LABEL: INTEGER,
 }
 """Every column of a monthly file, in order, with its type. Units and meaning are in the data sheet."""
+
+NUMBER = {INTEGER: r"^-?[0-9]+$", REAL: r"^-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"}
+"""How a number is written: only what Arrow and TFX's reader, which is Python's `int` and `float`, take for the same number."""
 
 WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
 AFTERWARDS = ["dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"]
@@ -150,113 +154,204 @@ def checksums(root: str | Path) -> dict[str, str]:
 def read_table(path: str | Path) -> pa.Table:
     """Reads one monthly file into Arrow, with the declared types, and refuses what does not fit.
 
-    Columns that are not declared are kept (as text): what they mean is for the schema to judge. An empty cell is a
-    missing value.
+    Every line of the file is a row, or the file is refused. Columns that are not declared are kept (as text): what they mean is for
+    the schema to judge. An empty cell is a missing value, and a blank line is nothing.
 
     Raises:
-        DataError: there is no such file; it is empty, not UTF-8, or cut off; a declared column is missing, or holds what
-            is not a number where a number belongs. The label may be missing: at serving time there is none.
+        DataError: there is no such file; it is empty, not UTF-8, or cut off; a line is not one row; a declared column is missing, or
+            holds what is not a plain number where a number belongs; rows are of another month than their folder, or of several
+            years. The label may be missing: at serving time there is none.
     """
-    path = Path(path)
-    shown = f"{path.parent.name}/{path.name}"
-    content = _read_text(path, shown)
-    header = next(csv.reader([content.split(b"\n", 1)[0].decode().rstrip("\r")]))
-    missing = [column for column in COLUMN_TYPES if column not in header and column != LABEL]
-    twice = sorted({column for column in header if header.count(column) > 1})
-    if missing:
-        raise DataError(
-            f"{shown}, line 1: column {', '.join(missing)} is missing; the file has: {', '.join(header)}. "
-            "Was it renamed or dropped?"
-        )
-    if twice:
-        raise DataError(f"{shown}, line 1: column {', '.join(twice)} is there twice. Remove one of them.")
+    table = _read(path)
+    if fault := spans.other_month(table, spans.span_of(path)):
+        raise DataError(_sentence(path, fault))
+    return table
+
+
+def read_tables(paths: Sequence[str | Path]) -> list[pa.Table]:
+    """Reads the files of one run, each as `read_table` does, and refuses flights that are there twice, in one file or in two.
+
+    Raises:
+        DataError: as `read_table`; or rows of a file repeat others, whatever month, weekday and label they have.
+    """
+    tables = [_read(path) for path in paths]
+    compared = sorted(COLUMN_TYPES.keys() - spans.DATED - {LABEL})
+    repeats = spans.repeats(tables, compared)
+    for number, (path, table) in enumerate(zip(paths, tables, strict=True)):
+        faults = [spans.other_month(table, spans.span_of(path)), spans.other_year(table, tables[0])]
+        said = [_sentence(path, fault) for fault in faults if fault]
+        if number in repeats:
+            said.append(_repeated(paths, number, repeats[number], len(table)))
+        if said:
+            raise DataError(" ".join(said))
+    return tables
+
+
+def _sentence(path: str | Path, fault: spans.RowFault) -> str:
+    line, _ = next(itertools.islice(csv_lines.rows(_content(path)), fault.row + 1, None))
+    return f"{shown(path)}, line {line}, column {fault.column}: {fault.said}"
+
+
+def _repeated(paths: Sequence[str | Path], number: int, repeats: spans.Repeats, rows: int) -> str:
+    counts = ", ".join(f"{count:,} in {shown(paths[other])}" for other, count in repeats.counts.items())
+    lines = []
+    for file, row in ((number, repeats.row), (repeats.first_file, repeats.first_row)):
+        line, _ = next(itertools.islice(csv_lines.rows(_content(paths[file])), row + 1, None))
+        lines.append(line)
+    return (
+        f"{shown(paths[number])}: {sum(repeats.counts.values()):,} of its {rows:,} rows are there before ({counts}), leaving aside year, month, "
+        f"weekday and {LABEL}; the first is line {lines[0]}, which repeats line {lines[1]}. Was a month delivered twice? Each flight may "
+        "be there once: ask the sender for the right file, or leave the month out."
+    )
+
+
+def shown(path: str | Path) -> str:
+    """A file as messages name it: from the folder of its span on."""
+    parts = Path(path).absolute().parts
+    return "/".join(parts[-3:] if spans.is_span(parts[-3]) else parts[-2:])
+
+
+def header_line(path: str | Path) -> str:
+    """The line with the names of the columns, as it is in the file."""
+    return _content(path).split(b"\n", 1)[0].decode().rstrip("\r")
+
+
+def _read(path: str | Path) -> pa.Table:
+    content, name = _content(path), shown(path)
+    if fault := csv_lines.first_fault(content, list(COLUMN_TYPES), [one for one in COLUMN_TYPES if one != LABEL]):
+        raise DataError(f"{name}, {fault}")
+    header = csv_lines.fields(content.split(b"\n", 1)[0])
     try:
-        table = pyarrow.csv.read_csv(
-            pa.BufferReader(content),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types={column: TEXT for column in header}, strings_can_be_null=False
-            ),
-        )
+        table = _parsed(content, header)
+        table = _checked(content, header, name) if table is None else table
     except pa.ArrowInvalid as error:
-        raise DataError(_torn_line(content, header, shown) or f"{shown}: {error}") from error
-    if not content.endswith(b"\n"):
-        raise DataError(_torn_line(content, header, shown) or _cut_last_line(content, shown))
+        raise DataError(f"{name}, {_torn_line(content, header) or error}") from error
+    if not content.endswith(b"\n") and table.num_rows:
+        raise DataError(f"{name}, {_torn_line(content, header) or _cut_last_line(content)}")
     if not table.num_rows:
-        raise DataError(f"{shown}: a header and no flights. Ask its sender for it again, or leave the month out.")
-    return pa.table({name: _converted(table[name], name, content, shown) for name in header})
+        raise DataError(f"{name}: a header and no flights. Ask its sender for it again, or leave the month out.")
+    if table.num_rows != (
+        lines := csv_lines.count(content, "\n") - 1
+    ):  # the last defence, should Arrow lose its place after all
+        lines -= len(re.findall(rb"^\r?\n", content, re.MULTILINE))
+        if table.num_rows != lines:
+            raise DataError(
+                f"{name}: {table.num_rows:,} rows on {lines:,} lines. Is a cell open at the end of its line?"
+            )
+    return table
 
 
-def _read_text(path: Path, shown: str) -> bytes:
-    """The bytes of a file, which are UTF-8 text, without the mark that some programs put at its beginning."""
+def _parsed(content: bytes, header: list[str]) -> pa.Table | None:
+    """The table, where every cell is as it should be, as nearly all are; None where one may not be."""
+    # Beside nan and inf, this is what Arrow takes for a number and `NUMBER` does not.
+    if b"+" in content or b" " in content or csv_lines.has_hexadecimal(content):
+        return None
+    kinds = {name: COLUMN_TYPES.get(name, TEXT) for name in header}
     try:
-        content = path.read_bytes()
+        table = _parse(content, {name: pa.float64() if kind == REAL else kind for name, kind in kinds.items()})
+    except pa.ArrowInvalid:
+        return None
+    columns = [table[name] if kind != REAL else _real(table[name]) for name, kind in kinds.items()]
+    if not all(_fits(column, kind, content) for column, kind in zip(columns, kinds.values(), strict=True)):
+        return None
+    return pa.table(columns, names=header)
+
+
+def _real(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Real numbers by way of 64 bits, as in TFX: rounded in one step, the last digit could differ."""
+    return column.cast(pa.float64()).cast(REAL, safe=False)
+
+
+def _fits(column: pa.ChunkedArray, kind: pa.DataType, content: bytes) -> bool:
+    """Whether values that Arrow has read are finite numbers, or text that shows."""
+    if kind == REAL:
+        return pc.all(pc.is_finite(column)).as_py() is not False
+    return kind != TEXT or content.isascii() or pc.all(pc.utf8_is_printable(column)).as_py() is not False
+
+
+def _parse(content: bytes, kinds: dict[str, pa.DataType]) -> pa.Table:
+    if b"\n" not in content:  # Arrow has words of its own for a header that does not end
+        return pa.table({name: pa.array([], kind) for name, kind in kinds.items()})
+    return pyarrow.csv.read_csv(
+        pa.BufferReader(content),
+        # With threads or in blocks, Arrow 18 loses its place after a stray quote, and hangs or crashes at some of the files that it refuses;
+        # it is no faster.
+        read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=len(content)),
+        convert_options=pyarrow.csv.ConvertOptions(column_types=kinds, null_values=[""], strings_can_be_null=True),
+    )
+
+
+def _checked(content: bytes, header: list[str], name: str) -> pa.Table:
+    """The table, with each cell held against the way in which its type is written: slower, and it can say which is wrong."""
+    text = _parse(content, dict.fromkeys(header, TEXT))
+    return pa.table({column: _converted(text[column], column, content, name) for column in header})
+
+
+def _content(path: str | Path) -> bytes:
+    """The bytes of a file without the mark that some programs put at its beginning."""
+    try:
+        content = Path(path).read_bytes()
     except OSError as error:
         raise DataError(
-            f"{shown}: cannot be read ({error.strerror}). Is the month there? `make data` builds all twelve."
+            f"{shown(path)}: cannot be read ({error.strerror}). Is the month there? `make data` builds all twelve."
         ) from error
     if not content.strip():
-        raise DataError(f"{shown}: the file is empty. Ask its sender for it again, or leave the month out.")
-    content = content.removeprefix(codecs.BOM_UTF8)
-    try:
-        content.decode("utf-8")
-        wrong = content.find(b"\0")  # allowed in UTF-8, and the sign of UTF-16 or of a disk that filled up
-    except UnicodeDecodeError as error:
-        wrong = error.start
-    if wrong >= 0:
-        line = content.count(b"\n", 0, wrong) + 1
-        raise DataError(f"{shown}, line {line}: not UTF-8 text (byte 0x{content[wrong]:02x}). Save the file as UTF-8.")
-    return content
+        raise DataError(f"{shown(path)}: the file is empty. Ask its sender for it again, or leave the month out.")
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
-def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV file with the line each ends on, as an editor counts; for messages only, it is slow."""
-    reader = csv.reader(io.StringIO(content.decode(), newline=""))
-    for row in reader:
-        if row:  # Arrow skips blank lines too
-            yield reader.line_num, row
-
-
-def _torn_line(content: bytes, header: list[str], shown: str) -> str | None:
+def _torn_line(content: bytes, header: list[str]) -> str | None:
     """What to say of the first line that has not as many fields as the header; nothing when there is none."""
-    for line, row in _rows(content):
+    for line, row in csv_lines.rows(content):
+        text = ",".join(row)
         if len(row) != len(header):
-            text = ",".join(row)[:40]
-            return f"{shown}, line {line}: {len(row)} of {len(header)} fields ({text!r}). Was the file cut off?"
+            return f"line {line}: {len(row)} of {len(header)} fields ({csv_lines.shown(text)}). Was the file cut off?"
     return None
 
 
-def _cut_last_line(content: bytes, shown: str) -> str:
-    *_, (line, row) = _rows(content)
+def _cut_last_line(content: bytes) -> str:
+    *_, (line, row) = csv_lines.rows(content)
     return (
-        f"{shown}, line {line}: the last line does not end (its last field is {row[-1]!r}). Was the file cut off? "
+        f"line {line}: the last line does not end (its last field is {csv_lines.shown(row[-1])}). Was the file cut off? "
         "If it is whole, end the line."
     )
 
 
-def _converted(column: pa.ChunkedArray, name: str, content: bytes, shown: str) -> pa.ChunkedArray:
-    """Casts a column of text to its declared type; empty cells become nulls."""
+def _converted(cells: pa.ChunkedArray, name: str, content: bytes, file: str) -> pa.ChunkedArray:
+    """Casts a column of text to its declared type."""
     kind = COLUMN_TYPES.get(name, TEXT)
-    column = pc.if_else(pc.equal(column, ""), pa.scalar(None, TEXT), column)
-    try:
-        cast = column.cast(kind)
-        if kind != REAL or pc.all(pc.is_finite(cast)).as_py() is not False:  # "nan" and "inf" are numbers to Arrow
-            return cast
-    except pa.ArrowInvalid:
-        pass
-    row, cell = next((row, cell) for row, cell in enumerate(column.to_pylist()) if not _fits(cell, kind))
-    line, _ = next(itertools.islice(_rows(content), row + 1, None))
-    wanted = "a whole number" if kind == INTEGER else "a number"
-    raise DataError(
-        f"{shown}, line {line}, column {name}: {cell!r} is not {wanted}. Correct the cell, or leave it empty if it is unknown."
-    )
+    if kind == TEXT or pc.all(pc.match_substring_regex(cells, NUMBER[kind])).as_py() is not False:
+        try:
+            values = _real(cells) if kind == REAL else cells.cast(kind)
+        except pa.ArrowInvalid:  # beyond 64 bits
+            values = None
+        if values is not None and _fits(values, kind, content):
+            return values
+    raise DataError(f"{file}, {_bad_cell(cells.to_pylist(), name, kind, content)}")
 
 
-def _fits(cell: str | None, kind: pa.DataType) -> bool:
+def _is_right(cell: str, kind: pa.DataType) -> bool:
+    if kind == TEXT:
+        return cell.isprintable()
     try:
-        value = pa.scalar(cell, TEXT).cast(kind).as_py()
+        value = pa.scalar(cell, TEXT).cast(pa.float64() if kind == REAL else kind).cast(kind, safe=False)
     except pa.ArrowInvalid:
         return False
-    return value is None or kind != REAL or math.isfinite(value)
+    return re.match(NUMBER[kind], cell) is not None and math.isfinite(value.as_py())
+
+
+def _bad_cell(cells: list[str | None], name: str, kind: pa.DataType, content: bytes) -> str:
+    row, cell = next((row, cell) for row, cell in enumerate(cells) if cell is not None and not _is_right(cell, kind))
+    line, _ = next(itertools.islice(csv_lines.rows(content), row + 1, None))
+    if cell.strip("\ufeff") == name:
+        return f"line {line}: the names of the columns again. Were two files put together? Keep one line of names."
+    if kind != TEXT:
+        fault = f"{csv_lines.shown(cell)} is not {'a whole number' if kind == INTEGER else 'a number'}"
+        cure = "Correct the cell, or leave it empty if it is unknown."
+    else:
+        odd = next(letter for letter in cell if not letter.isprintable())
+        fault, cure = f"{csv_lines.shown(cell)} holds {csv_lines.code_point(odd)}, which does not show", "Remove it."
+    return f"line {line}, column {name}: {fault}. {cure}"
 
 
 def read_month(root: str | Path, month: int) -> pd.DataFrame:

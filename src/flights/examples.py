@@ -2,7 +2,7 @@
 
 `CsvExampleGen` parses each row in Python, inside Beam; for the full year that takes a minute. Arrow reads
 the same files with declared types, and tfx_bsl's encoder turns whole record batches into tf.Examples, in a seventh of the time.
-Driver, publisher and the layout of the artifact are those of `CsvExampleGen`.
+Driver, publisher and the layout of the artifact are those of `CsvExampleGen`. Whichever reads, the same check comes first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,13 +36,24 @@ if TYPE_CHECKING:
 TRAIN_BUCKETS, EVAL_BUCKETS = 2, 1
 BATCH_ROWS = 10_000
 
+PATTERN_CHARACTERS = "*?[]{}\\^$|"
+"""What TFX's drivers read as a glob or a regular expression, also in the path before the pattern."""
+
 
 def make_example_gen(config: Config) -> tfx.components.CsvExampleGen:
     """The first component: the months for training and the last month, or whole days of a single month drawn into both.
 
     Days are not torn apart, because flights of one day share its weather and its jams: an evaluation flight with its
     neighbours in the training data would be too easy.
+
+    Raises:
+        data.DataError: TFX would take the path of the data for a pattern.
     """
+    if found := sorted(set(config.data_root) & set(PATTERN_CHARACTERS)):
+        raise data.DataError(
+            f"data_root={config.data_root!r}: TFX takes {' '.join(found)} in a path for a pattern. Rename the folder, or give a path without it: "
+            "a relative one, from inside the folder."
+        )
     month, _ = config.months
     if config.is_single_month:
         source = example_gen_pb2.Input(
@@ -65,7 +76,7 @@ def make_example_gen(config: Config) -> tfx.components.CsvExampleGen:
             splits=[example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in config.month_splits]
         )
         spans, splits = None, None
-    component = ArrowCsvExampleGen if config.reader == "arrow" else tfx.components.CsvExampleGen
+    component = ArrowCsvExampleGen if config.reader == "arrow" else CheckedCsvExampleGen
     return component(
         input_base=config.data_root, input_config=source, output_config=splits, range_config=spans
     ).with_id("CsvExampleGen")
@@ -94,7 +105,7 @@ class ArrowExecutor(csv_executor.Executor):
         examples_utils.set_payload_format(examples, exec_properties["output_data_format"])
         examples_utils.set_file_format(examples, "tfrecords_gzip")
         # Everything is read, and so checked, before anything is written.
-        tables = [_read_split(exec_properties["input_base"], split.pattern) for split in source.splits]
+        tables = _read_splits(exec_properties["input_base"], [split.pattern for split in source.splits])
         if target.split_config.splits:
             tables = _partition(tables[0], target.split_config)
         for name, table in zip(names, tables, strict=True):
@@ -107,10 +118,59 @@ class ArrowCsvExampleGen(tfx.components.CsvExampleGen):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(ArrowExecutor)
 
 
-def _read_split(input_base: str, pattern: str) -> pa.Table:
-    """All months of a split; a column that only some of them have is empty in the others."""
-    tables = [data.read_table(Path(input_base) / path) for path in _paths(input_base, pattern)]
-    return pa.concat_tables(tables, promote_options="default")
+class CheckedCsvExecutor(csv_executor.Executor):
+    """TFX's own reader, behind the check of ours: alone it takes in what it can make sense of, and names neither file nor line."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Reads everything twice: to check it, and as TFX does.
+
+        Raises:
+            data.DataError: an input file is missing or broken, or TFX would read it in another way than `ArrowExecutor` does.
+        """
+        source = example_gen_pb2.Input()
+        proto_utils.json_to_proto(exec_properties["input_config"], source)
+        patterns = [split.pattern for split in source.splits]
+        _read_splits(exec_properties["input_base"], patterns)
+        for pattern in patterns:
+            _require_plain_headers(exec_properties["input_base"], _paths(exec_properties["input_base"], pattern))
+        super().Do(input_dict, output_dict, exec_properties)
+
+
+class CheckedCsvExampleGen(tfx.components.CsvExampleGen):
+    """`CsvExampleGen` that checks the files before it reads them."""
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(CheckedCsvExecutor)
+
+
+def _require_plain_headers(input_base: str, paths: list[str]) -> None:
+    """TFX's reader divides a header at its commas and no more, and goes by that of the first file.
+
+    Raises:
+        data.DataError: a header has quotes, or another order than that of the first file of the split.
+    """
+    headers = [data.header_line(Path(input_base) / path) for path in paths]
+    for path, header in zip(paths, headers, strict=True):
+        if '"' in header:
+            raise data.DataError(
+                f"{path}, line 1: TFX's reader would take the quotes for a part of the names. Write them without, or use reader='arrow'."
+            )
+        if header != headers[0]:
+            raise data.DataError(
+                f"{path}, line 1: other columns than in {paths[0]}, or in another order, which TFX's reader does not allow in one split. "
+                "Use reader='arrow', or write the months alike."
+            )
+
+
+def _read_splits(input_base: str, patterns: Sequence[str]) -> list[pa.Table]:
+    """All months of each split, checked together: a flight is in one month, and in one split."""
+    paths = [_paths(input_base, pattern) for pattern in patterns]
+    tables = iter(data.read_tables([Path(input_base) / path for one in paths for path in one]))
+    return [pa.concat_tables([next(tables) for _ in one], promote_options="default") for one in paths]
 
 
 def _paths(input_base: str, pattern: str) -> list[str]:

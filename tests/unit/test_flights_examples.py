@@ -131,7 +131,7 @@ def test_partition_is_that_of_tfx(examples, month, root):
 
 def test_months_of_a_split_are_read_one_after_the_other(examples, month_files):
     folder, _ = month_files
-    table = examples._read_split(str(folder), "span-0[1-3]/flights.csv")
+    table = examples._read_splits(str(folder), ["span-0[1-3]/flights.csv"])[0]
     assert table["month"].to_pylist() == [1] * 2000 + [2] * 2000 + [3] * 2000
 
 
@@ -139,13 +139,13 @@ def test_month_that_is_missing_between_others_is_named(examples, month_files):
     folder, _ = month_files
     data.month_path(folder, 2).unlink()
     with pytest.raises(data.DataError, match=r"span-02/flights\.csv: cannot be read"):
-        examples._read_split(str(folder), "span-0[1-3]/flights.csv")
+        examples._read_splits(str(folder), ["span-0[1-3]/flights.csv"])[0]
 
 
 def test_column_that_one_month_has_more_is_kept_for_the_schema_to_judge(examples, month_files):
     folder, edit = month_files
     edit(2, lambda lines: [f"{lines[0]},gate", *(f"{line},A1" for line in lines[1:])])
-    table = examples._read_split(str(folder), "span-0[1-3]/flights.csv")
+    table = examples._read_splits(str(folder), ["span-0[1-3]/flights.csv"])[0]
     assert table["gate"].null_count == 4000
     assert len(table) == 6000
 
@@ -153,20 +153,20 @@ def test_column_that_one_month_has_more_is_kept_for_the_schema_to_judge(examples
 def test_label_that_one_month_lacks_is_missing_there(examples, month_files):
     folder, edit = month_files
     edit(3, lambda lines: [line.rpartition(",")[0] for line in lines])
-    table = examples._read_split(str(folder), "span-0[1-3]/flights.csv")
+    table = examples._read_splits(str(folder), ["span-0[1-3]/flights.csv"])[0]
     assert table[data.LABEL].null_count == 2000
 
 
 def test_order_of_the_columns_may_differ(examples, month_files):
     folder, edit = month_files
     edit(2, lambda lines: [",".join(reversed(line.split(","))) for line in lines])
-    table = examples._read_split(str(folder), "span-0[1-3]/flights.csv")
+    table = examples._read_splits(str(folder), ["span-0[1-3]/flights.csv"])[0]
     assert table["month"].to_pylist() == [1] * 2000 + [2] * 2000 + [3] * 2000
 
 
 def test_no_month_at_all_is_told_with_the_folder(examples, tmp_path):
     with pytest.raises(data.DataError, match="make data"):
-        examples._read_split(str(tmp_path), "span-0[1-3]/flights.csv")
+        examples._read_splits(str(tmp_path), ["span-0[1-3]/flights.csv"])[0]
 
 
 # --- Patterns with a star, and splits by the whole row (lesson 04) ------------------------------------------------
@@ -177,7 +177,7 @@ def test_star_takes_every_file_that_is_there_in_order(examples, month_files):
     (folder / "notes").mkdir()  # a folder is no file
     assert examples._paths(str(folder), "*/flights.csv") == [f"span-0{month}/flights.csv" for month in (1, 2, 3)]
     assert examples._paths(str(folder), "span-0?/*.csv") == [f"span-0{month}/flights.csv" for month in (1, 2, 3)]
-    assert examples._read_split(str(folder), "span-*/*")["month"].to_pylist() == [1] * 2000 + [2] * 2000 + [3] * 2000
+    assert examples._read_splits(str(folder), ["span-*/*"])[0]["month"].to_pylist() == [1] * 2000 + [2] * 2000 + [3] * 2000
 
 
 def test_star_that_finds_nothing_is_told_with_the_pattern(examples, tmp_path):

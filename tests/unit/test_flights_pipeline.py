@@ -163,7 +163,7 @@ def test_without_transformed_examples_the_trainer_reads_raw_ones(pipeline):
     assert json.loads(components["Trainer"].exec_properties["custom_config"])["materialize"] is False
 
 
-@pytest.mark.parametrize(("reader", "name"), [("arrow", "ArrowCsvExampleGen"), ("csv", "CsvExampleGen")])
+@pytest.mark.parametrize(("reader", "name"), [("arrow", "ArrowCsvExampleGen"), ("csv", "CheckedCsvExampleGen")])
 def test_reader_is_chosen_and_keeps_its_place(reader, name, pipeline):
     component = pipeline.create_components(Config(reader=reader))["CsvExampleGen"]
     assert type(component).__name__ == name
