@@ -199,7 +199,7 @@ def schedules(client: kfp.Client, pipeline_id: str) -> list[kfp_server_api.V2bet
 
 def is_on(one: kfp_server_api.V2beta1RecurringRun) -> bool:
     """Whether a recurring run starts runs."""
-    return one.status == "ENABLED"
+    return one.status == "ENABLED" or one.mode == "ENABLE"
 
 
 def told(one: kfp_server_api.V2beta1RecurringRun) -> str:
