@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flights.cli import ENGINES
 from flights.runners.common import MissingEngineError
-from tools.bench.measure import Row, run, without_paths
+from tools.bench.measure import Row, run
 
 CONTAINERS = "kubeflow --containers"
 
@@ -57,11 +57,11 @@ def slowest(seconds: dict[str, float]) -> str:
 
 
 def reason(engine: str) -> str:
-    """Why an engine is not here, in a sentence that names no folder of this machine; nothing when it is."""
+    """Why an engine is not here, in a sentence; nothing when it is."""
     try:
         NEEDS.get(engine, lambda: None)()
     except MissingEngineError as error:
-        return without_paths(str(error))
+        return str(error)
     return ""
 
 
