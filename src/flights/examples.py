@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 TRAIN_BUCKETS, EVAL_BUCKETS = 2, 1
 BATCH_ROWS = 10_000
 
-PATTERN_CHARACTERS = "*?[]{}\\^$|"
+PATTERN_CHARACTERS = "*?[{\\^$|"
 """What TFX's drivers read as a glob or a regular expression, also in the path before the pattern."""
 
 

@@ -1,4 +1,4 @@
-"""Makes months that are wrong on purpose, from the January sample: the same bytes each time.
+"""Makes months that are wrong on purpose, from the sample, nearly all from its January: the same bytes each time.
 
 Lessons and tests break the pipeline with them. What each is, and what finds it, is in the table of `data/README.md`.
 """
@@ -17,11 +17,14 @@ FIXTURES = REPOSITORY / "data" / "fixtures"
 EVERY = 10
 """Of the 2,000 flights of the sample, every tenth: a file that a person can read through."""
 
+AS_FEBRUARY = {"drifted-month"}
+"""Fixtures of which there is a February as well, to come after the January of the sample: drift is between two months."""
+
 Row = dict[str, str]
 
 
 def write_fixtures(root: Path = FIXTURES) -> str:
-    """Writes `root/NAME/span-01/flights.csv` for every fixture, and removes those that are no longer made.
+    """Writes `root/NAME/span-01/flights.csv` for every fixture, span-02 for some, and removes those that are no longer made.
 
     Returns:
         One line that says what was done.
@@ -30,17 +33,18 @@ def write_fixtures(root: Path = FIXTURES) -> str:
         if folder.is_dir() and folder.name not in FAULTS:
             shutil.rmtree(folder)
     for name, make in FAULTS.items():
-        path = month_path(root / name, 1)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.write_bytes(make(sample_rows()))
-        os.replace(unfinished, path)
+        for month in (1, 2) if name in AS_FEBRUARY else (1,):
+            path = month_path(root / name, month)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_suffix(".unfinished")
+            unfinished.write_bytes(make(sample_rows(month)))
+            os.replace(unfinished, path)
     return f"{root.name}: wrote {len(FAULTS)} fixtures."
 
 
-def sample_rows() -> list[Row]:
-    """The January sample as text, cell by cell, so that what a fixture leaves alone keeps its bytes."""
-    header, *lines = month_path(SAMPLE, 1).read_text(encoding="utf-8").splitlines()
+def sample_rows(month: int = 1) -> list[Row]:
+    """A month of the sample as text, cell by cell, so that what a fixture leaves alone keeps its bytes."""
+    header, *lines = month_path(SAMPLE, month).read_text(encoding="utf-8").splitlines()
     names = header.split(",")
     return [dict(zip(names, line.split(","), strict=True)) for line in lines]
 
