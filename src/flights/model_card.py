@@ -119,12 +119,19 @@ def _table(slices: dict[str, Any], columns: dict[str, tuple[str, ...]]) -> Itera
     yield "|---|---|---|---|"
     for name in sorted(slices, key=lambda name: (len(columns[name]), columns[name], name)):
         of = slices[name]
-        if "auc" in of and _count(of) >= LEAST:
+        if _count(of) >= LEAST and not _has_auc(of):
+            yield f"| {name} | {_count(of):,.0f} | undefined: all or none late | |"
+        elif _count(of) >= LEAST:
             yield f"| {name} | {_count(of):,.0f} | {_with_interval(of['auc'])} | {_value(of['calibration']):.2f} |"
 
 
+def _has_auc(of: dict[str, Any]) -> bool:
+    """Whether there is an AUC: where all labels are alike TFMA writes exactly 0, which is none."""
+    return "auc" in of and _value(of["auc"]) > 0
+
+
 def _worst(slices: dict[str, Any]) -> str:
-    judged = {name: _value(of["auc"]) for name, of in slices.items() if _count(of) >= LEAST}
+    judged = {name: _value(of["auc"]) for name, of in slices.items() if _count(of) >= LEAST and _has_auc(of)}
     small = sum(_count(of) < LEAST for of in slices.values())
     worst = min(judged, key=judged.get)
     return (

@@ -72,7 +72,15 @@ def missed_of(result: Any) -> list[Missed]:
         where = (*((column, "") for column in spec.feature_keys), *spec.feature_values.items())
         found.append(Missed("each metric", where, math.nan, "a value", why="nothing of it was evaluated"))
     if not found and not result.validation_ok:
-        found.append(Missed("each metric", (), math.nan, "a value", why="TFMA gives no reason"))
+        found.append(
+            Missed(
+                "each metric",
+                (),
+                math.nan,
+                "a value",
+                why="no threshold is set" if result.missing_thresholds else "unknown",
+            )
+        )
     # An undefined value misses each of its limits; it is said once.
     return list({(one.metric, one.slice, one.why or one): one for one in reversed(found)}.values())[::-1]
 

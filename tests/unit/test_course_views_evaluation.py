@@ -100,9 +100,109 @@ def test_an_auc_of_labels_of_one_kind_is_no_value(written: Path) -> None:
 
 def test_demands_come_from_the_evaluation(written: Path) -> None:
     found = evaluation.read(written)
-    assert found.minimum("auc", "town = A") == 0.9
-    assert math.isnan(found.minimum("auc", "all examples"))
+    assert found.limits("auc", "town = A")[0] == 0.9
+    assert math.isnan(found.limits("auc", "all examples")[0])
     assert "Below what is demanded: 2 of 2 slices." in repr(views.slice_plot(written, by="town"))
+
+
+def test_no_view_shows_an_undefined_area_as_a_number(written: Path) -> None:
+    """In town C all labels are alike; TFMA writes 0 for both models, and 0 for what changed."""
+    against = views.against_baseline(written, by="town")
+    assert math.isnan(against.values["town = C"][2].value)
+    assert "of 2 slices" in repr(against)
+    assert "No comparison: 1." in repr(against)
+    shown = [repr(against), repr(views.slices(written, by="town")), repr(views.metrics(written))]
+    line = [next(line for line in text.splitlines() if line.startswith("town = C")) for text in shown]
+    assert all("no value" in one for one in line)
+    assert not any("0.000" in one for one in line)
+    assert "No value: " in repr(views.metrics(written, "auc"))
+
+
+def test_upper_limit_is_drawn_and_counted_and_the_strictest_of_several_demands_counts(written: Path) -> None:
+    found = evaluation.read(written)
+    changed = type(found.config)()
+    changed.CopyFrom(found.config)
+    (metric,) = [one for one in changed.metrics_specs[0].metrics if one.class_name == "AUC"]
+    for bound in (0.5, 0.6):
+        one = metric.per_slice_thresholds.add()
+        one.slicing_specs.add(feature_keys=["town"])
+        one.threshold.value_threshold.upper_bound.value = bound
+    metric.threshold.value_threshold.lower_bound.value = 1e-6  # asks for a value, and for no certain one
+    metric.threshold.value_threshold.upper_bound.value = 0.7
+    found.config = changed
+    assert found.limits("auc", "town = A") == (0.9, 0.5)
+    (view, text) = views.slice_plot(found, by="town").parts
+    assert "Above what is demanded: 2 of 2 slices." in repr(text)
+    assert "Of all examples at most 0.7 is demanded: missed." in repr(text)
+    labels = [one.get_text() for one in view.figure.axes[0].get_legend().get_texts()]
+    assert {"at least 0.9", "at most 0.5"} <= set(labels)
+
+
+def test_minimum_belongs_to_the_metric_that_it_was_given_for(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from course.controls import Explorer
+
+    made: list[Explorer] = []
+    monkeypatch.setattr(Explorer, "display", lambda self: made.append(self))
+    views.explore_slices(written, "binary_accuracy", by="town", minimum=0.99)
+    (explorer,) = made
+    chosen = {"slices_by": "town", "order": "by name"}
+    assert "Below what is demanded: 3 of 3" in repr(explorer._draw(metric="binary_accuracy", **chosen))
+    assert "Below what is demanded: 2 of 2" in repr(explorer._draw(metric="auc", **chosen)), "0.9, by the EvalConfig"
+
+
+def test_calibration_is_judged_by_how_near_it_is_to_1() -> None:
+    from course.views.versus import gain
+
+    up, down = evaluation.Value(1.4), evaluation.Value(1.1)
+    assert (
+        gain("calibration", up, down, evaluation.Value(0.3)) < 0 < gain("calibration", down, up, evaluation.Value(-0.3))
+    )
+    assert gain("cost_against_rule", up, down, evaluation.Value(0.3)) < 0 < gain("auc", up, down, evaluation.Value(0.3))
+
+
+def test_groups_without_an_interval_are_not_called_in_line() -> None:
+    """Where the label is no share between 0 and 1, as in a regression, there is nothing to hold the prediction against."""
+    from course.views.calibrated import Calibrated
+
+    view, text = Calibrated(np.array([[50.0, 12.0, 3.0], [50.0, 30.0, 29.0]]), "all examples").parts
+    labels = [one.get_text() for one in view.figure.axes[0].get_legend().get_texts()]
+    assert labels == ["perfect", "no interval, not judged"]
+    assert "Not judged: 2 of 2 groups" in repr(text)
+    assert "In 0 of" not in repr(text)
+
+
+def of_three_classes() -> Any:
+    """What TFMA loads of a model with three classes: metrics and plots of each class apart."""
+    import types
+
+    matrices = [
+        {"threshold": 0.5, "truePositives": 5.0, "falsePositives": 1.0, "trueNegatives": 3.0, "falseNegatives": 1.0}
+    ]
+    metrics = {f"classId:{number}": {"auc": {"doubleValue": 0.7 + number / 10}} for number in range(3)}
+    plots = {name: {"confusionMatrixAtThresholds": {"matrices": matrices}} for name in metrics}
+    return types.SimpleNamespace(slicing_metrics=[((), {"": metrics})], plots=[((), {"": plots})], config=None)
+
+
+def test_one_class_of_three_is_not_shown_as_all() -> None:
+    text = repr(views.metrics(of_three_classes()))
+    assert [f"auc (class {number})" in text for number in range(3)] == [True] * 3
+    assert "AUC" not in text
+    with pytest.raises(KeyError, match=r"all examples \(class 0\); all examples \(class 1\)"):
+        views.thresholds(of_three_classes())
+    assert views.thresholds(of_three_classes(), "all examples (class 2)").where == "all examples (class 2)"
+
+
+def test_refusal_names_the_demands_that_were_missed(written: Path, tmp_path: Path) -> None:
+    """The evaluation lies beside the blessing, as TFX's Evaluator leaves them."""
+    import shutil
+
+    shutil.copytree(written, tmp_path / "evaluation" / "7")
+    (tmp_path / "blessing" / "7").mkdir(parents=True)
+    (tmp_path / "blessing" / "7" / "NOT_BLESSED").touch()
+    text = repr(views.blessing(tmp_path / "blessing" / "7"))
+    assert "AUC of town A is 0." in text
+    assert "demanded: at least 0.9" in text
+    assert "AUC of town C is undefined: all labels there are alike" in text
 
 
 def test_intervals_are_read_and_shown(with_intervals: Path) -> None:

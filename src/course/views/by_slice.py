@@ -101,7 +101,7 @@ def explore_slices(
         evaluation: as for `slice_plot`, like `minimum`.
         metric: the one to start from, which the stored notebook shows.
         by: the columns to start from; the first that there are by default.
-        minimum: what is demanded of each slice.
+        minimum: what is demanded of each slice, in the metric to start from; of other metrics, what the EvalConfig demands.
         sort: one of `"slice"`, `"examples"`, `"-examples"`, the metric, or the metric with a minus, to start from.
         model: the one to start from.
         table: show the table under the figure too; on a slide there is no room for both.
@@ -118,7 +118,8 @@ def explore_slices(
         inside = found.members(None if slices_by == _EVERY else slices_by)
         enough = [name for name in inside if not found.count(name) < examples_at_least]
         names = in_order(found, enough, _ORDERS[order].format(metric), model, metric)
-        figure = dots.draw(found, metric, names, minimum, model, dots.MOST, hidden=len(inside) - len(enough))
+        demanded = minimum if metric == first else None  # it is given for the metric to start from
+        figure = dots.draw(found, metric, names, demanded, model, dots.MOST, hidden=len(inside) - len(enough))
         return Report(*figure.parts, *([tabled(found, [metric], names, model, _ROWS)] if table else []))
 
     wanted = sort or _usual(found, members, first)

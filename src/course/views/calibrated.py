@@ -109,6 +109,13 @@ def wilson(share: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return centre - half, centre + half
 
 
+def judge(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which groups can be judged, because there is an interval, and in which of them the prediction is outside of it."""
+    low, high = wilson(rows[:, 1], rows[:, 0])
+    judged = np.isfinite(low) & np.isfinite(high) & np.isfinite(rows[:, 2])
+    return judged, judged & ((rows[:, 2] < low) | (rows[:, 2] > high))
+
+
 def _draw(rows: np.ndarray, where: str) -> tuple[Any, str]:
     from matplotlib import pyplot
 
@@ -120,10 +127,11 @@ def _draw(rows: np.ndarray, where: str) -> tuple[Any, str]:
     edge = 0.05 * ((last - first) or 1.0)
     line = (first - edge, last + edge)
     left.plot(line, line, color=style.MUTED, linestyle=(0, (4, 3)), linewidth=1.4, label="perfect")
-    off = (predicted < low) | (predicted > high)
+    judged, off = judge(rows)
     for place, colour, marker, words in (
-        (~off, style.BLUE, "o", "in line"),
+        (judged & ~off, style.BLUE, "o", "in line"),
         (off, style.RED, "D", "off by more than chance"),
+        (~judged, style.MUTED, "s", "no interval, not judged"),
     ):
         if place.any():
             left.vlines(predicted[place], low[place], high[place], color=style.tint(colour, 0.45), linewidth=3)
@@ -144,10 +152,17 @@ def _draw(rows: np.ndarray, where: str) -> tuple[Any, str]:
 
 
 def _sentence(found: Calibrated, where: str) -> str:
-    low, high = wilson(found._rows[:, 1], found._rows[:, 0])
-    off = int(((found._rows[:, 2] < low) | (found._rows[:, 2] > high)).sum())
+    judged, off = judge(found._rows)
+    known = (
+        f"In {off.sum()} of {judged.sum()} groups the prediction is outside of the 95% interval of what was observed. "
+        if judged.any()
+        else ""
+    )
+    if not judged.all():
+        known += (
+            f"Not judged: {(~judged).sum()} of {len(judged)} groups, because their label is no share between 0 and 1. "
+        )
     return (
         f"{plain(where).capitalize() if where.islower() else plain(where)}: predicted {found.predicted:.3f} on average, observed {found.observed:.3f}. "
-        f"In {off} of {len(found._rows)} groups the prediction is outside of the 95% interval of what was observed. "
-        f"Mean distance: {found.error:.3f}."
+        f"{known}Mean distance: {found.error:.3f}."
     )

@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from flights.verdict import NO_LIMITS
+
 
 def bounds(config: Any, metric: str, key: tuple[tuple[str, Any], ...]) -> tuple[float, float]:
-    """The lowest and the highest value that is allowed; not a number where nothing is demanded.
+    """The lowest and the highest value that is allowed, of several demands the strictest; not a number where nothing is demanded.
 
     Args:
         config: TFMA's `EvalConfig`, or None.
@@ -22,8 +24,10 @@ def bounds(config: Any, metric: str, key: tuple[tuple[str, Any], ...]) -> tuple[
         if name != metric or not any(_matches(spec, key) for spec in specs):
             continue
         value = threshold.value_threshold
-        low = value.lower_bound.value if value.HasField("lower_bound") else low
-        high = value.upper_bound.value if value.HasField("upper_bound") else high
+        if value.HasField("lower_bound") and value.lower_bound.value not in NO_LIMITS:
+            low = max(value.lower_bound.value, low) if not math.isnan(low) else value.lower_bound.value
+        if value.HasField("upper_bound"):
+            high = min(value.upper_bound.value, high) if not math.isnan(high) else value.upper_bound.value
     return low, high
 
 

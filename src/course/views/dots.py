@@ -16,6 +16,8 @@ MOST = 30
 """Slices that one figure shows."""
 NONE = Value(math.nan)
 _LEAST = 0.05
+_LIMIT_WORDS = ("at least", "at most")
+_LIMIT_LINES: tuple[Any, Any] = ((0, (3, 2)), (0, (1, 1.2)))
 
 
 def draw(
@@ -44,33 +46,51 @@ def draw(
     whole = side.get(EVERYTHING, {}).get(metric, NONE)
     shown = names[:most]
     values = {name: side.get(name, {}).get(metric, NONE) for name in names}
-    limits = {name: found.minimum(metric, name) if minimum is None else minimum for name in names}
+    limits = {name: found.limits(metric, name) if minimum is None else (minimum, math.nan) for name in names}
     figure, axes = pyplot.subplots(figsize=(8.6, 1.5 + 0.24 * max(3, len(shown)) + (0.0 if len(shown) > 8 else 0.3)))
-    below = [name for name in shown if values[name].value < limits[name]]
+    missed = [name for name in shown if misses(values[name], limits[name])]
     for row, name in enumerate(shown):
-        _row(axes, row, values[name], name in below)
-        if not math.isnan(limits[name]):
-            axes.plot([limits[name]] * 2, [row - 0.5, row + 0.5], color=style.RED, linestyle=(0, (3, 2)), lw=1.5)
+        _row(axes, row, values[name], name in missed)
+        for limit, line in zip(limits[name], _LIMIT_LINES, strict=True):
+            if not math.isnan(limit):
+                axes.plot([limit] * 2, [row - 0.5, row + 0.5], color=style.RED, linestyle=line, lw=1.5)
     if math.isfinite(whole.value):
         axes.axvline(whole.value, color=style.INK, linewidth=1.3, zorder=0)
     _frame(axes, found, metric, shown, values)
     axes.set_title(f"{readable(spoken(metric))} by {_columns(found, shown)}", pad=26)
-    _legend(axes, whole, {one: values[one] for one in shown}, {one: limits[one] for one in shown}, below)
+    _legend(axes, whole, {one: values[one] for one in shown}, {one: limits[one] for one in shown}, missed)
     _widened(axes)
     text = sentence(found, values, limits, most, hidden)
+    if minimum is None and EVERYTHING in found.keys:
+        text = f"{text} {_of_everything(found.limits(metric, EVERYTHING), whole)}".strip()
     words = [f"{plain(name)} {told(values[name])}" for name in shown]
     alt = f"{spoken(metric)} by slice. All examples: {told(whole)}. {'; '.join(words)}. {text}"
     return Report(FigureView(figure, alt), note(text))
 
 
-def _row(axes: Any, row: int, value: Value, below: bool) -> None:
-    colour = style.RED if below else style.BLUE
+def misses(value: Value, limits: tuple[float, float]) -> bool:
+    """Whether a value is below the lowest or above the highest that is allowed; one that is undefined is neither."""
+    return value.value < limits[0] or value.value > limits[1]
+
+
+def _of_everything(limits: tuple[float, float], whole: Value) -> str:
+    """What is demanded of all examples, which have no row of their own."""
+    parts = [f"{word} {limit:g}" for word, limit in zip(_LIMIT_WORDS, limits, strict=True) if not math.isnan(limit)]
+    return (
+        f"Of all examples {' and '.join(parts)} is demanded: {'missed' if misses(whole, limits) else 'met'}."
+        if parts
+        else ""
+    )
+
+
+def _row(axes: Any, row: int, value: Value, missed: bool) -> None:
+    colour = style.RED if missed else style.BLUE
     if value.has_interval:
         axes.plot(
             [value.low, value.high], [row, row], color=style.tint(colour, 0.45), linewidth=3, solid_capstyle="butt"
         )
     if math.isfinite(value.value):
-        axes.plot([value.value], [row], marker="D" if below else "o", markersize=6.5, color=colour, linewidth=0)
+        axes.plot([value.value], [row], marker="D" if missed else "o", markersize=6.5, color=colour, linewidth=0)
 
 
 def _frame(axes: Any, found: Evaluation, metric: str, shown: list[str], values: dict[str, Value]) -> None:
@@ -97,7 +117,9 @@ def _widened(axes: Any) -> None:
         axes.set_xlim(middle - _LEAST / 2, middle + _LEAST / 2)
 
 
-def _legend(axes: Any, whole: Value, values: dict[str, Value], limits: dict[str, float], below: list[str]) -> None:
+def _legend(
+    axes: Any, whole: Value, values: dict[str, Value], limits: dict[str, tuple[float, float]], missed: list[str]
+) -> None:
     from matplotlib.lines import Line2D
 
     entries = []
@@ -105,12 +127,13 @@ def _legend(axes: Any, whole: Value, values: dict[str, Value], limits: dict[str,
         entries.append(Line2D([], [], color=style.INK, lw=1.3, label=f"all examples: {written(whole.value)}"))
     if any(value.has_interval for value in values.values()):
         entries.append(Line2D([], [], color=style.tint(style.BLUE, 0.45), lw=3, label="95% interval"))
-    told_limits = {limit for limit in limits.values() if not math.isnan(limit)}
-    if told_limits:
-        text = f"at least {min(told_limits):g}" if len(told_limits) == 1 else "least that is demanded"
-        entries.append(Line2D([], [], color=style.RED, linestyle=(0, (3, 2)), lw=1.5, label=text))
-    if below:
-        entries.append(Line2D([], [], color=style.RED, marker="D", markersize=6, lw=0, label="below it"))
+    for side, (word, line) in enumerate(zip(_LIMIT_WORDS, _LIMIT_LINES, strict=True)):
+        several = {limit[side] for limit in limits.values() if not math.isnan(limit[side])}
+        if several:
+            text = f"{word} {min(several):g}" if len(several) == 1 else f"{word} this is demanded"
+            entries.append(Line2D([], [], color=style.RED, linestyle=line, lw=1.5, label=text))
+    if missed:
+        entries.append(Line2D([], [], color=style.RED, marker="D", markersize=6, lw=0, label="missed"))
     if entries:
         axes.legend(
             handles=entries, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(entries), fontsize=10, borderaxespad=0.2,
@@ -131,8 +154,10 @@ def _columns(found: Evaluation, shown: list[str]) -> str:
     return readable(groups[0], 40) if len(groups) == 1 and groups[0] else "slice"
 
 
-def sentence(found: Evaluation, values: dict[str, Value], limits: dict[str, float], most: int, hidden: int) -> str:
-    """What to see: the lowest and the highest, and what is below the demand."""
+def sentence(
+    found: Evaluation, values: dict[str, Value], limits: dict[str, tuple[float, float]], most: int, hidden: int
+) -> str:
+    """What to see: the lowest and the highest, and what is outside of the demand."""
     known = [name for name in values if math.isfinite(values[name].value)]
     parts = []
     if known:
@@ -140,13 +165,16 @@ def sentence(found: Evaluation, values: dict[str, Value], limits: dict[str, floa
         parts.append(f"Lowest: {plain(lowest)} {told(values[lowest])}{_of(found, lowest)}.")
         if lowest != highest:
             parts.append(f"Highest: {plain(highest)} {told(values[highest])}{_of(found, highest)}.")
-    demanded = [name for name in known if not math.isnan(limits[name])]
-    if demanded:
-        below = [name for name in demanded if values[name].value < limits[name]]
-        parts.append(f"Below what is demanded: {len(below)} of {len(demanded)} slices.")
-        sure = [name for name in below if values[name].has_interval and values[name].high < limits[name]]
-        if below and any(values[name].has_interval for name in below):
-            parts.append(f"With the whole interval: {len(sure)}.")
+    for side, word in enumerate(("Below", "Above")):
+        demanded = [name for name in known if not math.isnan(limits[name][side])]
+        if not demanded:
+            continue
+        out = [name for name in demanded if _past(values[name].value, limits[name][side], side)]
+        parts.append(f"{word} what is demanded: {len(out)} of {len(demanded)} slices.")
+        ends = {name: (values[name].high, values[name].low)[side] for name in out if values[name].has_interval}
+        if ends:
+            sure = sum(_past(end, limits[name][side], side) for name, end in ends.items())
+            parts.append(f"With the whole interval: {sure}.")
     if len(values) > len(known):
         parts.append(f"No value: {len(values) - len(known)}.")
     if most < len(values):
@@ -154,6 +182,11 @@ def sentence(found: Evaluation, values: dict[str, Value], limits: dict[str, floa
     if hidden:
         parts.append(f"Left out because they are smaller: {hidden}.")
     return " ".join(parts) or "There is no slice to show."
+
+
+def _past(value: float, limit: float, side: int) -> bool:
+    """Whether a value is past the lower limit (side 0) or the upper one (side 1)."""
+    return value > limit if side else value < limit
 
 
 def _of(found: Evaluation, name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from course.views import demands
-from course.views.scores import EVERYTHING
+from course.views.scores import EVERYTHING, is_undefined, sub_name
 from course.views.source import source
 
 COUNT = "example_count"
@@ -130,9 +130,9 @@ class Evaluation:
                 return side[name][COUNT].value
         return math.nan
 
-    def minimum(self, metric: str, name: str) -> float:
-        """The lowest value that the EvalConfig demands of a slice; not a number without a demand."""
-        return demands.bounds(self.config, metric, self.keys.get(name, ()))[0]
+    def limits(self, metric: str, name: str) -> tuple[float, float]:
+        """The lowest and the highest value that the EvalConfig allows of a slice; not numbers without a demand."""
+        return demands.bounds(self.config, metric, self.keys.get(name, ()))
 
 
 def read(thing: Any) -> Evaluation:
@@ -175,7 +175,7 @@ def gathered(found: Iterator[Found], config: Any = None) -> Evaluation:
         made.keys.setdefault(name, key)
         if isinstance(value, str):
             made.silent[name] = f"TFMA says: {value}"
-        elif not change and not value.value and metric.split(": ")[-1].startswith("auc"):
+        elif not change and is_undefined(metric, value.value):
             made.silent[name] = ONE_KIND
         elif change:
             changes.setdefault(model, {}).setdefault(name, {})[metric] = value
@@ -191,7 +191,11 @@ def gathered(found: Iterator[Found], config: Any = None) -> Evaluation:
     made.models = {name: made.models[name] for name in order} or {"": {}}
     if made.baseline not in made.models:
         made.baseline = None
-    made.changes = changes.get(made.candidate, {})
+    found_changes, valued = changes.get(made.candidate, {}), made.side()
+    # The difference of two undefined values is 0 to TFMA, and is none.
+    made.changes = {
+        name: {m: v for m, v in of.items() if m in valued.get(name, {})} for name, of in found_changes.items()
+    }
     return made
 
 
@@ -294,11 +298,16 @@ def metric_name(key: Any) -> str:
         kind = key.aggregation_type
         average = next((one for one in ("micro", "macro", "weighted_macro") if getattr(kind, f"{one}_average")), "")
         name = f"{average.replace('_', ' ')} {name}".strip()
-    sub = key.sub_key
-    for part, words in (("class_id", "class {}"), ("k", "k = {}"), ("top_k", "top {}")):
-        if key.HasField("sub_key") and sub.HasField(part):
-            name = f"{name} ({words.format(getattr(sub, part).value)})"
+    part = class_name(key)
+    name = f"{name} ({part})" if part else name
     return f"{key.output_name}: {name}" if key.output_name else name
+
+
+def class_name(key: Any) -> str:
+    """Of which class, or of which ranks, the metric or plot of a key is; empty where it is of all."""
+    parts = (("class_id", "class {}"), ("k", "k = {}"), ("top_k", "top {}"))
+    there = [(name, words) for name, words in parts if key.HasField("sub_key") and key.sub_key.HasField(name)]
+    return ", ".join(words.format(getattr(key.sub_key, name).value) for name, words in there)
 
 
 def _single(value: Any) -> Value:
@@ -318,7 +327,7 @@ def _of_result(result: Any) -> Iterator[Found]:
                     if not {"doubleValue", "boundedValue", "debugMessage"} & set(value):
                         continue
                     change = metric.endswith("_diff")
-                    name = metric.removesuffix("_diff") + (f" ({_sub(sub)})" if sub else "")
+                    name = metric.removesuffix("_diff") + (f" ({sub_name(sub)})" if sub else "")
                     name = f"{output}: {name}" if output else name
                     yield key, "", name, change, value.get("debugMessage") or _of_dict(value)
 
@@ -328,12 +337,6 @@ def result_key(raw: Any) -> Key:
     if len(raw) == 2 and not (raw[0] and isinstance(raw[0][0], str)):
         return (("", " against ".join(slice_name(result_key(side)) for side in reversed(raw))),)
     return tuple((column, _plain(value)) for column, value in raw)
-
-
-def _sub(text: str) -> str:
-    for tail, words in (("classId:", "class "), ("topK:", "top "), ("k:", "k = ")):
-        text = text.replace(tail, words)
-    return text
 
 
 def _of_dict(value: dict[str, Any]) -> Value:

@@ -122,7 +122,7 @@ def events(thing: Any) -> dict[str, dict[str, Curve]]:
 
 def lower_is_better(metric: str) -> bool:
     """Whether less of a metric is better, as far as its name tells."""
-    parts = ("loss", "error", "mse", "mae", "rmse", "entropy", "brier", "perplexity", "false_")
+    parts = ("loss", "error", "mse", "mae", "rmse", "entropy", "brier", "perplexity", "false_", "cost", "fpr", "fnr")
     return any(part in metric.lower() for part in parts)
 
 

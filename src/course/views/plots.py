@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from course.views.evaluation import Key, ordered, proto_key, read, result_key, slice_name
+from course.views.evaluation import Key, class_name, ordered, proto_key, read, result_key, slice_name
+from course.views.scores import sub_name
 from course.views.source import source
 
 _NEEDS = {
@@ -90,8 +91,10 @@ def plots(thing: Any, kind: str) -> Plots:
         folder = str(source(thing).folder)
         found = [*_of_plots(tfma.load_plots(folder)), *_of_metrics(tfma.load_metrics(folder))]
     made: Plots = {}
-    for key, model, data in sorted(found, key=lambda one: ordered(one[0])):
-        plot = made.setdefault(model, {}).setdefault(slice_name(key), Plot())
+    several = len({part for *_, part in found}) > 1  # one class of several is not all of them
+    for key, model, data, part in sorted(found, key=lambda one: (ordered(one[0]), one[3])):
+        name = slice_name(key) + (f" ({part})" if several and part else "")
+        plot = made.setdefault(model, {}).setdefault(name, Plot())
         plot.add(data)
     full = {m: {n: plot for n, plot in side.items() if plot.has(kind)} for m, side in made.items()}
     judged = read(thing).candidate if len(full) > 1 else ""
@@ -104,31 +107,39 @@ def plots(thing: Any, kind: str) -> Plots:
     return full
 
 
-def _of_plots(messages: Any) -> Iterator[tuple[Key, str, Any]]:
+Found = tuple[Key, str, Any, str]
+"""Slice, model, data, and the output or class that they are of, where the model has several."""
+
+
+def _of_plots(messages: Any) -> Iterator[Found]:
     for message in messages:
         for one in message.plot_keys_and_values:
-            yield proto_key(message), one.key.model_name, one.value
+            yield proto_key(message), one.key.model_name, one.value, _part(one.key)
 
 
-def _of_metrics(messages: Any) -> Iterator[tuple[Key, str, Any]]:
+def _of_metrics(messages: Any) -> Iterator[Found]:
     """Matrices that were asked for as a metric, at a few thresholds."""
     for message in messages:
         for one in message.metric_keys_and_values:
             if one.value.WhichOneof("type") == "confusion_matrix_at_thresholds" and not one.key.is_diff:
-                yield proto_key(message), one.key.model_name, one.value
+                yield proto_key(message), one.key.model_name, one.value, _part(one.key)
 
 
-def _of_result(result: Any) -> Iterator[tuple[Key, str, Any]]:
+def _part(key: Any) -> str:
+    return f"{key.output_name} {class_name(key)}".strip()
+
+
+def _of_result(result: Any) -> Iterator[Found]:
     for raw, outputs in result.plots:
-        for sub_keys in (outputs or {}).values():
-            for data in sub_keys.values():
-                yield result_key(raw), "", data
+        for output, sub_keys in (outputs or {}).items():
+            for sub, data in sub_keys.items():
+                yield result_key(raw), "", data, f"{output} {sub_name(sub)}".strip()
     for raw, outputs in result.slicing_metrics:
-        for sub_keys in (outputs or {}).values():
-            for metrics in sub_keys.values():
+        for output, sub_keys in (outputs or {}).items():
+            for sub, metrics in sub_keys.items():
                 for value in metrics.values():
                     if "confusionMatrixAtThresholds" in value:
-                        yield result_key(raw), "", value
+                        yield result_key(raw), "", value, f"{output} {sub_name(sub)}".strip()
 
 
 def _rows(message: Any, outer: str, inner: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from course import style
 from course.display import FigureView
 from course.views.html import View, badge, escape, heading, note, panel, stack, table
 from course.views.source import source
+from flights import verdict
 
 EVERYTHING = "all examples"
 
@@ -60,16 +62,35 @@ def read(slicing_metrics: list[tuple[Any, Any]]) -> Scores:
     changes: dict[str, dict[str, float]] = {}
     for key, outputs in sorted(slicing_metrics, key=lambda one: (len(one[0]), str(one[0]))):
         name = slice_name(key)
-        for sub_keys in outputs.values():
-            for found in sub_keys.values():
+        for output, sub_keys in outputs.items():
+            for sub, found in sub_keys.items():
                 for metric, value in found.items():
                     single = value.get("doubleValue", value.get("boundedValue", {}).get("value"))  # with an interval
                     if single is None:
                         continue
                     plain = metric.removesuffix("_diff")
                     side = changes if plain != metric else values
-                    side.setdefault(name, {})[plain] = float(single)
+                    label = plain + (f" ({sub_name(sub)})" if sub else "")  # a class of several
+                    undefined = side is values and is_undefined(plain, float(single))
+                    side.setdefault(name, {})[f"{output}: {label}" if output else label] = (
+                        math.nan if undefined else float(single)
+                    )
+    # The difference of two undefined values is 0 to TFMA, and is none.
+    for name, of in changes.items():
+        changes[name] = {m: v for m, v in of.items() if not math.isnan(values.get(name, {}).get(m, math.nan))}
     return Scores(values, changes)
+
+
+def is_undefined(metric: str, value: float) -> bool:
+    """Whether TFMA's number stands for none: it writes an AUC of exactly 0 where all labels are alike."""
+    return not value and metric.split(": ")[-1].startswith("auc")
+
+
+def sub_name(text: str) -> str:
+    """A class, or the like, of which a metric is, in words."""
+    for tail, words in (("classId:", "class "), ("topK:", "top "), ("k:", "k = ")):
+        text = text.replace(tail, words)
+    return text
 
 
 def slice_name(key: Any) -> str:
@@ -98,19 +119,13 @@ def demanded(result: Any) -> View:
     if result.validation_ok:
         return panel(style.STATES["done"], heading("Demands", badge("all met", style.STATES["done"])))
     rows = []
-    for of_slice in result.metric_validations_per_slice:
-        name = ", ".join(f"{k.column} = {_slice_value(k)}" for k in of_slice.slice_key.single_slice_keys) or EVERYTHING
-        for failure in of_slice.failures:
-            found = failure.metric_value.double_value.value
-            change = failure.metric_key.is_diff
-            what = spoken(failure.metric_key.name.removesuffix("_diff")) + (", change" if change else "")
-            demand = _threshold(failure.metric_threshold, change)
-            rows.append((name, what, f"{found:+.3f}" if change else f"{found:.3f}", demand))
-    missed = badge(f"{len(rows)} missed" if rows else "not met", style.RED)
-    if rows:
-        return panel(style.RED, heading("Demands", missed), table(["slice", "metric", "found", "demanded"], rows, (2,)))
-    why = "No threshold is set." if result.missing_thresholds else "A slice with a threshold has no examples."
-    return panel(style.RED, heading("Demands", missed), note(why))
+    for one in verdict.missed_of(result):
+        name = ", ".join(f"{column} = {value}" if value else column for column, value in one.slice) or EVERYTHING
+        what = spoken(one.metric) + (", change" if one.is_change else "")
+        value = f"undefined: {one.why}" if one.why else f"{one.value:+.3f}" if one.is_change else f"{one.value:.3f}"
+        rows.append((name, what, value, one.limit))
+    missed = badge(f"{len(rows)} missed", style.RED)
+    return panel(style.RED, heading("Demands", missed), table(["slice", "metric", "found", "demanded"], rows, (2,)))
 
 
 def draw(scores: Scores, metric: str) -> FigureView:
@@ -123,7 +138,8 @@ def draw(scores: Scores, metric: str) -> FigureView:
 
     if metric not in scores.metrics:
         raise KeyError(f"No metric {metric!r} here. There are: {', '.join(scores.metrics)}.")
-    slices = [name for name, of in scores.values.items() if metric in of]
+    slices = [name for name, of in scores.values.items() if not math.isnan(of.get(metric, math.nan))]
+    silent = sum(math.isnan(of.get(metric, 0.0)) for of in scores.values.values())
     found = [scores.values[name][metric] for name in slices]
     before = [
         v - scores.changes[n][metric] if metric in scores.changes.get(n, {}) else None
@@ -153,7 +169,9 @@ def draw(scores: Scores, metric: str) -> FigureView:
         f"{name} {value:.3f}" + ("" if base is None else f" (baseline {base:.3f})")
         for name, value, base in zip(slices, found, before, strict=True)
     ]
-    return FigureView(figure, f"{spoken(metric)} for each slice: {'; '.join(words)}.")
+    return FigureView(
+        figure, f"{spoken(metric)} for each slice: {'; '.join(words)}.{f' No value: {silent}.' if silent else ''}"
+    )
 
 
 def spoken(metric: str) -> str:
@@ -166,29 +184,11 @@ def _cell(metric: str, value: float | None, change: float | None) -> str | View:
     """A value, and in brackets its change. Not for the number of examples, which is the same on both sides."""
     if value is None:
         return ""
+    if math.isnan(value):
+        return "no value"
     if metric == "example_count":
         return f"{value:,.0f}"
     if change is None:
         return f"{value:.3f}"
     text = f"{value:.3f} ({change:+.3f})"
     return View(f'<span style="white-space: nowrap;">{escape(text)}</span>', text)
-
-
-def _threshold(threshold: Any, change: bool) -> str:
-    """A demand in words."""
-    if not change:
-        bounds = threshold.value_threshold
-        parts = [f"at least {bounds.lower_bound.value:g}"] if bounds.HasField("lower_bound") else []
-        parts += [f"at most {bounds.upper_bound.value:g}"] if bounds.HasField("upper_bound") else []
-        return " and ".join(parts)
-    limits = threshold.change_threshold
-    side = "at most" if limits.direction == 1 else "at least"  # MetricDirection: 1 is LOWER_IS_BETTER
-    parts = [f"{side} {limits.absolute.value:+g}"] if limits.HasField("absolute") else []
-    parts += [f"{side} {limits.relative.value:+.0%}"] if limits.HasField("relative") else []
-    return " and ".join(parts) or "a change for the better"
-
-
-def _slice_value(key: Any) -> Any:
-    kind = key.WhichOneof("kind")
-    value = getattr(key, kind)
-    return value.decode() if isinstance(value, bytes) else value

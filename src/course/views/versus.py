@@ -89,8 +89,9 @@ def against_baseline(
         values[one] = (new, before, change)
     names = [one for one in values if one != EVERYTHING]
     if sort in (None, "change", "-change"):
-        back = gain(name) * (-1 if sort == "-change" else 1)
-        names.sort(key=lambda one: math.inf if math.isnan(values[one][2].value) else back * values[one][2].value)
+        back = -1 if sort == "-change" else 1
+        gains = {one: gain(name, *values[one]) for one in names}
+        names.sort(key=lambda one: math.inf if math.isnan(gains[one]) else back * gains[one])
     else:
         names = in_order(found, names, sort, None, name)
     return Against({one: values[one] for one in [*whole, *names]}, found, name, table, most)
@@ -156,7 +157,7 @@ def _draw(values: Any, found: Evaluation, metric: str, most: int) -> tuple[Any, 
             lw=0,
             label="this model" if not row else None,
         )
-        colour, marker = _look(change, metric)
+        colour, marker = _look(new, old, change, metric)
         if change.has_interval:
             right.plot(
                 [change.low, change.high], [row, row], color=style.tint(colour, 0.45), lw=3, solid_capstyle="butt"
@@ -185,15 +186,17 @@ def _draw(values: Any, found: Evaluation, metric: str, most: int) -> tuple[Any, 
     )
 
 
-def gain(metric: str) -> int:
-    """1 where more is better, -1 where less is, as far as the name tells."""
-    return -1 if lower_is_better(metric) else 1
+def gain(metric: str, new: Value, old: Value, change: Value) -> float:
+    """How much better the new value is, as far as the metric's name tells; of a calibration, how much nearer to 1."""
+    if metric.split(": ")[-1].startswith("calibration"):
+        return abs(old.value - 1) - abs(new.value - 1)
+    return -change.value if lower_is_better(metric) else change.value
 
 
-def _look(change: Value, metric: str) -> tuple[str, str]:
+def _look(new: Value, old: Value, change: Value, metric: str) -> tuple[str, str]:
     """Colour and marker of a change: red for the worse, and an arrowhead in its direction."""
     marker = "<" if change.value < 0 else ">" if change.value > 0 else "o"
-    return style.RED if gain(metric) * change.value < 0 else style.GREEN, marker
+    return style.RED if gain(metric, new, old, change) < 0 else style.GREEN, marker
 
 
 def _sentence(values: Any, metric: str, most: int) -> str:
@@ -204,7 +207,7 @@ def _sentence(values: Any, metric: str, most: int) -> str:
         new, old, change = known[EVERYTHING]
         parts.append(f"All examples: {dots.written(old.value)} to {dots.written(new.value)} ({_change(change)}).")
     if slices:
-        gains = {name: gain(metric) * of[2].value for name, of in slices.items()}
+        gains = {name: gain(metric, *of) for name, of in slices.items()}
         worst, best = (f(gains, key=lambda name: gains[name]) for f in (min, max))
         fewer = sum(value < 0 for value in gains.values())
         parts.append(f"Worse on {fewer or 'none'} of {len(slices)} slices.")
