@@ -7,14 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from flights import places
 from flights.plan import Demand, Plan, is_number
 
 __all__ = ["Config", "Demand", "Plan"]
 
 SCHEMA_FOLDER = Path(__file__).parent / "schema"
-
-TRACKING_STORES = ("sqlite:///", "postgresql://", "mysql://", "http://", "https://")
-"""How an MLflow tracking address may begin. A folder of files is not among them: MLflow has given that store up."""
 
 DERIVED_SLICES = ("hour", "part_of_day")
 """Columns of slices that `flights.slicing` derives: from the scheduled departure."""
@@ -65,8 +63,8 @@ class Config:
         tune: search for better hyperparameters first (`flights.tuner`), and train with the best.
         tuner_trials: how many combinations are tried; the first is that of these settings.
         warm_start: go on from the latest blessed model (`flights.warm_start`), where there is one, instead of from random weights.
-        tracking_uri: MLflow store that each run is logged to, for example `sqlite:///out/mlflow.db`, or a server's address;
-            empty: no logging.
+        tracking_uri: MLflow store that each run is logged to, for example `sqlite:///out/mlflow.db`, or a server's address,
+            without a password (`flights.places`); empty: no logging.
         run_name: what the run is called there; empty: its months.
     """
 
@@ -103,6 +101,7 @@ class Config:
     def __post_init__(self) -> None:
         """Refuses what cannot work, before anything runs."""
         self._refuse_wrong_kinds()
+        self._find_places()
         first, last = self.months
         if not 1 <= first <= last <= 12:
             raise ValueError(f"months={self.months}: the first must not be after the last, both from 1 to 12.")
@@ -124,11 +123,6 @@ class Config:
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.pipeline_name):
             raise ValueError(f"pipeline_name={self.pipeline_name!r}: letters, digits, and - _ . between them.")
         self._refuse_wrong_demands()
-        if self.tracking_uri and not self.tracking_uri.startswith(TRACKING_STORES):
-            raise ValueError(
-                f"tracking_uri={self.tracking_uri!r}: write a database such as sqlite:///out/mlflow.db, "
-                "or the address of a server, http://... or https://..."
-            )
 
     def _refuse_wrong_kinds(self) -> None:
         """Each setting is of the kind of its default: no text for a number, no number for True, nothing that is not a number."""
@@ -136,18 +130,26 @@ class Config:
             value, default = getattr(self, field.name), field.default
             wanted = _KINDS.get(type(default)) if field.name != "confidence_intervals" else None
             if wanted and not wanted[0](value):
-                raise ValueError(f"{field.name}={value!r}: {wanted[1]}.")
+                shown = "" if field.name == "tracking_uri" else f"={value!r}"  # there may be a password in it
+                raise ValueError(f"{field.name}{shown}: {wanted[1]}.")
         if not _is_tuple_of(self.months, _is_whole) or len(self.months) != 2:
             raise ValueError(f"months={self.months!r}: two whole numbers, the first month and the last: (1, 3).")
         if not _is_tuple_of(self.hidden_units, _is_whole):
             raise ValueError(f"hidden_units={self.hidden_units!r}: a whole number for each layer: (64, 32).")
-        for name in ("data_root", "output_root", "schema_file"):
-            if not getattr(self, name).strip():
-                raise ValueError(f"{name}: it is empty; name a {'file' if name == 'schema_file' else 'folder'}.")
         if self.confidence_intervals not in (False, True, "jackknife", "bootstrap") or _is_whole(
             self.confidence_intervals
         ):
             raise ValueError(f"confidence_intervals={self.confidence_intervals!r}: 'jackknife', 'bootstrap', or False.")
+
+    def _find_places(self) -> None:
+        """Paths are of this machine, with `~` written out; the tracking store's address holds no secret."""
+        found = {name: places.local_path(name, getattr(self, name)) for name in ("data_root", "output_root")}
+        if not self.schema_file.startswith(places.IN_PACKAGE):
+            found["schema_file"] = places.local_path("schema_file", self.schema_file, is_file=True)
+        if self.tracking_uri:
+            found["tracking_uri"] = places.tracking_address(self.tracking_uri)
+        for name, place in found.items():
+            object.__setattr__(self, name, place)
 
     def _refuse_wrong_demands(self) -> None:
         """What is demanded can be met and missed, on slices that the data can have."""

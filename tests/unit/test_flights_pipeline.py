@@ -281,6 +281,25 @@ def test_edited_schema_is_another_setting(pipeline, tmp_path):
     assert settings() != before
 
 
+def test_a_password_of_the_environment_is_in_no_compiled_pipeline(pipeline, tmp_path, monkeypatch):
+    """The store's address is; the secret stays where MLflow and libpq look for it. What TFX and Kubeflow are handed is searched with all its bytes."""
+    from tfx.dsl.compiler import compiler
+
+    from flights.kubeflow.compiler import compile_pipeline
+
+    for name in ("PGPASSWORD", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"):
+        monkeypatch.setenv(name, "s3cr3t")
+    for uri in ("postgresql://user@db/mlflow", "https://mlflow.example.com"):
+        config = Config(output_root=str(tmp_path / "output"), tracking_uri=uri)
+        written = [
+            compiler.Compiler().compile(pipeline.create_pipeline(config)).SerializeToString(),
+            compile_pipeline(config, tmp_path / "pipeline.yaml").read_bytes(),
+            *(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()),
+        ]
+        assert all(uri.encode() in one for one in written[:2])
+        assert not any(b"s3cr3t" in one for one in written)
+
+
 def test_missing_schema_is_told_by_its_path(pipeline, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.pbtxt"):
         pipeline.create_components(Config(schema_file=str(tmp_path / "nowhere.pbtxt")))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import flights
+from flights import places
 from flights.config import Config, Demand, Plan
 
 ROOT = Path(flights.__file__).parents[2]
@@ -58,9 +59,8 @@ class Project:
             raise ProjectError("settings: leave out `months`; they follow from the logical date of each run.")
         if self.history < 1:
             raise ProjectError(f"history={self.history}: at least 1, or there is nothing to learn from.")
-        folders = {name: str(ROOT / self.settings[name]) for name in PATHS if name in self.settings}
-        folders.setdefault("data_root", str(ROOT / Config.data_root))
-        object.__setattr__(self, "settings", {**self.settings, **folders})
+        given = {"data_root": Config.data_root, **self.settings}
+        object.__setattr__(self, "settings", {**given, **_placed(given, ROOT)})
         object.__setattr__(self, "python_path", tuple(str(ROOT / folder) for folder in self.python_path))
 
     @property
@@ -153,8 +153,29 @@ def of_config(config: Config, pipeline: str = Project.pipeline, python_path: tup
     settings = dataclasses.asdict(config)
     del settings["months"]
     kind = type(config)
-    folders = {name: str(Path(settings[name]).absolute()) for name in PATHS}
-    return Project(pipeline, f"{kind.__module__}:{kind.__qualname__}", python_path, settings | folders)
+    settings |= _placed(settings, Path.cwd())
+    return Project(pipeline, f"{kind.__module__}:{kind.__qualname__}", python_path, settings)
+
+
+def _placed(settings: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """Those of the settings that are places, absolute: steps run in another folder.
+
+    Raises:
+        ProjectError: one is no place on this machine, or holds a password; this is a project that is kept in files.
+    """
+    found = {}
+    try:
+        for name in PATHS:
+            if name in settings and not settings[name].startswith(places.IN_PACKAGE):
+                path = places.local_path(name, settings[name], is_file=name == "schema_file")
+                found[name] = str(folder / path)
+        if settings.get("tracking_uri"):
+            found["tracking_uri"] = places.anchored(places.tracking_address(settings["tracking_uri"]), folder)
+    except (TypeError, AttributeError):
+        raise ProjectError("settings: folders, files and addresses are text.") from None
+    except ValueError as error:
+        raise ProjectError(str(error)) from None
+    return found
 
 
 def _imported(path: str) -> Any:

@@ -1,0 +1,124 @@
+"""What a part of the pipeline may be taken from: a run whose components had the inputs, the code and the files that they would have now."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+
+import ledger
+import pytest
+
+from flights import store
+
+LENIENT = {"train_epochs": 1, "min_auc": 0.0, "min_slice_auc": 0.0, "max_auc_loss": 1.0}
+
+
+@pytest.fixture(scope="module")
+def config(make_config, tmp_path_factory, root):
+    """January, of which the files may be edited."""
+    data = tmp_path_factory.mktemp("data")
+    shutil.copytree(root / "data/flights/span-01", data / "span-01")
+    return make_config("inputs", data_root=str(data), **LENIENT)
+
+
+@pytest.fixture(scope="module")
+def plain(config, run):
+    """A first run, of which nothing was in the cache."""
+    run(config)
+    return config
+
+
+@pytest.fixture(scope="module")
+def tuned(plain, run):
+    """A run of one month that was tuned, and went on from the model of the first."""
+    config = dataclasses.replace(plain, tune=True, tuner_trials=1, warm_start=True, dropout=0.1)
+    run(config)
+    assert ledger.last_input(config, "Trainer", "base_model")
+    return config
+
+
+def refused(run, config, first: str, said: str) -> None:
+    before = len(ledger.executions(config))
+    with pytest.raises(ValueError, match=said):
+        run(config, first=first)
+    assert len(ledger.executions(config)) == before
+
+
+def test_a_part_of_a_single_month_is_taken_from_a_run_that_read_it_anew(plain, run):
+    """ExampleGen's driver writes the month into the pattern that it is told; that is no other setting."""
+    assert [report.node for report in run(plain, first="Evaluator")] == ["LatestBlessedModel", "Evaluator", "Pusher"]
+
+
+@pytest.mark.parametrize(
+    ("without", "said"),
+    [
+        ({"tune": False, "tuner_trials": 8}, "Trainer ran with `hyperparameters` of Tuner, and has none now"),
+        ({"warm_start": False}, "Tuner ran with `base_model` of LatestBlessedModel, and has none now"),
+    ],
+)
+@pytest.mark.parametrize("first", ["Evaluator", "Pusher"])
+def test_a_model_of_other_inputs_is_not_judged_or_pushed_as_this_runs(first, without, said, tuned, run):
+    refused(run, dataclasses.replace(tuned, **without), first, said)
+
+
+def test_after_the_training_the_model_that_it_started_from_is_the_baseline(tuned, run):
+    trained, started = (
+        ledger.last_output(tuned, "Trainer", "model").id,
+        ledger.last_input(tuned, "Trainer", "base_model").id,
+    )
+    reports = run(dataclasses.replace(tuned, min_auc=0.01), first="Evaluator")
+    assert [report.node for report in reports] == ["Evaluator", "Pusher"]
+    assert ledger.last_input(tuned, "Evaluator", "model").id == trained
+    assert ledger.baseline_of(ledger.last_output(tuned, "Evaluator", "blessing")) == started
+    assert store.latest_verdict(tuned).startswith("Blessed")
+
+
+@pytest.fixture
+def edit(monkeypatch):
+    """A function after which a module of the package has another fingerprint."""
+    from flights import pipeline
+
+    real = pipeline._code_of
+
+    def edited(module: str) -> None:
+        monkeypatch.setattr(pipeline, "_code_of", lambda names: "edited" if module in names else real(names))
+
+    return edited
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("flights.model", "Tuner"),
+        ("flights.features", "Transform"),
+        ("flights.gate", "DataGate"),
+        ("flights.examples", "CsvExampleGen"),
+    ],
+)
+def test_what_ran_with_other_code_is_not_taken(module, said, tuned, run, edit):
+    edit(module)
+    refused(run, tuned, "Evaluator", f"{said} ran with other code")
+
+
+def test_code_that_is_run_again_anyway_may_be_edited(tuned, edit):
+    """That is what a part is for: another training, on what was read and transformed before."""
+    from flights import partial, pipeline
+
+    edit("flights.model")
+    found = partial.options(tuned, pipeline.create_pipeline(tuned), "Tuner", "")
+    assert found.from_nodes == ["Tuner", "LatestBlessedModel"]
+
+
+def test_a_model_is_not_pushed_over_one_that_was_blessed_since_and_that_it_was_not_compared_with(plain, tuned, run):
+    refused(
+        run, plain, "Pusher", r"There is no earlier run .* \(Trainer ran with another `custom_config` \(dropout\)\)"
+    )
+
+
+def test_files_that_were_edited_since_are_told(tuned, run):
+    """The last test: nothing can be taken from these runs any more."""
+    path = f"{tuned.data_root}/span-01/flights.csv"
+    after = os.stat(path).st_mtime + 60
+    os.utime(path, (after, after))
+    refused(run, tuned, "Trainer", "CsvExampleGen read files that have changed since")
