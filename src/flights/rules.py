@@ -187,6 +187,7 @@ def relative_humidity(temperature: np.ndarray, dew_point: np.ndarray) -> np.ndar
 
 def shown(value: object) -> str:
     """A value as a message shows it, cut when it is long."""
+    value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return f"{value:.0f}"
     try:

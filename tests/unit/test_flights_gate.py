@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import shutil
+from pathlib import Path
 
 import pytest
 
+from flights import data
 from flights.config import Config
 from flights.quiet import import_quietly
 
@@ -172,6 +174,103 @@ def test_what_only_breaks_the_schema_is_not_called_drift(gate, statistics, schem
     assert gate.list_drift(artifact, schema, "old", "new") == []
 
 
+# --- Rules that need the rows -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def examples(gate, tmp_path):
+    """Makes an Examples artifact of data frames by split, written by the pipeline's own reader."""
+    import pyarrow as pa
+    from tfx import v1 as tfx
+    from tfx.types import artifact_utils
+
+    from flights.examples import _write_examples
+
+    def make(**splits):
+        artifact = tfx.types.standard_artifacts.Examples()
+        artifact.uri = str(tmp_path / "examples")
+        artifact.split_names = artifact_utils.encode_split_names(list(splits))
+        for split, flights in splits.items():
+            table = pa.Table.from_pandas(flights, preserve_index=False)
+            _write_examples(table, tmp_path / "examples" / f"Split-{split}")
+        return artifact
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def months(root):
+    """January and February of the sample."""
+    return [data.read_month(root / "data/flights", month) for month in (1, 2)]
+
+
+def test_good_months_break_no_rule(gate, examples, schema, months):
+    january, february = months
+    assert gate.list_broken_rules(examples(old=january, new=february), schema, "new") == []
+
+
+def test_new_month_is_held_against_the_others_and_a_rule_is_told_with_its_split(gate, examples, schema, months):
+    january, february = months
+    minutes = february.sched_dep_time // 100 * 60 + february.sched_dep_time % 100
+    changed = february.assign(sched_dep_time=minutes, distance=february.distance + 60)
+    found = gate.list_broken_rules(examples(old=january, new=changed), schema, "new")
+    assert [sentence.split(": ")[0] for sentence in found] == [
+        "new, column sched_dep_time",
+        "new, column sched_dep_time",
+        "new, column distance",
+    ]
+    assert "flights are not what earlier flights of the same origin and dest have; the first has" in found[-1]
+
+
+def test_halves_of_a_month_are_judged_too(gate, examples, schema, months):
+    january, _ = months
+    halves = {"train": january.iloc[:1000], "eval": january.iloc[1000:].assign(weekday=1)}
+    (sentence,) = gate.list_broken_rules(examples(**halves), schema)
+    assert sentence.startswith("eval, column weekday: ")
+
+
+def test_gaps_and_columns_that_are_not_there_break_no_rule(gate, examples, schema, months):
+    import pandas as pd
+
+    january, february = months
+    nothing = pd.array([pd.NA] * len(february), dtype="string")
+    sparse = february.drop(columns=["dest", "late"]).assign(temp=february.temp * float("nan"), tailnum=nothing)
+    assert gate.list_broken_rules(examples(old=january, new=sparse), schema, "new") == []
+
+
+def test_examples_are_read_back_as_they_were(gate, examples, months):
+    import numpy as np
+
+    from flights import rules
+
+    january, _ = months
+    artifact = examples(all=january)
+    read = gate.read_columns(f"{artifact.uri}/Split-all", {"dest", "seats", "temp"})
+    wanted = rules.columns_of(january)
+    assert set(read) == {"dest", "seats", "temp"}
+    assert read["dest"].tolist() == wanted["dest"].tolist()
+    np.testing.assert_array_equal(read["seats"], wanted["seats"])
+    np.testing.assert_array_equal(read["temp"], wanted["temp"])
+
+
+@pytest.mark.parametrize("change", ["renamed", "rotated"])
+def test_destinations_that_moved_are_drift_although_no_share_is_large(change, gate, schema, months, statistics):
+    """The largest share of a destination is 0.06: no difference of one share could reach 0.1."""
+    import tensorflow_data_validation as tfdv
+
+    january, february = months
+    words = sorted(february.dest.unique())
+    others = {word: f"X{word[:2]}" for word in words}
+    if change == "rotated":
+        others = dict(zip(words, [*words[1:], words[0]], strict=True))
+    artifact = statistics(old=["UA"], new=["UA"])
+    for split, flights in {"old": january, "new": february.assign(dest=february.dest.map(others))}.items():
+        message = tfdv.generate_statistics_from_dataframe(flights[["dest"]])
+        Path(artifact.uri, f"Split-{split}", "FeatureStats.pb").write_bytes(message.SerializeToString())
+    (sentence,) = gate.list_drift(artifact, schema, "old", "new")
+    assert sentence.startswith("new against old, column dest: ")
+
+
 # --- The component ------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +298,20 @@ def test_all_that_is_wrong_is_told_at_once(gate, protos, anomalies, statistics, 
     assert "old, column late: Column dropped" in said
     assert "new against old, column carrier" in said
     assert "Nothing was trained" in said
+
+
+def test_broken_rule_stops_the_pipeline(gate, protos, anomalies, statistics, schema, examples, months):
+    january, _ = months
+    with pytest.raises(gate.BadDataError, match=r"train, column late: the mean is 0\.7"):
+        run(
+            gate,
+            anomalies=anomalies(train=protos.Anomalies()),
+            statistics=statistics(train=["UA"]),
+            schema=schema,
+            examples=examples(train=january.assign(late=1 - january.late)),
+            reference_split="",
+            new_split="",
+        )
 
 
 def test_without_earlier_months_there_is_no_drift(gate, protos, anomalies, statistics, schema):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from flights import data
-from flights.config import Config
 from flights.quiet import import_quietly
 
 pytestmark = pytest.mark.xdist_group("tfx")
@@ -137,14 +139,125 @@ def test_value_for_which_the_model_has_no_place_is_refused(column, value, limits
     assert refusal(predict, FLIGHT | {column: value}) == f"flight 0, column {column}: {value!r} is not from {limits}."
 
 
-def test_limits_are_those_of_the_schema(predict):
-    import tensorflow_data_validation as tfdv
+@pytest.mark.parametrize(
+    ("column", "value", "wanted"),
+    [
+        ("temp", -500, "from -20 to 115"),
+        ("temp", 1e39, "from -20 to 115"),
+        ("distance", -5, "from 50 to 6000"),
+        ("distance", "0", "from 50 to 6000"),
+        ("wind_gust", 1048, "from 0 to 120"),
+        ("seats", 0, "from 1 to 600"),
+        ("year", 2014, "from 2013 to 2013"),
+        ("late", 2, "from 0 to 1"),
+        ("humid", 0.6, "from 2 to 100"),
+        ("origin", "BOS", "one of EWR, JFK, LGA"),
+        ("origin", "jfk", "one of EWR, JFK, LGA"),
+        ("sched_dep_time", 1275, "a time of day as HHMM, with minutes from 00 to 59"),
+        ("sched_dep_time", "1160", "a time of day as HHMM, with minutes from 00 to 59"),
+        ("sched_arr_time", 99, "a time of day as HHMM, with minutes from 00 to 59"),
+        ("dest", "SFO ", "text that matches [A-Z]{3}"),
+        ("dest", "sfo", "text that matches [A-Z]{3}"),
+        ("dest", "SFO\n", "text that matches [A-Z]{3}"),
+        ("dest", "\ud800", "text that matches [A-Z]{3}"),
+        ("tailnum", "UNKNOWN", "text that matches [A-Z][0-9A-Z]{2,5}"),
+    ],
+)
+def test_what_the_contract_refuses_in_a_month_it_refuses_in_a_flight(column, value, wanted, predict):
+    assert refusal(predict, FLIGHT | {column: value}) == f"flight 0, column {column}: {value!r} is not {wanted}."
 
-    domains = {
-        feature.name: (feature.int_domain.min, feature.int_domain.max)
-        for feature in tfdv.load_schema_text(Config().schema_file).feature
-    }
-    assert {name: domains[name] for name in predict.LIMITS} == predict.LIMITS
+
+def test_carrier_that_is_not_in_the_contract_is_refused_with_those_that_are(predict):
+    said = refusal(predict, FLIGHT | {"carrier": "ZZ"})
+    assert said.startswith("flight 0, column carrier: 'ZZ' is not one of 9E, AA, AS,")
+
+
+def test_destination_that_is_not_in_the_contract_is_tolerated_as_in_a_month(decoded):
+    assert decoded(FLIGHT | {"dest": "XXX"})["dest"] == [b"XXX"]
+
+
+def test_weekday_and_date_have_to_agree_where_both_are_given(predict, decoded):
+    """14 June 2013 was a Friday, 5."""
+    friday = {"year": 2013, "month": 6, "day": 14}
+    assert decoded(FLIGHT | friday)["weekday"] == [5]
+    assert decoded(FLIGHT | {"month": 6, "day": 13})["weekday"] == [5]  # without a year there is no date
+    said = refusal(predict, FLIGHT | friday | {"day": 13})
+    assert said == "flight 0, column weekday: 5 is not the weekday of that date, where Monday is 1."
+    assert refusal(predict, FLIGHT | friday | {"day": 31}) == "flight 0, column day: 31 is not a day of that month."
+
+
+@pytest.mark.parametrize("value", ["1_000", " 1000", "1000 ", "0x3e8", "٣٠٠", "nan", "infinity", "1,000", "", "1e400"])
+def test_text_is_a_number_only_as_a_monthly_file_writes_it(value, predict):
+    message = refusal(predict, FLIGHT | {"distance": value})
+    assert message.startswith(("flight 0, column distance: ", "flight 0: distance is missing"))
+
+
+@pytest.mark.parametrize("value", [np.bool_(True), np.array([5]), [5, 6], {"a": 5}, b"5", 5 + 0j, 10**400, object()])
+def test_what_is_no_number_is_refused(value, predict):
+    assert "column weekday: " in refusal(predict, FLIGHT | {"weekday": value})
+
+
+@pytest.mark.parametrize("value", [np.int64(5), np.float32(5), np.int8(5)])
+def test_numbers_of_numpy_are_numbers(value, decoded):
+    assert decoded(FLIGHT | {"weekday": value})["weekday"] == [5]
+
+
+@pytest.mark.parametrize("value", [np.float32("nan"), pd.NaT])
+def test_more_ways_of_saying_unknown(value, decoded):
+    assert decoded(FLIGHT | {"temp": value}) == decoded(FLIGHT)
+
+
+def test_long_values_names_and_flights_are_cut(predict):
+    long = "A" * 10_000
+    for flight in (
+        FLIGHT | {"dest": long},
+        FLIGHT | {long: 1},
+        FLIGHT | {"temp": 10**9000},
+        FLIGHT | {"temp": long},
+        long,
+    ):
+        assert len(refusal(predict, flight)) < 600
+
+
+@pytest.mark.parametrize("name", ["destination", 5, None, ("dest",)])
+def test_unknown_column_is_told_also_when_it_is_no_text_or_has_no_value(name, predict):
+    assert f"no column {name}"[:12] in refusal(predict, FLIGHT | {name: None})
+
+
+def test_another_contract_can_be_given(predict):
+    """What is asked of a flight stands in the schema alone."""
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    text = """feature { name: "wings" type: INT presence { min_fraction: 1 } int_domain { min: 2 max: 4 } }
+              feature { name: "at" type: INT annotation { tag: "hhmm" } }
+              feature { name: "free" type: FLOAT }"""
+    contract = predict.Contract(text_format.Parse(text, schema_pb2.Schema()))
+
+    def said(flight):
+        with pytest.raises(predict.FlightError) as refused:
+            predict.to_example(flight, 0, contract)
+        return str(refused.value)
+
+    assert said({}) == "flight 0: wings is missing."
+    assert said({"wings": 5}) == "flight 0, column wings: 5 is not from 2 to 4."
+    assert said({"wings": 2, "at": 75}).startswith("flight 0, column at: 75 is not a time of day")
+    assert said({"wings": 2, "free": 1e39}) == "flight 0, column free: 1e+39 is not a number that the model can take."
+    assert said({"wings": 2, "dest": "SFO"}) == "flight 0: no column dest; there are wings, at, free."
+    assert predict.to_example({"wings": 2, "at": 59, "free": -1e38}, 0, contract)
+
+
+def test_every_flight_of_a_good_month_can_be_asked_about(predict, root):
+    for month in (1, 7, 12):
+        for number, flight in enumerate(data.read_month(root / "data/flights", month).to_dict("records")):
+            predict.to_example(flight, number)
+
+
+def test_prediction_loads_no_data_validation():
+    """It takes seconds to import, and a single prediction needs none of it."""
+    code = "import sys, flights.predict; print('tensorflow_data_validation' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.parametrize("flight", [3, "UA", ["UA"], None])

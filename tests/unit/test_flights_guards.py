@@ -1,0 +1,176 @@
+"""Each guard of the contract can fire, and fires for no good month: on the sample's size and on that of the full year.
+
+What is delivered is February, after January, with one column in another unit or coding. A guard is a domain or range (judged by TFDV, as
+in ExampleValidator), a rule of `flights.rules`, or a drift comparator.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flights import data, rules
+from flights.config import Config
+from flights.quiet import import_quietly
+
+pytestmark = pytest.mark.xdist_group("tfx")
+
+SIZES = ["sample", "full year"]
+Change = Callable[[pd.DataFrame], dict[str, pd.Series]]
+
+
+def rotated(words: pd.Series) -> pd.Series:
+    """Each word as the one before it in the alphabet."""
+    known = sorted(words.unique())
+    return words.map(dict(zip(known, np.roll(known, 1), strict=True)))
+
+
+def half_day(times: pd.Series) -> pd.Series:
+    """Times of a 12-hour clock, without a.m. and p.m."""
+    return (times // 100 - 1) % 12 * 100 + 100 + times % 100
+
+
+def minutes(times: pd.Series) -> pd.Series:
+    """HHMM as minutes after midnight."""
+    return times // 100 * 60 + times % 100
+
+
+def celsius(degrees: pd.Series) -> pd.Series:
+    return (degrees - 32) / 1.8
+
+
+def sometimes(column: str, value: object) -> Change:
+    """Another value in every 50th flight."""
+    return lambda f: {column: f[column].where(f.index % 50 > 0, value)}
+
+
+CHANGES: dict[str, tuple[str, Change]] = {
+    "two digits of the year": ("year", lambda f: {"year": f.year - 2000}),
+    "day and month exchanged": ("month", lambda f: {"month": f.day, "day": f.month}),
+    "30 February": ("day", sometimes("day", 30)),
+    "months from 0": ("weekday", lambda f: {"month": f.month - 1}),
+    "weekdays from 0": ("weekday", lambda f: {"weekday": f.weekday - 1}),
+    "Sunday is 1": ("weekday", lambda f: {"weekday": f.weekday % 7 + 1}),
+    "departures in minutes": ("sched_dep_time", lambda f: {"sched_dep_time": minutes(f.sched_dep_time)}),
+    "minutes 60 to 99": ("sched_dep_time", sometimes("sched_dep_time", 1475)),
+    "12-hour clock": ("sched_dep_time", lambda f: {"sched_dep_time": half_day(f.sched_dep_time)}),
+    "departures an hour late": ("sched_dep_time", lambda f: {"sched_dep_time": (f.sched_dep_time + 100) % 2400}),
+    "arrivals in minutes": ("sched_arr_time", lambda f: {"sched_arr_time": minutes(f.sched_arr_time)}),
+    "arrivals on a 12-hour clock": ("sched_arr_time", lambda f: {"sched_arr_time": half_day(f.sched_arr_time)}),
+    "arrivals at 2400": ("sched_arr_time", sometimes("sched_arr_time", 2400)),
+    "carriers in lower case": ("carrier", lambda f: {"carrier": f.carrier.str.lower()}),
+    "carriers rotated": ("carrier", lambda f: {"carrier": rotated(f.carrier)}),
+    "two carriers exchanged": ("carrier", lambda f: {"carrier": f.carrier.replace({"UA": "DL", "DL": "UA"})}),
+    "carriers that sell": ("carrier", lambda f: {"carrier": f.carrier.replace({"EV": "UA", "9E": "DL", "MQ": "AA"})}),
+    "flights with a prefix": ("flight", lambda f: {"flight": f.flight + 10_000}),
+    "tail numbers without their N": ("tailnum", lambda f: {"tailnum": f.tailnum.str[1:]}),
+    "origins by four letters": ("origin", lambda f: {"origin": "K" + f.origin}),
+    "only Newark": ("origin", lambda f: {"origin": f.origin.where(f.index % 3 > 0, "EWR")}),
+    "two origins exchanged": ("distance", lambda f: {"origin": f.origin.replace({"EWR": "JFK", "JFK": "EWR"})}),
+    "destinations renamed": ("dest", lambda f: {"dest": "X" + f.dest.str[:2]}),
+    "destinations with a blank": ("dest", lambda f: {"dest": f.dest + " "}),
+    "destinations in lower case": ("dest", lambda f: {"dest": f.dest.str.lower()}),
+    "destinations rotated": ("dest", lambda f: {"dest": rotated(f.dest)}),
+    "a tenth goes elsewhere": ("dest", lambda f: {"dest": f.dest.where(f.index % 10 > 0, "QQQ")}),
+    "destinations a row further": ("distance", lambda f: {"dest": pd.Series(np.roll(f.dest, 1), f.index)}),
+    "kilometres": ("distance", lambda f: {"distance": (f.distance * 1.609).round().astype("Int64")}),
+    "nautical miles": ("distance", lambda f: {"distance": (f.distance * 0.869).round().astype("Int64")}),
+    "age of the plane": ("plane_year", lambda f: {"plane_year": 2013 - f.plane_year}),
+    "year of delivery": ("plane_year", lambda f: {"plane_year": (f.plane_year + 1).clip(upper=2013)}),
+    "tens of seats": ("seats", lambda f: {"seats": f.seats // 10 + 1}),
+    "temperature in Kelvin": ("temp", lambda f: {"temp": celsius(f.temp) + 273.15}),
+    "dew point in Kelvin": ("dewp", lambda f: {"dewp": celsius(f.dewp) + 273.15}),
+    "degrees Celsius": ("humid", lambda f: {"temp": celsius(f.temp), "dewp": celsius(f.dewp)}),
+    "humidity as a share": ("humid", lambda f: {"humid": f.humid / 100}),
+    "tens of degrees": ("wind_dir", lambda f: {"wind_dir": f.wind_dir // 10}),
+    "wind in metres a second": ("wind_speed", lambda f: {"wind_speed": f.wind_speed * 0.447}),
+    "wind in knots": ("wind_speed", lambda f: {"wind_speed": f.wind_speed / 1.15078}),
+    "gusts in kilometres an hour": ("wind_gust", lambda f: {"wind_gust": f.wind_gust * 1.609}),
+    "rain in millimetres": ("precip", lambda f: {"precip": f.precip * 25.4}),
+    "inches of mercury": ("pressure", lambda f: {"pressure": f.pressure * 0.02953}),
+    "sight in kilometres": ("visib", lambda f: {"visib": f.visib * 1.609}),
+    "labels inverted": ("late", lambda f: {"late": 1 - f.late}),
+    "labels all 0": ("late", lambda f: {"late": f.late * 0}),
+    "labels all 1": ("late", lambda f: {"late": f.late * 0 + 1}),
+}
+"""What happened to February, with the column of which something must be said."""
+
+COMPARED = ["carrier", "origin", "dest", "sched_dep_time", "sched_arr_time"]
+
+
+@pytest.fixture(scope="module")
+def gate():
+    import_quietly()
+    return importlib.import_module("flights.gate")
+
+
+@pytest.fixture(scope="module")
+def years(root) -> dict[str, dict[int, pd.DataFrame]]:
+    """The months by number, of both sizes."""
+    everything = data.build_year()
+    full = {month: flights.reset_index(drop=True) for month, flights in everything.groupby("month")}
+    return {"sample": {month: data.read_month(root / "data/flights", month) for month in full}, "full year": full}
+
+
+@pytest.fixture
+def judge(gate, tmp_path):
+    """Says of a month what the contract, its rules, and its drift comparators say, about some columns."""
+    import tensorflow_data_validation as tfdv
+    from tensorflow_metadata.proto.v0 import schema_pb2
+    from tfx import v1 as tfx
+    from tfx.types import artifact_utils
+
+    contract = rules.read_schema(Config().schema_file)
+
+    def judged(month: pd.DataFrame, before: pd.DataFrame, columns: list[str]) -> list[str]:
+        part = schema_pb2.Schema()
+        part.CopyFrom(contract)
+        del part.feature[:]
+        part.feature.extend(feature for feature in contract.feature if feature.name in columns)
+        folder = tmp_path / "schema"
+        folder.mkdir(exist_ok=True)
+        tfdv.write_schema_text(part, str(folder / "schema.pbtxt"))
+        schema, statistics = tfx.types.standard_artifacts.Schema(), tfx.types.standard_artifacts.ExampleStatistics()
+        schema.uri, statistics.uri = str(folder), str(tmp_path)
+        statistics.split_names = artifact_utils.encode_split_names(["old", "new"])
+        for split, flights in {"old": before, "new": month}.items():
+            of_split = tfdv.generate_statistics_from_dataframe(flights[columns])
+            (tmp_path / f"Split-{split}").mkdir(exist_ok=True)
+            (tmp_path / f"Split-{split}" / "FeatureStats.pb").write_bytes(of_split.SerializeToString())
+        found = gate._sentences("new", tfdv.validate_statistics(of_split, part))
+        known = rules.columns_of(before)
+        found += rules.list_broken(rules.rules_of(contract), rules.columns_of(month), "new", known)
+        return found + gate.list_drift(statistics, schema, "old", "new")
+
+    return judged
+
+
+def test_every_column_is_guarded():
+    assert {column for column, _ in CHANGES.values()} == set(data.COLUMN_TYPES)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("what", CHANGES)
+def test_guard_of_the_column_fires(what, size, years, judge):
+    column, change = CHANGES[what]
+    february = years[size][2]
+    changed = change(february)
+    found = judge(february.assign(**changed), years[size][1], sorted(changed))
+    assert [sentence for sentence in found if f", column {column}: " in sentence], found
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("month", range(2, 13))
+def test_good_month_is_stopped_by_nothing(month, size, years, judge):
+    """After the month before; all ranges and domains are tried where the pipeline runs."""
+    assert judge(years[size][month], years[size][month - 1], COMPARED) == []
+
+
+@pytest.mark.parametrize("month", range(2, 13))
+def test_good_month_is_stopped_by_nothing_after_all_those_before_it(month, years, judge):
+    earlier = pd.concat([years["sample"][number] for number in range(1, month)], ignore_index=True)
+    assert judge(years["sample"][month], earlier, COMPARED) == []
