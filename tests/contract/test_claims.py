@@ -166,6 +166,16 @@ def test_lessons_that_are_not_there_yet_are_spoken_of_as_planned(prose, lessons)
     )
 
 
+def test_lessons_that_are_there_are_not_called_planned(prose, lessons):
+    none(
+        f"{file}: lesson {number} is there: {words}"
+        for file, texts in prose.items()
+        for text in texts
+        for words, number in re.findall(r"((?:[Ll]esson |\| )(\d\d)(?:\*(?= \|)|,? (?:which is )?planned))", text)
+        if number in lessons
+    )
+
+
 def test_tables_of_lessons_name_only_those_that_are_there_or_planned(prose, lessons):
     none(
         f'{file}: a table names lesson {number}, which is not there yet: write "{number}, planned", or "{number}*" under "* planned"'
