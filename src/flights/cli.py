@@ -127,7 +127,7 @@ def _run(config: Config, engine: str, **how: Any) -> int:
 def _predict(config: Config, request: str) -> int:
     text = sys.stdin.read() if request == "-" else request
     try:
-        flights = json.loads(text)
+        flights = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_repeats)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON (line {error.lineno}, column {error.colno}: {error.msg})") from None
     import_quietly()
@@ -138,6 +138,19 @@ def _predict(config: Config, request: str) -> int:
     for probability in Predictor(folder).predict(flights if isinstance(flights, list) else [flights]):
         print(f"{probability:.3f}")
     return 0
+
+
+def _refuse_constant(name: str) -> float:
+    """Python reads NaN and Infinity, which JSON does not have."""
+    raise ValueError(f"not JSON ({name} is no number). Write null for what is unknown.")
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, whose last value Python would take where a name is there twice."""
+    names = [name for name, _ in pairs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"a flight has {', '.join(twice)[:80]} twice. Remove one of them.")
+    return dict(pairs)
 
 
 if __name__ == "__main__":

@@ -183,6 +183,24 @@ def test_fault_in_the_program_is_not_dressed_up_as_advice(runs, monkeypatch):
         cli.main(["run"])
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"temp": NaN}', "flights predict: not JSON (NaN is no number). Write null for what is unknown.\n"),
+        (
+            '[{"temp": -Infinity}]',
+            "flights predict: not JSON (-Infinity is no number). Write null for what is unknown.\n",
+        ),
+        ('{"temp": 1, "dewp": 0, "temp": 99}', "flights predict: a flight has temp twice. Remove one of them.\n"),
+    ],
+)
+def test_what_python_takes_for_json_and_is_not_is_refused(text, said, requests, capsys):
+    """Python's own reader takes NaN, and of two values the last, without a word."""
+    assert cli.main(["predict", text]) == 1
+    assert capsys.readouterr().err == said
+    assert not requests
+
+
 def test_prediction_without_a_model_says_how_to_get_one(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(cli, "import_quietly", lambda: None)
     monkeypatch.setitem(sys.modules, "flights.predict", types.SimpleNamespace(Predictor=None))
