@@ -228,11 +228,19 @@ def image() -> list[Row]:
     return image.image()
 
 
+def reading() -> list[Row]:
+    """All flights of the year, read and checked, without TFX."""
+    from tools.bench import reading  # which imports this module
+
+    return reading.reading()
+
+
 SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "setup": setup,
     "airflow": airflow,
     "import": imports,
     "lesson": lesson,
+    "reading": reading,
     "sample": sample,
     "year": year,
     "month": month,
