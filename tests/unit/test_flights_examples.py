@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import json
 import shutil
 
 import pyarrow as pa
@@ -169,6 +170,108 @@ def test_no_month_at_all_is_told_with_the_folder(examples, tmp_path):
         examples._read_splits(str(tmp_path), ["span-0[1-3]/flights.csv"])[0]
 
 
+# --- A flight is in one split --------------------------------------------------------------------------------------
+
+
+def test_january_in_the_split_for_training_and_again_in_the_one_for_evaluation_is_refused(examples, month_files):
+    folder, edit = month_files
+    january = data.month_path(folder, 1).read_text().splitlines()
+    edit(2, lambda _: [line.replace("2013,1,", "2013,2,", 1) for line in january])
+    with pytest.raises(
+        data.DataError, match=r"span-02/flights\.csv: 2,000 of its 2,000 rows are there before \(2,000 in span-01"
+    ):
+        examples._read_splits(str(folder), ["span-0[1-1]/flights.csv", "span-0[2-2]/flights.csv"])
+
+
+# --- The folder of the data ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("months", [(1, 1), (1, 2)])
+@pytest.mark.parametrize("reader", ["arrow", "csv"])
+@pytest.mark.parametrize("name", ["flights [1]", "a*b", "really?", "{2}", "back\\slash", "a^b", "$HOME", "a|b"])
+def test_folder_that_tfx_takes_for_a_pattern_is_refused_before_anything_runs(examples, name, reader, months):
+    config = Config(data_root=f"/data/{name}/flights", reader=reader, months=months)
+    with pytest.raises(data.DataError, match=r"takes .* in a path for a pattern\. Rename the folder"):
+        examples.make_example_gen(config)
+
+
+@pytest.mark.parametrize(
+    "name", ["two words", "Zürich", "日本", "a(1)", "a+b", "a'b", "a]b", "a}b", "50%", "#1", "a,b"]
+)
+@pytest.mark.parametrize("months", [(1, 1), (1, 2)])
+def test_folder_of_another_name_is_found_by_tfx(examples, name, months, month_files):
+    """Asked of what TFX's driver and reader find files with."""
+    from tfx.components.example_gen import utils
+    from tfx.dsl.io import fileio
+    from tfx.proto import example_gen_pb2, range_config_pb2
+    from tfx.utils import proto_utils
+
+    folder = month_files[0].rename(month_files[0].with_name(f"{name} {months[1]}"))
+    properties = examples.make_example_gen(Config(data_root=str(folder), months=months)).exec_properties
+    source, span = example_gen_pb2.Input(), None
+    proto_utils.json_to_proto(properties["input_config"], source)
+    if properties.get("range_config"):
+        span = range_config_pb2.RangeConfig()
+        proto_utils.json_to_proto(properties["range_config"], span)
+    fingerprint, *_ = utils.calculate_splits_fingerprint_span_and_version(str(folder), source.splits, span)
+    assert fingerprint.count("num_files:1") == len(source.splits) == months[1]
+    assert all(len(fileio.glob(f"{folder}/{split.pattern}")) == 1 for split in source.splits)
+
+
+# --- TFX's own reader, behind the check ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def read_as_tfx(examples, monkeypatch, month_files):
+    """Runs the executor of `reader="csv"` on the files; whether TFX's own was reached."""
+    from tfx.components.example_gen.csv_example_gen import executor as stock
+
+    reached = []
+    monkeypatch.setattr(stock.Executor, "Do", lambda *_: reached.append(True))
+
+    def read(*patterns: str) -> bool:
+        splits = [{"name": f"split-{number}", "pattern": pattern} for number, pattern in enumerate(patterns)]
+        properties = {"input_base": str(month_files[0]), "input_config": json.dumps({"splits": splits})}
+        examples.CheckedCsvExecutor().Do({}, {}, properties)
+        return bool(reached)
+
+    return read
+
+
+def test_whole_months_reach_tfx(read_as_tfx):
+    assert read_as_tfx("span-0[1-2]/flights.csv", "span-0[3-3]/flights.csv")
+
+
+def test_no_line_is_lost_by_tfx_either(read_as_tfx, month_files):
+    """Two quotes in two lines are one cell with many lines to TFX's reader."""
+    month_files[1](
+        2, lambda lines: [line.replace(",N", ',"N', 1) if n in (9, 900) else line for n, line in enumerate(lines)]
+    )
+    with pytest.raises(data.DataError, match=r"span-02/flights\.csv, line 10, column tailnum: a quote"):
+        read_as_tfx("span-0[1-3]/flights.csv")
+
+
+def test_months_that_repeat_each_other_do_not_reach_tfx(read_as_tfx, month_files):
+    january = data.month_path(month_files[0], 1).read_text().splitlines()
+    month_files[1](3, lambda _: [line.replace("2013,1,", "2013,3,", 1) for line in january])
+    with pytest.raises(data.DataError, match="2,000 of its 2,000 rows are there before"):
+        read_as_tfx("span-0[1-2]/flights.csv", "span-0[3-3]/flights.csv")
+
+
+def test_header_in_quotes_is_refused_where_tfx_would_take_them_for_letters(read_as_tfx, month_files):
+    month_files[1](2, lambda lines: [",".join(f'"{name}"' for name in lines[0].split(",")), *lines[1:]])
+    with pytest.raises(data.DataError, match=r"^span-02/flights\.csv, line 1: TFX's reader would take the quotes"):
+        read_as_tfx("span-0[1-1]/flights.csv", "span-0[2-2]/flights.csv")
+
+
+def test_months_in_another_order_of_columns_are_named_before_tfx_names_their_folder(read_as_tfx, month_files):
+    month_files[1](2, lambda lines: [",".join(reversed(line.split(","))) for line in lines])
+    with pytest.raises(
+        data.DataError, match=r"^span-02/flights\.csv, line 1: other columns than in span-01/flights\.csv"
+    ):
+        read_as_tfx("span-0[1-3]/flights.csv")
+
+
 # --- Patterns with a star, and splits by the whole row (lesson 04) ------------------------------------------------
 
 
@@ -177,7 +280,9 @@ def test_star_takes_every_file_that_is_there_in_order(examples, month_files):
     (folder / "notes").mkdir()  # a folder is no file
     assert examples._paths(str(folder), "*/flights.csv") == [f"span-0{month}/flights.csv" for month in (1, 2, 3)]
     assert examples._paths(str(folder), "span-0?/*.csv") == [f"span-0{month}/flights.csv" for month in (1, 2, 3)]
-    assert examples._read_splits(str(folder), ["span-*/*"])[0]["month"].to_pylist() == [1] * 2000 + [2] * 2000 + [3] * 2000
+    assert (
+        examples._read_splits(str(folder), ["span-*/*"])[0]["month"].to_pylist() == [1] * 2000 + [2] * 2000 + [3] * 2000
+    )
 
 
 def test_star_that_finds_nothing_is_told_with_the_pattern(examples, tmp_path):
