@@ -306,6 +306,19 @@ def test_a_shared_domain_that_grew_is_a_change_of_those_who_share_it() -> None:
     assert (found.feature, found.words) == ("origin", "LGA is allowed in addition")
 
 
+def test_rules_in_tags_are_shown_and_compared() -> None:
+    text = 'feature { name: "departs" type: INT annotation { %s } }'
+    one, two, told = (
+        schema(text % tags) for tags in ('tag: "hhmm"', 'tag: "mean 1 to 2"', 'tag: "hhmm" comment: "why"')
+    )
+    assert "rules: hhmm" in repr(views.schema(one))
+    assert [(found.words, found.effect) for found in diff.changes(one, two)] == [
+        ("no rule any more: hhmm", "looser"),
+        ("rule: mean 1 to 2", "stricter"),
+    ]
+    assert [(found.words, found.effect) for found in diff.changes(one, told)] == [("comment changed", "other")]
+
+
 def test_the_same_contract_has_no_change_and_one_feature_can_be_asked_for() -> None:
     assert "nothing" in repr(views.schema_diff(schema(BEFORE), schema(BEFORE)))
     after = schema(BEFORE.replace("max: 600", "max: 500").replace("threshold: 0.1", "threshold: 0.2"))

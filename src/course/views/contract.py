@@ -78,11 +78,13 @@ def number_range(feature: Any) -> str:
 
 
 def _where(feature: Any) -> str:
-    """In which environments the feature is absent, what is tolerated, and the limits of drift and skew."""
+    """In which environments the feature is absent, what is tolerated, the limits of drift and skew, and the rules in its tags."""
     remarks = [f"not in {', '.join(feature.not_in_environment)}"] if feature.not_in_environment else []
     if outside := allowed.tolerated(feature):
         remarks.append(f"{outside:.4g} of the values may be others")
     remarks += [f"{name} at most {limit:g}" for name, limit in limits(feature).items()]
+    if feature.annotation.tag:
+        remarks.append(f"rules: {', '.join(feature.annotation.tag)}")
     return "; ".join(remarks)
 
 

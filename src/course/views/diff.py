@@ -17,6 +17,7 @@ _MOST = 6
 _SAID = {
     "name", "type", "presence", "shape", "value_count", "domain", "int_domain", "float_domain", "string_domain",
     "bool_domain", "skew_comparator", "drift_comparator", "in_environment", "not_in_environment", "distribution_constraints",
+    "annotation",
 }  # fmt: skip
 """Fields of a feature for which there are words; a change of any other is named by its field."""
 
@@ -151,6 +152,14 @@ def _of_feature(old: Any, new: Any, domains: tuple[dict[str, list[str]], ...]) -
         if list(getattr(old, field)) != list(getattr(new, field)):
             texts = (", ".join(getattr(one, field)) or "none" for one in (old, new))
             found.append((f"{word} the environments: {' → '.join(texts)}", OTHER))
+    if old.annotation.comment != new.annotation.comment:
+        found.append(("comment changed", OTHER))
+    for tag in old.annotation.tag:
+        if tag not in new.annotation.tag:
+            found.append((f"no rule any more: {tag}", LOOSER))
+    for tag in new.annotation.tag:
+        if tag not in old.annotation.tag:
+            found.append((f"rule: {tag}", STRICTER))
     rest = [
         f.name for f in old.DESCRIPTOR.fields if f.name not in _SAID and getattr(old, f.name) != getattr(new, f.name)
     ]
