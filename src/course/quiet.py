@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from course import imports
-from flights.loading import quickly
+from warm.loading import quickly
 
 LOGGERS = ("absl", "apache_beam", "tensorflow", "tfx")
 """Python loggers that speak below the level of errors about what is none of the reader's business."""

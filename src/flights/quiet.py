@@ -10,7 +10,7 @@ import warnings
 
 import absl.logging
 
-from flights.loading import quickly
+from warm.loading import quickly
 
 
 def import_quietly() -> None:

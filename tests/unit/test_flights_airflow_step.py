@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -12,6 +16,7 @@ from flights.airflow import step
 from flights.airflow.project import Project, ProjectError
 from flights.config import Config
 from flights.data import DataError
+from warm import client
 
 RUN = "scheduled__2013-02-01T00:00:00+00:00"
 
@@ -134,3 +139,51 @@ def test_inputs_are_read_from_the_run_in_which_their_producer_last_succeeded():
 
     assert names("Transform") == ["flights", "its second", "flights.Transform"]
     assert names("ImportSchemaGen") == ["flights", "this", "flights.ImportSchemaGen"]
+
+
+FORKED = """
+import sys
+from flights.airflow import step
+print(step.forked(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(not client.FORKS, reason="on this system each step imports TFX anew")
+def test_a_step_is_forked_from_the_warm_process_that_its_task_is_told_of(command, tmp_path):
+    """What is forked is `step.main`; here a module of the same name tells what it was called with, and dies for one node."""
+    package = tmp_path / "packages" / "flights" / "airflow"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").touch()
+    (package / "step.py").write_text(
+        "import os, sys\ndef main(arguments):\n    print(arguments[0], 'json' in sys.modules, flush=True)\n"
+        "    if arguments[0] == 'dies': os.kill(os.getpid(), 9)\n    return 65\n"
+    )
+    warm = client.Warm.own(["json"])
+    own = {client.SOCKET: str(warm.path)}
+    try:
+        for node, status, printed in (("Trainer", 0, "Trainer True\n65\n"), ("dies", -signal.SIGKILL, "dies True\n")):
+            done = subprocess.run(
+                [
+                    sys.executable,
+                    "-c",
+                    FORKED.replace(
+                        "step.forked",
+                        f"__import__('os').environ.update(PYTHONPATH={str(package.parents[1])!r}) or step.forked",
+                    ),
+                    node,
+                ],
+                env=os.environ | own,
+                stdout=subprocess.PIPE,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            assert (done.returncode, done.stdout) == (status, printed)
+    finally:
+        warm.end()
+
+
+def test_without_a_warm_process_the_step_is_run_by_who_asks(monkeypatch):
+    monkeypatch.setenv(client.SOCKET, "/nowhere/at/all")
+    assert step.forked(["Trainer"]) is None

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import time
-from types import SimpleNamespace
 
 import lab_four
 import psutil
@@ -204,7 +203,7 @@ def test_command_that_waits_for_ever_is_stopped_and_what_it_waits_for_is_told(
     monkeypatch.setattr(session._session, "lab", lab, raising=False)
     monkeypatch.setattr(engine, "python", lambda: sys.executable)
     monkeypatch.setattr(engine, "environment", lambda home, dags: dict(os.environ))
-    monkeypatch.setattr(engine, "_server", lambda: SimpleNamespace(path=""))
+    monkeypatch.setattr(engine, "_server", lambda: "")
     for name, seconds in (("PATIENCE", 4), ("WAITING", 1), ("LOOK", 0.3)):
         monkeypatch.setattr(engine, name, seconds)
     notebook.airflow("dags test my_flights 2013-07-01")

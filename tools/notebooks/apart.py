@@ -5,21 +5,33 @@ The processes are forks of one that has imported Jupyter's libraries: a notebook
 
 from __future__ import annotations
 
-import multiprocessing
+import functools
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from multiprocessing.connection import Connection
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
 
-IMPORTED = ["papermill", "nbclient", "jupyter_client.manager", "ipykernel.kernelspec", "nbval.plugin"]
+from warm.client import FORKS, Fork, Warm
+
+IMPORTED = ("papermill", "nbclient", "jupyter_client.manager", "ipykernel.kernelspec", "nbval.plugin")
 STOPPING = 20.0
 """Seconds for what is interrupted to end what it has started."""
+TOP = str(Path(__file__).resolve().parents[2])
+"""The folder that holds `tools`, which is no installed package."""
 
 
 class Died(RuntimeError):
     """The process ended before it had an answer. The message has its exit code and the last that it printed."""
+
+
+@functools.cache
+def _warm() -> Warm:
+    return Warm.own(IMPORTED)
 
 
 def apart(timeout: float, task: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
@@ -37,51 +49,47 @@ def apart(timeout: float, task: Callable[..., Any], *arguments: Any) -> tuple[An
         TimeoutError: it was not done in time.
         Died: it ended without an answer, or raised.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(IMPORTED)
-    receiver, sender = context.Pipe(duplex=False)
-    with tempfile.NamedTemporaryFile("r", errors="replace") as said, receiver:
-        process = context.Process(
-            target=_there, args=(sender, said.name, dict(os.environ), os.getcwd(), task, arguments), daemon=True
-        )
-        process.start()
-        sender.close()
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "said").open("wb+") as said:
+        (Path(folder) / "call").write_bytes(pickle.dumps((task, arguments)))
+        process = _start(folder, said)
         try:
-            if not receiver.poll(timeout):
-                raise TimeoutError(f"it was not done after {timeout:.0f} seconds")
-            answer = receiver.recv()
-        except EOFError:
-            process.join()
-            raise Died(f"it ended with exit code {process.exitcode}:\n{said.read()[-2000:]}") from None
+            status = process.wait(timeout)
+        except (TimeoutError, subprocess.TimeoutExpired):
+            raise TimeoutError(f"it was not done after {timeout:.0f} seconds") from None
         finally:
             _end(process)
-        return answer, said.read()
+        said.seek(0)
+        printed = said.read().decode(errors="replace")
+        answer = Path(folder) / "answer"
+        if not answer.exists():
+            raise Died(f"it ended with exit code {status}:\n{printed[-2000:]}")
+        return pickle.loads(answer.read_bytes()), printed
 
 
-def _end(process: multiprocessing.process.BaseProcess) -> None:
-    """Waits for a process that has answered; interrupts one that has not, and kills it when that does not help."""
-    process.join(1)
-    if process.is_alive():
-        os.kill(process.pid, signal.SIGINT)
-        process.join(STOPPING)
-    if process.is_alive():
-        process.kill()
-        process.join()
+def _start(folder: str, said: BinaryIO) -> Fork | subprocess.Popen:
+    if FORKS:
+        files = (0, said.fileno(), said.fileno())
+        return _warm().fork("tools.notebooks.apart", "there", folder, path=[TOP], files=files)
+    program = f"import sys; sys.path.insert(0, {TOP!r}); from tools.notebooks import apart; apart.there({folder!r})"
+    return subprocess.Popen([sys.executable, "-c", program], stdout=said, stderr=said)
 
 
-def _there(
-    sender: Connection,
-    said: str,
-    environment: Mapping[str, str],
-    folder: str,
-    task: Callable[..., Any],
-    arguments: tuple[Any, ...],
-) -> None:
-    """In the process itself: the caller's environment and folder, its own output, then the call."""
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
-    output = os.open(said, os.O_WRONLY | os.O_APPEND)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    sender.send(task(*arguments))
+def _end(process: Fork | subprocess.Popen) -> None:
+    """Interrupts a process that has not ended, and kills it when that does not help."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOPPING)
+        except (TimeoutError, subprocess.TimeoutExpired):
+            process.kill()
+            process.wait()
+    if isinstance(process, Fork):
+        process.close()
+
+
+def there(folder: str) -> None:
+    """In the process itself: the call, and its answer, which is whole or not there."""
+    task, arguments = pickle.loads((Path(folder) / "call").read_bytes())
+    answer = pickle.dumps(task(*arguments))
+    (Path(folder) / "unfinished").write_bytes(answer)
+    os.replace(Path(folder) / "unfinished", Path(folder) / "answer")

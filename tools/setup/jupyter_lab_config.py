@@ -2,7 +2,10 @@
 
 import logging
 import os
+import threading
 from pathlib import Path
+
+from warm import kernels
 
 c = get_config()  # noqa: F821 (Jupyter defines it)
 
@@ -14,6 +17,9 @@ c.LabApp.news_url = None
 c.LabApp.extension_manager = "readonly"
 c.MappingKernelManager.kernel_info_timeout = 120
 c.MappingKernelManager.transport_encryption = "auto"  # between server and kernel; without it, each kernel warns
+
+# TFX is imported while the reader opens a notebook, in the process that kernels are forked from; it ends with this server.
+threading.Thread(target=kernels.prepare, args=["mlops-course"], daemon=True).start()
 
 HARMLESS = (
     "is not trusted",  # a notebook that was not run here yet: its outputs are shown, their scripts do not run

@@ -21,7 +21,8 @@ import absl.logging
 
 from flights.airflow.project import Project, ProjectError, load
 from flights.config import Config
-from flights.loading import quickly
+from warm import client
+from warm.loading import quickly
 
 if TYPE_CHECKING:
     from ml_metadata.metadata_store import MetadataStore
@@ -242,8 +243,27 @@ def _outcome(config: Config, own: str, node: str) -> str:
     return "cached" if state == mlmd.Execution.CACHED else "done"
 
 
-if __name__ == "__main__":
-    from flights.airflow import forkserver
+def forked(arguments: Sequence[str]) -> int | None:
+    """Has the warm process of this run take the step, which writes to where this process does, and ends with it.
 
-    status = forkserver.ask(sys.argv[1:])
+    A task of Airflow starts a process for its step, which first imports TFX: ten times ten seconds in a run. Where a run goes on in the
+    foreground, a process that has made the imports is kept beside it.
+
+    Returns:
+        The exit status of the step; None when there is no such process.
+    """
+    found = client.Warm.told()
+    if found is None:
+        return None
+    try:
+        status = found.fork("flights.airflow.step", "main", list(arguments)).wait()
+    except client.WarmError:
+        return None
+    if status < 0:  # the step was killed: who waits for this process shall see it
+        os.kill(os.getpid(), -status)
+    return status
+
+
+if __name__ == "__main__":
+    status = forked(sys.argv[1:])
     sys.exit(main() if status is None else status)

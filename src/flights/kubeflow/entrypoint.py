@@ -28,7 +28,7 @@ if __name__ == "__main__":
 from kfp.pipeline_spec import pipeline_spec_pb2 as spec
 
 from flights.kubeflow.uris import to_local, to_remote
-from flights.loading import quickly
+from warm.loading import quickly
 
 if TYPE_CHECKING:
     from tfx.dsl.components.base.base_executor import BaseExecutor

@@ -20,8 +20,8 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from flights.loading import quickly
 from flights.runners.common import EngineError, end_with_parent
+from warm.loading import quickly
 
 FORKS = sys.platform == "linux"
 """Elsewhere the system's libraries do not bear it: there each step imports TFX anew."""

@@ -13,7 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from flights.airflow import forkserver, graph, home, project
+from flights.airflow import graph, home, project
 from flights.config import Config
 from flights.runners.common import (
     EngineError,
@@ -24,6 +24,7 @@ from flights.runners.common import (
     one_at_a_time,
     require_months,
 )
+from warm import client, imports
 
 DAG = "flights"
 """The DAG of deploy/airflow/dags/flights.py."""
@@ -62,16 +63,17 @@ def run(
         asked = project.of_config(config, pipeline, python_path)
         given = asked.save(folder / "project.json")
         # The folder's name: so that it is known whose processes these are.
-        ready = forkserver.ForkServer(str(folder), environment=graph.environment(asked))
+        ready = client.start(imports.STEPS, graph.environment(asked), [str(folder)])
         try:
             if not python_path:  # what is edited meanwhile is seen by a new process only
                 graph.prepare(project.load(asked.to_json()), folder / "graphs")
-            return _test(config, folder, given, ready.path, report)
+            return _test(config, folder, given, ready, report)
         finally:
-            ready.end()
+            if ready:
+                ready.end()
 
 
-def _test(config: Config, folder: Path, given: Path, ready: str, report: Report) -> list[NodeReport]:
+def _test(config: Config, folder: Path, given: Path, ready: client.Warm | None, report: Report) -> list[NodeReport]:
     """Has Airflow run the DAG, and reports the nodes."""
     first, last = config.months
     command = [
@@ -87,7 +89,7 @@ def _test(config: Config, folder: Path, given: Path, ready: str, report: Report)
         # In the foreground somebody sees a failure, and need not wait for further tries.
         "FLIGHTS_AIRFLOW_RETRIES": "0",
         "FLIGHTS_PYTHON": graph.python(),
-        forkserver.SOCKET: ready,
+        client.SOCKET: str(ready.path) if ready else "",
     }
     started = datetime.datetime.now(datetime.UTC).isoformat(" ")
     with log_of(config).open("w") as log:

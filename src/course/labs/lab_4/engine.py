@@ -11,8 +11,8 @@ import psutil
 
 from course import checks
 from course.labs.lab_4 import states
-from flights.airflow import forkserver
 from flights.airflow import home as airflow_home
+from warm import client, imports
 
 LOG = "last-command.log"
 READING = "30"
@@ -21,7 +21,7 @@ READING = "30"
 PATIENCE, WAITING, LOOK = 270, 60, 3
 """Seconds that a command may take (grading ends a cell after 300), that a sensor may wait when nothing else goes on, and between two looks."""
 
-_servers: list[forkserver.ForkServer] = []
+_servers: list[client.Warm] = []
 """The process that is ready for steps, once something has been run."""
 
 
@@ -74,7 +74,7 @@ def airflow(words: list[str], home: Path, dags: Path) -> str:
     """
     variables = environment(home, dags)
     if "test" in words[:2]:
-        variables[forkserver.SOCKET] = _server().path
+        variables[client.SOCKET] = _server()
     with (home / LOG).open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             [python(), "-m", "airflow", *words],
@@ -166,10 +166,12 @@ def _tidy(home: Path) -> None:
     shutil.rmtree(home / "logs" / "scheduler", ignore_errors=True)
 
 
-def _server() -> forkserver.ForkServer:
+def _server() -> str:
+    """The socket of the process that is kept ready; none where processes do not fork."""
     if not _servers or not _servers[-1].is_there:
-        _servers.append(forkserver.ForkServer())
-    return _servers[-1]
+        end()
+        _servers.extend(filter(None, [client.start(imports.STEPS)]))
+    return str(_servers[-1].path) if _servers else ""
 
 
 def end() -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from flights import loading
-from flights.loading import quickly
+from warm import loading
+from warm.loading import quickly
 
 
 @pytest.fixture(autouse=True)
