@@ -197,14 +197,7 @@ class Warm:
         Raises:
             WarmError: the server has ended, or could not make its imports.
         """
-        order = {
-            "module": module,
-            "function": function,
-            "argument": argument,
-            "environment": dict(os.environ if environment is None else environment),
-            "folder": str(folder or os.getcwd()),
-            "path": list(path),
-        }
+        order = _order(module, function, argument, environment, folder, path)
         try:
             connection = _connect(self.path)
             _send(connection, order, files)
@@ -240,6 +233,55 @@ def start(
 ) -> Warm | None:
     """`Warm.own`, or None on a system whose processes do not fork: there each step makes its imports itself."""
     return Warm.own(modules, environment, words) if FORKS else None
+
+
+def begin(warm: Warm | None, module: str, function: str, argument: Any, **settings: Any) -> Fork | subprocess.Popen:
+    """`Warm.fork`, or, where there is no warm process, the same in a process that makes its imports itself.
+
+    Raises:
+        WarmError: the server has ended, or could not make its imports.
+    """
+    return (warm.fork if warm else cold)(module, function, argument, **settings)
+
+
+def cold(
+    module: str,
+    function: str,
+    argument: Any,
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: str | Path | None = None,
+    path: Sequence[str] = (),
+    files: Sequence[int] = (0, 1, 2),
+) -> subprocess.Popen:
+    """Has a function called in a process of its own, as `Warm.fork` does, but of a process that begins from nothing."""
+    order = _order(module, function, argument, environment, folder, path)
+    return subprocess.Popen(
+        [sys.executable, "-m", "warm.server", "--once", json.dumps(order)],
+        env=order["environment"],
+        stdin=files[0],
+        stdout=files[1],
+        stderr=files[2],
+    )
+
+
+def _order(
+    module: str,
+    function: str,
+    argument: Any,
+    environment: Mapping[str, str] | None,
+    folder: str | Path | None,
+    path: Sequence[str],
+) -> dict[str, Any]:
+    """An order as the server takes it."""
+    return {
+        "module": module,
+        "function": function,
+        "argument": argument,
+        "environment": dict(os.environ if environment is None else environment),
+        "folder": str(folder or os.getcwd()),
+        "path": list(path),
+    }
 
 
 def _connect(path: Path) -> socket.socket:

@@ -1,4 +1,4 @@
-"""The process that has made the imports, and forks for each order: `python -m warm.server SOCKET [--linger SECONDS] [--mark WORD] MODULE ...`.
+"""The process that has made the imports, and forks for each order: `python -m warm.server SOCKET MODULE ...`.
 
 It listens before it imports: an order that comes earlier waits. An order is one connection to its Unix socket, kept open until the fork ends.
 
@@ -202,12 +202,15 @@ def _begin_anew(order: dict[str, Any]) -> None:
 def main() -> None:
     """Listens, imports, and takes orders."""
     parser = argparse.ArgumentParser(prog="python -m warm.server", allow_abbrev=False)
-    parser.add_argument("socket")
+    parser.add_argument("--once", metavar="ORDER", help="do this one thing in this process, without a fork")
+    parser.add_argument("socket", nargs="?")
     parser.add_argument("--linger", type=float, default=0.0, help="seconds to live on when nobody is connected")
     parser.add_argument("--mark", action="append", help="means nothing; stands in the command for who looks for it")
     parser.add_argument("modules", nargs="*")
     arguments = parser.parse_args()
     del sys.path[0]  # the folder in which the server was started is no folder of modules
+    if arguments.once:
+        become(json.loads(arguments.once))
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(arguments.socket)
     listener.listen(64)

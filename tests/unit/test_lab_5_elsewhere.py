@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from course.labs.lab_5 import elsewhere
-from flights.kubeflow import warm
+from warm import client
 
 pytestmark = [pytest.mark.xdist_group("lab-5"), pytest.mark.slow]
 
@@ -29,22 +27,12 @@ def dies(argument):
 """
 
 
-WARM = """
-import sys
-
-from flights.kubeflow import warm
-
-warm.IMPORTED = ("json",)
-sys.exit(warm.once() if warm.ONCE in sys.argv else warm.main())
-"""
-
-
 @pytest.fixture(params=[True, False], ids=["forked", "started"])
 def call(request, tmp_path, monkeypatch):
     """Calls a function of a module as a step; gives its status and what it printed."""
-    monkeypatch.setattr(warm, "FORKS", request.param)
+    monkeypatch.setattr(client, "FORKS", request.param)
     # What is imported before the first fork plays no part here, and takes twenty seconds; a run of the solution has all of it.
-    monkeypatch.setattr(warm, "COMMAND", [sys.executable, "-c", WARM])
+    monkeypatch.setattr(elsewhere, "IMPORTED", ("json",))
     for folder in ("image", "package"):
         (tmp_path / folder).mkdir()
     (tmp_path / "image" / "in_image.py").write_text(STEP)

@@ -10,13 +10,12 @@ import os
 import pickle
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from warm.client import FORKS, Fork, Warm
+from warm.client import Fork, Warm, begin, start
 
 IMPORTED = ("papermill", "nbclient", "jupyter_client.manager", "ipykernel.kernelspec", "nbval.plugin")
 STOPPING = 20.0
@@ -30,8 +29,8 @@ class Died(RuntimeError):
 
 
 @functools.cache
-def _warm() -> Warm:
-    return Warm.own(IMPORTED)
+def _warm() -> Warm | None:
+    return start(IMPORTED)
 
 
 def apart(timeout: float, task: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
@@ -67,11 +66,8 @@ def apart(timeout: float, task: Callable[..., Any], *arguments: Any) -> tuple[An
 
 
 def _start(folder: str, said: BinaryIO) -> Fork | subprocess.Popen:
-    if FORKS:
-        files = (0, said.fileno(), said.fileno())
-        return _warm().fork("tools.notebooks.apart", "there", folder, path=[TOP], files=files)
-    program = f"import sys; sys.path.insert(0, {TOP!r}); from tools.notebooks import apart; apart.there({folder!r})"
-    return subprocess.Popen([sys.executable, "-c", program], stdout=said, stderr=said)
+    files = (0, said.fileno(), said.fileno())
+    return begin(_warm(), "tools.notebooks.apart", "there", folder, path=[TOP], files=files)
 
 
 def _end(process: Fork | subprocess.Popen) -> None:

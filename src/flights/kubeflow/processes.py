@@ -7,20 +7,20 @@ environment, so it may.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from kfp.local import status, subprocess_task_handler
 
-from flights.kubeflow import warm
 from flights.runners import common
-from flights.runners.common import end_with_parent
+from flights.runners.common import EngineError, end_with_parent
+from warm import client
 
 OnTask = Callable[[str, float, bool], None]
 """Told of each task: its name, its seconds, and whether it succeeded."""
@@ -35,8 +35,8 @@ STARTED = "started"
 """A file in the folder of each task, as old as its start."""
 
 
-@contextmanager
-def as_processes(on_task: OnTask, before: Before = lambda _: False, ready: warm.Warm | None = None) -> Iterator[None]:
+@contextlib.contextmanager
+def as_processes(on_task: OnTask, before: Before = lambda _: False, ready: client.Warm | None = None) -> Iterator[None]:
     """Within it, `kfp.local.SubprocessRunner` takes container components as well.
 
     Args:
@@ -68,11 +68,21 @@ def as_processes(on_task: OnTask, before: Before = lambda _: False, ready: warm.
         subprocess_task_handler.SubprocessTaskHandler = theirs
 
 
-def _start(command: list[str], log: Path, ready: warm.Warm | None) -> int:
-    """Runs a command to its end, and returns its exit status."""
+def _start(command: list[str], log: Path, ready: client.Warm | None) -> int:
+    """Runs a command to its end, and returns its exit status.
+
+    Raises:
+        EngineError: the warm process has ended.
+    """
     if ready is not None and command[:2] == ["python", "-m"] and command[2].startswith(OURS):
-        order = {"module": command[2], "function": "main", "argument": command[3:]}
-        return ready.run(order | {"log": str(log)})
+        with log.open("w") as file, open(os.devnull) as nothing:
+            files = (nothing.fileno(), file.fileno(), file.fileno())
+            try:
+                task = ready.fork(command[2], "main", command[3:], environment=environment(), files=files)
+            except client.WarmError as error:
+                raise EngineError(str(error)) from None
+        with contextlib.closing(task):
+            return task.wait()
     with log.open("w") as file:
         return subprocess.run(
             [sys.executable if part == "python" else part for part in command],

@@ -14,11 +14,12 @@ from pathlib import Path
 from kfp import components, local
 
 from flights.config import Config
-from flights.kubeflow import compiler, containers, processes, warm
+from flights.kubeflow import compiler, containers, processes
 from flights.kubeflow.entrypoint import properties
 from flights.pipeline import create_components
 from flights.runners.common import EngineError, NodeReport, Report, one_at_a_time, require_months
 from flights.verdict import refusal
+from warm import client, imports
 
 COMPLETE = "complete"
 """A file of this name is in the folder of each run that came to its end."""
@@ -85,8 +86,6 @@ def run(
         path = compiler.compile_pipeline(config, runs_folder(config) / "pipeline.yaml", image, create)
         pipeline = components.load_component_from_file(str(path))
         local.init(runner, pipeline_root=str(runs_folder(config)))
-        if ready is not None:
-            ready.wait()
         with steps(on_task), _quiet(runs_folder(config) / "kfp.log"):
             try:
                 pipeline(**arguments(config))
@@ -104,7 +103,7 @@ def run(
 
 
 def _engine(
-    config: Config, image: str | None, before: processes.Before, ready: warm.Warm | None
+    config: Config, image: str | None, before: processes.Before, ready: client.Warm | None
 ) -> tuple[local.DockerRunner | local.SubprocessRunner, Callable]:
     """What starts the tasks, and the context in which it does: containers of an image, or processes."""
     if image is None:
@@ -116,16 +115,15 @@ def _engine(
 
 
 @contextlib.contextmanager
-def _warm(config: Config, wanted: bool) -> Iterator[warm.Warm | None]:
+def _warm(config: Config, wanted: bool) -> Iterator[client.Warm | None]:
     """A process that imports TFX while this one compiles, and forks for each task; None where there is to be none."""
-    if not (wanted and warm.FORKS):
-        yield None
-        return
-    ready = warm.Warm(str(runs_folder(config)), environment=processes.environment())
+    # The folder's name: so that it is known whose processes these are.
+    ready = client.start(imports.STEPS, processes.environment(), [str(runs_folder(config))]) if wanted else None
     try:
         yield ready
     finally:
-        ready.end()
+        if ready:
+            ready.end()
 
 
 def arguments(config: Config) -> dict[str, str]:

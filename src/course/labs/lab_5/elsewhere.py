@@ -6,17 +6,17 @@ import atexit
 import contextlib
 import importlib
 import io
-import json
-import subprocess
+import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flights.kubeflow import warm
+from warm import client
+from warm.imports import STEPS as IMPORTED
 
-_warm: list[warm.Warm] = []
+_warm: list[client.Warm] = []
 
 
 class StepError(RuntimeError):
@@ -30,7 +30,7 @@ def call(module: str, function: str, argument: Any, image: Path, without: Path, 
         module, function: what is called; it returns an exit status.
         argument: what it is called with, as JSON carries it.
         image: folder with installed packages.
-        without: nothing below this folder is found, apart from `image`.
+        without: the workspace, in which the empty folder is; nothing in it is found, apart from `image`.
         log: file for what it prints.
 
     Returns:
@@ -38,25 +38,32 @@ def call(module: str, function: str, argument: Any, image: Path, without: Path, 
     """
     nowhere = without / ".nowhere"
     nowhere.mkdir(exist_ok=True)
-    order = {"module": module, "function": function, "argument": argument, "path": str(image)}
-    order |= {"without": str(without), "folder": str(nowhere), "log": str(log)}
-    if not warm.FORKS:
-        command, nothing = [*warm.COMMAND, warm.ONCE], subprocess.DEVNULL
-        line = json.dumps(order) + "\n"
-        return subprocess.run(command, input=line, text=True, stdout=nothing, stderr=nothing, check=False).returncode
-    try:
-        return _running().run(order)
-    except warm.WarmError as error:
-        raise StepError(f"{error} Run this cell again.") from None
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with log.open("w") as file, open(os.devnull) as nothing:
+        files = (nothing.fileno(), file.fileno(), file.fileno())
+        try:
+            step = client.begin(
+                _running(),
+                module,
+                function,
+                argument,
+                environment=environment,
+                folder=nowhere,
+                path=[str(image)],
+                files=files,
+            )
+        except client.WarmError as error:
+            raise StepError(f"{error} Run this cell again.") from None
+    return step.wait()
 
 
-def _running() -> warm.Warm:
+def _running() -> client.Warm | None:
     """The process with TFX's imports, which is started at its first use."""
     if not _warm or not _warm[0].is_there:
         end()
-        _warm.append(warm.Warm(command=warm.COMMAND))
+        _warm.extend(filter(None, [client.start(IMPORTED)]))
         atexit.register(end)
-    return _warm[0]
+    return _warm[0] if _warm else None
 
 
 def end() -> None:
