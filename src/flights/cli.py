@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import pkgutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from flights import runners
+from flights import ending, runners
 from flights.config import Config, Plan
 from flights.quiet import import_quietly
+from flights.runners.common import require_months
 
 ENGINES = tuple(module.name for module in pkgutil.iter_modules(runners.__path__) if module.name != "common")
 """What runs the components: the modules of `flights.runners`."""
@@ -87,28 +90,65 @@ def layers(text: str) -> tuple[int, ...]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns the exit status: 0, 1 for what a person can mend, 2 for wrong options."""
+    """Runs a command; returns the exit status: 0, 1 when it failed, 2 for wrong options, 128 and its number after a signal."""
     options = vars(parser().parse_args(arguments))
     command = options.pop("command")
     request, engine = options.pop("flights", None), options.pop("engine", "")
     how: dict[str, Any] = {"in_containers": True} if options.pop("containers", False) else {}
     part = {name: value for name in ("first", "last") if (value := options.pop(name, None))}
     given = {name: value for name, value in options.items() if value is not None}
+    log = Path("failed.log")
     try:
-        if how and engine != "kubeflow":
-            raise ValueError(f"--containers: engine {engine} has none. Write --engine kubeflow --containers.")
-        if part and engine not in ("local", "flink"):
-            raise ValueError(f"--from, --to: engine {engine} runs whole pipelines only; local and flink run parts.")
-        if "plan" in given:
-            given["plan"] = Plan.load(given["plan"])
-        config = Config(**given)
-        return _run(config, engine, **how, **part) if command == "run" else _predict(config, request)
-    except (ValueError, OSError, RuntimeError) as error:
-        print(f"flights {command}: {error}", file=sys.stderr)
+        with (
+            ending.stoppable(),
+            _in_base(given, ("data_root", "output_root") if command == "run" else ("output_root",)),
+        ):
+            log = Path(given.get("output_root", Config.output_root)).absolute() / log
+            if how and engine != "kubeflow":
+                raise ValueError(f"--containers: engine {engine} has none. Write --engine kubeflow --containers.")
+            if part and engine not in ("local", "flink"):
+                raise ValueError(f"--from, --to: engine {engine} runs whole pipelines only; local and flink run parts.")
+            if "plan" in given:
+                given["plan"] = Plan.load(given["plan"])
+            config = Config(**given)
+            return _run(config, engine, **how, **part) if command == "run" else _predict(config, request)
+    except BaseException as error:
+        if number := ending.stopped_by():
+            print(
+                f"flights {command}: stopped by {number.name}. The next run puts in order what is left of it.",
+                file=sys.stderr,
+            )
+            return 128 + number
+        if not isinstance(error, Exception):
+            raise
+        node = getattr(error, "failed_node", "")
+        print(f"flights {command}: {ending.words(error, log, node)}", file=sys.stderr)
         return 1
 
 
+@contextlib.contextmanager
+def _in_base(given: dict[str, Any], folders: Sequence[str]) -> Iterator[None]:
+    """Works from the nearest folder upwards that has the default data or output, such as the repository when called from `notebooks`.
+
+    Args:
+        given: settings; relative paths among them, which mean this folder, are made absolute where another one is worked from.
+        folders: those that the command needs; where all are given, nothing is looked for.
+    """
+    here = Path.cwd()
+    defaults = [getattr(Config, name) for name in folders if name not in given]
+    base = next((one for one in (here, *here.parents) if any((one / name).is_dir() for name in defaults)), here)
+    if base != here:
+        given |= {name: str(here / given[name]) for name in ("data_root", "output_root", "plan") if name in given}
+        file = given.get("tracking_uri", "").removeprefix("sqlite:///")
+        if file != given.get("tracking_uri", ""):
+            given["tracking_uri"] = f"sqlite:///{here / file}"
+        print(f"In {base}:", file=sys.stderr)
+    with contextlib.chdir(base):
+        yield
+
+
 def _run(config: Config, engine: str, **how: Any) -> int:
+    require_months(config)
     import_quietly()  # this takes ten seconds
     from flights import store
 

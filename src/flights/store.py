@@ -11,7 +11,7 @@ from pathlib import Path
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from flights import verdict
+from flights import moved, store_file, verdict
 from flights.config import Config
 
 RUNNING = (mlmd.Execution.NEW, mlmd.Execution.RUNNING)
@@ -20,12 +20,17 @@ UNFINISHED = (mlmd.Artifact.PENDING, mlmd.Artifact.UNKNOWN)
 
 
 def open_store(config: Config) -> MetadataStore:
-    """Opens the SQLite metadata store of a pipeline; creates it when there is none."""
+    """Opens the SQLite metadata store of a pipeline; creates it when there is none.
+
+    Raises:
+        flights.store_file.StoreError: it is damaged, locked, or of another version.
+    """
     Path(config.metadata_path).parent.mkdir(parents=True, exist_ok=True)
     connection = mlmd.ConnectionConfig()
     connection.sqlite.filename_uri = config.metadata_path
     connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-    return MetadataStore(connection)
+    with store_file.explained(config.metadata_path):
+        return MetadataStore(connection)
 
 
 def repair(config: Config) -> list[str]:
@@ -33,14 +38,19 @@ def repair(config: Config) -> list[str]:
 
     Executions that still say RUNNING become FAILED, and the outputs of failed executions are deleted. So is a version in the
     serving folder that lacks `saved_model.pb`, the file that Pusher writes last, or that an unfinished Pusher wrote
-    and never recorded: the next run pushes it again.
+    and never recorded: the next run pushes it again. Where the output folder was moved or copied, the store is told (`flights.moved`).
 
     Returns:
         The node ids of the executions that were marked.
+
+    Raises:
+        flights.store_file.StoreError: the store is damaged, locked, or of another version.
     """
+    store_file.check(config.metadata_path)
     if not Path(config.metadata_path).exists():
         return []
     store = open_store(config)
+    moved.follow(store, Path(config.pipeline_root))
     executions = store.get_executions()
     stale = [execution for execution in executions if execution.last_known_state in RUNNING]
     for execution in stale:

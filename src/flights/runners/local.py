@@ -10,7 +10,7 @@ from pathlib import Path
 from tfx import v1 as tfx
 from tfx.orchestration.portable import launcher
 
-from flights import partial, store
+from flights import partial, store, store_file
 from flights.config import Config
 from flights.pipeline import BEAM_ARGS, create_pipeline
 from flights.runners.common import NodeReport, Report, one_at_a_time, require_months
@@ -54,7 +54,7 @@ def run(
         pipeline = create(config, beam_args)
         part = partial.options(config, pipeline, first, last) if first or last else None
         try:
-            with _watched(on_node):
+            with store_file.explained(config.metadata_path), _watched(on_node):
                 tfx.orchestration.LocalDagRunner().run(pipeline, run_options=part)
         except BaseException:
             store.repair(config)  # an interrupted component, or one whose driver failed, is left as RUNNING
@@ -69,7 +69,11 @@ def _watched(on_node: Callable[[str, float], None]) -> Iterator[None]:
 
     def timed_launch(self: launcher.Launcher) -> object:
         started = time.monotonic()
-        info = launch(self)
+        try:
+            info = launch(self)
+        except Exception as error:
+            error.failed_node = self._pipeline_node.node_info.id  # for `flights.ending.words`
+            raise
         on_node(self._pipeline_node.node_info.id, time.monotonic() - started)
         return info
 
