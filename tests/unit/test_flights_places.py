@@ -11,6 +11,7 @@ import pytest
 from flights import cli, places
 from flights.airflow.project import Project, ProjectError, of_config
 from flights.config import Config
+from flights.runners import common
 
 SECRET = "s3cr3t"
 
@@ -224,3 +225,10 @@ def test_the_folder_that_keeps_a_file_from_being_written_is_found(tmp_path, monk
     assert places.unwritable(tmp_path / "a" / "runs.db") is None
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
     assert places.unwritable(tmp_path / "a" / "runs.db") == tmp_path
+
+
+def test_a_tracking_file_that_cannot_be_written_is_told_before_the_run(tmp_path, monkeypatch, root):
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    config = Config(data_root=str(root / "data/flights"), tracking_uri=f"sqlite:///{tmp_path}/sub/runs.db")
+    with pytest.raises(PermissionError, match=rf"--track: {tmp_path} cannot be written"):
+        common.require_months(config)
