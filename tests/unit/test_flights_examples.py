@@ -188,7 +188,7 @@ def test_january_in_the_split_for_training_and_again_in_the_one_for_evaluation_i
 
 @pytest.mark.parametrize("months", [(1, 1), (1, 2)])
 @pytest.mark.parametrize("reader", ["arrow", "csv"])
-@pytest.mark.parametrize("name", ["flights [1]", "a*b", "really?", "{2}", "back\\slash", "a^b", "$HOME", "a|b"])
+@pytest.mark.parametrize("name", ["flights [1]", "a*b", "really?", "{2}", "a^b", "$HOME", "a|b"])
 def test_folder_that_tfx_takes_for_a_pattern_is_refused_before_anything_runs(examples, name, reader, months):
     config = Config(data_root=f"/data/{name}/flights", reader=reader, months=months)
     with pytest.raises(data.DataError, match=r"takes .* in a path for a pattern\. Rename the folder"):
