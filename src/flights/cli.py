@@ -6,7 +6,9 @@ import argparse
 import contextlib
 import importlib
 import json
+import logging
 import pkgutil
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -153,6 +155,10 @@ def _run(config: Config, engine: str, **how: Any) -> int:
     from flights import store
 
     runner = importlib.import_module(f"flights.runners.{engine}")
+    # TFX and ML Metadata log that something has failed; what and why is told at the end.
+    logging.getLogger("absl").addFilter(
+        lambda record: not re.search("^Execution .* failed|failed after", str(record.msg))
+    )
 
     first, last = config.months
     print(f"Months {first} to {last} from {config.data_root}:", flush=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from flights import store
+from flights import moved, store
 from flights.config import Config
 
 
@@ -163,6 +164,104 @@ def test_published_outputs_survive_a_folder_named_in_another_way(pipeline, tmp_p
     os.rename(tmp_path, moved)
     store.repair(Config(output_root=str(moved)))
     assert (moved / kept.relative_to(tmp_path)).exists()
+
+
+# --- A folder that was moved or copied ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def used(tmp_path) -> Pipeline:
+    """A pipeline that has trained, blessed and pushed a model, and has failed once."""
+    pipeline = Pipeline(tmp_path / "first")
+    _, model = pipeline.execute("Trainer", COMPLETE, output="model", artifact_state=LIVE)
+    pipeline.execute("Evaluator", COMPLETE, output="blessing", artifact_state=LIVE, current_model=str(model), blessed=1)
+    pushed = str(pipeline.push("100"))
+    pipeline.execute(
+        "Pusher",
+        COMPLETE,
+        output="PushedModel",
+        artifact_state=LIVE,
+        pushed=1,
+        pushed_version="100",
+        pushed_destination=pushed,
+    )
+    pipeline.execute("Trainer", mlmd.Execution.FAILED, output="model", artifact_state=mlmd.Artifact.ABANDONED)
+    store.repair(pipeline.config)
+    return pipeline
+
+
+def paths(config: Config) -> list[str]:
+    """All that the artifacts of a store name and that begins with a slash."""
+    artifacts = store.open_store(config).get_artifacts()
+    values = [value.string_value for artifact in artifacts for value in artifact.custom_properties.values()]
+    return [path for path in [*(artifact.uri for artifact in artifacts), *values] if path.startswith("/")]
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("original", ["gone", "there", "replaced"])
+def test_store_names_the_artifacts_where_they_are_after_a_move_and_after_a_copy(original, used, tmp_path):
+    """A copy reads nothing of the original, and changes nothing in it."""
+    first, second = tmp_path / "first", Config(output_root=str(tmp_path / "second"))
+    shutil.copytree(first, second.output_root)
+    if original != "there":
+        shutil.rmtree(first)
+    if original == "replaced":
+        Pipeline(first).execute("Trainer", COMPLETE, output="model", artifact_state=LIVE)
+    before = content(first)
+    assert len(paths(second)) == 6
+    store.repair(second)
+    assert len(paths(second)) == 6
+    assert all(path.startswith(f"{second.output_root}/") for path in paths(second))
+    assert content(first) == before
+    (model,) = [one for one in store.open_store(second).get_artifacts_by_type("model") if one.state == LIVE]
+    assert (Path(model.uri) / "data").read_text() == "data"
+    assert store.latest_verdict(second) == f"Blessed and pushed: {second.serving_root}/100"
+
+
+def test_move_is_recorded_once(used, tmp_path):
+    second = Config(output_root=str(tmp_path / "second"))
+    (tmp_path / "first").rename(second.output_root)
+    store.repair(second)
+    store.repair(second)
+    (record,) = store.open_store(second).get_contexts_by_type(moved.CONTEXT)
+    assert record.properties["from"].string_value == str(tmp_path / "first/artifacts")
+    assert record.properties["to"].string_value == str(tmp_path / "second/artifacts")
+
+
+def test_folder_can_be_moved_again_and_back(used, tmp_path):
+    before = paths(used.config)
+    for name in ("second", "third", "first"):
+        os.rename(used.config.output_root, tmp_path / "next")
+        used.config = Config(output_root=str(tmp_path / name))
+        os.rename(tmp_path / "next", used.config.output_root)
+        store.repair(used.config)
+        assert all(path.startswith(f"{tmp_path / name}/") for path in paths(used.config))
+    assert paths(used.config) == before
+
+
+def test_another_name_of_the_same_folder_changes_nothing(used, tmp_path):
+    """TFX's cache compares paths: nothing may be run anew because somebody came by a link."""
+    (tmp_path / "link").symlink_to(tmp_path / "first")
+    before = paths(used.config)
+    for name in ("link", "first/../first"):
+        store.repair(Config(output_root=str(tmp_path / name)))
+        assert paths(used.config) == before
+
+
+def test_model_of_another_pipeline_stays_where_it_is(used, tmp_path):
+    """Its path ends with the number of an execution over there, which is not the one that imported it."""
+    other = Pipeline(tmp_path / "other")
+    other.execute("Trainer", COMPLETE, output="model", artifact_state=LIVE)
+    imported, _ = other.execute("Importer", COMPLETE)
+    kind = other.store.get_artifact_type("model").id
+    theirs = str(tmp_path / "first/artifacts/Trainer/model/1")
+    (artifact,) = other.store.put_artifacts([mlmd.Artifact(type_id=kind, uri=theirs)])
+    other.output(imported, artifact)
+    store.repair(other.config)
+    assert theirs in paths(other.config)
 
 
 # --- Questions to the store ---------------------------------------------------------------------------------------
