@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flights import places
-from flights.plan import Demand, Plan, is_number
+from flights.plan import COST, Demand, Plan, is_number
 
 __all__ = ["Config", "Demand", "Plan"]
 
@@ -34,7 +34,7 @@ class Config:
         pipeline_name: the name in the metadata store; runs of one name share cache and baseline.
         months: first and last month to use, both included. With one month, whole days are drawn for evaluation; with
             several, the last month is for evaluation and those before it are for training.
-        reader: `arrow` checks the files and reads them with Arrow; `csv` is TFX's own `CsvExampleGen`.
+        reader: `arrow` checks the files and reads them with Arrow; `csv` is TFX's own `CsvExampleGen`, behind the same check.
         schema_file: the curated schema: the contract that the data must meet.
         materialize: Transform writes the transformed examples, to be looked at and to be read by every training; without, it
             writes the graph only and the Trainer takes raw examples through it: faster where one training reads them.
@@ -164,6 +164,8 @@ class Config:
             raise ValueError(f"demands={self.demands!r}: a tuple of Demand, as in (Demand('AUC', at_most=0.8),).")
         if self.plan is not None and not isinstance(self.plan, Plan):
             raise ValueError(f"plan={self.plan!r}: a Plan, for example Plan.load('plan.json').")
+        if any(demand.metric == COST for demand in self.demands) and (self.plan is None or self.plan.costs is None):
+            raise ValueError(f"demands: {COST} needs prices; give a plan that has `costs`.")
         beside = [name for name in BARS if getattr(self, name) != getattr(Config, name)]
         if self.plan is not None and beside:
             raise ValueError(

@@ -28,9 +28,9 @@ class CostAgainstRule(metric_types.Metric):
 
     def __init__(
         self,
-        false_alarm: float = Costs.false_alarm,
-        miss: float = Costs.miss,
-        rule_from_hour: int = Costs.rule_from_hour,
+        false_alarm: float,
+        miss: float,
+        rule_from_hour: int,
         name: str = "cost_against_rule",
     ) -> None:
         """Args: as in `flights.plan.Costs`."""

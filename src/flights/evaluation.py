@@ -39,7 +39,7 @@ def make_eval_config(config: Config) -> tfma.EvalConfig:
     there is no such model, it does not apply. TFMA holds the metrics against the thresholds, not their confidence intervals.
     """
     wanted = demands(config)
-    costs = config.plan.costs if config.plan is not None else Costs()
+    costs = config.plan.costs if config.plan is not None else None
     names = dict.fromkeys([*METRICS, *(demand.metric for demand in wanted)])
     metrics = [_metric(name, [demand for demand in wanted if demand.metric == name], costs) for name in names]
     if config.confidence_intervals:
@@ -76,7 +76,7 @@ def demands(config: Config) -> list[Demand]:
     return [whole, *parts, *config.demands]
 
 
-def _metric(name: str, wanted: Iterable[Demand], costs: Costs) -> tfma.MetricConfig:
+def _metric(name: str, wanted: Iterable[Demand], costs: Costs | None) -> tfma.MetricConfig:
     """A metric with its thresholds."""
     thresholds = [
         config_pb2.PerSliceMetricThreshold(slicing_specs=_guarded(demand), threshold=_threshold(demand))

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 
 from flights import verdict
-from flights.plan import Costs
+from flights.plan import AGREED, Costs, Plan
 
 TEMPLATE = Path(__file__).with_suffix(".md")
 LEAST = 200
@@ -41,13 +41,13 @@ def write(
         blessed: the Evaluator's verdict.
         trained_on: the training data in words, for example `months 4 to 6 of 2013`.
         settings: of the training, by name.
-        costs: of errors; those of the gate planner by default.
+        costs: of errors; those of the plan (`flights.plan.AGREED`) by default.
         template: the text, with `$name` for each thing that is filled in.
 
     Raises:
         KeyError: the template asks for something that this does not know.
     """
-    costs = costs or Costs()
+    costs = costs or Plan.load(AGREED).costs
     result = tfma.load_eval_result(str(evaluation), model_name=_model_name(evaluation))
     slices = {_name(key): _scalars(metrics) for key, metrics in result.slicing_metrics}
     columns = {_name(key): tuple(column for column, _ in key) for key, _ in result.slicing_metrics}
@@ -101,7 +101,7 @@ def _count(metrics: dict[str, Any]) -> float:
 
 def _with_interval(value: Any) -> str:
     bounds = value.get("boundedValue")
-    text = f"{_value(value):.3f}"
+    text = f"{_value(value):.3f}" if _value(value) > 0 else "undefined"
     return f"{text} ({bounds['lowerBound']:.3f} to {bounds['upperBound']:.3f})" if bounds else text
 
 
@@ -133,6 +133,8 @@ def _has_auc(of: dict[str, Any]) -> bool:
 def _worst(slices: dict[str, Any]) -> str:
     judged = {name: _value(of["auc"]) for name, of in slices.items() if _count(of) >= LEAST and _has_auc(of)}
     small = sum(_count(of) < LEAST for of in slices.values())
+    if not judged:
+        return f"No slice has {LEAST} flights, late ones and others among them: none is judged."
     worst = min(judged, key=judged.get)
     return (
         f"The lowest AUC is that of {worst}, {judged[worst]:.3f}. It is the lowest of {len(judged)} slices, and the lowest of many "

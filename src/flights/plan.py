@@ -36,6 +36,9 @@ class Metric:
     high: float = 1.0
 
 
+AGREED = Path(__file__).with_suffix(".json")
+"""The plan of the gate planner, for whom the pipeline is built: a file, so that a change of a bar is a commit."""
+
 COST = "CostAgainstRule"
 """`flights.cost`: what the model's errors cost, as a share of what those of a rule of thumb cost on the same flights."""
 
@@ -140,9 +143,9 @@ class Costs:
         rule_from_hour: the rule of thumb acts on each flight that is scheduled to leave in this hour of the day or later; 24: never.
     """
 
-    false_alarm: float = 100.0
-    miss: float = 300.0
-    rule_from_hour: int = 15
+    false_alarm: float
+    miss: float
+    rule_from_hour: int
 
     def __post_init__(self) -> None:
         """Refuses prices that are none."""
@@ -164,11 +167,11 @@ class Plan:
 
     Attributes:
         demands: what a candidate must show.
-        costs: the prices of errors, for demands of `COST`.
+        costs: the prices of errors, for demands of `COST`; None where there is no such demand.
     """
 
     demands: tuple[Demand, ...]
-    costs: Costs = Costs()
+    costs: Costs | None = None
 
     def __post_init__(self) -> None:
         """Refuses a plan that demands nothing."""
@@ -176,17 +179,20 @@ class Plan:
             raise ValueError("plan: demands must be a tuple of Demand.")
         if not self.demands:
             raise ValueError("plan: it demands nothing.")
-        if not isinstance(self.costs, Costs):
-            raise ValueError("plan: costs must be Costs(false_alarm=..., miss=...).")
+        if not isinstance(self.costs, Costs | None):
+            raise ValueError("plan: costs must be Costs(false_alarm=..., miss=..., rule_from_hour=...).")
+        if self.costs is None and any(demand.metric == COST for demand in self.demands):
+            raise ValueError(f"plan: {COST} needs costs=Costs(false_alarm=..., miss=..., rule_from_hour=...).")
 
     def save(self, path: str | Path) -> Path:
-        """Writes the plan as JSON that people can read and compare, without what it leaves open."""
+        """Writes the plan as JSON that people can read and compare: a line for each demand, without what it leaves open."""
         demands = [
-            {name: value for name, value in dataclasses.asdict(one).items() if value not in (None, ())}
+            json.dumps({name: value for name, value in dataclasses.asdict(one).items() if value not in (None, ())})
             for one in self.demands
         ]
-        path = Path(path)
-        path.write_text(json.dumps({"costs": dataclasses.asdict(self.costs), "demands": demands}, indent=2) + "\n")
+        costs = f'  "costs": {json.dumps(dataclasses.asdict(self.costs))},\n' if self.costs else ""
+        path, lines = Path(path), ",\n    ".join(demands)
+        path.write_text(f'{{\n{costs}  "demands": [\n    {lines}\n  ]\n}}\n')
         return path
 
     @classmethod
@@ -213,7 +219,7 @@ class Plan:
             if unknown := set(given) - {"demands", "costs"}:
                 raise ValueError(f"{', '.join(sorted(unknown))}: a plan has `demands` and `costs`.")
             made = tuple(Demand(**{name: _thawed(value) for name, value in one.items()}) for one in given["demands"])
-            return cls(made, Costs(**given.get("costs", {})))
+            return cls(made, Costs(**given["costs"]) if given.get("costs") else None)
         except (TypeError, AttributeError, KeyError) as error:
             raise ValueError(f"no plan: {error}") from None
 

@@ -87,4 +87,4 @@ def test_template_that_asks_for_the_unknown_is_refused(model_card, evaluation, t
 
 
 def test_threshold_follows_from_the_costs(model_card):
-    assert model_card.Costs(100, 300).threshold == 0.25
+    assert model_card.Costs(100, 300, 15).threshold == 0.25

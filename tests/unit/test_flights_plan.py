@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from flights.config import Config
-from flights.plan import COST, HIGHER, LOWER, METRICS, Costs, Demand, Plan
+from flights.plan import AGREED, COST, HIGHER, LOWER, METRICS, Costs, Demand, Plan
 from flights.quiet import import_quietly
 
 pytestmark = pytest.mark.xdist_group("tfx")
@@ -19,7 +19,8 @@ PLAN = Plan(
         Demand("AUC", at_least=0.6, at_most=0.8, max_loss=0.01),
         Demand("AUC", by=("origin",), at_least=0.6),
         Demand(COST, at_most=0.95),
-    )
+    ),
+    Costs(100, 300, 15),
 )
 """The plan of lesson 02."""
 
@@ -119,6 +120,7 @@ def test_demand_that_can_be_met_and_missed_is_accepted(demand):
         ({"demands": ()}, "demands nothing"),
         ({"demands": [Demand("AUC", at_least=0.6)]}, "tuple of Demand"),
         ({"demands": PLAN.demands, "costs": {"miss": 300}}, "costs must be"),
+        ({"demands": PLAN.demands}, "CostAgainstRule needs costs"),
     ],
 )
 def test_plan_that_demands_nothing_is_refused(settings, said):
@@ -131,10 +133,27 @@ def test_plan_that_demands_nothing_is_refused(settings, said):
 )
 def test_prices_that_are_none_are_refused(prices):
     with pytest.raises(ValueError, match=next(iter(prices))):
-        Costs(**prices)
+        Costs(**{"false_alarm": 100, "miss": 300, "rule_from_hour": 15} | prices)
+
+
+def test_cost_without_prices_is_refused_when_the_configuration_is_made():
+    with pytest.raises(ValueError, match="CostAgainstRule needs prices"):
+        Config(demands=(Demand(COST, at_most=0.95),))
 
 
 # --- The file -----------------------------------------------------------------------------------------------------
+
+
+def test_agreed_plan_is_what_lesson_02_writes_and_shows(tmp_path):
+    """No number of it stands in two places: the lesson computes the plan, and this file is it."""
+    import json
+    from pathlib import Path
+
+    notebook = json.loads((Path(__file__).parents[2] / "notebooks/02-plan.ipynb").read_text())
+    shown = ["".join(out.get("text", "")) for cell in notebook["cells"] for out in cell.get("outputs", [])]
+    assert AGREED.read_text() in shown
+    assert Plan.load(AGREED).save(tmp_path / "plan.json").read_text() == AGREED.read_text()
+    assert Plan.load(AGREED) == PLAN
 
 
 def test_saved_plan_is_the_same_when_it_is_loaded(tmp_path):
@@ -148,6 +167,7 @@ def test_saved_plan_is_the_same_when_it_is_loaded(tmp_path):
         ("not JSON", "Expecting value"),
         ("[]", "no plan"),
         ('{"costs": {}}', "demands"),
+        ('{"costs": {"miss": 3}, "demands": [{"metric": "AUC", "at_least": 0.6}]}', "false_alarm"),
         ('{"demands": [], "costs": {}}', "demands nothing"),
         ('{"demands": [{"metric": "auc", "at_least": 0.6}]}', "Did you mean 'AUC'"),
         ('{"demands": [{"metric": "AUC", "minimum": 0.6}]}', "minimum"),
@@ -177,7 +197,7 @@ def test_directions_and_ranges_are_those_of_the_metrics_as_they_are_computed(tfm
     values = {}
     for name, scores in {"good": good, "bad": bad}.items():
         demands = tuple(Demand(metric, at_most=min(one.high, 1e9)) for metric, one in METRICS.items())
-        judge(tfma, tmp_path / name, table, scores, demands=demands)
+        judge(tfma, tmp_path / name, table, scores, plan=Plan(demands, PLAN.costs))
         found = tfma.load_eval_result(str(tmp_path / name)).slicing_metrics
         (whole,) = [metrics for key, metrics in found if not key]
         values[name] = {name: value["doubleValue"] for name, value in whole[""][""].items() if "doubleValue" in value}
