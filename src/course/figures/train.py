@@ -29,11 +29,11 @@ def standing(aucs: pd.DataFrame) -> Figure:
     colours = [style.LINE, style.MUTED, style.ORANGE, style.GREEN, style.BLUE][-len(aucs.columns) :]
     for number, (name, column) in enumerate(aucs.items()):
         axes.plot(column, marker=MARKERS[number], color=colours[number], label=f"{name}: {column.mean():.3f}")
-    axes.set(title="One month proves little: the order changes", xticks=aucs.index)
-    axes.set(xlabel="month that is judged, after training on January and February", ylabel="AUC")
-    axes.legend(title="mean of the months", alignment="left", loc="center left", bbox_to_anchor=(1, 0.5))
     last = aucs.columns[-1]
     wins = (aucs[last] > aucs.drop(columns=last).max(axis=1)).sum()
+    axes.set(title=f"{last.capitalize()}: first in {wins} of {len(aucs)} months", xticks=aucs.index)
+    axes.set(xlabel="month that is judged, after training on January and February", ylabel="AUC")
+    axes.legend(title="mean of the months", alignment="left", loc="center left", bbox_to_anchor=(1, 0.5))
     means = ", ".join(f"{name} {column.mean():.3f}" for name, column in aucs.items())
     return _say(figure, f"AUC by month, mean of {len(aucs)} months: {means}. {last} is first in {wins} of {len(aucs)}.")
 
