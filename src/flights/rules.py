@@ -150,7 +150,7 @@ def list_broken(rules: Iterable[Rule], columns: Columns, where: str, earlier: Co
             first = shown(values[int(broken.argmax())])
             found.append(
                 f"{where}, column {rule.column}: {count:,} of {len(values):,} flights are not {rule.wanted}; the first has {first}."
-                + (f" At most {1 - rule.least:.0%} may be." if rule.least < 1 else "")
+                + (f" Up to {1 - rule.least:.0%} are tolerated." if rule.least < 1 else "")
             )
     return found
 

@@ -126,7 +126,7 @@ def test_share_that_is_tolerated_is_told():
     values = {"x": [1.0] * 9 + [0.5]}
     assert said("multiple of 1 in 0.9", **values) == []
     (sentence,) = said("multiple of 1 in 0.95", **values)
-    assert sentence.endswith("1 of 10 flights are not a multiple of 1; the first has 0.5. At most 5% may be.")
+    assert sentence.endswith("1 of 10 flights are not a multiple of 1; the first has 0.5. Up to 5% are tolerated.")
 
 
 def test_long_value_is_cut():
