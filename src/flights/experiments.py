@@ -58,13 +58,16 @@ def _opened(tracking_uri: str) -> Iterator[Any]:
         with _alone(file) if file else nullcontext():
             yield _client(tracking_uri)
     except Exception as error:
-        if not (
-            type(error).__module__.startswith(("mlflow.", "sqlalchemy.")) or isinstance(error, ModuleNotFoundError)
-        ):
+        no_driver = isinstance(error, ModuleNotFoundError)
+        if not no_driver and not type(error).__module__.startswith(("mlflow.", "sqlalchemy.")):
             raise
         shown = file or places.without_secret(tracking_uri)
         reason = re.sub(r"^\([\w.]+\) ", "", next(iter(str(error).splitlines()), type(error).__name__))
-        advice = "End the program that uses it" if "locked" in reason else "Move it away, or name another --track"
+        advice = "Move it away, or name another --track"
+        if "locked" in reason:
+            advice = "End the program that uses it"
+        elif no_driver:
+            advice = "Install that module"
         raise TrackingError(f"{shown}: MLflow cannot use it ({reason}). {advice}, and run again.") from error
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
@@ -118,6 +121,29 @@ def test_what_was_compiled_before_the_last_try_is_not_taken(config, recorded):
     tries = step._tries(store.open_store(config), config, RUN)
     assert step._last_begun(tries, "CsvExampleGen") > 1e9
     assert step._last_begun(tries, "Trainer") == 0
+
+
+def test_what_was_compiled_is_not_taken_after_the_folder_was_moved_or_copied(config, tmp_path, monkeypatch):
+    """It holds the paths of the folder that it was compiled for: a step in the copy would write into the original."""
+    from tfx.dsl.compiler import compiler
+    from tfx.proto.orchestration import pipeline_pb2
+
+    def compiled_for(folder: Path) -> str:
+        pipeline = SimpleNamespace(create=lambda: lambda config: config.pipeline_root)
+        return step._compiled(pipeline, Config(output_root=str(folder)), RUN, 0.0).pipeline_info.id
+
+    def compile_(_, root: str) -> pipeline_pb2.Pipeline:
+        asked.append(root)
+        return pipeline_pb2.Pipeline(pipeline_info=pipeline_pb2.PipelineInfo(id=root))
+
+    asked: list[str] = []
+    monkeypatch.setattr(compiler.Compiler, "compile", compile_)
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert compiled_for(first) == compiled_for(first) == f"{first}/artifacts"
+    shutil.copytree(first, second)
+    assert compiled_for(second) == f"{second}/artifacts"
+    assert compiled_for(first) == f"{first}/artifacts"
+    assert len(asked) == 2
 
 
 def test_inputs_are_read_from_the_run_in_which_their_producer_last_succeeded():

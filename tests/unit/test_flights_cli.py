@@ -13,6 +13,7 @@ import pytest
 from flights import cli
 from flights.config import Config, Demand, Plan
 from flights.data import DataError
+from flights.runners import common
 
 
 @pytest.fixture
@@ -174,31 +175,30 @@ def test_failed_run_ends_with_1_and_its_reason(error, runs, monkeypatch, capsys)
     assert capsys.readouterr().err == f"flights run: {error}\n"
 
 
-def test_fault_in_the_program_is_not_dressed_up_as_advice(runs, monkeypatch):
+def test_fault_in_the_program_is_told_as_one_with_its_place_and_its_traceback_in_a_file(
+    runs, monkeypatch, tmp_path, capsys
+):
     def fail(config, engine):
         raise KeyError("a bug")
 
     monkeypatch.setattr(cli, "_run", fail)
-    with pytest.raises(KeyError):
-        cli.main(["run"])
+    assert cli.main(["run", "--output-root", str(tmp_path)]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("flights run: The run failed in test_flights_cli.py, line ")
+    assert first.endswith(f"(the whole traceback: {tmp_path}/failed.log):")
+    assert second == "KeyError: 'a bug'"
+    assert "in fail\n" in (tmp_path / "failed.log").read_text()
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ('{"temp": NaN}', "flights predict: not JSON (NaN is no number). Write null for what is unknown.\n"),
-        (
-            '[{"temp": -Infinity}]',
-            "flights predict: not JSON (-Infinity is no number). Write null for what is unknown.\n",
-        ),
-        ('{"temp": 1, "dewp": 0, "temp": 99}', "flights predict: a flight has temp twice. Remove one of them.\n"),
-    ],
-)
-def test_what_python_takes_for_json_and_is_not_is_refused(text, said, requests, capsys):
-    """Python's own reader takes NaN, and of two values the last, without a word."""
-    assert cli.main(["predict", text]) == 1
-    assert capsys.readouterr().err == said
-    assert not requests
+def test_component_that_failed_is_named(runs, monkeypatch, tmp_path, capsys):
+    def fail(config, engine):
+        error = AttributeError("no such column")
+        error.failed_node = "Trainer"  # as `flights.runners.local` does
+        raise error
+
+    monkeypatch.setattr(cli, "_run", fail)
+    assert cli.main(["run", "--output-root", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith("flights run: Trainer failed in ")
 
 
 def test_prediction_without_a_model_says_how_to_get_one(monkeypatch, tmp_path, capsys):
@@ -308,3 +308,102 @@ def test_each_engine_has_a_module_that_runs_and_the_run_is_its(engine, monkeypat
     assert called == [Config()]
     assert capsys.readouterr().out.endswith("all is well\n")
     assert Path(cli.__file__).with_name("runners").joinpath(f"{engine}.py").is_file()
+
+
+# --- Where it runs ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def repository(tmp_path) -> Path:
+    """A folder with the default data, and one below it."""
+    (tmp_path / "repository/data/flights").mkdir(parents=True)
+    (tmp_path / "repository/notebooks").mkdir()
+    return tmp_path / "repository"
+
+
+def place(monkeypatch) -> list[tuple[Path, Config]]:
+    """In which folder, and with what, the stand-in for the pipeline is run."""
+    seen = []
+    monkeypatch.setattr(cli, "_run", lambda config, engine: seen.append((Path.cwd(), config)) or 0)
+    return seen
+
+
+def test_from_a_folder_below_the_repository_its_data_and_its_output_are_found(repository, monkeypatch, capsys):
+    seen = place(monkeypatch)
+    monkeypatch.chdir(repository / "notebooks")
+    assert cli.main(["run"]) == 0
+    assert seen == [(repository, Config())]
+    assert capsys.readouterr().err == f"In {repository}:\n"
+    assert Path.cwd() == repository / "notebooks"
+
+
+def test_paths_that_are_given_mean_the_folder_that_one_is_in(repository, monkeypatch):
+    seen = place(monkeypatch)
+    monkeypatch.chdir(here := repository / "notebooks")
+    assert cli.main(["run", "--output-root", "mine", "--track", "sqlite:///runs.db"]) == 0
+    assert seen == [(repository, Config(output_root=str(here / "mine"), tracking_uri=f"sqlite:///{here}/runs.db"))]
+
+
+def test_with_all_folders_given_nothing_is_looked_for(repository, monkeypatch, capsys):
+    seen = place(monkeypatch)
+    monkeypatch.chdir(here := repository / "notebooks")
+    assert cli.main(["run", "--output-root", "mine", "--data-root", "../data/flights"]) == 0
+    assert seen == [(here, Config(output_root="mine", data_root="../data/flights"))]
+    assert capsys.readouterr().err == ""
+
+
+def test_prediction_finds_the_model_of_a_run_from_the_repository(repository, monkeypatch):
+    seen = []
+    monkeypatch.setattr(cli, "_predict", lambda config, request: seen.append(Path.cwd()) or 0)
+    (repository / "out/pipelines/flights").mkdir(parents=True)
+    (repository / "data/flights").rmdir()
+    monkeypatch.chdir(repository / "notebooks")
+    assert cli.main(["predict", "{}"]) == 0
+    assert seen == [repository]
+
+
+def test_without_data_it_says_where_it_has_looked_and_what_to_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["run"]) == 1
+    said = (
+        f"flights run: There is no folder data/flights in {tmp_path}. Run from the repository, or give --data-root.\n"
+    )
+    assert capsys.readouterr().err == said
+    assert cli.main(["run", "--data-root", "/nowhere"]) == 1
+    assert capsys.readouterr().err == "flights run: /nowhere: no such folder. Give --data-root another one.\n"
+
+
+# --- Names of folders ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("character", list("*?["))
+@pytest.mark.parametrize("name", ["a{}b/out", "out/{}1]"])
+def test_output_folder_whose_name_is_a_pattern_is_refused_before_anything_runs(character, name, root, tmp_path, capsys):
+    folder = tmp_path / name.format(character)
+    assert cli.main(["run", "--data-root", str(root / "data/flights"), "--output-root", str(folder)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"flights run: --output-root: {folder} has a {character} in its name")
+    assert said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("character", list("*?[\\"))
+def test_pattern_in_the_name_of_the_folder_that_one_is_in_is_refused_too(character, tmp_path, monkeypatch):
+    (tmp_path / f"a{character}").mkdir()
+    monkeypatch.chdir(tmp_path / f"a{character}")
+    with pytest.raises(ValueError, match=r"--output-root: .* has a . in its name"):
+        common.require_plain_name(Config())
+
+
+@pytest.mark.parametrize("name", ["a b", "50%", "#1", "é'\"", "{a,b}", "$HOME~"])
+def test_other_names_of_the_output_folder_are_taken(name, tmp_path):
+    common.require_plain_name(Config(output_root=str(tmp_path / name)))
+
+
+def test_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(OSError, match=r"Nothing can be written in .*file/out \(.*\)\. Choose another --output-root"),
+        common.one_at_a_time(tmp_path / "file/out"),
+    ):
+        pass

@@ -82,4 +82,56 @@ def test_mlflow_is_imported_only_when_it_is_used_and_says_nothing(tmp_path):
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
-    assert {path.name for path in tmp_path.iterdir()} <= {"runs.db", "runs.db-wal", "runs.db-shm"}
+    assert {path.name for path in tmp_path.iterdir()} <= {"runs.db", "runs.db-wal", "runs.db-shm", ".runs.db.lock"}
+
+
+def test_three_first_runs_at_once_are_all_logged(tmp_path):
+    """Each would make MLflow's tables, and the experiment; a barrier of pipes lets them begin together, with MLflow imported."""
+    program = (
+        "import sys\nfrom flights import experiments\nimport mlflow\nprint('ready', flush=True)\nsys.stdin.readline()\n"
+        "experiments.log_run(sys.argv[1], sys.argv[2], settings={}, metrics={'auc': 0.5})\n"
+    )
+    address = f"sqlite:///{tmp_path}/runs.db"
+    names = ["first", "second", "third"]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, address, name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in names
+    ]
+    for process in started:
+        assert process.stdout.readline() == "ready\n"
+    for process in started:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    ended = [(process.communicate(timeout=300)[1], process.returncode) for process in started]
+    assert ended == [("", 0)] * 3
+    assert sorted(experiments.compare(address).index) == names
+
+
+def noise(file):
+    file.write_bytes(bytes(range(256)) * 40)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"), [(noise, "file is not a database"), (lambda file: file.mkdir(), "is a folder")]
+)
+def test_store_that_mlflow_cannot_use_is_told_by_its_file(spoil, said, tmp_path, caplog):
+    spoil(tmp_path / "runs.db")
+    with pytest.raises(experiments.TrackingError, match=said) as told:
+        experiments.log_run(f"sqlite:///{tmp_path}/runs.db", "run", settings={}, metrics={})
+    assert str(told.value).startswith(f"{tmp_path}/runs.db")
+    assert "\n" not in str(told.value)
+    assert "--track" in str(told.value)
+    assert not caplog.records
+
+
+def test_password_of_a_store_is_not_repeated_when_it_cannot_be_used():
+    """There is no driver for such a database in the course's environment."""
+    with pytest.raises(experiments.TrackingError, match=r"127\.0\.0\.1:1/runs: MLflow cannot use it .*psycopg") as told:
+        experiments.log_run("postgresql://me:secret@127.0.0.1:1/runs", "run", settings={}, metrics={})
+    assert "secret" not in str(told.value)

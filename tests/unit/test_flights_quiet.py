@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +81,36 @@ import_quietly()
 print(os.environ["TF_CPP_MIN_LOG_LEVEL"])
 """
     assert run(program, fake_tfx("")).stdout == "0\n"
+
+
+@pytest.mark.parametrize("home", ["/dev/null/nobody", None])
+def test_process_without_a_home_has_an_empty_one_as_long_as_it_runs(home, fake_tfx):
+    """Unset it is the one of the system's list of users, in which the user of a container need not be."""
+    lacking = (
+        "del os.environ['HOME']; pwd.getpwuid = lambda number: {}[number]"
+        if home is None
+        else f"os.environ['HOME'] = {home!r}"
+    )
+    program = f"""
+import os, pwd
+{lacking}
+from flights.quiet import import_quietly
+import_quietly()
+from pathlib import Path
+assert Path.home().is_dir() and not list(Path.home().iterdir())
+(Path.home() / "cache").mkdir()
+print(Path.home())
+if not os.fork():
+    raise SystemExit
+os.wait()
+assert Path.home().is_dir()
+"""
+    ended = run(program, fake_tfx(""))
+    assert ended.returncode == 0, ended.stderr
+    assert not Path(ended.stdout.split()[0]).exists()
+
+
+def test_home_that_can_be_written_is_kept(fake_tfx):
+    home = fake_tfx("")
+    program = f"import os; os.environ['HOME'] = {str(home)!r}; from flights.quiet import import_quietly; import_quietly(); print(os.environ['HOME'])"
+    assert run(program, home).stdout == f"{home}\n"

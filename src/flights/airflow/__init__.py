@@ -58,7 +58,7 @@ The command of a step, in `.venv`
     killed, and is put in order before it begins.
     RUN_ID is Airflow's, the same for all tasks of a DAG run, and TFX's pipeline run id. A node that is run again in a DAG run, by a retry or because
     its task was cleared, has its second execution in a pipeline run of its own, `RUN_ID.2`, and reads what those before it made last.
-    The pipeline is compiled once for all steps of a run, into `OUTPUT_ROOT/airflow/compiled/RUN_ID.pb`, and anew for a node that is run again.
+    The pipeline is compiled once for all steps of a run, into `OUTPUT_ROOT/airflow/compiled`, and anew for a node that is run again.
 
 Environment variables
     AIRFLOW_HOME             Airflow's folder, `out/airflow` for `make airflow`, `OUTPUT_ROOT/airflow` for `flights run --engine airflow`

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import hashlib
 import os
 import sys
 import time
@@ -127,7 +128,9 @@ def _compiled(project: Project, config: Config, run: str, not_before: float) -> 
         run: id of the DAG run.
         not_before: what was compiled before this time, in seconds of the epoch, is not taken.
     """
-    kept = Path(config.output_root) / "airflow" / "compiled" / f"{run}.pb"
+    # By the folder's name: after it was moved or copied, what was compiled before would write where it was then.
+    place = hashlib.sha256(str(Path(config.output_root).absolute()).encode()).hexdigest()[:16]
+    kept = Path(config.output_root) / "airflow" / "compiled" / place / f"{run}.pb"
     if kept.exists() and kept.stat().st_mtime > not_before:
         from tfx.proto.orchestration import pipeline_pb2
 
