@@ -111,8 +111,12 @@ class Server:
                 self._fork(connection, order)
 
     def _fork(self, connection: Connection, order: dict[str, Any]) -> None:
+        server = os.getpid()
         pid = os.fork()
         if not pid:
+            end_with_parent()
+            if os.getppid() != server:  # it has ended before it could be followed
+                os._exit(1)
             self._leave(connection)
             become(order, connection.descriptors)
         connection.pid = pid
@@ -165,7 +169,6 @@ def become(order: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
     """Turns this process into what was ordered, and ends it with the status that the function returns."""
     status = 1
     try:
-        end_with_parent()
         os.setsid()
         for number, descriptor in enumerate(descriptors):
             os.dup2(descriptor, number)
@@ -208,12 +211,15 @@ def main() -> None:
     parser.add_argument("--mark", action="append", help="means nothing; stands in the command for who looks for it")
     parser.add_argument("modules", nargs="*")
     arguments = parser.parse_args()
-    del sys.path[0]  # the folder in which the server was started is no folder of modules
+    # The folder in which the server was started is no folder of modules, and none that it holds on to.
+    sys.path[:] = [os.path.abspath(folder) for folder in sys.path[1:]]
     if arguments.once:
+        end_with_parent()
         become(json.loads(arguments.once))
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(arguments.socket)
     listener.listen(64)
+    os.chdir("/")
     print("listening", flush=True)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in range(3):

@@ -19,6 +19,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from tools.decks.build import ROOT
 from tools.notebooks import form
+from warm.client import FORKS
 
 PICTURES = ROOT / "out/reports/screens/lab"
 
@@ -104,6 +105,8 @@ def test_first_lesson_runs_and_ends_with_a_prediction(chrome: webdriver.Chrome, 
     seen = run(chrome, jupyter, "00-first-pipeline")
     text = "\n".join(cell.text for cell in seen)
     assert re.search(r"late with a probability of \d{1,2} ?%", text), "no prediction is shown"
+    if FORKS:
+        assert lab.forked_kernels(jupyter), "the kernel has imported TFX by itself"
     at = interactive_cell(jupyter, "00-first-pipeline")
     lab.move_control(chrome, at, Keys.ARROW_LEFT)  # one hour earlier
     chromium.screenshot(chrome, PICTURES / "00-first-pipeline-prediction.png")

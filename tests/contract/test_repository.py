@@ -48,6 +48,26 @@ def test_flights_never_imports_course(root):
     none(project.forbidden_imports(root / "src" / "flights", {"course", "tools", "tests"}))
 
 
+def test_one_process_forks_for_all_who_need_tfx(root):
+    """What confines submissions forks as well, but has nothing of TFX: it is another thing."""
+    forks = re.compile(r"\bos\.fork\(|\bforkserver\b")
+    found = {
+        path.relative_to(root).as_posix()
+        for folder in ("src", "tools")
+        for path in (root / folder).rglob("*.py")
+        if forks.search(re.sub(r'"[^"\n]*"', "", path.read_text(encoding="utf-8")))
+    }
+    assert "src/warm/server.py" in found
+    none(sorted(name for name in found if not name.startswith(("src/warm/", "tools/grade/"))))
+
+
+def test_the_warm_process_has_nothing_of_a_project(root):
+    """What it has imported is what its forks have: an edited file would not be read."""
+    none(project.forbidden_imports(root / "src" / "warm", {"flights", "course", "tools", "tests"}))
+    for path in (root / "src" / "warm").glob("*.py"):
+        assert not re.search(r'"(flights|course)\b', path.read_text(encoding="utf-8")), path
+
+
 def test_course_does_not_import_the_tools(root):
     none(project.forbidden_imports(root / "src" / "course", {"tools", "tests"}))
 

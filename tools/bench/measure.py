@@ -228,6 +228,13 @@ def image() -> list[Row]:
     return image.image()
 
 
+def kernels() -> list[Row]:
+    """The first cell that needs TFX, in a kernel that is started and in one that is forked."""
+    from tools.bench import kernels  # which imports this module
+
+    return kernels.first_cells()
+
+
 def reading() -> list[Row]:
     """All flights of the year, read and checked, without TFX."""
     from tools.bench import reading  # which imports this module
@@ -239,6 +246,7 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "setup": setup,
     "airflow": airflow,
     "import": imports,
+    "kernel": kernels,
     "lesson": lesson,
     "reading": reading,
     "sample": sample,

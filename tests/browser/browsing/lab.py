@@ -307,9 +307,21 @@ def ask(lab: Lab, path: str, method: str = "GET") -> Any:
 
 
 def processes(lab: Lab) -> list[psutil.Process]:
-    """Returns the server and its kernels."""
+    """Returns the server, what it has started, and its kernels."""
     server = psutil.Process(lab.pid)
-    return [server, *server.children(recursive=True)]
+    return [server, *server.children(recursive=True), *forked_kernels(lab)]
+
+
+def forked_kernels(lab: Lab) -> list[psutil.Process]:
+    """Returns the kernels that work in the server's folder and were forked by a warm process."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if "warm.server" in process.cmdline() and Path(process.cwd()).is_relative_to(lab.folder):
+                found.append(process)
+        except psutil.Error:  # it has ended meanwhile
+            continue
+    return found
 
 
 def _click(chrome: webdriver.Chrome, path: str) -> None:
