@@ -208,7 +208,7 @@ def _repeated(paths: Sequence[str | Path], number: int, repeats: spans.Repeats, 
 def shown(path: str | Path) -> str:
     """A file as messages name it: from the folder of its span on."""
     parts = Path(path).absolute().parts
-    return "/".join(parts[-3:] if spans.is_span(parts[-3]) else parts[-2:])
+    return "/".join(parts[-3:] if len(parts) > 2 and spans.is_span(parts[-3]) else parts[-2:])
 
 
 def header_line(path: str | Path) -> str:
@@ -230,14 +230,11 @@ def _read(path: str | Path) -> pa.Table:
         raise DataError(f"{name}, {_torn_line(content, header) or _cut_last_line(content)}")
     if not table.num_rows:
         raise DataError(f"{name}: a header and no flights. Ask its sender for it again, or leave the month out.")
-    if table.num_rows != (
-        lines := csv_lines.count(content, "\n") - 1
-    ):  # the last defence, should Arrow lose its place after all
-        lines -= len(re.findall(rb"^\r?\n", content, re.MULTILINE))
-        if table.num_rows != lines:
-            raise DataError(
-                f"{name}: {table.num_rows:,} rows on {lines:,} lines. Is a cell open at the end of its line?"
-            )
+    lines = csv_lines.count(content, "\n") - 1
+    if table.num_rows != lines:
+        lines -= len(re.findall(rb"^\r?\n", content, re.MULTILINE))  # blank ones
+    if table.num_rows != lines:  # the last defence, should Arrow lose its place after all
+        raise DataError(f"{name}: {table.num_rows:,} rows on {lines:,} lines. Is a cell open at the end of its line?")
     return table
 
 
@@ -266,7 +263,10 @@ def _fits(column: pa.ChunkedArray, kind: pa.DataType, content: bytes) -> bool:
     """Whether values that Arrow has read are finite numbers, or text that shows."""
     if kind == REAL:
         return pc.all(pc.is_finite(column)).as_py() is not False
-    return kind != TEXT or content.isascii() or pc.all(pc.utf8_is_printable(column)).as_py() is not False
+    if kind != TEXT or content.isascii() or pc.all(pc.utf8_is_printable(column)).as_py() is not False:
+        return True
+    # Arrow's table of characters is another than Python's, which the message is written by.
+    return all(cell is None or cell.isprintable() for cell in column.unique().to_pylist())
 
 
 def _parse(content: bytes, kinds: dict[str, pa.DataType]) -> pa.Table:
