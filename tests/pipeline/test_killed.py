@@ -47,7 +47,7 @@ def options(config: Config) -> list[str]:
 
 
 @contextmanager
-def started(config: Config, root: Path, command: list[str] = COMMAND) -> Iterator[subprocess.Popen]:
+def started(config: Config, root: Path, command: list[str] = COMMAND, **options) -> Iterator[subprocess.Popen]:
     """A run in a process of its own, which does not outlive the block."""
     process = subprocess.Popen(
         [*command, "run", *options(config), "--train-epochs", str(config.train_epochs)],
@@ -55,6 +55,7 @@ def started(config: Config, root: Path, command: list[str] = COMMAND) -> Iterato
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        **options,
     )
     try:
         yield process
@@ -120,6 +121,20 @@ def test_killed_in_statistics_gen_and_meanwhile_alone(config, run, root):
         assert process.wait(timeout=30) == -signal.SIGKILL
     assert ledger.last_states(config)["StatisticsGen"] == "RUNNING"
     assert ledger.last_states(config)["CsvExampleGen"] == "COMPLETE"
+
+
+def test_interrupted_in_transform(config, root):
+    """Ctrl-C: one line, and the store is in order at once."""
+    folder = Path(config.pipeline_root) / "Transform"
+    with started(config, root, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)) as process:
+        wait_for(process, "Transform began", lambda: any(folder.glob("[a-z]*/*")))
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=PATIENCE)
+    assert complaints == "flights run: stopped by SIGINT. The next run puts in order what is left of it.\n"
+    assert process.returncode == 128 + signal.SIGINT
+    assert ledger.last_states(config)["Transform"] == "FAILED"
+    assert not list(folder.glob("[a-z]*/*"))
 
 
 def test_killed_in_trainer(config, root):

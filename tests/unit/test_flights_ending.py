@@ -37,6 +37,12 @@ ANSWERS = {
 }
 
 
+def heard() -> None:
+    """In the new process: signals are not ignored, also where whoever runs these tests ignores them, as a shell does for a job with `&`."""
+    for number in ending.SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(tmp_path, root):
     """Starts `flights run` where TFX's import does as it is told, and returns once it has begun."""
@@ -61,7 +67,13 @@ def start(tmp_path, root):
         ]
         running.append(
             subprocess.Popen(
-                command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+                command,
+                cwd=tmp_path,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment,
+                preexec_fn=heard,
             )
         )
         (tmp_path / "ready").read_text()  # returns when the other end was opened and closed
