@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import ledger
 import pytest
 
 from flights import store
+from flights.plan import COST, Costs, Demand, Plan
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +86,17 @@ def test_candidate_below_the_absolute_demand_is_refused(run, make_config, march)
     assert_not_pushed(config, before)
 
 
+def test_plan_is_what_the_evaluator_enforces_and_its_cost_is_a_metric_like_others(run, make_config, march):
+    """No model costs nothing; without that demand the candidate would be blessed."""
+    before = ledger.versions(march[0])
+    plan = Plan((Demand("AUC", at_most=0.9), Demand(COST, at_most=0.0)), Costs(100, 300, 15))
+    config = make_config(months=(2, 3), train_epochs=4, plan=plan)
+    run(config)
+    assert failures(config) == ["cost_against_rule value_threshold all"]
+    assert_not_pushed(config, before)
+    assert store.latest_verdict(config).startswith("Refused: cost against rule of all flights is 0.")
+
+
 @pytest.fixture(scope="module")
 def crippled(run, make_config, march):
     """A training that went wrong, judged by nothing but not to be worse; with the versions that were there before."""
@@ -121,7 +135,7 @@ def blessed_model(config) -> int:
 
 def assert_not_pushed(config, before: list[str]) -> None:
     """The versions are those of before, and the newest of them is still the one in service."""
-    assert store.latest_verdict(config).startswith("Refused")
+    assert re.match(r"Refused: \S.* of all flights (is|changed by) [-+]?\d.*\(demanded: ", store.latest_verdict(config))
     assert ledger.versions(config) == before
     assert store.latest_version(config).name == before[-1]
     pushed = ledger.last_output(config, "Pusher", "pushed_model")

@@ -143,10 +143,10 @@ def test_minimum_belongs_to_the_metric_that_it_was_given_for(written: Path, monk
 
     made: list[Explorer] = []
     monkeypatch.setattr(Explorer, "display", lambda self: made.append(self))
-    views.explore_slices(written, "binary_accuracy", by="town", minimum=0.99)
+    views.explore_slices(written, "binary_accuracy", by="town", minimum=0.01)
     (explorer,) = made
     chosen = {"slices_by": "town", "order": "by name"}
-    assert "Below what is demanded: 3 of 3" in repr(explorer._draw(metric="binary_accuracy", **chosen))
+    assert "Below what is demanded: 0 of 3" in repr(explorer._draw(metric="binary_accuracy", **chosen))
     assert "Below what is demanded: 2 of 2" in repr(explorer._draw(metric="auc", **chosen)), "0.9, by the EvalConfig"
 
 
