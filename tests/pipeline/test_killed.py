@@ -47,7 +47,7 @@ def options(config: Config) -> list[str]:
 
 
 @contextmanager
-def started(config: Config, root: Path, command: list[str] = COMMAND, **options) -> Iterator[subprocess.Popen]:
+def started(config: Config, root: Path, command: list[str] = COMMAND, **how) -> Iterator[subprocess.Popen]:
     """A run in a process of its own, which does not outlive the block."""
     process = subprocess.Popen(
         [*command, "run", *options(config), "--train-epochs", str(config.train_epochs)],
@@ -55,7 +55,7 @@ def started(config: Config, root: Path, command: list[str] = COMMAND, **options)
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **options,
+        **how,
     )
     try:
         yield process

@@ -56,6 +56,18 @@ def test_the_database_is_made_once_and_commands_are_run(airflow, tmp_path):
         home.airflow("dags", "list", home=tmp_path / "home")
 
 
+def test_in_a_home_that_was_moved_airflow_does_not_go_on_writing_where_it_was(airflow, tmp_path):
+    """Lines of the file that Airflow 2.11.2 writes with its database; what somebody has changed in it stays."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    new.mkdir()
+    (new / ".migrated").touch()
+    lines = "[core]\nparallelism = 3\nplugins_folder = {0}/plugins\n[scheduler]\nchild_process_log_directory = {0}/logs/scheduler\n"
+    (new / "airflow.cfg").write_text(lines.format(old))
+    for _ in range(2):
+        home.prepare(new)
+        assert (new / "airflow.cfg").read_text() == lines.format(new)
+
+
 def test_the_command_line_becomes_airflow(airflow, tmp_path):
     became = []
     arguments = ["--home", str(tmp_path / "home"), "--port", "8123"]

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -108,12 +109,22 @@ def prepare(home: str | Path = HOME, dags: str | Path = DAGS) -> None:
     """
     marker = Path(home) / ".migrated"
     if marker.exists():
+        _follow(Path(home).absolute())
         return
     Path(home).mkdir(parents=True, exist_ok=True)
     done = _run(["db", "migrate"], environment(home, dags))
     if done.returncode:
         raise EngineError(f"Airflow's database in {home} could not be made:\n{done.stdout[-2000:]}")
     marker.touch()
+
+
+def _follow(home: Path) -> None:
+    """After the folder was moved or copied: Airflow's settings, which hold its path, name it as it is now."""
+    settings = home / "airflow.cfg"
+    text = settings.read_text() if settings.is_file() else ""
+    former = re.search(r"^plugins_folder = (.+)/plugins$", text, flags=re.MULTILINE)
+    if former and former[1] != str(home):
+        settings.write_text(text.replace(f"{former[1]}/", f"{home}/"))
 
 
 def airflow(
