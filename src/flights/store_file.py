@@ -46,11 +46,13 @@ def check(path: str | Path) -> None:
     path = Path(path)
     if path.is_dir():
         raise StoreError(f"{path} is a folder, where the metadata store has its file. {AFRESH}")
-    if not path.exists():
+    # A run that is killed at its very beginning leaves an empty file, which is a new store; it leaves nothing else. Artifacts of which
+    # the store does not know would be in the way of those that get their numbers.
+    if not path.exists() or path.stat().st_size == 0:
+        if any(path.parent.glob("artifacts/*/*")):
+            what = "is empty" if path.exists() else "is gone"
+            raise StoreError(f"{path} {what}, and there are artifacts of earlier runs, which it described. {AFRESH}")
         return
-    # A run that is killed at its very beginning leaves an empty file, which is a new store; it leaves nothing else.
-    if path.stat().st_size == 0 and any(path.parent.glob("artifacts/*")):
-        raise StoreError(f"{path} is empty, and there are artifacts of earlier runs: its content is lost. {AFRESH}")
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", PATIENCE, uri=True)) as opened:
             (found,) = opened.execute("PRAGMA quick_check(1)").fetchone()

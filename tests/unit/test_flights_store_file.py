@@ -30,7 +30,7 @@ def whole(tmp_path_factory) -> Path:
 def config(whole, tmp_path) -> Config:
     """A pipeline with a copy of that store, and an artifact."""
     made = Config(output_root=str(tmp_path / "out"))
-    (tmp_path / "out/artifacts/Trainer").mkdir(parents=True)
+    (tmp_path / "out/artifacts/Trainer/model").mkdir(parents=True)
     shutil.copy(whole, made.metadata_path)
     return made
 
@@ -102,6 +102,14 @@ def test_store_that_cannot_be_used_is_told_by_its_file_with_what_to_do(fault, co
     assert "Move it and the folder `artifacts` beside it away, or name another --output-root" in message
     assert "\n" not in message
     assert Path(config.metadata_path).exists(), "what cannot be read is left as it is"
+
+
+def test_artifacts_without_their_store_are_told(config):
+    """A new store would give the numbers of their folders to others."""
+    Path(config.metadata_path).unlink()
+    with pytest.raises(StoreError, match=r"metadata.sqlite is gone, and there are artifacts of earlier runs"):
+        store.repair(config)
+    assert not Path(config.metadata_path).exists()
 
 
 def test_what_is_told_to_do_helps(config):
