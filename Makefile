@@ -28,10 +28,12 @@ test: WHICH := -m "not long"
 test: environment airflow-environment data ## what each change must show: unit, contract, notebooks, pipeline, grading, browser (minutes)
 	@bash deploy/flink/fetch.sh --if-possible
 	@bash deploy/flink/fetch-cluster.sh --if-possible
-	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q $(WHICH)
-	$(PYTHON) -m pytest tests/notebooks -n 2 --maxschedchunk 1 -q $(WHICH)
+	@rm -rf out/reports/seconds
+	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q $(WHICH) --seconds out/reports/seconds/unit-and-contract
+	$(PYTHON) -m pytest tests/notebooks -n 2 --maxschedchunk 1 -q $(WHICH) --seconds out/reports/seconds/notebooks
 	@# A worker has whole files, which share a run of the pipeline or a server; in this order, the short ones come last.
-	$(PYTHON) -m pytest tests/pipeline tests/grading tests/browser -n 2 --dist loadfile --no-loadscope-reorder -q $(WHICH)
+	$(PYTHON) -m pytest tests/pipeline tests/grading tests/browser -n 2 --dist loadfile --no-loadscope-reorder -q $(WHICH) --seconds out/reports/seconds/pipeline-grading-browser
+	@$(PYTHON) -m tools.checks.seconds
 
 test-all: ## that and the long proofs: killed everywhere, hostile submissions, containers
 	@$(MAKE) --no-print-directory test WHICH=

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # `tools` is a folder of the repository, not an installed package; `sample_lesson` lies beside this file.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+pytest_plugins = ("accounting",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

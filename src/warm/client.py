@@ -18,6 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from warm import usage
+
 FORKS = sys.platform == "linux"
 """Elsewhere a process that has loaded these libraries does not bear a fork: there each begins anew."""
 
@@ -225,6 +227,7 @@ class Warm:
         if self._process:
             self._process.kill()  # it may be importing still
             self._process.wait()
+            usage.note({"waited": str(self.path)})
             shutil.rmtree(self.path.parent, ignore_errors=True)
 
 

@@ -12,6 +12,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
+from warm import usage
+
 DEFERRED = frozenset({"tfx.v1.extensions"})
 """Packages that TFX imports at once and a pipeline on one machine never asks for: Vertex AI and BigQuery, with a thousand modules of Google Cloud."""
 
@@ -40,6 +42,7 @@ def quickly() -> Iterator[None]:
         sys.meta_path.remove(deferring)
         gc.freeze()
         gc.enable()
+        usage.count_tfx()
 
 
 class _Deferring(MetaPathFinder):

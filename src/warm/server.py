@@ -21,6 +21,7 @@ import contextlib
 import importlib
 import json
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -29,6 +30,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
+from warm import usage
 from warm.loading import quickly
 from warm.process import end_with_parent
 
@@ -47,12 +49,14 @@ class Connection:
         received: of the order, as long as it is not whole.
         descriptors: those that came with it: input, output, errors.
         pid: of the fork, once there is one.
+        usage: the file for what the fork has used; none if empty.
     """
 
     socket: socket.socket
     received: bytes = b""
     descriptors: tuple[int, ...] = ()
     pid: int | None = None
+    usage: str = ""
 
 
 class Server:
@@ -67,6 +71,7 @@ class Server:
 
     def serve(self) -> None:
         """Takes orders, until for `linger` seconds no connection was open."""
+        self._note(resource.getrusage(resource.RUSAGE_SELF))  # of the imports
         linger = max(self._linger, FIRST)
         while True:
             ready = self._waiting.select(None if self._open else linger)
@@ -120,6 +125,7 @@ class Server:
             self._leave(connection)
             become(order, connection.descriptors)
         connection.pid = pid
+        connection.usage = order["environment"].get(usage.FILE, "")
         for number in connection.descriptors:
             os.close(number)
         connection.descriptors = ()
@@ -142,10 +148,14 @@ class Server:
     def _report(self, ended: int, connection: Connection) -> None:
         self._waiting.unregister(ended)
         os.close(ended)
-        status = os.waitstatus_to_exitcode(os.waitpid(connection.pid, 0)[1])
+        _, status, used = os.wait4(connection.pid, 0)
         connection.pid = None
-        self._answer(connection, {"status": status})
+        self._note(used, connection.usage)
+        self._answer(connection, {"status": os.waitstatus_to_exitcode(status)})
         self._close(connection)
+
+    def _note(self, used: resource.struct_rusage, file: str = "") -> None:
+        usage.note({"seconds": usage.seconds(used), "server": self._listener.getsockname()}, file)
 
     def _answer(self, connection: Connection, words: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # it is closed, which is seen where it is read

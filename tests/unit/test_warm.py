@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from warm import client
+from tools.checks import seconds
+from warm import client, usage
 
 pytestmark = pytest.mark.skipif(not client.FORKS, reason="processes that have loaded TensorFlow fork on Linux only")
 
@@ -36,6 +37,18 @@ def sleeps(argument): time.sleep(600)
 def raises(argument): raise ValueError(argument)
 def exits(argument): sys.exit(argument)
 def dies(argument): os.kill(os.getpid(), argument)
+
+def burns(seconds):
+    while time.process_time() < seconds: pass
+
+def orders(argument):
+    "Has a fork of a server of its own burn, and waits for the server's end, or leaves it to itself."
+    from warm import client
+    seconds, folder, waits = argument
+    warm = client.Warm.own([])
+    warm.fork("targets", "burns", seconds, path=[folder]).wait()
+    if waits:
+        warm.end()
 """
 
 
@@ -173,6 +186,38 @@ def test_an_import_that_fails_is_told_to_who_orders(targets):
     ):
         broken.fork("targets", "tells", None, path=[targets])
     broken.end()
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_seconds_of_forks_of_forks_are_noted_once(targets, tmp_path, waits, monkeypatch):
+    """A server that was waited for passes its forks' seconds on to who waited, and has noted them as well."""
+
+    def noted() -> float:
+        return seconds.sums(seconds.read(tmp_path))["noted"].seconds
+
+    monkeypatch.setenv(usage.FILE, str(tmp_path / "noted"))
+    server, burnt = client.Warm.own([]), 1.0
+    assert run(server, targets, "burns", burnt)[0] == 0
+    alone = noted()
+    assert run(server, targets, "orders", (burnt, targets, waits))[0] == 0
+    assert 1.0 <= (noted() - alone) / burnt < 1.8  # noted twice, it were more than 2
+    server.end()
+    left = noted()  # what this process has not waited for
+    assert left == 0 if waits else 1.0 <= left / burnt < 1.8
+
+
+def test_seconds_of_a_fork_that_is_killed_are_noted_too(warm, targets, tmp_path):
+    noted = tmp_path / "noted"
+    fork = warm.fork("targets", "burns", 600, path=[targets], environment={**os.environ, usage.FILE: str(noted)})
+    wait_until(lambda: processor_seconds(fork.pid) > 0.2)
+    fork.close()
+    wait_until(noted.exists)
+    assert [line["seconds"] > 0.1 for line in seconds.read(tmp_path)["noted"]] == [True]
+
+
+def processor_seconds(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def test_server_and_forks_end_with_who_has_started_them(targets, tmp_path):

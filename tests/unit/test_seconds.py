@@ -1,0 +1,137 @@
+"""Processor seconds of the tests: what is summed and what not, the table, and pytest's part, also when it is interrupted."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from tools.checks import seconds
+from warm import usage
+
+PASSED = [{"ended": 0, "chosen": "not long"}]
+
+
+def test_forks_count_unless_they_are_in_the_sum_of_who_waited_for_their_server():
+    stage = {
+        "tests/a.py": [{"seconds": 1.0}, {"seconds": 2.0, "server": "of/itself"}, {"seconds": 4.0, "server": "shared"}],
+        "tests/b.py": [{"seconds": 8.0}, {"waited": "of/itself"}, {"count": "imports"}, {"count": "pipelines"}],
+    }
+    assert seconds.sums(stage) == {"tests/b.py": (8.0, 1, 1), "tests/a.py": (5.0, 0, 0)}
+    assert list(seconds.sums(stage)) == ["tests/b.py", "tests/a.py"]
+
+
+def test_table_has_stages_their_files_and_all():
+    small = {name: [{"seconds": 0.25}] for name in ("tests/c.py", "tests/d.py")}
+    imports = {"tests/e.py": [{"seconds": 0.5}, {"count": "imports"}]}
+    stages = {"one": {**small, **imports, "tests/a.py": [{"seconds": 3.0}], seconds.PYTEST: PASSED}, "two": {}}
+    assert seconds.table(stages).splitlines()[2:] == [
+        "| **one** | 4.0 | 1 |  |",
+        "| tests/a.py | 3.0 |  |  |",
+        "| tests/e.py | 0.5 | 1 |  |",
+        "| 3 that used less than a second each | 0.5 |  |  |",
+        "| **two**, which is not over | 0.0 |  |  |",
+        "| **all** | 4.0 | 1 |  |",
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {seconds.STAGES[1]: {}},
+        {seconds.STAGES[1]: {seconds.PYTEST: [{"ended": 1, "chosen": "not long"}]}},
+        {seconds.STAGES[1]: {seconds.PYTEST: [{"ended": 0, "chosen": ""}]}},
+        {"another": {seconds.PYTEST: PASSED}},
+    ],
+)
+def test_docs_are_of_a_whole_run_that_has_passed(change):
+    whole = {name: {seconds.PYTEST: PASSED} for name in seconds.STAGES}
+    assert seconds.is_whole(whole)
+    assert not seconds.is_whole(whole | change)
+
+
+def test_stages_are_those_of_the_makefile(root):
+    makefile = (root / "Makefile").read_text()
+    asked = re.findall(r" -m pytest .* --seconds (out/.*)", makefile)
+    assert [root / folder for folder in asked] == [seconds.FOLDER / name for name in seconds.STAGES]
+
+
+@pytest.fixture
+def tfx(monkeypatch, tmp_path) -> type:
+    """A stand-in for TFX's Pusher, which has the name and the method of `tfx.components.pusher.executor`."""
+
+    class Executor:
+        pushed = ()
+
+        def Do(self, *arguments: object) -> None:
+            Executor.pushed += arguments
+
+    module = types.SimpleNamespace(Executor=Executor)
+    monkeypatch.setitem(sys.modules, "tfx.components.pusher.executor", module)
+    monkeypatch.setattr(usage, "_counted", False)
+    monkeypatch.setenv(usage.FILE, str(tmp_path / "lines"))
+    return Executor
+
+
+def test_an_import_of_tfx_is_counted_once_and_each_pusher(tfx, tmp_path):
+    usage.count_tfx()
+    usage.count_tfx()
+    tfx().Do("a", "b")
+    tfx().Do("c")
+    assert tfx.pushed == ("a", "b", "c")
+    assert seconds.sums(seconds.read(tmp_path))["lines"] == (0.0, 1, 2)
+
+
+def test_without_the_variable_nothing_is_counted_nor_changed(tfx, monkeypatch, tmp_path):
+    monkeypatch.delenv(usage.FILE)
+    before = tfx.Do
+    usage.count_tfx()
+    usage.note({"seconds": 1.0})
+    assert tfx.Do is before
+    assert not list(tmp_path.iterdir())
+
+
+TESTS = {
+    "test_one.py": "def test_it(): sum(range(10**7))\ndef test_child():\n    import os, subprocess, sys\n    child = {child!r}\n    subprocess.run([sys.executable, '-c', child], check=True)\n",
+    "test_two.py": "def test_it(): pass\ndef test_stops(): raise {error}\n",
+}
+CHILD = "import os\nwhile sum(os.times()[:2]) < 0.5: pass"
+
+
+def run_pytest(folder: Path, root: Path, error: str, *options: str) -> tuple[int, str]:
+    for name, text in TESTS.items():
+        (folder / name).write_text(text.format(error=error, child=CHILD))
+    command = [sys.executable, "-m", "pytest", "-p", "accounting", "-p", "no:cacheprovider", "-q", *options]
+    path = os.pathsep.join(map(str, (root, root / "tests", root / "src")))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(
+        [*command, "--seconds", "noted/stage", "test_one.py", "test_two.py"],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "status", "outcome"),
+    [
+        ((), "KeyboardInterrupt", 2, "was interrupted"),
+        (("-n", "2", "--dist", "loadfile"), "ValueError", 1, "has failures"),
+    ],
+)
+def test_pytest_notes_each_file_and_shows_the_table_at_its_end(root, tmp_path, options, error, status, outcome):
+    ended, printed = run_pytest(tmp_path, root, error, *options)
+    assert ended == status, printed
+    assert f"| **stage**, which {outcome} |" in printed
+    found = seconds.sums(seconds.read(tmp_path / "noted" / "stage"))
+    assert set(found) == {"test_one.py", "test_two.py", seconds.PYTEST}
+    assert found["test_one.py"].seconds > 0.5  # its child used them
+    assert found["test_one.py"].seconds > found["test_two.py"].seconds
