@@ -11,7 +11,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.transforms import Bbox
 
 from course import figures, style
-from course.figures import debt, factory, phases, tfx
+from course.figures import lifecycle_figure, proof_of_concepts, technical_debt, tfx
 from course.figures.canvas import Sheet
 
 ALL = sorted(figures.__all__)
@@ -99,7 +99,7 @@ def test_words_fit_their_boxes(name: str) -> None:
 
 
 def test_the_dark_box_has_the_area_of_the_machine_learning_code() -> None:
-    figure = debt.hidden_debt()
+    figure = technical_debt.hidden_debt()
     cells = [p for p in figure.axes[0].patches if isinstance(p, FancyBboxPatch) and p.get_height() > 60]
     gap = 6  # between two boxes: each cell is that much wider than its box
     areas = [(p.get_width() + gap) * (p.get_height() + gap) for p in cells]
@@ -110,22 +110,22 @@ def test_the_dark_box_has_the_area_of_the_machine_learning_code() -> None:
     ]
     assert len(cells) == 14
     assert len(dark) == 1
-    assert dark[0] / sum(areas) == pytest.approx(debt.ML_SHARE, abs=0.001)
+    assert dark[0] / sum(areas) == pytest.approx(technical_debt.ML_SHARE, abs=0.001)
 
 
 def test_a_hundred_companies_are_divided_as_published() -> None:
-    figure = factory.poc_factory()
+    figure = proof_of_concepts.poc_factory()
     squares = [p for p in figure.axes[0].patches if isinstance(p, FancyBboxPatch) and p.get_width() == 25]
     filled = [p for p in squares if p.get_facecolor() == p.get_edgecolor()]
     assert len(squares) == 100
-    assert len(squares) - len(filled) == factory.STUCK[1] - factory.STUCK[0]
+    assert len(squares) - len(filled) == proof_of_concepts.STUCK[1] - proof_of_concepts.STUCK[0]
     green = [p for p in filled if p.get_facecolor()[1] > p.get_facecolor()[0]]
-    assert len(green) == 100 - factory.STUCK[1]
+    assert len(green) == 100 - proof_of_concepts.STUCK[1]
 
 
 def test_every_role_and_phase_has_a_leader() -> None:
-    for phase in phases.STEPS:
-        assert sum(shares.get(phase) == 2 for shares in phases.ROLES.values()) == 1
+    for phase in lifecycle_figure.STEPS:
+        assert sum(shares.get(phase) == 2 for shares in lifecycle_figure.ROLES.values()) == 1
 
 
 def test_every_component_of_the_lecture_is_there() -> None:

@@ -12,7 +12,7 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from course import views
-from course.views import graph, layers, ledger, step
+from course.views import component_view, graph_layout, metadata_tables, pipeline_graph
 
 FLIGHTS = {
     "CsvExampleGen": "",
@@ -92,7 +92,7 @@ def test_settings_show_no_path_of_a_machine_and_no_empty_ones() -> None:
         "span": 0,
         "long": "x" * 500,
     }
-    found = step.configuration(node("Gen", **settings))
+    found = component_view.configuration(node("Gen", **settings))
     assert found == {
         "input_base": "…/flights",
         "relative": "../data/flights",
@@ -106,7 +106,7 @@ def test_settings_show_no_path_of_a_machine_and_no_empty_ones() -> None:
 
 def test_layout_puts_every_node_after_what_it_needs_and_nothing_on_top_of_anything() -> None:
     parents = {name: set(needs.split()) for name, needs in FLIGHTS.items()}
-    layout = layers.arrange(parents)
+    layout = graph_layout.arrange(parents)
     for name, needs in parents.items():
         assert all(layout.layer[parent] < layout.layer[name] for parent in needs)
     taken = [{(layer, layout.row[name])} for name, layer in layout.layer.items()]
@@ -118,19 +118,21 @@ def test_layout_puts_every_node_after_what_it_needs_and_nothing_on_top_of_anythi
 
 
 def test_a_chain_is_one_straight_row() -> None:
-    layout = layers.arrange({"a": set(), "b": {"a"}, "c": {"b"}, "d": {"c"}})
+    layout = graph_layout.arrange({"a": set(), "b": {"a"}, "c": {"b"}, "d": {"c"}})
     assert layout.layer == {"a": 0, "b": 1, "c": 2, "d": 3}
     assert set(layout.row.values()) == {0}
 
 
 def test_layout_is_the_same_each_time() -> None:
     parents = {name: set(needs.split()) for name, needs in FLIGHTS.items()}
-    assert layers.arrange(parents) == layers.arrange({name: set(sorted(needs)) for name, needs in parents.items()})
+    assert graph_layout.arrange(parents) == graph_layout.arrange(
+        {name: set(sorted(needs)) for name, needs in parents.items()}
+    )
 
 
 def test_a_circle_is_an_error() -> None:
     with pytest.raises(ValueError, match="a, b"):
-        layers.arrange({"a": {"b"}, "b": {"a"}})
+        graph_layout.arrange({"a": {"b"}, "b": {"a"}})
 
 
 def test_the_graph_tells_what_depends_on_what_and_how_it_went() -> None:
@@ -180,8 +182,8 @@ def test_reports_of_a_runner_are_understood() -> None:
     ],
 )
 def test_long_names_are_broken_where_a_word_begins(name: str, lines: list[str]) -> None:
-    assert "".join(graph.two_lines(name)) == name
-    assert graph.two_lines(name) == lines
+    assert "".join(pipeline_graph.two_lines(name)) == name
+    assert pipeline_graph.two_lines(name) == lines
 
 
 # --- the metadata store
@@ -236,7 +238,7 @@ def test_the_store_shows_executions_and_lineage_without_times_and_paths(store_pa
 
 
 def test_the_last_run_is_told_apart_from_those_before(store_path: Path) -> None:
-    assert {name: state for name, (state, _) in ledger.last_run(store_path).items()} == {
+    assert {name: state for name, (state, _) in metadata_tables.last_run(store_path).items()} == {
         "Gen": "cached",
         "Trainer": "failed",
     }
@@ -265,4 +267,4 @@ def test_an_empty_store_is_no_error(tmp_path: Path) -> None:
     config.fake_database.SetInParent()
     store = metadata_store.MetadataStore(config)
     assert "0 in the store" in repr(views.store(store))
-    assert ledger.last_run(store) == {}
+    assert metadata_tables.last_run(store) == {}

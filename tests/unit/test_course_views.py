@@ -16,7 +16,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from course import views
-from course.views import html, numbers, profile, rows, scores, source
+from course.views import html, metrics_view, numbers, rows, source, statistics_view
 
 EVIL = "<script>alert('x')</script>"
 
@@ -132,8 +132,8 @@ def test_numbers_are_written_with_the_digits_that_matter(value: float, text: str
 
 
 def test_little_bars_show_nothing_for_nothing() -> None:
-    assert profile.spark([10, 0, 0.01, 5]) == "█▁▁▅"
-    assert profile.spark([]) == profile.spark([0, 0]) == ""
+    assert statistics_view.spark([10, 0, 0.01, 5]) == "█▁▁▅"
+    assert statistics_view.spark([]) == statistics_view.spark([0, 0]) == ""
 
 
 # --- the contract
@@ -286,19 +286,19 @@ def slices(with_baseline: bool) -> list[Any]:
 
 
 def test_metrics_are_by_slice_with_everything_first() -> None:
-    lines = [line.split("  ") for line in repr(scores.tabled(scores.read(slices(False)))).splitlines()]
+    lines = [line.split("  ") for line in repr(metrics_view.tabled(metrics_view.read(slices(False)))).splitlines()]
     text = [" ".join(part.strip() for part in line if part.strip()) for line in lines]
     assert text[2] == "slice examples AUC"
     assert text[4:7] == ["all examples 2,000 0.678", "origin = EWR 1,300 0.700", "origin = JFK 700 0.610"]
 
 
 def test_the_change_against_the_baseline_is_beside_the_value() -> None:
-    found = scores.read(slices(True))
-    assert "0.678 (+0.010)" in repr(scores.tabled(found))
-    assert "(+0.000)" not in repr(scores.tabled(found))
-    assert "all examples 0.678 (baseline 0.668)" in scores.draw(found, "auc").alt
+    found = metrics_view.read(slices(True))
+    assert "0.678 (+0.010)" in repr(metrics_view.tabled(found))
+    assert "(+0.000)" not in repr(metrics_view.tabled(found))
+    assert "all examples 0.678 (baseline 0.668)" in metrics_view.draw(found, "auc").alt
     with pytest.raises(KeyError, match="example_count, auc"):
-        scores.draw(found, "accuracy")
+        metrics_view.draw(found, "accuracy")
 
 
 # --- the pieces of HTML

@@ -17,7 +17,7 @@ from made_statistics import numbers as made
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from course import controls, views
-from course.views import breach, diff, offenders, raw, rows
+from course.views import anomalies_view, failing_rows, row_sources, rows, schema_comparison
 
 EVIL = "<script>alert('x')</script>"
 
@@ -74,9 +74,9 @@ def anomalies(contract: schema_pb2.Schema, **found: str) -> anomalies_pb2.Anomal
 )
 def test_the_rows_that_show_an_anomaly_are_found(kind: str, feature: str, values: list[Any], wrong: list[int]) -> None:
     contract = schema(f'string_domain {{ name: "both" value: "UA" value: "B6" }} feature {{ name: "x" {feature} }}')
-    test = offenders.test_for(kind, contract.feature[0], {"both": ["UA", "B6"]})
-    data = ((place, {"x": raw._as_list(value)}) for place, value in enumerate(values))
-    found = offenders.find(data, {0: ("x", test)}, most=9)[0]
+    test = failing_rows.test_for(kind, contract.feature[0], {"both": ["UA", "B6"]})
+    data = ((place, {"x": row_sources._as_list(value)}) for place, value in enumerate(values))
+    found = failing_rows.find(data, {0: ("x", test)}, most=9)[0]
     assert [label for label, _ in found.rows] == wrong
 
 
@@ -198,7 +198,7 @@ def test_several_reasons_of_one_feature_are_shown_one_by_one() -> None:
     both = anomalies(CONTRACT, carrier="ENUM_TYPE_UNEXPECTED_STRING_VALUES")
     both.anomaly_info["carrier"].reason.add(type="COMPARATOR_L_INFTY_HIGH", short_description="High distance")
     assert "2 anomalies" in repr(views.anomalies(both))
-    assert [one.short for one in breach.listed(both)][1] == "High distance"
+    assert [one.short for one in anomalies_view.listed(both)][1] == "High distance"
 
 
 def test_missing_column_missing_rows_and_wrong_data_are_told_apart() -> None:
@@ -285,7 +285,7 @@ def test_a_change_of_the_contract_is_said_with_its_effect(
     old: str, new: str, feature: str, words: str, effect: str
 ) -> None:
     assert old in BEFORE
-    (found,) = diff.changes(schema(BEFORE), schema(BEFORE.replace(old, new, 1)))
+    (found,) = schema_comparison.changes(schema(BEFORE), schema(BEFORE.replace(old, new, 1)))
     assert found.feature == feature
     assert words in found.words
     assert found.effect == effect
@@ -302,7 +302,9 @@ def test_new_and_gone_features_and_changes_of_the_whole_are_said() -> None:
 
 def test_a_shared_domain_that_grew_is_a_change_of_those_who_share_it() -> None:
     text = 'string_domain { name: "port" value: "JFK" } feature { name: "origin" type: BYTES domain: "port" }'
-    (found,) = diff.changes(schema(text), schema(text.replace('value: "JFK"', 'value: "JFK" value: "LGA"')))
+    (found,) = schema_comparison.changes(
+        schema(text), schema(text.replace('value: "JFK"', 'value: "JFK" value: "LGA"'))
+    )
     assert (found.feature, found.words) == ("origin", "LGA is allowed in addition")
 
 
@@ -312,11 +314,13 @@ def test_rules_in_tags_are_shown_and_compared() -> None:
         schema(text % tags) for tags in ('tag: "hhmm"', 'tag: "mean 1 to 2"', 'tag: "hhmm" comment: "why"')
     )
     assert "rules: hhmm" in repr(views.schema(one))
-    assert [(found.words, found.effect) for found in diff.changes(one, two)] == [
+    assert [(found.words, found.effect) for found in schema_comparison.changes(one, two)] == [
         ("no rule any more: hhmm", "looser"),
         ("rule: mean 1 to 2", "stricter"),
     ]
-    assert [(found.words, found.effect) for found in diff.changes(one, told)] == [("comment changed", "other")]
+    assert [(found.words, found.effect) for found in schema_comparison.changes(one, told)] == [
+        ("comment changed", "other")
+    ]
 
 
 def test_the_same_contract_has_no_change_and_one_feature_can_be_asked_for() -> None:

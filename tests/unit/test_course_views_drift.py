@@ -12,7 +12,7 @@ from made_statistics import numbers as made
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from course import controls, views
-from course.views import distances
+from course.views import drift_distances
 
 
 def month(temp: int, carriers: dict[str, int], **more: Any) -> Any:
@@ -29,14 +29,16 @@ YEAR = {
 
 
 def test_distances_are_those_of_the_definition() -> None:
-    found = distances.distances(YEAR["March"], YEAR["January"], {"carrier": "l_infty"})
+    found = drift_distances.distances(YEAR["March"], YEAR["January"], {"carrier": "l_infty"})
     assert found["carrier"] == pytest.approx(0.2)  # the share of UA: from 60 % to 40 %
-    disjoint = distances.distances(
+    disjoint = drift_distances.distances(
         YEAR["April"], YEAR["January"], {"temp": "jensen_shannon", "carrier": "jensen_shannon"}
     )
     assert disjoint["temp"] == pytest.approx(1, abs=0.01)
     assert disjoint["carrier"] == pytest.approx(1, abs=0.01)
-    same = distances.distances(YEAR["February"], YEAR["January"], {"temp": "jensen_shannon", "carrier": "l_infty"})
+    same = drift_distances.distances(
+        YEAR["February"], YEAR["January"], {"temp": "jensen_shannon", "carrier": "l_infty"}
+    )
     assert same == {"temp": 0.0, "carrier": 0.0}
 
 

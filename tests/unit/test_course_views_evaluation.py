@@ -151,7 +151,7 @@ def test_minimum_belongs_to_the_metric_that_it_was_given_for(written: Path, monk
 
 
 def test_calibration_is_judged_by_how_near_it_is_to_1() -> None:
-    from course.views.versus import gain
+    from course.views.baseline_comparison import gain
 
     up, down = evaluation.Value(1.4), evaluation.Value(1.1)
     assert (
@@ -162,7 +162,7 @@ def test_calibration_is_judged_by_how_near_it_is_to_1() -> None:
 
 def test_groups_without_an_interval_are_not_called_in_line() -> None:
     """Where the label is no share between 0 and 1, as in a regression, there is nothing to hold the prediction against."""
-    from course.views.calibrated import Calibrated
+    from course.views.calibration_view import Calibrated
 
     view, text = Calibrated(np.array([[50.0, 12.0, 3.0], [50.0, 30.0, 29.0]]), "all examples").parts
     labels = [one.get_text() for one in view.figure.axes[0].get_legend().get_texts()]

@@ -13,7 +13,7 @@ import pytest
 
 from course import views
 from course.controls import Explorer
-from course.views import axis, calibrated, demands, evaluation, plots, tuned
+from course.views import calibration_view, demands, evaluation, evaluation_plots, parallel_axis, tuning_results
 
 
 def single(value: float, low: float | None = None, high: float | None = None) -> dict[str, Any]:
@@ -265,14 +265,14 @@ def test_calibration_compares_what_was_predicted_with_what_was_observed() -> Non
 
 
 def test_groups_hold_about_as_many_examples_each_and_lose_none() -> None:
-    side = plots.plots(PLOTS, "buckets")[""]["all examples"].buckets
+    side = evaluation_plots.plots(PLOTS, "buckets")[""]["all examples"].buckets
     fine = np.repeat(side[:1], 1000, axis=0)
-    assert calibrated.grouped(fine, 10)[:, 0] == pytest.approx(6000)
-    assert calibrated.grouped(fine, 10, "width")[:, 0].sum() == 60_000
+    assert calibration_view.grouped(fine, 10)[:, 0] == pytest.approx(6000)
+    assert calibration_view.grouped(fine, 10, "width")[:, 0].sum() == 60_000
 
 
 def test_the_interval_of_a_share_is_wilsons() -> None:
-    low, high = calibrated.wilson(np.array([0.1, 0.0, 3.5]), np.array([100.0, 10.0, 5.0]))
+    low, high = calibration_view.wilson(np.array([0.1, 0.0, 3.5]), np.array([100.0, 10.0, 5.0]))
     assert (low[0], high[0]) == (pytest.approx(0.0552, abs=1e-3), pytest.approx(0.1744, abs=1e-3))
     assert low[1] == pytest.approx(0, abs=1e-9)
     assert math.isnan(low[2])
@@ -344,7 +344,7 @@ def test_trials_of_keras_tuner_know_failed_ones_other_metrics_and_scales(tmp_pat
     assert found.score == 0.7
     assert "Without a score: 1 of 3." in repr(found)
     assert "failed" in repr(found)
-    assert tuned.search(tmp_path).scales == {"rate": "log"}
+    assert tuning_results.search(tmp_path).scales == {"rate": "log"}
     assert views.trials(tmp_path, "val_loss").best == {"rate": 0.01}
     with pytest.raises(KeyError, match="val_auc, val_loss"):
         views.trials(tmp_path, "accuracy")
@@ -372,7 +372,7 @@ def test_a_search_in_which_every_trial_failed_is_shown_without_a_figure(tmp_path
     ],
 )
 def test_an_axis_suits_its_values(values: list[Any], scale: str | None, kind: str) -> None:
-    made = axis.of("x", values, scale)
+    made = parallel_axis.of("x", values, scale)
     assert made.kind == kind
     assert all(0 <= made.place(value) <= 1 for value in values if value is not None)
     assert made.place(None) < 0

@@ -16,7 +16,7 @@ from made_statistics import numbers as made
 
 from course import controls, views
 from course.display import Report
-from course.views import beside, bins, numbers, summary
+from course.views import histogram_bins, numbers, statistics_comparison, summary
 
 TAXI = Path(importlib.util.find_spec("tfx").origin).parent / "components/testdata"
 """Artifacts of somebody else: the taxi trips of Chicago that come with TFX."""
@@ -72,19 +72,19 @@ def row(view: Any, name: str) -> list[str]:
 
 def test_common_bins_span_both_sides_and_keep_every_value() -> None:
     pair = [JANUARY.features[0].num_stats, JULY.features[0].num_stats]
-    edges = bins.common(pair)
+    edges = histogram_bins.common(pair)
     assert (edges[0], edges[-1], len(edges)) == (0, 89, 11)
     for stats in pair:
-        assert sum(bins.filled(stats, edges)) == pytest.approx(100)
-    assert bins.filled(pair[0], edges)[-3:] == [0, 0, 0]  # January is not as warm
-    assert bins.filled(pair[1], edges)[:4] == pytest.approx([0, 0, 0, 0])
+        assert sum(histogram_bins.filled(stats, edges)) == pytest.approx(100)
+    assert histogram_bins.filled(pair[0], edges)[-3:] == [0, 0, 0]  # January is not as warm
+    assert histogram_bins.filled(pair[1], edges)[:4] == pytest.approx([0, 0, 0, 0])
 
 
 def test_a_value_far_away_does_not_squeeze_all_others_into_one_bar() -> None:
     stats = ODD["far away"].features[0].num_stats
-    edges = bins.common([stats])
+    edges = histogram_bins.common([stats])
     assert edges[-1] < 300
-    filled = bins.filled(stats, edges)
+    filled = histogram_bins.filled(stats, edges)
     assert sum(filled) == pytest.approx(100)
     assert sum(share > 1 for share in filled) >= 4
     figure = views.compare(ODD["far away"], ODD["far away"], "x", names=("a", "b")).parts[0].figure
@@ -92,8 +92,8 @@ def test_a_value_far_away_does_not_squeeze_all_others_into_one_bar() -> None:
 
 
 def test_how_much_lies_outside_a_range_is_told() -> None:
-    assert bins.outside(JULY.features[0].num_stats, 0, 49) == pytest.approx(0.8, abs=0.03)
-    assert bins.outside(JULY.features[0].num_stats, 0, 100) == 0
+    assert histogram_bins.outside(JULY.features[0].num_stats, 0, 49) == pytest.approx(0.8, abs=0.03)
+    assert histogram_bins.outside(JULY.features[0].num_stats, 0, 100) == 0
 
 
 # --- two sides
@@ -121,7 +121,7 @@ def test_values_of_a_category_that_are_new_are_named() -> None:
 def test_what_is_new_is_not_claimed_where_the_statistics_hold_only_the_most_frequent_values() -> None:
     more = dataset(100, categories("carrier", {"UA": 60, "XX": 40}))
     more.features[0].string_stats.unique = 5000
-    assert "only" not in beside.sentence({"a": JANUARY, "b": more}, "carrier")
+    assert "only" not in statistics_comparison.sentence({"a": JANUARY, "b": more}, "carrier")
 
 
 def test_the_change_is_that_of_the_numbers_as_they_are_written() -> None:

@@ -4,14 +4,14 @@ course.show(figures.lifecycle())
 """
 
 from course.figures.component import component_anatomy
-from course.figures.debt import hidden_debt
-from course.figures.door import example_gen
-from course.figures.factory import poc_factory
+from course.figures.example_gen_figure import example_gen
 from course.figures.feature_store import feature_store
-from course.figures.phases import lifecycle
+from course.figures.kubeflow_step import step_on_kubeflow
+from course.figures.lifecycle_figure import lifecycle
 from course.figures.pipeline import pipeline_dag
-from course.figures.pod import step_on_kubeflow
+from course.figures.proof_of_concepts import poc_factory
 from course.figures.spans import spans
+from course.figures.technical_debt import hidden_debt
 from course.figures.tfx import tfx_lifecycle
 from course.figures.trainer import exported_model, trainer_anatomy
 from course.figures.transform import analyze_and_map

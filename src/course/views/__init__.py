@@ -4,27 +4,27 @@ Each returns an object that displays itself as the last expression of a cell. `c
 `execution`, `component` and `outputs` the way in which TFX's own objects are shown.
 """
 
-from course.views.beside import compare
-from course.views.breach import anomalies
-from course.views.by_slice import explore_slices, slice_plot, slices
-from course.views.calibrated import calibration
-from course.views.choosing import choose
+from course.views.anomalies_view import anomalies
+from course.views.artifact_view import artifact, artifacts
+from course.views.baseline_comparison import against_baseline
+from course.views.blessing_view import blessed, blessing
+from course.views.calibration_view import calibration
+from course.views.component_view import component, execution, outputs
+from course.views.constraint_view import explore_anomalies, explore_schema
 from course.views.contract import schema
-from course.views.diff import explore_schema_diff, schema_diff
-from course.views.graph import pipeline
-from course.views.held import explore_anomalies, explore_schema
-from course.views.learning import learning_curves
-from course.views.ledger import store
-from course.views.months import drift, explore_drift
-from course.views.operating import explore_thresholds, thresholds
-from course.views.profile import statistics
-from course.views.record import artifact, artifacts
+from course.views.decision_threshold import explore_thresholds, thresholds
+from course.views.drift_over_months import drift, explore_drift
+from course.views.learning_curves_view import learning_curves
+from course.views.metadata_tables import store
+from course.views.metrics_by_slice import explore_slices, slice_plot, slices
+from course.views.metrics_view import metrics
+from course.views.pipeline_graph import pipeline
 from course.views.rows import examples
-from course.views.scores import metrics
-from course.views.searched import explore_trials, trials
-from course.views.step import component, execution, outputs
-from course.views.verdict import blessed, blessing
-from course.views.versus import against_baseline
+from course.views.schema_comparison import explore_schema_diff, schema_diff
+from course.views.statistics_comparison import compare
+from course.views.statistics_controls import choose
+from course.views.statistics_view import statistics
+from course.views.tuning_view import explore_trials, trials
 
 __all__ = [
     "against_baseline",

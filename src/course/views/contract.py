@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from course.views import allowed, protos
+from course.views import protos, schema_constraints
 from course.views.html import View, heading, stack, table
 
 _MOST = 6
@@ -29,7 +29,7 @@ def described(message: Any) -> dict[str, dict[str, str]]:
     """Each feature of a schema in words: its type, presence, values and remarks."""
     from tensorflow_metadata.proto.v0 import schema_pb2
 
-    shared = allowed.shared_domains(message)
+    shared = schema_constraints.shared_domains(message)
     return {
         feature.name: {
             "type": schema_pb2.FeatureType.Name(feature.type).lower(),
@@ -71,7 +71,7 @@ def _domain(feature: Any, shared: dict[str, list[str]]) -> str:
 
 def number_range(feature: Any) -> str:
     """The numbers that are right."""
-    low, high = (f"{end:g}" if math.isfinite(end) else "" for end in allowed.bounds(feature))
+    low, high = (f"{end:g}" if math.isfinite(end) else "" for end in schema_constraints.bounds(feature))
     if low and high:
         return f"{low} to {high}"
     return f"at least {low}" if low else f"at most {high}" if high else "any number"
@@ -80,7 +80,7 @@ def number_range(feature: Any) -> str:
 def _where(feature: Any) -> str:
     """In which environments the feature is absent, what is tolerated, the limits of drift and skew, and the rules in its tags."""
     remarks = [f"not in {', '.join(feature.not_in_environment)}"] if feature.not_in_environment else []
-    if outside := allowed.tolerated(feature):
+    if outside := schema_constraints.tolerated(feature):
         remarks.append(f"{outside:.4g} of the values may be others")
     remarks += [f"{name} at most {limit:g}" for name, limit in limits(feature).items()]
     if feature.annotation.tag:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from course import style
-from course.views import bins, protos
+from course.views import histogram_bins, protos
 from course.views.numbers import (
     has_values,
     histogram,
@@ -60,7 +60,7 @@ def _drawable(one: Any) -> str:
     """Which kind of figure the feature has; empty where it has none."""
     kind = one.WhichOneof("stats") if one is not None else None
     if kind == "num_stats":
-        return kind if bins.finite_range(one.num_stats) is not None else ""
+        return kind if histogram_bins.finite_range(one.num_stats) is not None else ""
     if kind == "string_stats":
         return kind if shares(one.string_stats) else ""
     return ""
@@ -94,12 +94,14 @@ def _draw_numbers(feature: str, stats: dict[str, Any], common: bool) -> tuple[An
     figure, (above, below) = pyplot.subplots(
         2, 1, figsize=(8.0, 3.6 + 0.3 * len(stats)), sharex=True, height_ratios=[3.2, 0.35 * len(stats) + 0.3]
     )
-    edges = bins.common(list(stats.values())) if common else []
+    edges = histogram_bins.common(list(stats.values())) if common else []
     words, width = [], edges[1] - edges[0] if edges else _bucket_width(stats)
     for place, (split, one) in enumerate(stats.items()):
         colour = style.CYCLE[place % len(style.CYCLE)]
         at, density = (
-            (edges, bins.filled(one, edges)) if edges else _shares_per(width, bins.finite(histogram(one).buckets))
+            (edges, histogram_bins.filled(one, edges))
+            if edges
+            else _shares_per(width, histogram_bins.finite(histogram(one).buckets))
         )
         above.stairs(density, at, color=colour, linewidth=2, label=_with_missing(split, one))
         above.stairs(density, at, color=colour, fill=True, alpha=0.18 if len(stats) < 4 else 0.0)
@@ -126,7 +128,7 @@ def _draw_numbers(feature: str, stats: dict[str, Any], common: bool) -> tuple[An
 
 def _box(axes: Any, place: int, one: Any, colour: str) -> None:
     """Lowest to highest value as a line, the middle half as a box, the median across it."""
-    low, high = bins.finite_range(one)
+    low, high = histogram_bins.finite_range(one)
     quarters = [min(max(value, low), high) for value in (quantile(one, 0.25), one.median, quantile(one, 0.75))]
     if any(math.isnan(value) for value in quarters):
         return
@@ -144,15 +146,15 @@ def _box(axes: Any, place: int, one: Any, colour: str) -> None:
 
 def _cut(edges: list[float], stats: dict[str, Any]) -> str:
     """Between which values the bins lie, where some values are beyond them; empty where none is."""
-    ranges = [bins.finite_range(one) for one in stats.values()]
-    if not edges or not any(bins.is_cut(span, edges) for span in ranges):
+    ranges = [histogram_bins.finite_range(one) for one in stats.values()]
+    if not edges or not any(histogram_bins.is_cut(span, edges) for span in ranges):
         return ""
     return f"{number(edges[0])} to {number(edges[-1])}"
 
 
 def _bucket_width(stats: dict[str, Any]) -> float:
     """A tenth of the whole range. Each split has buckets of its own width; the figure counts per one width for all."""
-    spans = [bins.finite_range(one) for one in stats.values()]
+    spans = [histogram_bins.finite_range(one) for one in stats.values()]
     return (max(high for _, high in spans) - min(low for low, _ in spans)) / 10 or 1.0
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from course.views import demands
-from course.views.scores import EVERYTHING, is_undefined, sub_name
+from course.views.metrics_view import EVERYTHING, is_undefined, sub_name
 from course.views.source import source
 
 COUNT = "example_count"

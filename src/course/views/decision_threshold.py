@@ -11,9 +11,9 @@ from course import style
 from course.controls import Explorer
 from course.display import FigureView, Report
 from course.views.evaluation import find
+from course.views.evaluation_plots import Plots, plots
 from course.views.html import note
 from course.views.numbers import plain, readable
-from course.views.plots import Plots, plots
 
 RATES = {
     "recall": "recall (share of positives found)",

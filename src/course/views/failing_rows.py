@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from course.views import allowed
-from course.views.raw import Row
+from course.views import schema_constraints
+from course.views.row_sources import Row
 
 LOOKED_AT = 50_000
 """Rows that are looked at: enough to find some, and a second or two of time."""
@@ -86,7 +86,7 @@ def test_for(kind: str, feature: Any, shared: dict[str, list[str]]) -> Test | No
 
 def _test_by_schema(kind: str, feature: Any, shared: dict[str, list[str]]) -> Test | None:
     """The test for a reason that needs to know what is allowed."""
-    low, high = allowed.bounds(feature)
+    low, high = schema_constraints.bounds(feature)
     if kind in ("INT_TYPE_SMALL_INT", "FLOAT_TYPE_SMALL_FLOAT", "BOOL_TYPE_SMALL_INT"):
         return _any(lambda value: _is_number(value) and value < low)
     if kind in ("INT_TYPE_BIG_INT", "FLOAT_TYPE_BIG_FLOAT", "BOOL_TYPE_BIG_INT"):
@@ -94,9 +94,9 @@ def _test_by_schema(kind: str, feature: Any, shared: dict[str, list[str]]) -> Te
     if kind == "BOOL_TYPE_UNEXPECTED_FLOAT":
         return _any(lambda value: _is_number(value) and value not in (0, 1))
     if kind in ("ENUM_TYPE_UNEXPECTED_STRING_VALUES", "BOOL_TYPE_UNEXPECTED_STRING"):
-        values = allowed.domain(feature, shared)
+        values = schema_constraints.domain(feature, shared)
         return None if values is None else _any(lambda value: text(value) not in values)
-    least, most = allowed.counts(feature)
+    least, most = schema_constraints.counts(feature)
     if kind in ("FEATURE_TYPE_LOW_NUMBER_VALUES", "FEATURE_TYPE_NO_VALUES"):
         return lambda values: 2 if values and len(values) < least else 1 if len(values) < least else 0
     if kind in ("FEATURE_TYPE_HIGH_NUMBER_VALUES", "FEATURE_TYPE_UNEXPECTED_REPEATED"):

@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 from course import style
+from course.views.artifact_view import facts, gist
 from course.views.html import View, badge, escape, heading, panel, table
-from course.views.record import facts, gist
 from course.views.source import is_channel, source
 
 _LONGEST = 90

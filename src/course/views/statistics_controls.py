@@ -6,7 +6,7 @@ from typing import Any
 
 from course.controls import Explorer
 from course.display import FigureView, Report
-from course.views import beside, distribution, protos, summary
+from course.views import distribution, protos, statistics_comparison, summary
 from course.views.html import note, stack
 
 _NOTHING = "nothing"
@@ -100,5 +100,5 @@ def _report(sides: dict[str, protos.Statistics], feature: str, table: bool) -> R
         text = f"{feature}: not in the statistics of {' and '.join(sides)}."
         return Report(note(text), stack())
     figure = FigureView(*distribution.draw(sides, feature, common=True))
-    words = [note(beside.sentence(sides, feature))] if len(sides) == 2 else []
+    words = [note(statistics_comparison.sentence(sides, feature))] if len(sides) == 2 else []
     return Report(figure, stack(*words, *([summary.tabled(sides, feature)] if table else [])))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from course.display import FigureView, Report
-from course.views import bins, distribution, html, protos, summary
+from course.views import distribution, histogram_bins, html, protos, summary
 from course.views.html import View, heading, note, stack
 from course.views.numbers import has_values, missing_share, number, percent, plain, quantile, shares, zero_share
-from course.views.profile import spark
+from course.views.statistics_view import spark
 
 _NEW = 3
 """Values that a sentence names before "and so many more"."""
@@ -76,7 +76,7 @@ def overview(sides: Sides) -> View:
 
 
 def _numeric(name: str, pair: list[Any]) -> tuple[str, ...]:
-    edges = bins.common(pair)
+    edges = histogram_bins.common(pair)
     some = [has_values(one) for one in pair]
     return (
         plain(name),
@@ -86,7 +86,7 @@ def _numeric(name: str, pair: list[Any]) -> tuple[str, ...]:
             _arrow(*(number(getattr(one, field)) if any_ else "–" for one, any_ in zip(pair, some, strict=True)))
             for field in ("min", "median", "max")
         ),
-        *(spark(bins.filled(one, edges)) for one in pair),
+        *(spark(histogram_bins.filled(one, edges)) for one in pair),
     )
 
 
@@ -149,8 +149,8 @@ def _numbers_in_words(pair: list[Any], first: str, second: str) -> list[str]:
     halves = [f"{number(quantile(one, 0.25))} to {number(quantile(one, 0.75))}" for one in pair]
     same = halves[0] == halves[1]
     parts.append(f"the middle half is {halves[0]}" + (" in both" if same else f", then {halves[1]}"))
-    span = bins.finite_range(pair[0])
-    beyond = bins.outside(pair[1], *span) if span else 0.0
+    span = histogram_bins.finite_range(pair[0])
+    beyond = histogram_bins.outside(pair[1], *span) if span else 0.0
     if beyond >= 0.001:
         low, high = (number(value) for value in span)
         parts.append(f"{percent(beyond)} of {second}'s values lie outside {first}'s range of {low} to {high}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from course import style
-from course.views import allowed, offenders, protos, raw
+from course.views import failing_rows, protos, row_sources, schema_constraints
 from course.views.html import View, badge, escape, heading, note, panel, stack, table
 from course.views.numbers import plain
 
@@ -55,7 +55,7 @@ def anomalies(thing: Any, examples: Any = None, rows: int = 3, split: str | None
     found = protos.anomalies(thing)
     if split is not None and split in found:
         found = {split: found[split]}
-    elif split is not None and (examples is None or split not in raw.splits(examples)):
+    elif split is not None and (examples is None or split not in row_sources.splits(examples)):
         raise KeyError(f"No split {split!r} here. There are: {', '.join(found)}.")
     parts = []
     for name, message in found.items():
@@ -96,13 +96,13 @@ def judged(name: str, message: Any, examples: Any, rows: int, split: str | None,
     found = listed(message)
     if examples is None or not found:
         return [(one, None) for one in found]
-    there = raw.splits(examples)
+    there = row_sources.splits(examples)
     wanted = split if split in there else name if name in there else None
     if wanted is None and len(there) > 1:
         words = f"Which split of the examples shows the anomalies of {name!r}?"
         raise KeyError(f"{words} Give split=, one of: {', '.join(there)}.")
     contract = protos.schema(schema) if schema is not None else message.baseline
-    return list(zip(found, _with_rows(found, contract, raw.read(examples, wanted), rows), strict=True))
+    return list(zip(found, _with_rows(found, contract, row_sources.read(examples, wanted), rows), strict=True))
 
 
 def shown(name: str, message: Any, found: Found) -> View:
@@ -122,18 +122,18 @@ def shown(name: str, message: Any, found: Found) -> View:
 def _with_rows(found: list[Anomaly], contract: Any, data: Any, most: int) -> list[View]:
     """A block for each anomaly: what is wrong, and the first rows that show it."""
     known = {feature.name: feature for feature in contract.feature}
-    shared = allowed.shared_domains(contract)
+    shared = schema_constraints.shared_domains(contract)
     tests = {}
     for place, one in enumerate(found):
-        test = offenders.test_for(one.kind, known.get(one.feature), shared)
+        test = failing_rows.test_for(one.kind, known.get(one.feature), shared)
         if test is not None:
             tests[place] = (one.feature, test)
-    shown = offenders.find(data, tests, most)
+    shown = failing_rows.find(data, tests, most)
     order = list(known)
     return [_block(one, shown.get(place), order) for place, one in enumerate(found)]
 
 
-def _block(one: Anomaly, shown: offenders.Offenders | None, order: list[str]) -> View:
+def _block(one: Anomaly, shown: failing_rows.Offenders | None, order: list[str]) -> View:
     parts = [heading(plain(one.feature) if one.feature else _WHOLE, badge(one.short, style.RED)), note(one.long)]
     if shown is None or not shown.rows:
         return stack(*parts, note(_without_rows(one, shown)))
@@ -155,15 +155,15 @@ def _context(feature: str, rows: list[dict[str, list[Any]]], order: list[str]) -
     return [name for name in names if name in kept]
 
 
-def _how_many(shown: offenders.Offenders) -> str:
-    start = f"The first {shown.looked_at:,} rows were looked at: " if shown.looked_at >= offenders.LOOKED_AT else ""
+def _how_many(shown: failing_rows.Offenders) -> str:
+    start = f"The first {shown.looked_at:,} rows were looked at: " if shown.looked_at >= failing_rows.LOOKED_AT else ""
     rows = f"{shown.count:,} row{' shows' if shown.count == 1 else 's show'} it"
     first = "the first is" if len(shown.rows) == 1 else f"the first {len(shown.rows)} are"
     more = f", {first} above" if shown.count > len(shown.rows) else ""
     return f"{start}{rows}{more}."
 
 
-def _without_rows(one: Anomaly, shown: offenders.Offenders | None) -> str:
+def _without_rows(one: Anomaly, shown: failing_rows.Offenders | None) -> str:
     """Why there is no row to see."""
     if one.kind == "SCHEMA_MISSING_COLUMN":
         return "No row has this column."
@@ -179,7 +179,7 @@ def _without_rows(one: Anomaly, shown: offenders.Offenders | None) -> str:
 def _cell(values: list[Any] | None) -> str:
     if not values:
         return "missing"
-    words = ", ".join(plain(f"{v:.6g}" if isinstance(v, float) else offenders.text(v)) for v in values[:4])
+    words = ", ".join(plain(f"{v:.6g}" if isinstance(v, float) else failing_rows.text(v)) for v in values[:4])
     return words + (" …" if len(values) > 4 else "")
 
 

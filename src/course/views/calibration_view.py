@@ -9,11 +9,11 @@ import numpy as np
 
 from course import style
 from course.display import FigureView, Report
+from course.views.decision_threshold import one_model
 from course.views.evaluation import find
+from course.views.evaluation_plots import plots
 from course.views.html import note
 from course.views.numbers import plain, readable
-from course.views.operating import one_model
-from course.views.plots import plots
 
 _Z = 1.96
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from course.controls import Explorer
 from course.display import Report
-from course.views import dots
+from course.views import slice_figure
 from course.views.evaluation import COUNT, Evaluation, rank, read
 from course.views.html import View, folded, heading, note, stack, table
-from course.views.learning import lower_is_better
+from course.views.learning_curves_view import lower_is_better
+from course.views.metrics_view import EVERYTHING, spoken
 from course.views.numbers import plain
-from course.views.scores import EVERYTHING, spoken
 
 _ROWS = 30
 """Rows of a table that are not folded."""
@@ -62,7 +62,7 @@ def slice_plot(
     minimum: float | None = None,
     sort: str | None = None,
     model: str | None = None,
-    most: int = dots.MOST,
+    most: int = slice_figure.MOST,
 ) -> Report:
     """A metric by slice as a figure: a dot for each slice with its interval, a line for all examples, and what is demanded.
 
@@ -83,7 +83,7 @@ def slice_plot(
     name = found.metric(metric)
     members = found.members(by)
     order = in_order(found, members, sort or _usual(found, members, name), model, name)
-    return dots.draw(found, name, order, minimum, model, most)
+    return slice_figure.draw(found, name, order, minimum, model, most)
 
 
 def explore_slices(
@@ -119,7 +119,9 @@ def explore_slices(
         enough = [name for name in inside if not found.count(name) < examples_at_least]
         names = in_order(found, enough, _ORDERS[order].format(metric), model, metric)
         demanded = minimum if metric == first else None  # it is given for the metric to start from
-        figure = dots.draw(found, metric, names, demanded, model, dots.MOST, hidden=len(inside) - len(enough))
+        figure = slice_figure.draw(
+            found, metric, names, demanded, model, slice_figure.MOST, hidden=len(inside) - len(enough)
+        )
         return Report(*figure.parts, *([tabled(found, [metric], names, model, _ROWS)] if table else []))
 
     wanted = sort or _usual(found, members, first)
@@ -186,9 +188,9 @@ def _line(found: Evaluation, side: Any, metrics: list[str], name: str, columns: 
     line: list[Any] = [plain(name, 60), "" if math.isnan(count) else f"{count:,.0f}"]
     for metric in metrics:
         value = side.get(name, {}).get(metric, _NONE)
-        line.append(dots.written(value.value) if math.isfinite(value.value) else "no value")
+        line.append(slice_figure.written(value.value) if math.isfinite(value.value) else "no value")
         if columns[len(line) :][:1] == ["95% interval"]:
-            line.append(dots.interval(value))
+            line.append(slice_figure.interval(value))
     return line
 
 
@@ -211,4 +213,4 @@ def _sizes(found: Evaluation) -> list[int]:
     return [0] + [size for size in (10, 30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000) if size <= top]
 
 
-_NONE = dots.NONE
+_NONE = slice_figure.NONE

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from course.views.evaluation import Key, class_name, ordered, proto_key, read, result_key, slice_name
-from course.views.scores import sub_name
+from course.views.metrics_view import sub_name
 from course.views.source import source
 
 _NEEDS = {

@@ -8,13 +8,13 @@ from typing import Any
 
 from course import style
 from course.display import FigureView, Report
-from course.views import dots
-from course.views.by_slice import in_order
+from course.views import slice_figure
 from course.views.evaluation import Evaluation, Value, read
 from course.views.html import folded, heading, note, stack, table
-from course.views.learning import lower_is_better
+from course.views.learning_curves_view import lower_is_better
+from course.views.metrics_by_slice import in_order
+from course.views.metrics_view import EVERYTHING, spoken
 from course.views.numbers import plain, readable
-from course.views.scores import EVERYTHING, spoken
 
 
 class Against(Report):
@@ -57,7 +57,7 @@ def against_baseline(
     by: Any = None,
     sort: str | None = None,
     table: bool = True,
-    most: int = dots.MOST,
+    most: int = slice_figure.MOST,
 ) -> Against:
     """A model against its baseline on each slice: both values, and the difference with its interval where one was computed.
 
@@ -83,8 +83,8 @@ def against_baseline(
     whole = [EVERYTHING] if EVERYTHING in found.keys else []
     values = {}
     for one in [*whole, *found.members(by)]:
-        new = candidate.get(one, {}).get(name, dots.NONE)
-        before = old.get(one, {}).get(name, dots.NONE)
+        new = candidate.get(one, {}).get(name, slice_figure.NONE)
+        before = old.get(one, {}).get(name, slice_figure.NONE)
         change = changes.get(one, {}).get(name, Value(new.value - before.value))
         values[one] = (new, before, change)
     names = [one for one in values if one != EVERYTHING]
@@ -166,7 +166,7 @@ def _draw(values: Any, found: Evaluation, metric: str, most: int) -> tuple[Any, 
             right.plot([change.value], [row], marker=marker, markersize=7, color=colour, lw=0)
     left.set_yticks(
         range(len(names)),
-        ["all examples" if n == EVERYTHING else dots.label(found, n, slices) for n in names],
+        ["all examples" if n == EVERYTHING else slice_figure.label(found, n, slices) for n in names],
         fontsize=10.5,
     )
     left.set_ylim(len(names) - 0.4, -0.6)
@@ -179,7 +179,9 @@ def _draw(values: Any, found: Evaluation, metric: str, most: int) -> tuple[Any, 
     figure.suptitle(
         f"{readable(spoken(metric))} against the baseline", x=0.01, ha="left", fontsize=14, fontweight="bold"
     )
-    words = "; ".join(f"{plain(n)} {dots.told(values[n][0])}, baseline {dots.told(values[n][1])}" for n in names)
+    words = "; ".join(
+        f"{plain(n)} {slice_figure.told(values[n][0])}, baseline {slice_figure.told(values[n][1])}" for n in names
+    )
     return (
         figure,
         f"{spoken(metric)} of this model and of the baseline by slice: {words}. {_sentence(values, metric, most)}",
@@ -205,7 +207,9 @@ def _sentence(values: Any, metric: str, most: int) -> str:
     parts = []
     if EVERYTHING in known:
         new, old, change = known[EVERYTHING]
-        parts.append(f"All examples: {dots.written(old.value)} to {dots.written(new.value)} ({_change(change)}).")
+        parts.append(
+            f"All examples: {slice_figure.written(old.value)} to {slice_figure.written(new.value)} ({_change(change)})."
+        )
     if slices:
         gains = {name: gain(metric, *of) for name, of in slices.items()}
         worst, best = (f(gains, key=lambda name: gains[name]) for f in (min, max))
@@ -229,9 +233,11 @@ def _sentence(values: Any, metric: str, most: int) -> str:
 
 
 def _change(change: Value) -> str:
-    text = dots.written(change.value, sign=True)
+    text = slice_figure.written(change.value, sign=True)
     if change.has_interval:
-        return f"{text}, {dots.written(change.low, sign=True)} to {dots.written(change.high, sign=True)}"
+        return (
+            f"{text}, {slice_figure.written(change.low, sign=True)} to {slice_figure.written(change.high, sign=True)}"
+        )
     return text
 
 
@@ -242,10 +248,14 @@ def _tabled(values: Any, found: Evaluation, metric: str, most: int) -> Any:
     for name, (new, old, change) in values.items():
         count = found.count(name)
         row = [plain(name, 60), "" if math.isnan(count) else f"{count:,.0f}"]
-        row += [dots.written(v.value) if math.isfinite(v.value) else "no value" for v in (new, old)]
-        row.append(dots.written(change.value, sign=True) if math.isfinite(change.value) else "")
+        row += [slice_figure.written(v.value) if math.isfinite(v.value) else "no value" for v in (new, old)]
+        row.append(slice_figure.written(change.value, sign=True) if math.isfinite(change.value) else "")
         if intervals:
-            ends = [dots.written(end, sign=True) for end in (change.low, change.high)] if change.has_interval else []
+            ends = (
+                [slice_figure.written(end, sign=True) for end in (change.low, change.high)]
+                if change.has_interval
+                else []
+            )
             row.append(" to ".join(ends))
         rows.append(row)
     numbers = range(1, len(columns))

@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from course import style
-from course.views import bins, protos
-from course.views.distances import TITLES, kind_of
+from course.views import histogram_bins, protos
+from course.views.drift_distances import TITLES, kind_of
+from course.views.drift_multiples import held, line, told
 from course.views.numbers import plain, readable, shares
-from course.views.small import held, line, told
 
 _FEW = 6
 """Values of a category that are shown."""
@@ -74,10 +74,16 @@ def _beside(axes: Any, feature: str, sides: dict[str, protos.Statistics]) -> str
     }
     colours = dict(zip(stats, (style.MUTED, style.BLUE), strict=False))
     if kinds == {"num_stats"}:
-        edges = bins.common(list(stats.values()))
+        edges = histogram_bins.common(list(stats.values()))
         for name, one_side in stats.items() if edges else ():
-            axes.stairs(bins.filled(one_side, edges), edges, color=colours[name], linewidth=2, label=readable(name, 14))
-            axes.stairs(bins.filled(one_side, edges), edges, color=colours[name], fill=True, alpha=0.15)
+            axes.stairs(
+                histogram_bins.filled(one_side, edges),
+                edges,
+                color=colours[name],
+                linewidth=2,
+                label=readable(name, 14),
+            )
+            axes.stairs(histogram_bins.filled(one_side, edges), edges, color=colours[name], fill=True, alpha=0.15)
         axes.set(xlabel=readable(feature), ylabel="% of values")
         text = f"Their histograms: {' and '.join(stats)}."
     else:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from course import style
+from course.views.artifact_view import facts, gist
 from course.views.html import View, badge, heading, stack, table
-from course.views.record import facts, gist
 from course.views.source import source
 
 STATES = {2: "unfinished", 3: "done", 4: "failed", 5: "cached", 6: "cancelled"}

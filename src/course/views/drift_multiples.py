@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from course import style
-from course.views.distances import TITLES
+from course.views.drift_distances import TITLES
 from course.views.numbers import plain, readable
 
 _MOST = 12

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from course.display import FigureView, Report
-from course.views import moved, protos, small
-from course.views.distances import distances, kind_of, limits_of, measures_of
+from course.views import drift_figure, drift_multiples, protos
+from course.views.drift_distances import distances, kind_of, limits_of, measures_of
 from course.views.html import note
 
 Statistics = protos.Statistics
@@ -33,7 +33,7 @@ class Drift(Report):
         """Draws the figure."""
         self.values, self.measures, self.against = values, measures, against
         self.thresholds = {name: thresholds[name] for name in measures if name in thresholds}
-        super().__init__(FigureView(*small.multiples(self)), note(small.sentence(self)))
+        super().__init__(FigureView(*drift_multiples.multiples(self)), note(drift_multiples.sentence(self)))
 
     def table(self) -> Any:
         """The distances as a pandas DataFrame: a row for each month, a column for each feature."""
@@ -119,7 +119,7 @@ def explore_drift(
         reference = _reference(months, month, against)
         sides = {} if reference in (None, month) else {reference: months[reference], month: months[month]}
         values = {name: row[feature] for name, row in known[against].items()}
-        figure, alt, words = moved.draw(feature, measures[feature], values, limit, against, sides, month)
+        figure, alt, words = drift_figure.draw(feature, measures[feature], values, limit, against, sides, month)
         return Report(FigureView(figure, alt), note(words))
 
     if feature is not None and feature not in measures:

@@ -13,9 +13,9 @@ from matplotlib.path import Path as Curve
 from course import style
 from course.display import FigureView
 from course.figures.canvas import SMALL, Sheet, text_width
-from course.views import ledger
-from course.views.layers import Layout, arrange
-from course.views.step import is_cached
+from course.views import metadata_tables
+from course.views.component_view import is_cached
+from course.views.graph_layout import Layout, arrange
 
 PHASE = {
     "ExampleGen": "Data",
@@ -84,7 +84,7 @@ def _states(results: Any, names: list[str]) -> dict[str, State]:
         KeyError: a state for a component that is not in the pipeline.
     """
     if isinstance(results, str | Path) or hasattr(results, "metadata_connection_config"):
-        found: dict[str, State] = dict(ledger.last_run(results))
+        found: dict[str, State] = dict(metadata_tables.last_run(results))
     elif isinstance(results, Mapping):
         found = {name: _state(result) for name, result in results.items()}
         if strange := sorted(set(found) - set(names)):

@@ -8,7 +8,7 @@ from typing import Any
 from course import style
 from course.controls import Explorer
 from course.display import FigureView, Report
-from course.views import allowed, bins, breach, distribution, protos
+from course.views import anomalies_view, distribution, histogram_bins, protos, schema_constraints
 from course.views.contract import described
 from course.views.html import View, heading, note, panel, stack, table
 from course.views.numbers import missing_share, percent, plain, readable, shares
@@ -39,7 +39,7 @@ def explore_schema(schema: Any, statistics: Any = None, feature: str | None = No
         title = heading(plain(feature), "what the contract says")
         if not found:
             return panel(style.BLUE, title, words)
-        dataset, shared = found[data], allowed.shared_domains(message)
+        dataset, shared = found[data], schema_constraints.shared_domains(message)
         told = note(verdict(dataset, contract, shared, data))
         if protos.feature(dataset, feature) is None:
             return Report(stack(), panel(style.BLUE, title, words, told))
@@ -79,33 +79,39 @@ def explore_anomalies(
     data = examples if isinstance(examples, dict) else dict.fromkeys(months, examples)
     splits = list(dict.fromkeys(split for found in months.values() for split in found))
     features = sorted(
-        {one.feature for m in months.values() for s in m.values() for one in breach.listed(s) if one.feature}
+        {one.feature for m in months.values() for s in m.values() for one in anomalies_view.listed(s) if one.feature}
     )
     _check("feature", feature, [_EVERY, *features], "")
     _check("month", month, list(months), "There are no anomalies to look at: not even an empty proto was given.")
-    known: dict[tuple[str, str], breach.Found] = {}
+    known: dict[tuple[str, str], anomalies_view.Found] = {}
 
     def drawn(feature: str, month: str = next(iter(months), ""), split: str = splits[0] if splits else "") -> View:
         message = months[month].get(split)
         if message is None:
             return note(f"{month} has no split {split}.")
         if (month, split) not in known:
-            known[month, split] = breach.judged(split, message, data.get(month), rows, split, schema)
+            known[month, split] = anomalies_view.judged(split, message, data.get(month), rows, split, schema)
         chosen = [(one, view) for one, view in known[month, split] if feature in (_EVERY, one.feature)]
         if feature != _EVERY and not chosen:
             return panel(
-                style.STATES["done"], heading(split, breach.count(message)), note(f"Nothing is wrong with {feature}.")
+                style.STATES["done"],
+                heading(split, anomalies_view.count(message)),
+                note(f"Nothing is wrong with {feature}."),
             )
-        return breach.shown(split, message, chosen)
+        return anomalies_view.shown(split, message, chosen)
 
     controls: dict[str, Any] = {"feature": [_EVERY, *features]}
     start = {"feature": feature or _EVERY}
     if len(months) > 1:
-        bad = [name for name, found in months.items() if any(breach.listed(message) for message in found.values())]
+        bad = [
+            name for name, found in months.items() if any(anomalies_view.listed(message) for message in found.values())
+        ]
         controls["month"], start["month"] = tuple(months), month or next(iter(bad), next(iter(months)))
     if len(splits) > 1:
         bad = [
-            split for split in splits if any(breach.listed(found[split]) for found in months.values() if split in found)
+            split
+            for split in splits
+            if any(anomalies_view.listed(found[split]) for found in months.values() if split in found)
         ]
         controls["split"], start["split"] = splits, next(iter(bad), splits[0])
     Explorer(drawn, None, controls, start).display()
@@ -120,19 +126,19 @@ def verdict(dataset: protos.Statistics, contract: Any, shared: dict[str, list[st
     if kind not in ("num_stats", "string_stats"):
         return f"{contract.name} has no distribution to hold against the contract."
     stats, parts = getattr(one, kind), []
-    missing, needed = missing_share(stats.common_stats), allowed.presence(contract)
+    missing, needed = missing_share(stats.common_stats), schema_constraints.presence(contract)
     if needed:
         met = "as demanded" if 1 - missing >= needed else "less than demanded"
         share = "every example has" if not missing else f"{percent(1 - missing)} of the examples have"
         parts.append(f"{share} a value, {met}")
-    values = allowed.domain(contract, shared)
+    values = schema_constraints.domain(contract, shared)
     if kind == "string_stats" and values is not None:
         wrong = {value: share for value, share in shares(stats).items() if value not in values}
         parts.append(_wrong_values(wrong))
-    low, high = allowed.bounds(contract)
+    low, high = schema_constraints.bounds(contract)
     if kind == "num_stats" and (math.isfinite(low) or math.isfinite(high)) and stats.common_stats.num_non_missing:
         inside = low <= stats.min and stats.max <= high
-        about = bins.outside(stats, low, high)
+        about = histogram_bins.outside(stats, low, high)
         share = "all" if about == 1 else "nearly all" if about > 0.999 else f"about {percent(about)} of the"
         parts.append("all values are in the range" if inside else f"{share} values are out of the range")
     return f"{where}: {'; '.join(parts) if parts else 'the contract demands nothing that the data could break'}."
@@ -148,15 +154,15 @@ def _wrong_values(wrong: dict[str, float]) -> str:
 def _mark(figure: Any, one: Any, contract: Any, shared: dict[str, list[str]]) -> None:
     """Marks in a figure of `distribution` what the contract does not allow."""
     axes, kind = figure.axes[0], one.WhichOneof("stats")
-    values = allowed.domain(contract, shared)
+    values = schema_constraints.domain(contract, shared)
     if kind == "string_stats" and values is not None:
         known = {readable(value) for value in values}
         for tick in axes.get_yticklabels():
             if tick.get_text() not in known:
                 tick.set(color=style.RED, fontweight="bold")
-    if kind != "num_stats" or bins.finite_range(one.num_stats) is None:
+    if kind != "num_stats" or histogram_bins.finite_range(one.num_stats) is None:
         return
-    (low, high), (left, right) = allowed.bounds(contract), axes.get_xlim()
+    (low, high), (left, right) = schema_constraints.bounds(contract), axes.get_xlim()
     for end, far in ((low, left), (high, right)):
         if math.isfinite(end) and left - (right - left) < end < right + (right - left):
             axes.axvline(end, color=style.RED, linestyle="--", linewidth=1.5)

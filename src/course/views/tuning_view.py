@@ -8,10 +8,10 @@ from typing import Any
 from course import style
 from course.controls import Explorer
 from course.display import FigureView, Report
-from course.views import axis
+from course.views import parallel_axis
 from course.views.html import View, badge, folded, heading, note, stack, table
 from course.views.numbers import plain, readable
-from course.views.tuned import Search, Trial, search
+from course.views.tuning_results import Search, Trial, search
 
 _ROWS = 10
 _MOST_AXES = 7
@@ -125,9 +125,11 @@ def parallel(found: Search, objective: str, chosen: Trial) -> tuple[Any, str]:
 
     ranked = found.ranked(objective)
     names = _varied(found, ranked)[:_MOST_AXES]
-    axes_of = [axis.of(name, [one.values.get(name) for one in ranked], found.scales.get(name)) for name in names]
+    axes_of = [
+        parallel_axis.of(name, [one.values.get(name) for one in ranked], found.scales.get(name)) for name in names
+    ]
     scores = [one.scores[objective] for one in ranked]
-    axes_of.append(axis.of(objective, scores, None))
+    axes_of.append(parallel_axis.of(objective, scores, None))
     figure, axes = pyplot.subplots(figsize=(style.WIDTH, 3.9))
     low, high = min(scores), max(scores)
     good = Normalize(low, high) if found.direction(objective) == "max" else Normalize(-high, -low)
@@ -150,12 +152,12 @@ def parallel(found: Search, objective: str, chosen: Trial) -> tuple[Any, str]:
     for place, scale in enumerate(axes_of):
         axes.axvline(place, color=style.MUTED, linewidth=1, zorder=1)
         lacking = place < len(names) and any(scale.name not in one.values for one in ranked)
-        for height, text in [*scale.ticks(), *([(axis.UNUSED, "not used")] if lacking else [])]:
+        for height, text in [*scale.ticks(), *([(parallel_axis.UNUSED, "not used")] if lacking else [])]:
             axes.text(place - 0.05, height, text, ha="right", va="center", fontsize=9, color=style.INK,
                       bbox={"facecolor": style.PAPER, "alpha": 0.75, "pad": 0.6, "linewidth": 0}, zorder=4)  # fmt: skip
     labels = [readable(scale.name, 18) + ("\n(log scale)" if scale.kind == "log" else "") for scale in axes_of]
     axes.set_xticks(range(len(axes_of)), labels, fontsize=10)
-    axes.set(xlim=(-0.45, len(axes_of) - 0.9), ylim=(axis.UNUSED - 0.06, 1.06), yticks=[])
+    axes.set(xlim=(-0.45, len(axes_of) - 0.9), ylim=(parallel_axis.UNUSED - 0.06, 1.06), yticks=[])
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.tick_params(length=0)
     axes.grid(visible=False)
@@ -163,7 +165,7 @@ def parallel(found: Search, objective: str, chosen: Trial) -> tuple[Any, str]:
         f"{len(ranked)} trial{'' if len(ranked) == 1 else 's'}, and what each reached in {readable(objective)}", pad=26
     )
     _key(axes, ranked.index(chosen), colours if len(ranked) > 2 else None)
-    best = ", ".join(f"{name} {axis.text(value)}" for name, value in chosen.values.items())
+    best = ", ".join(f"{name} {parallel_axis.text(value)}" for name, value in chosen.values.items())
     more = len(_varied(found, ranked)) - len(names)
     rest = f" {more} more hyperparameters are not drawn." if more > 0 else ""
     return figure, (
@@ -188,7 +190,7 @@ def scattered(found: Search, objective: str, name: str, chosen: Trial) -> tuple[
     from matplotlib import pyplot
 
     ranked = found.ranked(objective)
-    scale = axis.of(name, [one.values.get(name) for one in ranked], found.scales.get(name))
+    scale = parallel_axis.of(name, [one.values.get(name) for one in ranked], found.scales.get(name))
     figure, axes = pyplot.subplots(figsize=(style.WIDTH, 3.9))
     with_value = [one for one in ranked if name in one.values]
     for one in with_value:
@@ -203,7 +205,7 @@ def scattered(found: Search, objective: str, name: str, chosen: Trial) -> tuple[
         xlim=(-0.06, 1.06),
     )
     axes.set_title(f"{readable(objective)} against {readable(name)}")
-    words = "; ".join(f"{axis.text(one.values[name])}: {one.scores[objective]:.4g}" for one in with_value)
+    words = "; ".join(f"{parallel_axis.text(one.values[name])}: {one.scores[objective]:.4g}" for one in with_value)
     return figure, f"{objective} of each trial against {name}: {words or 'no trial has it'}."
 
 
@@ -219,7 +221,7 @@ def tabled(found: Search, objective: str, rows: int) -> View:
             [
                 mark,
                 f"{one.scores[objective]:.4g}",
-                *(axis.text(one.values[n]) if n in one.values else "–" for n in names),
+                *(parallel_axis.text(one.values[n]) if n in one.values else "–" for n in names),
             ]
         )
     for one in found.trials:
@@ -228,7 +230,7 @@ def tabled(found: Search, objective: str, rows: int) -> View:
                 [
                     badge(one.status.lower(), style.RED),
                     "no score",
-                    *(axis.text(one.values[n]) if n in one.values else "–" for n in names),
+                    *(parallel_axis.text(one.values[n]) if n in one.values else "–" for n in names),
                 ]
             )
     numbers = range(1, 2)
@@ -239,7 +241,9 @@ def tabled(found: Search, objective: str, rows: int) -> View:
         n: ranked[0].values[n] for n in found.hyperparameters if ranked and n not in names and n in ranked[0].values
     }
     if same:
-        parts.append(note("The same in all trials: " + ", ".join(f"{n} {axis.text(v)}" for n, v in same.items()) + "."))
+        parts.append(
+            note("The same in all trials: " + ", ".join(f"{n} {parallel_axis.text(v)}" for n, v in same.items()) + ".")
+        )
     return stack(heading("Trials", f"{len(found.trials)}"), *parts)
 
 
@@ -259,7 +263,7 @@ def _sentence(found: Search, objective: str, ranked: list[Trial], chosen: Trial 
     way = "lower" if found.direction(objective) == "min" else "higher"
     place = ranked.index(chosen)
     name = "Best trial" if place == 0 else f"Trial {place + 1} by rank"
-    best = ", ".join(f"{key} {axis.text(value)}" for key, value in chosen.values.items())
+    best = ", ".join(f"{key} {parallel_axis.text(value)}" for key, value in chosen.values.items())
     middle = ranked[len(ranked) // 2].scores[objective]
     middle = f" The one in the middle reached {middle:.4g}." if len(ranked) > 2 else ""
     return f"{name} ({way} is better): {objective} {chosen.scores[objective]:.4g} with {best}.{middle}{lost}"

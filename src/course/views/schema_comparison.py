@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from course import style
-from course.views import allowed, protos
+from course.views import protos, schema_constraints
 from course.views.contract import described, limits, number_range
 from course.views.html import View, badge, heading, panel, table
 from course.views.numbers import plain
@@ -98,7 +98,7 @@ def changes(before: Any, after: Any) -> list[Change]:
     """All that changed from one schema to another, in the order of the features; what is of the whole comes first."""
     found = [Change("", words, OTHER) for words in _of_the_whole(before, after)]
     old, new = ({one.name: one for one in schema.feature} for schema in (before, after))
-    domains = allowed.shared_domains(before), allowed.shared_domains(after)
+    domains = schema_constraints.shared_domains(before), schema_constraints.shared_domains(after)
     texts = described(after)
     for name in dict.fromkeys([*old, *new]):
         if name not in old:
@@ -132,14 +132,16 @@ def _of_feature(old: Any, new: Any, domains: tuple[dict[str, list[str]], ...]) -
         kinds = (schema_pb2.FeatureType.Name(one.type).lower() for one in (old, new))
         found.append((" → ".join(("type " + next(kinds), next(kinds))), OTHER))
     found += _of_presence(old, new)
-    old_mass, new_mass = allowed.tolerated(old), allowed.tolerated(new)
+    old_mass, new_mass = schema_constraints.tolerated(old), schema_constraints.tolerated(new)
     if old_mass != new_mass:
         texts = (f"{share:.4g}" for share in (old_mass, new_mass))
         words = f"share of values that may be outside of the domain: {' → '.join(texts)}"
         found.append((words, LOOSER if new_mass > old_mass else STRICTER))
-    found += _of_values(*(allowed.domain(one, shared) for one, shared in zip((old, new), domains, strict=True)))
-    if allowed.bounds(old) != allowed.bounds(new):
-        (low, high), (low_now, high_now) = allowed.bounds(old), allowed.bounds(new)
+    found += _of_values(
+        *(schema_constraints.domain(one, shared) for one, shared in zip((old, new), domains, strict=True))
+    )
+    if schema_constraints.bounds(old) != schema_constraints.bounds(new):
+        (low, high), (low_now, high_now) = schema_constraints.bounds(old), schema_constraints.bounds(new)
         effect = _effect(low_now <= low and high_now >= high, low_now >= low and high_now <= high)
         found.append((f"range {number_range(old)} → {number_range(new)}", effect))
     before, now = limits(old), limits(new)
@@ -168,12 +170,12 @@ def _of_feature(old: Any, new: Any, domains: tuple[dict[str, list[str]], ...]) -
 
 def _of_presence(old: Any, new: Any) -> list[tuple[str, str]]:
     found = []
-    before, now = allowed.presence(old), allowed.presence(new)
+    before, now = schema_constraints.presence(old), schema_constraints.presence(new)
     if before != now:
         words = {1.0: "always", 0.0: "may be missing"}
         texts = (words.get(share, f"in at least {share:.4g} of the examples") for share in (before, now))
         found.append((f"presence: {' → '.join(texts)}", LOOSER if now < before else STRICTER))
-    (least, most), (least_now, most_now) = allowed.counts(old), allowed.counts(new)
+    (least, most), (least_now, most_now) = schema_constraints.counts(old), schema_constraints.counts(new)
     if (least, most) != (least_now, most_now):
         texts = (
             f"{low} to {'any number' if high == float('inf') else high}"

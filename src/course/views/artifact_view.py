@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from course import style
-from course.views import breach, protos
+from course.views import anomalies_view, protos
+from course.views.blessing_view import blessed, verdict
 from course.views.html import View, badge, escape, folded, heading, listing, note, panel, stack
 from course.views.source import Source, is_channel, source
-from course.views.verdict import blessed, verdict
 
 WHAT = {
     "Examples": "the data, as tf.Examples in TFRecord files",
@@ -85,7 +85,7 @@ def gist(origin: Source) -> list[View | str]:
     if kind == "Schema":
         return [f"{len(protos.schema(origin).feature)} features"]
     if kind == "ExampleAnomalies":
-        return [breach.count(message, split) for split, message in protos.anomalies(origin).items()]
+        return [anomalies_view.count(message, split) for split, message in protos.anomalies(origin).items()]
     if kind in ("ModelBlessing", "InfraBlessing"):
         return [verdict(blessed(origin))]
     if folder.is_file() or (folder / "value").is_file():

@@ -9,8 +9,8 @@ from course import style
 from course.display import FigureView, Report
 from course.views.evaluation import Evaluation, Value
 from course.views.html import note
+from course.views.metrics_view import EVERYTHING, spoken
 from course.views.numbers import plain, readable
-from course.views.scores import EVERYTHING, spoken
 
 MOST = 30
 """Slices that one figure shows."""
