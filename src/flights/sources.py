@@ -6,11 +6,13 @@ the settings, edited code is run again, and code that has nothing to do with it 
 What is in it
     The module; what it imports, anywhere in the file, absolute or relative, and what that imports, as long as it is no library (the
     standard library, or what is installed among the site packages); the `__init__` of every package on the way; modules that are named in a
-    string, as for `importlib.import_module("flights.extra")`; and files of the package whose name, pattern or ending such a module has in a
-    string: `"words.json"`, `"*.pbtxt"`, `".txt"`.
+    string, as for `importlib.import_module("flights.extra")`; files of the package whose name, folder, pattern or ending such a module has in
+    a string: `"words.json"`, `"lists"`, `"*.pbtxt"`, `".txt"`; and files in the folders above it that it has the path of.
+    Of a module that imports by names which are made at run time (`DYNAMIC`): modules of the package whose name is a word in its strings; all,
+    where there is none, or where it asks which there are.
 What is not
-    Imports for type checkers only, libraries, names that are put together at run time, and files outside the package: after a change of those,
-    `flights run --no-cache`. A process runs what it has imported: after an edit, restart a notebook's kernel.
+    Imports for type checkers only, libraries, and other files outside the package: after a change of those, `flights run --no-cache`. A process
+    runs what it has imported: after an edit, restart a notebook's kernel.
 The fingerprint follows from names within the package and from contents, so that it is the same on another machine.
 """
 
@@ -32,6 +34,21 @@ LIBRARIES = {"site-packages", "dist-packages"}
 """Folders of what is installed. A package that lies in one is a library, unless its own modules are asked for."""
 
 NO_DATA = {".py", ".pyc", ".pyi", ".so"}
+
+DYNAMIC = {
+    "import_module",
+    "__import__",
+    "spec_from_file_location",
+    "SourceFileLoader",
+    "run_path",
+    "run_module",
+    "exec",
+    "sys.path",
+}
+"""What imports, or runs, code by a name that need not stand in an import statement."""
+
+LISTING = {"iter_modules", "walk_packages"}
+"""What asks which modules there are."""
 
 Located = Mapping[str, Path]
 """Folders of packages by name, for those that are not to be looked up on Python's path."""
@@ -77,9 +94,10 @@ def files(*modules: str, located: Located | None = None) -> dict[str, Path]:
             found[f"{module}{path.suffix}"] = path
             if path.suffix == ".py":
                 package = module if spec.submodule_search_locations else module.rpartition(".")[0]
-                names, texts = _mentioned(path.read_bytes(), package, frozenset(own))
-                waiting += names
-                found |= _data(_beside(path, module.partition(".")[0], located or {}), texts)
+                names, texts, words = _mentioned(path.read_bytes(), package, frozenset(own))
+                beside = list(_beside(path, module.partition(".")[0], located or {}))
+                waiting += names + (_named(beside, words) if words is not None else [])
+                found |= _data(beside, texts) | _above(path, texts)
         asked.add(name)
     if missing := set(modules) - read:
         raise ModuleNotFoundError(f"There is no module {', '.join(sorted(missing))} to take a fingerprint of.")
@@ -116,7 +134,7 @@ def _beside(path: Path, top: str, located: Located) -> Iterator[tuple[Path, Path
     folders = [located[top]] if top in located else [Path(one) for one in spec.submodule_search_locations or ()]
     for folder in folders or [path.parent]:
         for one in folder.rglob("*") if folders else folder.glob("*"):
-            if one.suffix not in NO_DATA and "__pycache__" not in one.parts and one.is_file():
+            if "__pycache__" not in one.parts and one.is_file():
                 yield one, folder
 
 
@@ -151,8 +169,10 @@ def _file(spec: ModuleSpec) -> Path | None:
 
 
 @functools.lru_cache(maxsize=1024)
-def _mentioned(source: bytes, package: str, own: frozenset[str]) -> tuple[list[str], frozenset[str]]:
-    """The modules that a source file may import, and the strings in it.
+def _mentioned(
+    source: bytes, package: str, own: frozenset[str]
+) -> tuple[list[str], frozenset[str], frozenset[str] | None]:
+    """The modules that a source file may import, the strings in it, and the words by which it may import others; None if it does not.
 
     Args:
         source: of the file.
@@ -163,21 +183,26 @@ def _mentioned(source: bytes, package: str, own: frozenset[str]) -> tuple[list[s
         reader = _Reader(package)
         reader.visit(ast.parse(source))
     except SyntaxError:  # who imports it is told by Python
-        return [], frozenset()
+        return [], frozenset(), None
     named = [text for text in reader.texts if re.fullmatch(r"\.*[^\W\d]\w*(\.\w+)*", text)]
     relative = [reader.absolute(text) for text in named if text.startswith(".")]
-    return [*reader.names, *relative, *(text for text in named if text.partition(".")[0] in own)], frozenset(
-        reader.texts
-    )
+    reached = [reader.places.get(root, root) + rest for root, rest in reader.reached]
+    in_own = [text for text in [*named, *reached] if text.partition(".")[0] in own]
+    words = {word for text in [*reader.texts, *reader.names] for word in re.findall(r"\w+", text)}
+    words = frozenset() if reader.used & LISTING else frozenset(words) if reader.used & DYNAMIC else None
+    return [*reader.names, *relative, *in_own], frozenset(reader.texts), words
 
 
 class _Reader(ast.NodeVisitor):
-    """Collects imports and strings, but for what is there for type checkers only."""
+    """Collects imports and strings, but for what is there for type checkers only, and for docstrings."""
 
     def __init__(self, package: str) -> None:
         self.package = package
         self.names: list[str] = []
         self.texts: set[str] = set()
+        self.used: set[str] = set()
+        self.places: dict[str, str] = {}
+        self.reached: set[tuple[str, str]] = set()
 
     def absolute(self, name: str) -> str:
         """A name with a dot for each package to go up, the first for this one."""
@@ -188,10 +213,26 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Import(self, node: ast.Import) -> None:
         self.names += [name.name for name in node.names]
+        self.places |= {name.asname: name.name for name in node.names if name.asname}
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         base = self.absolute("." * node.level + (node.module or ""))
         self.names += [f"{base}.{name.name}" for name in node.names]
+        self.places |= {name.asname or name.name: f"{base}.{name.name}" for name in node.names}
+        self.used |= {name.name for name in node.names if not node.level}
+
+    def visit_Name(self, node: ast.Name) -> None:
+        self.used.add(node.id)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        root, _, rest = ast.unparse(node).partition(".")
+        self.reached.add((root, f".{rest}"))
+        self.used |= {node.attr, f"{root}.{rest}"}
+        self.visit(node.value)
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):
+            self.visit(node.value)
 
     def visit_If(self, node: ast.If) -> None:
         only_types = getattr(node.test, "id", getattr(node.test, "attr", "")) == "TYPE_CHECKING"
@@ -203,12 +244,38 @@ class _Reader(ast.NodeVisitor):
             self.texts.add(node.value)
 
 
+def _named(beside: Iterable[tuple[Path, Path]], words: frozenset[str]) -> list[str]:
+    """Those modules of a package whose name is one of these words; all, if none is."""
+    modules = {
+        (path.parent if path.name == "__init__.py" else path.with_suffix("")): folder
+        for path, folder in beside
+        if path.suffix == ".py"
+    }
+    chosen = [path for path, folder in modules.items() if path.name in words and path != folder] or list(modules)
+    return [".".join(path.relative_to(modules[path].parent).parts) for path in chosen]
+
+
 def _data(beside: Iterable[tuple[Path, Path]], texts: frozenset[str]) -> dict[str, Path]:
-    """Those of the files beside a module of which it has a name, a pattern or an ending in a string."""
-    ends = [text.rpartition("/")[2] for text in texts]
-    patterns = [f"*{end}" if end.startswith(".") else end for end in ends if end.strip("*?.")]
+    """Those of the files beside a module of which it has a name, a folder, a pattern or an ending in a string."""
+    parts = {re.sub(r"%\w|\{.*?\}", "*", part) for text in texts for part in text.split("/")}
+    patterns = [f"*{part}" for part in parts if re.fullmatch(r"[\w*? -]*\.[\w*?. -]+", part) and part.strip("*?.")]
     return {
         path.relative_to(folder.parent).as_posix(): path
         for path, folder in beside
-        if any(path.name == end or ("." in end and fnmatch.fnmatch(path.name, end)) for end in patterns)
+        if path.suffix not in NO_DATA
+        and (
+            parts & {path.stem, *path.relative_to(folder).parts}
+            or any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)
+        )
+    }
+
+
+def _above(path: Path, texts: frozenset[str]) -> dict[str, Path]:
+    """Files in one of three folders above that of a module, of which it has the path in a string."""
+    paths = [text for text in texts if re.search(r"\w\.\w", text) and text.isprintable()]
+    return {
+        f"{'../' * up}{text}": parent / text
+        for up, parent in enumerate(path.parents[1:4], 1)
+        for text in paths
+        if not text.startswith("/") and (parent / text).is_file()
     }

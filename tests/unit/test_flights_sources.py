@@ -55,6 +55,17 @@ def changes(path: Path, module: str = "made.model") -> bool:
         "if True:\n    pass\nelse:\n    from made import fifth",
         "import importlib\nfifth = importlib.import_module('made.fifth')",
         "import importlib\nfifth = importlib.import_module('.fifth', __package__)",
+        "import importlib\nfifth = importlib.import_module(f'{__package__}.fifth')",
+        "import importlib\nfifth = importlib.import_module('%s.fifth' % __package__)",
+        "import importlib\nfifth = importlib.import_module('made.' + 'fifth')",
+        "from importlib import import_module as load\nNAMES = ['fifth']\nfound = [load('.' + name, __package__) for name in NAMES]",
+        "fifth = __import__('made', fromlist=['fifth']).fifth",
+        "fifth = __import__('fifth', globals(), locals(), [], 1)",
+        "import runpy\nfrom pathlib import Path\nfifth = runpy.run_path(Path(__file__).with_name('fifth.py'))",
+        "from pathlib import Path\nexec(Path(__file__).with_name('fifth.py').read_text())",
+        "import os, sys\nsys.path.insert(0, os.path.dirname(__file__))\nimport fifth",
+        "import made\ndef run_fn(fn_args):\n    return made.fifth.f()",
+        "import made as m\nF = m.fifth.F",
     ],
 )
 def test_a_module_that_is_imported_is_in_it_however_that_is_written(line, package):
@@ -100,6 +111,19 @@ def test_a_module_outside_of_the_package_is_in_it_if_it_is_no_library(package):
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "import pkgutil, importlib, made\nfor one in pkgutil.iter_modules(made.__path__):\n    importlib.import_module('made.' + one.name)",
+        "import importlib\ndef load(name):\n    '''Of this package, such as fifth.'''\n    return importlib.import_module('.' + name, __package__)",
+    ],
+)
+def test_all_modules_are_in_it_where_the_name_comes_from_elsewhere(line, package):
+    folder = package(model="from made import plugins", plugins=line, fifth="", unrelated="")
+    assert changes(folder / "fifth.py")
+    assert changes(folder / "unrelated.py")
+
+
+@pytest.mark.parametrize(
     ("line", "name"),
     [
         ("WORDS = json.loads(Path(__file__).with_name('words.json').read_text())", "words.json"),
@@ -108,6 +132,12 @@ def test_a_module_outside_of_the_package_is_in_it_if_it_is_no_library(package):
         ("FILES = sorted(Path(__file__).parent.glob('*.csv'))", "airports.csv"),
         ("def read(name):\n    return Path(__file__).with_name(f'{name}.txt').read_text()", "words.txt"),
         ("VERSION = Path(__file__).with_name('VERSION').read_text()", "VERSION"),
+        ("FILES = sorted((Path(__file__).parent / 'lists').iterdir())", "lists/words.txt"),
+        ("FILES = sorted(Path(__file__).parent.glob('lists/*'))", "lists/words.txt"),
+        ("def read(name):\n    return Path(__file__).with_name(f'{name}_words.txt').read_text()", "all_words.txt"),
+        ("def read(name):\n    return Path(__file__).with_name('%s_words.txt' % name).read_text()", "all_words.txt"),
+        ("END = '.js' + 'on'\nWORDS = Path(__file__).with_name('words' + END).read_text()", "words.json"),
+        ("WORDS = (Path(__file__).parents[1] / 'words.json').read_text()", "../words.json"),
     ],
 )
 def test_files_that_a_module_reads_from_its_package_are_in_it(line, name, package):
