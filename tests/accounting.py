@@ -23,7 +23,7 @@ NOTEBOOKS = "tests/notebooks/test_notebooks.py"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--seconds", type=Path, help="a folder, emptied first, for the processor seconds of this stage")
+    parser.addoption("--seconds", type=Path, help="a folder of its own for the processor seconds of this stage")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,8 +42,11 @@ class Accounting:
         self._folder, self._is_worker = folder, is_worker
         self._noted = 0.0  # of this process alone
         if not is_worker:
+            if folder.exists() and not (folder / seconds.PYTEST).exists():
+                raise pytest.UsageError(f"--seconds {folder}: it is there and holds something else. Name a new folder.")
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
+            (folder / seconds.PYTEST).touch()
 
     @contextlib.contextmanager
     def _of(self, file: str) -> Iterator[None]:

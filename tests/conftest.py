@@ -1,4 +1,4 @@
-"""What all tests share: the repository on the path, and the report of the notebooks."""
+"""What all tests share: the repository on the path, the report of the notebooks, and (`accounting`) of processor seconds."""
 
 from __future__ import annotations
 

@@ -135,3 +135,12 @@ def test_pytest_notes_each_file_and_shows_the_table_at_its_end(root, tmp_path, o
     assert set(found) == {"test_one.py", "test_two.py", seconds.PYTEST}
     assert found["test_one.py"].seconds > 0.5  # its child used them
     assert found["test_one.py"].seconds > found["test_two.py"].seconds
+
+
+def test_a_folder_with_other_things_is_not_emptied(root, tmp_path):
+    kept = tmp_path / "noted" / "stage" / "kept"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    ended, _ = run_pytest(tmp_path, root, "ValueError")
+    assert ended == pytest.ExitCode.USAGE_ERROR
+    assert kept.exists()
