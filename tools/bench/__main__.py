@@ -12,7 +12,8 @@ import os
 import platform
 from collections.abc import Sequence
 
-from tools.bench.measure import REPOSITORY, SECTIONS, Row, without_paths
+from tools.bench.process import REPOSITORY, Row, without_paths
+from tools.bench.sections import SECTIONS, measure
 
 RESULTS = REPOSITORY / "docs" / "bench.json"
 """Committed, so that a section that is measured again on its own does not make the table forget the others."""
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     results = json.loads(file.read_text()) if file.exists() else {}
     for section in wanted:
-        rows = [dataclasses.replace(row, remark=without_paths(row.remark)) for row in SECTIONS[section]()]
+        rows = [dataclasses.replace(row, remark=without_paths(row.remark)) for row in measure(section)]
         for row in rows:
             print(line(row), flush=True)
         results[section] = {"machine": machine(), "rows": [dataclasses.asdict(row) for row in rows]}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flights.cli import ENGINES
 from flights.runners.common import MissingEngineError
-from tools.bench.measure import Row, run
+from tools.bench.process import Row, run
 
 CONTAINERS = "kubeflow --containers"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import docker
 
-from tools.bench.measure import Row, run
+from tools.bench.process import Row, run
 
 IMAGE = "mlops-course:latest"
 BUILD = ["bash", "deploy/image/build.sh"]

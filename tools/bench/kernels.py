@@ -9,7 +9,7 @@ import time
 import psutil
 from jupyter_client.manager import start_new_kernel
 
-from tools.bench.measure import Row
+from tools.bench.process import Row
 from warm import kernels
 
 FIRST_CELL = "from tfx import v1 as tfx; import course"

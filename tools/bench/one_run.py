@@ -1,4 +1,4 @@
-"""Runs the pipeline once, as `flights run` does, and prints what it took as one line of JSON: `measure.pipeline` starts it."""
+"""Runs the pipeline once, as `flights run` does, and prints what it took as one line of JSON: `pipeline.pipeline` starts it."""
 
 from __future__ import annotations
 

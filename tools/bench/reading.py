@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from flights import data
-from tools.bench.measure import FULL_DATA, Row, run
+from tools.bench.process import FULL_DATA, Row, run
 
 REPEATS = 9
 

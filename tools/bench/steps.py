@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-from tools.bench.measure import Row, run
+from tools.bench.process import Row, run
 
 LOAD = """
 import sys

@@ -12,18 +12,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tools.bench import measure
+from tools.bench import process
+from tools.bench.pipeline import FULL_YEAR
 
-EPOCHS = measure.FULL_YEAR["train_epochs"]
+EPOCHS = FULL_YEAR["train_epochs"]
 SHUFFLED = 20_000
 """Flights in the shuffle buffer of the hand-written loops; `flights.model.input_fn` shuffles all of them."""
 
 
-def training() -> list[measure.Row]:
+def training() -> list[process.Row]:
     """Prepares the full year once, with the pipeline, and measures each case on it."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        measure.run([sys.executable, "-m", "tools.bench.training", "prepare", folder])
+        process.run([sys.executable, "-m", "tools.bench.training", "prepare", folder])
         for case, what, target in (
             ("ours", "training on the full year: `input_fn` and `fit`", "as fast as the loops below"),
             ("raw", "the same from raw examples, through the Transform graph", ""),
@@ -37,23 +38,23 @@ def training() -> list[measure.Row]:
         ):
             found, peak = _case(case, folder)
             remark = f"{found['rate']:,.0f} examples a second, {EPOCHS} epochs; AUC {found['auc']:.3f}"
-            rows.append(measure.Row(what, found["seconds"], found["cpu_seconds"], peak, target, remark))
+            rows.append(process.Row(what, found["seconds"], found["cpu_seconds"], peak, target, remark))
         for name, found in _case("references", folder)[0].items():
-            rows.append(measure.Row(f"{name}, the same split", found["seconds"], 0, 0, "", f"AUC {found['auc']:.3f}"))
+            rows.append(process.Row(f"{name}, the same split", found["seconds"], 0, 0, "", f"AUC {found['auc']:.3f}"))
     return rows
 
 
 def _case(case: str, folder: str) -> tuple[dict[str, Any], float]:
     """What a case printed, and the peak memory of its process in GB."""
-    said, _, _, peak = measure.run([sys.executable, "-m", "tools.bench.training", case, folder])
+    said, _, _, peak = process.run([sys.executable, "-m", "tools.bench.training", case, folder])
     return json.loads(said.strip().splitlines()[-1]), peak
 
 
 def _config(folder: str):
     from flights.config import Config
 
-    settings = measure.FULL_YEAR | {"materialize": True}
-    return Config(months=(1, 12), data_root=str(measure.FULL_DATA), output_root=folder, **settings)
+    settings = FULL_YEAR | {"materialize": True}
+    return Config(months=(1, 12), data_root=str(process.FULL_DATA), output_root=folder, **settings)
 
 
 def prepare(folder: str) -> dict[str, Any]:
@@ -192,7 +193,7 @@ def references(folder: str) -> dict[str, dict[str, float]]:
     from flights import data, references
 
     first, last = _config(folder).months
-    months = [data.read_month(measure.FULL_DATA, month) for month in range(first, last + 1)]
+    months = [data.read_month(process.FULL_DATA, month) for month in range(first, last + 1)]
     found = references.scores(pd.concat(months[:-1], ignore_index=True), months[-1])
     return found.to_dict(orient="index")
 
