@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -161,10 +162,11 @@ def source_hash(module: str = "model") -> str:
 
 
 def _mark_code(node: BaseNode) -> None:
-    """Makes the code of a component of our own one of its settings: that of its executor, and of the extractors that Evaluator takes from a module."""
+    """Makes the code of a component of our own one of its settings: that of its executor, of the extractors of Evaluator, and of metrics."""
     if not isinstance(node, BaseComponent):
         return
     modules = [node.executor_spec.executor_class.__module__, node.exec_properties.get("module_path")]
+    modules += re.findall(r'"module": *"([^"]+)"', node.exec_properties.get("eval_config") or "")
     if own := [name for name in modules if name and (name.startswith(f"{PACKAGE}.") or not sources.is_library(name))]:
         node.exec_properties["source"] = _code_of(own)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from flights.config import Config
+from flights.plan import AGREED, Plan
 from flights.quiet import import_quietly
 
 pytestmark = pytest.mark.xdist_group("tfx")
@@ -195,7 +196,10 @@ def test_edited_source_changes_the_fingerprint(name, sources, pipeline):
     assert pipeline.source_hash() != before
 
 
-ALL_OF_OURS = {"tune": True, "warm_start": True, "tracking_uri": "sqlite:///runs.db", "slices": (("hour",),)}
+ALL_OF_OURS = {
+    **{"tune": True, "warm_start": True, "tracking_uri": "sqlite:///runs.db", "slices": (("hour",),)},
+    "plan": Plan.load(AGREED),  # it has a metric of ours
+}
 
 RUN_AGAIN = {
     "fifth.py": {"Tuner", "Trainer"},  # see `fifth`
@@ -206,6 +210,7 @@ RUN_AGAIN = {
     "contract.py": {"ImportSchemaGen"},
     "gate.py": {"DataGate"},
     "slicing.py": {"Evaluator"},
+    "cost.py": {"Evaluator"},
     "tracker.py": {"ExperimentTracker"},
     "experiments.py": {"ExperimentTracker"},
     "predict.py": set(),
