@@ -16,6 +16,9 @@ IN_PACKAGE = "package:"
 
 SQLITE = "sqlite:///"
 
+LONGEST = 255
+"""Bytes that Linux allows a name in a folder to have."""
+
 STORES = {
     SQLITE: "",
     "postgresql://": "Write postgresql://USER@HOST/DATABASE, and give the password in ~/.pgpass or in PGPASSWORD.",
@@ -26,7 +29,7 @@ STORES = {
 """How an MLflow tracking address may begin, and how a store gets its password (environment variables and files of libpq, MySQL and MLflow). A
 folder of files is not among them: MLflow has given that store up."""
 
-SECRET = re.compile(r"pass|pwd|token|secret|key|credential|auth")
+SECRET = re.compile(r"pass|pwd|^pw|token|secret|key|credential|auth|sig$|signature")
 KEEPS_NO_SECRET = {"passfile", "sslkey", "ssl_key"}
 """Options of a database's address that sound like a secret and name a file."""
 
@@ -54,8 +57,12 @@ def local_path(name: str, path: str, is_file: bool = False) -> str:
         raise ValueError(
             f"{shown}: {scheme[0]} begins an address, and a run reads and writes here. Name a {kind} of this machine, where such a store may be mounted."
         )
-    if re.match(r"\$|%\w+%", path):
+    if re.search(r"\$[\w{(]|`|%\w+%", path):
         raise ValueError(f"{shown}: no shell has filled in the variable. Write the path out.")
+    if any(len(os.fsencode(part)) > LONGEST for part in path.split("/")):
+        raise ValueError(f"{name}={path[:40]!r}...: a name in it is longer than {LONGEST} bytes. Choose a shorter one.")
+    if is_file and path.endswith("/"):
+        raise ValueError(f"{shown}: it ends as a folder does; name a file.")
     path = os.path.expanduser(path)
     if path.startswith("~"):
         raise ValueError(f"{shown}: there is no such user. Write the path out.")
@@ -74,14 +81,19 @@ def tracking_address(uri: str) -> str:
     Raises:
         ValueError: it is no such address, keeps nothing, or holds a password. What is secret is not in the message.
     """
-    begins = next((one for one in STORES if uri.startswith(one)), None)
-    if begins is None:
+    dialect = re.sub(r"^(postgresql|mysql)\+\w+:", r"\1:", uri)  # a driver may be named
+    begins = next((one for one in STORES if dialect.startswith(one)), None)
+    if begins is None or not uri.isprintable() or uri != uri.strip():
         raise ValueError(
             f"tracking_uri={without_secret(uri)!r}: write a database such as sqlite:///out/mlflow.db, "
             "or the address of a server, http://... or https://..."
         )
     if begins == SQLITE:
         path, mark, options = uri.removeprefix(SQLITE).partition("?")
+        if _names_a_secret(options):
+            raise ValueError(
+                f"tracking_uri={without_secret(uri)!r}: SQLite has no passwords. Write sqlite:///FILE alone."
+            )
         if path in ("", ":memory:"):
             raise ValueError(f"tracking_uri={uri!r}: it keeps nothing. Name a file: sqlite:///out/mlflow.db.")
         return f"{SQLITE}{local_path('tracking_uri', path, is_file=True)}{mark}{options}"
@@ -97,11 +109,23 @@ def tracking_address(uri: str) -> str:
 def _has_secret(uri: str) -> bool:
     """Whether a user's password, or an option that sounds like a secret, is in an address; of an HTTP server anything beside host and path."""
     scheme, _, rest = uri.partition("://")
-    before = unquote(rest.rpartition("@")[0])
+    before, at, after = rest.rpartition("@")
+    host = re.split(r"[/?#;]", after, maxsplit=1)[0]
     if scheme.startswith("http"):
-        return bool(before) or bool(re.search(r"[?#;]", rest))
-    options = {name.lower() for name, _ in parse_qsl(re.sub(r"[;#?]", "&", rest.partition("?")[2]), True)}
-    return ":" in before or any(SECRET.search(name) for name in options - KEEPS_NO_SECRET)
+        return bool(at) or "%" in host or bool(re.search(r"[?#;]", rest))
+    options = rest[len(re.split(r"[?#;]", rest, maxsplit=1)[0]) :]
+    # After a host's colon comes its port, unless a password slipped there.
+    return ":" in unquote(before) or bool(re.search(r":(?!\d*$)[^:\]]*$", host)) or _names_a_secret(options)
+
+
+def _names_a_secret(options: str) -> bool:
+    """Whether the options of an address have a name that sounds like a secret, or a value with one."""
+    pairs = parse_qsl(re.sub(r"[;#?]", "&", options), True)
+    names = [name.lower() for name, _ in pairs] + [
+        name.lower() for _, value in pairs for name in re.findall(r"(\w+)\s*=", value)
+    ]
+    users = any(name.lower() == "user" and ":" in value for name, value in pairs)
+    return users or any(SECRET.search(name) for name in set(names) - KEEPS_NO_SECRET)
 
 
 def without_secret(address: str) -> str:
@@ -109,9 +133,9 @@ def without_secret(address: str) -> str:
     begins = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/*", address)
     start = begins[0] if begins else ""
     rest = address[len(start) :]
-    if "@" in rest:
-        rest = f"***@{rest.rpartition('@')[2]}"
-    return start + re.sub(r"[?#;].*", "?***", rest, flags=re.DOTALL)
+    _, at, rest = re.sub("%40", "@", rest).rpartition("@")
+    rest = re.sub(r"[?#;].*", "?***", rest, flags=re.DOTALL)
+    return start + ("***@" if at else "") + re.sub(r":(?!\d*(/|$))[^/]*", ":***", rest)
 
 
 def anchored(uri: str, folder: Path) -> str:
