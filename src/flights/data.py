@@ -59,6 +59,7 @@ COLUMN_TYPES: dict[str, pa.DataType] = {
 NUMBER = {INTEGER: r"^-?[0-9]+$", REAL: r"^-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"}
 """How a number is written: only what Arrow and TFX's reader, which is Python's `int` and `float`, take for the same number."""
 
+PLANE = ["plane_year", "seats"]
 WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
 AFTERWARDS = ["dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"]
 """Columns of the source that are known only once the flight has left: never features."""
@@ -172,11 +173,13 @@ def read_tables(paths: Sequence[str | Path]) -> list[pa.Table]:
     """Reads the files of one run, each as `read_table` does, and refuses flights that are there twice, in one file or in two.
 
     Raises:
-        DataError: as `read_table`; or rows of a file repeat others, whatever month, weekday and label they have.
+        DataError: as `read_table`; or rows of a file repeat others, whatever month, weekday and label they have; or more than a quarter
+            of them do but for the day, or but for weather and plane; or a folder of a span holds a CSV file that is not among `paths`.
     """
     tables = [_read(path) for path in paths]
+    _require_one_file_a_span(paths)
     compared = sorted(COLUMN_TYPES.keys() - spans.DATED - {LABEL})
-    repeats = spans.repeats(tables, compared)
+    repeats = spans.repeats(tables, compared, [["day"], [*PLANE, *WEATHER]])
     for number, (path, table) in enumerate(zip(paths, tables, strict=True)):
         faults = [spans.other_month(table, spans.span_of(path)), spans.other_year(table, tables[0])]
         said = [_sentence(path, fault) for fault in faults if fault]
@@ -198,11 +201,24 @@ def _repeated(paths: Sequence[str | Path], number: int, repeats: spans.Repeats, 
     for file, row in ((number, repeats.row), (repeats.first_file, repeats.first_row)):
         line, _ = next(itertools.islice(csv_lines.rows(_content(paths[file])), row + 1, None))
         lines.append(line)
+    *aside, last = "year", "month", "weekday", LABEL, *repeats.aside
     return (
-        f"{shown(paths[number])}: {sum(repeats.counts.values()):,} of its {rows:,} rows are there before ({counts}), leaving aside year, month, "
-        f"weekday and {LABEL}; the first is line {lines[0]}, which repeats line {lines[1]}. Was a month delivered twice? Each flight may "
+        f"{shown(paths[number])}: {sum(repeats.counts.values()):,} of its {rows:,} rows are there before ({counts}), "
+        f"leaving aside {', '.join(aside)} and {last}; the first is line {lines[0]}, which repeats line {lines[1]}. Was a month delivered twice? Each flight may "
         "be there once: ask the sender for the right file, or leave the month out."
     )
+
+
+def _require_one_file_a_span(paths: Sequence[str | Path]) -> None:
+    """A second file beside a month's would be flights that are lost in silence."""
+    taken = {Path(path).absolute() for path in paths}
+    for path in sorted(path for path in taken if spans.span_of(path) is not None):
+        others = {one for one in path.parent.glob("[!.]*") if one.suffix.lower() == ".csv" and one.is_file()} - taken
+        if others := sorted(one for one in others if not one.samefile(path)):
+            raise DataError(
+                f"{shown(others[0])}: lies beside {path.name} and would not be read. Put its rows into that file if they belong to the month, or "
+                "move it to another folder."
+            )
 
 
 def shown(path: str | Path) -> str:
@@ -212,8 +228,8 @@ def shown(path: str | Path) -> str:
 
 
 def header_line(path: str | Path) -> str:
-    """The line with the names of the columns, as it is in the file."""
-    return _content(path).split(b"\n", 1)[0].decode().rstrip("\r")
+    """The line with the names of the columns, as it is in the file: with the byte order mark, if there is one."""
+    return Path(path).read_bytes().split(b"\n", 1)[0].decode().rstrip("\r")
 
 
 def _read(path: str | Path) -> pa.Table:
@@ -305,7 +321,9 @@ def _torn_line(content: bytes, header: list[str]) -> str | None:
     for line, row in csv_lines.rows(content):
         text = ",".join(row)
         if len(row) != len(header):
-            return f"line {line}: {len(row)} of {len(header)} fields ({csv_lines.shown(text)}). Was the file cut off?"
+            short = len(row) < len(header)
+            cause = "Was the file cut off?" if short else "Is there a comma too many, or a line end missing?"
+            return f"line {line}: {len(row)} of {len(header)} fields ({csv_lines.shown(text)}). {cause}"
     return None
 
 

@@ -151,13 +151,14 @@ def _require_plain_headers(input_base: str, paths: list[str]) -> None:
     """TFX's reader divides a header at its commas and no more, and goes by that of the first file.
 
     Raises:
-        data.DataError: a header has quotes, or another order than that of the first file of the split.
+        data.DataError: a header has quotes or a byte order mark, or another order than that of the first file of the split.
     """
     headers = [data.header_line(Path(input_base) / path) for path in paths]
     for path, header in zip(paths, headers, strict=True):
-        if '"' in header:
+        if '"' in header or header.startswith("\ufeff"):
+            what = "quotes" if '"' in header else "byte order mark"
             raise data.DataError(
-                f"{path}, line 1: TFX's reader would take the quotes for a part of the names. Write them without, or use reader='arrow'."
+                f"{path}, line 1: TFX's reader would take the {what} for a part of the names. Write them without, or use reader='arrow'."
             )
         if header != headers[0]:
             raise data.DataError(

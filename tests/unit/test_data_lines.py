@@ -141,6 +141,14 @@ def test_a_line_of_an_impossible_length_is_named_and_reaches_no_parser(change, t
     assert re.match(r"line 3: [\d,]+ bytes long \('2013,", refusal(tmp_path, month(1, **change)))
 
 
+def test_a_row_with_too_many_cells_is_not_told_as_one_that_was_cut_off(tmp_path):
+    lines = month().split(b"\n")
+    lines[2] += lines.pop(3)
+    said = refusal(tmp_path, b"\n".join(lines))
+    assert said.startswith("line 3: 47 of 24 fields (")
+    assert said.endswith(" Is there a comma too many, or a line end missing?")
+
+
 # --- What is no table -----------------------------------------------------------------------------------------------
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from flights import data
+from flights import data, spans
 from tools.data import files, fixtures
 
 JANUARY = fixtures.sample_rows()[:300]
@@ -132,6 +133,49 @@ def test_a_gap_that_only_one_month_has_hides_no_repeat(deliver):
     assert said.startswith(f"span-02/flights.csv: {len(full)} of its {len(full) + 1} rows are there before")
 
 
+def test_january_with_every_day_moved_is_january(deliver):
+    again = [row | {"month": "2", "day": str(int(row["day"]) % 28 + 1), "weekday": "3"} for row in JANUARY]
+    said = refusal(deliver(1, JANUARY), deliver(2, again))
+    assert said.startswith(
+        "span-02/flights.csv: 300 of its 300 rows are there before (300 in span-01/flights.csv), leaving aside year, month, weekday, late "
+        "and day; the first is line 2, which repeats line 2."
+    )
+
+
+def test_january_with_its_second_copy_a_day_later_is_refused(deliver):
+    later = [row | {"day": str(int(row["day"]) + 1)} for row in JANUARY]
+    assert "300 of its 600 rows are there before (300 in span-01/flights.csv)" in refusal(
+        deliver(1, [*JANUARY, *later])
+    )
+
+
+@pytest.mark.parametrize(
+    "cells", [{"seats": "150"}, {"plane_year": ""}, dict.fromkeys(data.WEATHER, ""), {"temp": "1.5"}]
+)
+def test_january_with_other_weather_or_planes_is_january(cells, deliver):
+    rest = [row | {"month": "2"} | cells for row in JANUARY]
+    said = refusal(deliver(1, JANUARY), deliver(2, [*FEBRUARY, *rest]))
+    assert said.startswith("span-02/flights.csv: 300 of its 600 rows are there before (300 in span-01/flights.csv)")
+    assert "the first is line 302, which repeats line 2." in said
+
+
+def test_a_zero_with_a_minus_is_a_zero(deliver):
+    first, second = (
+        [row | {"month": month, "temp": zero} for row in JANUARY[:9]] for month, zero in (("1", "0"), ("2", "-0"))
+    )
+    assert "9 of its 9 rows are there before" in refusal(deliver(1, first), deliver(2, second))
+
+
+@pytest.mark.parametrize("change", [{"day": "9"}, {"temp": "1.5"}])
+def test_a_few_rows_that_differ_in_day_or_weather_may_be_other_flights(change, deliver):
+    """As when a plane flies the same flight again; beside one of 1 January, the full year has it on 31 December."""
+    alike = [row | {"month": "2"} | change for row in JANUARY[:50]]
+    assert [len(table) for table in data.read_tables([deliver(1, JANUARY), deliver(2, [*FEBRUARY, *alike])])] == [
+        300,
+        350,
+    ]
+
+
 def test_the_drifted_february_comes_after_the_january_of_the_sample():
     february = data.month_path(fixtures.FIXTURES / "drifted-month", 2)
     assert [len(table) for table in data.read_tables([data.month_path(files.SAMPLE, 1), february])] == [2000, 1026]
@@ -146,6 +190,49 @@ def test_no_flight_of_the_year_is_taken_for_another(root, monkeypatch):
     assert sum(map(len, tables)) == (24_000 if root == files.SAMPLE else 327_346)
 
 
+@pytest.mark.skipif(not data.month_path(files.YEAR, 12).exists(), reason="`make data` builds the full year")
+def test_the_sheet_says_how_many_rows_are_alike_but_for_day_or_weather():
+    year = pd.concat([data.read_month(files.YEAR, month) for month in range(1, 13)])
+    same = sorted(data.COLUMN_TYPES.keys() - spans.DATED - {"late"})
+    assert year.duplicated([name for name in same if name != "day"]).sum() == 1
+    flight = [name for name in same if name not in {*data.PLANE, *data.WEATHER}]
+    shares = year.duplicated(flight, keep=False).groupby(year["month"]).mean()
+    assert f"{shares.max():.1%}" == "1.8%"
+    assert re.search(r"true of one row, and the second of at most 1\.8 %", sheet())
+
+
 def test_the_data_sheet_says_what_is_compared():
-    sheet = (files.REPOSITORY / "data" / "README.md").read_text(encoding="utf-8")
-    assert re.search(r"no two rows are alike.*leaving aside `year`, `month`, `weekday` and `late`", sheet, re.DOTALL)
+    assert re.search(r"no two rows are alike.*leaving aside `year`, `month`, `weekday` and `late`", sheet(), re.DOTALL)
+    assert re.search(r"more than a quarter of a file's rows", sheet())
+    assert spans.MANY == 1 / 4
+
+
+# --- A span is one file ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["flights (1).csv", "flights-2.csv", "Flights.CSV", "part.csv"])
+def test_a_second_file_of_a_span_is_not_passed_over_in_silence(name, deliver):
+    paths = [deliver(1, JANUARY), deliver(2, FEBRUARY)]
+    (second := paths[1].with_name(name)).write_bytes(fixtures.to_csv(FEBRUARY[:9]))
+    if second.samefile(paths[1]):
+        pytest.skip("a file system that takes capital and small letters for the same")
+    assert refusal(*paths).startswith(f"span-02/{name}: lies beside flights.csv and would not be read.")
+
+
+@pytest.mark.parametrize("name", ["._flights.csv", "flights.csv.bak", "README.md", "v2/flights.csv"])
+def test_what_is_no_second_file_of_the_month_may_lie_beside_it(name, deliver):
+    beside = deliver(1, JANUARY).parent / name
+    beside.parent.mkdir(exist_ok=True)
+    beside.write_text("x")
+    assert len(data.read_tables([deliver(1, JANUARY)])) == 1
+
+
+def test_two_files_of_a_span_that_are_both_asked_for_are_read(deliver):
+    first = deliver(1, JANUARY[:200])
+    second = first.with_name("part-2.csv")
+    second.write_bytes(fixtures.to_csv(JANUARY[200:]))
+    assert [len(table) for table in data.read_tables([first, second])] == [200, 100]
+
+
+def sheet() -> str:
+    return (files.REPOSITORY / "data" / "README.md").read_text(encoding="utf-8")
