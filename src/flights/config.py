@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flights import places
-from flights.plan import COST, Demand, Plan, is_number
+from flights.plan import COST, Demand, Plan, is_number, refuse_contradictions
 
 __all__ = ["Config", "Demand", "Plan"]
 
@@ -182,6 +182,9 @@ class Config:
                 raise ValueError(
                     f"{by!r} forms no slices: write columns of the data, or {', '.join(DERIVED_SLICES)}: ('origin',)."
                 )
+        floors = [Demand("AUC", by, at_least=self.min_slice_auc) for by in self.guarded]
+        bars = [Demand("AUC", at_least=self.min_auc), *floors] if self.plan is None else planned
+        refuse_contradictions([*bars, *self.demands])
 
     @property
     def train_splits(self) -> list[str]:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import json
 import math
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ HIGHER, LOWER, NEITHER = "higher", "lower", "neither"
 
 def is_number(value: Any) -> bool:
     """Whether it is a finite number; `True` is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,6 +186,7 @@ class Plan:
             raise ValueError("plan: costs must be Costs(false_alarm=..., miss=..., rule_from_hour=...).")
         if self.costs is None and any(demand.metric == COST for demand in self.demands):
             raise ValueError(f"plan: {COST} needs costs=Costs(false_alarm=..., miss=..., rule_from_hour=...).")
+        refuse_contradictions(self.demands)
 
     def save(self, path: str | Path) -> Path:
         """Writes the plan as JSON that people can read and compare: a line for each demand, without what it leaves open."""
@@ -204,8 +208,8 @@ class Plan:
             FileNotFoundError: there is no such file.
         """
         try:
-            return cls.of(json.loads(Path(path).read_text()))
-        except ValueError as error:  # JSON's and Unicode's errors are such as well
+            return cls.of(json.loads(Path(path).read_bytes(), object_pairs_hook=_without_repeats))
+        except (ValueError, RecursionError) as error:  # JSON's and Unicode's errors are such as well
             raise ValueError(f"{path}: {error}") from None
 
     @classmethod
@@ -215,13 +219,45 @@ class Plan:
         Raises:
             ValueError: something is in it that no plan has, or the other way round.
         """
+        if not isinstance(given, dict) or not isinstance(given.get("demands"), list | tuple):
+            raise ValueError("no plan: it is an object with a list of `demands`, and `costs` where they are needed.")
+        if unknown := set(given) - {"demands", "costs"}:
+            raise ValueError(f"{', '.join(sorted(unknown))}: a plan has `demands` and `costs`.")
+        costs = given.get("costs")
+        if not all(isinstance(one, dict) for one in [*given["demands"], {} if costs is None else costs]):
+            raise ValueError(
+                'no plan: each demand, and `costs`, is an object such as {"metric": "AUC", "at_least": 0.6}.'
+            )
         try:
-            if unknown := set(given) - {"demands", "costs"}:
-                raise ValueError(f"{', '.join(sorted(unknown))}: a plan has `demands` and `costs`.")
             made = tuple(Demand(**{name: _thawed(value) for name, value in one.items()}) for one in given["demands"])
-            return cls(made, Costs(**given["costs"]) if given.get("costs") else None)
-        except (TypeError, AttributeError, KeyError) as error:
+            return cls(made, None if costs is None else Costs(**costs))
+        except TypeError as error:  # a name that there is not, or one that is missing
             raise ValueError(f"no plan: {error}") from None
+
+
+def refuse_contradictions(demands: Sequence[Demand]) -> None:
+    """Refuses demands that no candidate can meet together.
+
+    Raises:
+        ValueError: of one metric of the same flights, more is demanded than is allowed.
+    """
+    for least, most in itertools.permutations(demands, 2):
+        same = least.metric == most.metric and set(least.by) == set(most.by)
+        if least.at_least is None or most.at_most is None or not same or least.at_least <= most.at_most:
+            continue
+        if not least.only or not most.only or set(least.only) & set(most.only):
+            raise ValueError(
+                f"{least.metric} of {least.where}: nothing is at least {least.at_least} and at most {most.at_most}. "
+                "Two demands contradict each other; change one."
+            )
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, of whose names that are there twice Python would take the last."""
+    names = [name for name, _ in pairs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{', '.join(twice)} is there twice. Remove one.")
+    return dict(pairs)
 
 
 def _thawed(value: Any) -> Any:

@@ -121,9 +121,19 @@ def test_demand_that_can_be_met_and_missed_is_accepted(demand):
         ({"demands": [Demand("AUC", at_least=0.6)]}, "tuple of Demand"),
         ({"demands": PLAN.demands, "costs": {"miss": 300}}, "costs must be"),
         ({"demands": PLAN.demands}, "CostAgainstRule needs costs"),
+        ({"demands": (Demand("AUC", at_least=0.6), Demand("AUC", at_most=0.5))}, "at least 0.6 and at most 0.5"),
+        (
+            {
+                "demands": (
+                    Demand("AUC", by=("origin",), only=("LGA",), at_most=0.5),
+                    Demand("AUC", by=("origin",), at_least=0.6),
+                )
+            },
+            "contradict",
+        ),
     ],
 )
-def test_plan_that_demands_nothing_is_refused(settings, said):
+def test_plan_that_demands_nothing_or_what_nothing_can_meet_is_refused(settings, said):
     with pytest.raises(ValueError, match=said):
         Plan(**settings)
 
@@ -134,6 +144,14 @@ def test_plan_that_demands_nothing_is_refused(settings, said):
 def test_prices_that_are_none_are_refused(prices):
     with pytest.raises(ValueError, match=next(iter(prices))):
         Costs(**{"false_alarm": 100, "miss": 300, "rule_from_hour": 15} | prices)
+
+
+def test_demands_beside_the_plan_or_the_bars_do_not_contradict_them():
+    for settings in ({"plan": PLAN}, {"min_auc": 0.6}):
+        with pytest.raises(ValueError, match="contradict"):
+            Config(**settings, demands=(Demand("AUC", at_most=0.55),))
+    of_others = Demand("AUC", by=("origin",), only=("LGA",), at_most=0.5)
+    Config(plan=Plan((of_others, Demand("AUC", by=("origin",), only=("JFK",), at_least=0.6))), demands=(of_others,))
 
 
 def test_cost_without_prices_is_refused_when_the_configuration_is_made():
@@ -168,10 +186,17 @@ def test_saved_plan_is_the_same_when_it_is_loaded(tmp_path):
         ("[]", "no plan"),
         ('{"costs": {}}', "demands"),
         ('{"costs": {"miss": 3}, "demands": [{"metric": "AUC", "at_least": 0.6}]}', "false_alarm"),
-        ('{"demands": [], "costs": {}}', "demands nothing"),
+        ('{"demands": [], "costs": null}', "demands nothing"),
         ('{"demands": [{"metric": "auc", "at_least": 0.6}]}', "Did you mean 'AUC'"),
         ('{"demands": [{"metric": "AUC", "minimum": 0.6}]}', "minimum"),
         ('{"demands": ["AUC"]}', "no plan"),
+        ('{"demands": {"metric": "AUC", "at_least": 0.6}}', "a list of `demands`"),
+        ('{"demands": [{"metric": "AUC", "at_least": 0.6, "at_least": 0.1}]}', "at_least is there twice"),
+        ('{"demands": [{"metric": "AUC", "at_least": 0.6}], "demands": []}', "demands is there twice"),
+        ('{"demands": [{"metric": "AUC", "at_least": 0.6}], "costs": false}', "no plan"),
+        ('{"demands": [{"metric": "AUC", "at_least": 0.6}], "costs": {}}', "false_alarm"),
+        (f'{{"demands": [{{"metric": "ExampleCount", "at_least": 1{"0" * 400}}}]}}', "a number is demanded"),
+        ("[" * 100_000, "recursion"),
         ('{"demands": [{"metric": "AUC", "at_least": 0.6}], "floor": 1}', "floor"),
     ],
 )
@@ -181,6 +206,13 @@ def test_file_that_is_no_plan_is_refused_by_its_name(tmp_path, text, said):
     with pytest.raises(ValueError, match=said) as raised:
         Plan.load(path)
     assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_plan_may_be_written_by_an_editor_of_windows(tmp_path, encoding):
+    path = tmp_path / "plan.json"
+    path.write_text(AGREED.read_text(), encoding=encoding)
+    assert Plan.load(path) == PLAN
 
 
 # --- What TFMA makes of it ----------------------------------------------------------------------------------------
