@@ -160,8 +160,8 @@ def read_table(path: str | Path) -> pa.Table:
 
     Raises:
         DataError: there is no such file; it is empty, not UTF-8, or cut off; a line is not one row; a declared column is missing, or
-            holds what is not a plain number where a number belongs; rows are of another month than their folder, or of several
-            years. The label may be missing: at serving time there is none.
+            holds what is not a plain number where a number belongs; rows are of another month than their folder, of several
+            years, or of no day. The label may be missing: at serving time there is none.
     """
     table = _read(path)
     if fault := spans.other_month(table, spans.span_of(path)):

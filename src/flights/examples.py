@@ -132,10 +132,13 @@ class CheckedCsvExecutor(csv_executor.Executor):
         Raises:
             data.DataError: an input file is missing or broken, or TFX would read it in another way than `ArrowExecutor` does.
         """
-        source = example_gen_pb2.Input()
+        source, target = example_gen_pb2.Input(), example_gen_pb2.Output()
         proto_utils.json_to_proto(exec_properties["input_config"], source)
+        proto_utils.json_to_proto(exec_properties["output_config"], target)
         patterns = [split.pattern for split in source.splits]
-        _read_splits(exec_properties["input_base"], patterns)
+        tables = _read_splits(exec_properties["input_base"], patterns)
+        if target.split_config.partition_feature_name:
+            _partition(tables[0], target.split_config)
         for pattern in patterns:
             _require_plain_headers(exec_properties["input_base"], _paths(exec_properties["input_base"], pattern))
         super().Do(input_dict, output_dict, exec_properties)
@@ -195,7 +198,11 @@ def _paths(input_base: str, pattern: str) -> list[str]:
 
 
 def _partition(table: pa.Table, split_config: example_gen_pb2.SplitConfig) -> list[pa.Table]:
-    """Divides the rows by a hash: of one integer column, in the same way as TFX's own executor, or of the whole row."""
+    """Divides the rows by a hash: of one integer column, in the same way as TFX's own executor, or of the whole row.
+
+    Raises:
+        data.DataError: one of the splits would have no row.
+    """
     bounds, total = [], 0
     for split in split_config.splits:
         total += split.hash_buckets
@@ -208,7 +215,14 @@ def _partition(table: pa.Table, split_config: example_gen_pb2.SplitConfig) -> li
     if split_config.partition_feature_name:
         keys = _column_keys(table, split_config.partition_feature_name)
     index = pa.array([split_of(key) for key in keys])
-    return [table.filter(pa.compute.equal(index, number)) for number in range(len(bounds))]
+    tables = [table.filter(pa.compute.equal(index, number)) for number in range(len(bounds))]
+    for split, part in zip(split_config.splits, tables, strict=True):
+        if not len(part):
+            raise data.DataError(
+                f"None of the {len(table):,} flights falls into the split {split.name}. Are there so few days or flights? "
+                "Take a whole month, or two."
+            )
+    return tables
 
 
 def _column_keys(table: pa.Table, name: str) -> list[bytes]:

@@ -58,11 +58,19 @@ def span_of(path: str | Path) -> int | None:
 
 
 def other_month(table: pa.Table, span: int | None) -> RowFault | None:
-    """The first row that is of another month than the span, or of another year than the first row."""
+    """The first row that is of another month than the span, or of another year than the first row, or of no day."""
     if span is not None and (fault := _other_value(table, "month", span, f"in the folder of month {span}")):
         return fault
     year = table["year"][0].as_py()
-    return _other_value(table, "year", year, f"in a file that begins with {'an empty cell' if year is None else year}")
+    where = f"in a file that begins with {'an empty cell' if year is None else year}"
+    if fault := _other_value(table, "year", year, where):
+        return fault
+    if not (count := table["day"].null_count):
+        return None
+    row = pc.index(pc.is_null(table["day"]), True).as_py()
+    return RowFault(
+        row, "day", f"empty ({count:,} of {len(table):,} rows). Ask the sender on which day the flight was."
+    )
 
 
 def _other_value(table: pa.Table, column: str, wanted: int | None, where: str) -> RowFault | None:

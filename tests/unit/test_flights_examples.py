@@ -229,9 +229,13 @@ def read_as_tfx(examples, monkeypatch, month_files):
     reached = []
     monkeypatch.setattr(stock.Executor, "Do", lambda *_: reached.append(True))
 
-    def read(*patterns: str) -> bool:
+    def read(*patterns: str, months: tuple[int, int] = (1, 2)) -> bool:
         splits = [{"name": f"split-{number}", "pattern": pattern} for number, pattern in enumerate(patterns)]
-        properties = {"input_base": str(month_files[0]), "input_config": json.dumps({"splits": splits})}
+        properties = {
+            "input_base": str(month_files[0]),
+            "input_config": json.dumps({"splits": splits}),
+            "output_config": examples.make_example_gen(Config(months=months)).exec_properties["output_config"],
+        }
         examples.CheckedCsvExecutor().Do({}, {}, properties)
         return bool(reached)
 
@@ -262,6 +266,22 @@ def test_header_in_quotes_is_refused_where_tfx_would_take_them_for_letters(read_
     month_files[1](2, lambda lines: [",".join(f'"{name}"' for name in lines[0].split(",")), *lines[1:]])
     with pytest.raises(data.DataError, match=r"^span-02/flights\.csv, line 1: TFX's reader would take the quotes"):
         read_as_tfx("span-0[1-1]/flights.csv", "span-0[2-2]/flights.csv")
+
+
+def test_a_month_whose_days_are_all_for_one_split_is_refused_by_both_readers(examples, read_as_tfx, month_files):
+    """Whole days are drawn: of a single day, no flight is left for the other split."""
+    from tfx.proto import example_gen_pb2
+    from tfx.utils import proto_utils
+
+    month_files[1](1, lambda lines: [lines[0], *(line for line in lines[1:] if line.startswith("2013,1,1,"))])
+    said = r"^None of the \d+ flights falls into the split train\."
+    with pytest.raises(data.DataError, match=said):
+        read_as_tfx("span-01/flights.csv", months=(1, 1))
+    output = example_gen_pb2.Output()
+    proto_utils.json_to_proto(examples.make_example_gen(Config()).exec_properties["output_config"], output)
+    table = data.read_table(data.month_path(month_files[0], 1))
+    with pytest.raises(data.DataError, match=said):
+        examples._partition(table, output.split_config)
 
 
 @pytest.mark.parametrize("month", [1, 2])

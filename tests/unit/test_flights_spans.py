@@ -64,6 +64,12 @@ def test_a_row_of_another_year_is_refused(cell, shown, deliver):
     )
 
 
+def test_a_row_of_no_day_is_refused_because_days_are_drawn_into_splits(deliver):
+    rows = [*JANUARY[:9], JANUARY[9] | {"day": ""}, *JANUARY[10:]]
+    said = refusal(deliver(1, rows))
+    assert said.startswith("span-01/flights.csv, line 11, column day: empty (1 of 300 rows).")
+
+
 def test_months_of_several_years_are_no_run(deliver):
     paths = [deliver(1, JANUARY), deliver(2, [row | {"year": "2014"} for row in FEBRUARY])]
     assert refusal(*paths).startswith(
