@@ -163,7 +163,7 @@ def _run(config: Config, engine: str, **how: Any) -> int:
     first, last = config.months
     print(f"Months {first} to {last} from {config.data_root}:", flush=True)
     runner.run(config, lambda node: print(f"  {node.node:20} {node.state:7} {node.seconds:5.1f} s", flush=True), **how)
-    if how.get("last", "Pusher") != "Pusher":
+    if how.get("last", "Pusher") not in ("Pusher", "ExperimentTracker"):  # which comes after it
         print(f"Ended with {how['last']}, as asked; no model was pushed.")
     else:
         print(getattr(runner, "verdict", store.latest_verdict)(config))

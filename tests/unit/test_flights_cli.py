@@ -273,6 +273,7 @@ def parts(monkeypatch):
     [
         (["--from", "Trainer"], {"first": "Trainer"}, "judged"),
         (["--to", "Pusher"], {"last": "Pusher"}, "judged"),
+        (["--to", "ExperimentTracker"], {"last": "ExperimentTracker"}, "judged"),
         (["--to", "Transform"], {"last": "Transform"}, "Ended with Transform, as asked; no model was pushed."),
         (
             ["--from", "Transform", "--to", "Trainer"],
