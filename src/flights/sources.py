@@ -11,8 +11,9 @@ What is in it
     Of a module that imports by names which are made at run time (`DYNAMIC`): modules of the package whose name is a word in its strings; all,
     where there is none, or where it asks which there are.
 What is not
-    Imports for type checkers only, libraries, and other files outside the package: after a change of those, `flights run --no-cache`. A process
-    runs what it has imported: after an edit, restart a notebook's kernel.
+    Imports for type checkers only, libraries, and other files outside the package: after a change of those, `flights run --no-cache`.
+A process runs what it has imported, such as a notebook's kernel: after an edit it would run the old code, and record it as the new one's. So a
+second fingerprint refuses a module that was edited since the first, unless it was loaded again.
 The fingerprint follows from names within the package and from contents, so that it is the same on another machine.
 """
 
@@ -50,8 +51,15 @@ DYNAMIC = {
 LISTING = {"iter_modules", "walk_packages"}
 """What asks which modules there are."""
 
+_loaded: dict[str, tuple[ModuleSpec, bytes]] = {}
+"""Of modules that this process has loaded: by what, and the file's content when a fingerprint first saw them."""
+
 Located = Mapping[str, Path]
 """Folders of packages by name, for those that are not to be looked up on Python's path."""
+
+
+class EditedError(RuntimeError):
+    """A process that has imported a module would run other code than its file holds now."""
 
 
 def fingerprint(*modules: str, located: Located | None = None) -> str:
@@ -63,10 +71,12 @@ def fingerprint(*modules: str, located: Located | None = None) -> str:
 
     Raises:
         ModuleNotFoundError: there is no such module.
+        EditedError: this process has imported one of them, and its file was edited since.
     """
     digest = hashlib.sha256()
     for name, path in sorted(files(*modules, located=located).items()):
         content = path.read_bytes()
+        _refuse_edited(name.removesuffix(".py"), path, content)
         digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
 
@@ -102,6 +112,20 @@ def files(*modules: str, located: Located | None = None) -> dict[str, Path]:
     if missing := set(modules) - read:
         raise ModuleNotFoundError(f"There is no module {', '.join(sorted(missing))} to take a fingerprint of.")
     return found
+
+
+def _refuse_edited(module: str, path: Path, content: bytes) -> None:
+    """Compares a file with what it was when a fingerprint first saw the loaded module that it belongs to."""
+    spec = getattr(sys.modules.get(module), "__spec__", None)
+    if spec is None or spec.origin is None or Path(spec.origin) != path:
+        return
+    known, before = _loaded.get(module, (None, b""))
+    if known is not spec:  # Python makes a new one when it loads a module again
+        _loaded[module] = spec, content
+    elif before != content:
+        raise EditedError(
+            f"{path} was edited since this process imported it, and the old code would run. Restart the notebook's kernel, or the program, and run again."
+        )
 
 
 def is_library(module: str) -> bool:

@@ -25,7 +25,9 @@ def package(tmp_path, monkeypatch):
             path.write_text(text)
         return tmp_path / "code" / "made"
 
-    return write
+    yield write
+    for name in [name for name in sys.modules if name.split(".")[0] == "made"]:
+        del sys.modules[name]
 
 
 def changes(path: Path, module: str = "made.model") -> bool:
@@ -217,3 +219,22 @@ def test_a_module_that_is_not_there_is_named():
 def test_a_file_that_python_cannot_read_is_in_it_all_the_same(package):
     folder = package(model="from made import fifth", fifth="def broken(:")
     assert changes(folder / "fifth.py")
+
+
+def test_a_process_does_not_pass_the_code_that_it_has_imported_off_as_the_code_that_was_edited_since(package):
+    """In a notebook's kernel: TFX takes a function from the module that is loaded, whatever its file says by then."""
+    import importlib
+
+    folder = package(model="from made import fifth\nX = 1", fifth="", unrelated="")
+    model = importlib.import_module("made.model")
+    before = sources.fingerprint("made.model")
+    (folder / "unrelated.py").write_text("X = 2")
+    assert sources.fingerprint("made.model") == before
+    (folder / "fifth.py").write_text("X = 2")
+    with pytest.raises(sources.EditedError, match=r"fifth\.py was edited .* Restart"):
+        sources.fingerprint("made.model")
+    (folder / "fifth.py").write_text("")
+    assert sources.fingerprint("made.model") == before
+    (folder / "model.py").write_text("from made import fifth\nX = 345")
+    importlib.reload(model)
+    assert sources.fingerprint("made.model") != before
