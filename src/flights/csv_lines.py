@@ -24,6 +24,12 @@ OTHER_FORMATS = {
 LONGEST_LINE = 100_000
 """Bytes; a flight has some 100."""
 
+LONGEST_NAME = 100
+"""Letters of a column's name; what is longer is rather a line without commas."""
+
+MOST_NAMES = 40
+"""That a message lists."""
+
 DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 CELL = rb'(?:"(?:[^"\r\n]|"")*+"|[^",\r\n]*+)'
@@ -116,7 +122,7 @@ def quote_fault(content: bytes) -> str:
     line = content[begin:].split(b"\n", 1)[0]
     before = WHOLE_CELLS.match(line)[0]
     number, names = len(fields(before)), fields(_first_line(content))
-    column = names[number - 1] if begin and number <= len(names) else str(number)
+    column = names[number - 1][:LONGEST_NAME] if begin and number <= len(names) else str(number)
     return (
         f"line {_line_at(content, begin)}, column {column}: a quote that does not enclose a whole cell "
         f"({shown(line[len(before) :].decode())}). Remove it, or enclose the cell and write quotes inside it twice; a cell ends on the "
@@ -140,6 +146,11 @@ def header_fault(content: bytes, declared: Sequence[str], required: Sequence[str
     """Names of columns that are missing, there twice, or not what they seem to be."""
     names = fields(_first_line(content))
     missing = [name for name in required if name not in names]
+    if too_long := next((name for name in names if len(name) > LONGEST_NAME), None):
+        return (
+            f"line 1: the name of column {names.index(too_long) + 1} has {len(too_long):,} letters ({shown(too_long)}). "
+            "Are the columns divided by commas?"
+        )
     for number, name in enumerate(names, 1):
         odd = [letter for letter in name if not letter.isprintable() or (missing and not letter.isascii())]
         if name not in declared and (odd or name != name.strip()):
@@ -153,10 +164,15 @@ def header_fault(content: bytes, declared: Sequence[str], required: Sequence[str
             "Name it or remove it."
         )
     if missing:
-        return f"line 1: column {', '.join(missing)} is missing; the file has: {', '.join(names)}. Was it renamed or dropped?"
+        return f"line 1: column {', '.join(missing)} is missing; the file has: {_listed(names)}. Was it renamed or dropped?"
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        return f"line 1: column {', '.join(twice)} is there twice. Remove one of them."
+        return f"line 1: column {_listed(twice)} is there twice. Remove one of them."
     return ""
+
+
+def _listed(names: list[str]) -> str:
+    more = [f"and {len(names) - MOST_NAMES:,} more"] if len(names) > MOST_NAMES else []
+    return ", ".join([*names[:MOST_NAMES], *more])
 
 
 def rows(content: bytes) -> Iterator[tuple[int, list[str]]]:

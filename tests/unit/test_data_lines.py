@@ -218,6 +218,25 @@ def test_the_label_and_a_new_column_have_names_that_show_as_well(tmp_path):
     assert "column 25 is called 'gate\\xad'" in refusal(tmp_path, content + b"\n")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("temp", "t" * 9_000, "line 1: the name of column 15 has 9,000 letters ('tttt"),
+        (",", "\uff0c", "line 1: the name of column 1 has 186 letters ('year\uff0c"),
+        (
+            "temp",
+            ",".join(f"x{number}" for number in range(9_000)),
+            "line 1: column temp is missing; the file has: year",
+        ),
+        ("year", "year" + "".join(f",x{n},x{n}" for n in range(900)), "line 1: column x0, x1, x10,"),
+    ],
+)
+def test_a_message_stays_short_whatever_the_header_is(old, new, said, tmp_path):
+    message = refusal(tmp_path, header(old, new))
+    assert message.startswith(said)
+    assert len(message) < 500
+
+
 def test_a_second_byte_order_mark_is_named(tmp_path):
     mark = b"\xef\xbb\xbf"
     assert "column 1 is called '\\ufeffyear', with U+FEFF" in refusal(tmp_path, mark + mark + month())
