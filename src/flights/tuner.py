@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -43,6 +44,18 @@ DATE = ("year", "month", "day")
 """The columns that say when a flight was."""
 
 
+WHOLE = ("batch_size", "train_epochs")
+"""Settings that are whole numbers."""
+
+POSSIBLE = {
+    "learning_rate": lambda value: value > 0,
+    "dropout": lambda value: 0 <= value < 1,
+    "l2": lambda value: value >= 0,
+    **dict.fromkeys(WHOLE, lambda value: value >= 1 and value == int(value)),
+}
+"""Which numbers each setting can be, as `flights.config` has it."""
+
+
 class SearchSpaceError(ValueError):
     """The search space cannot be searched, or there is nothing to judge by. The message names the setting."""
 
@@ -59,26 +72,46 @@ def hyperparameters(space: dict[str, dict[str, Any]]) -> keras_tuner.HyperParame
     for name, allowed in space.items():
         if name not in model.TUNABLE:
             raise SearchSpaceError(f"search space: no setting {name}; there are {', '.join(model.TUNABLE)}.")
+        if not isinstance(allowed, dict) or not isinstance(allowed.get("values", []), list | tuple):
+            raise SearchSpaceError(f"search space, {name}: write {{'low': ..., 'high': ...}} or {{'values': [...]}}.")
         if unknown := set(allowed) - {"low", "high", "step", "sampling", "values"}:
             raise SearchSpaceError(f"search space, {name}: {', '.join(sorted(unknown))} means nothing here.")
         if "values" in allowed:
             if not allowed["values"]:
                 raise SearchSpaceError(f"search space, {name}: there is no value to try.")
             for value in allowed["values"] if name == "hidden_units" else []:
-                if not re.fullmatch(r"|[1-9]\d*(-[1-9]\d*)*", str(value)):
+                if not isinstance(value, str) or not re.fullmatch(r"|[1-9]\d*(-[1-9]\d*)*", value):
                     raise SearchSpaceError(f"search space, {name}: {value!r}: write layers as 64-32.")
-            found.Choice(name, allowed["values"])
+            _refuse_impossible(name, allowed["values"])
+            kind = str if name == "hidden_units" else int if name in WHOLE else float  # KerasTuner wants them alike
+            found.Choice(name, [kind(value) for value in allowed["values"]])
             continue
+        if name == "hidden_units":
+            raise SearchSpaceError(f"search space, {name}: layers are no range. Write {{'values': ['16', '64-32']}}.")
         low, high = allowed.get("low", math.nan), allowed.get("high", math.nan)
         sampling = allowed.get("sampling", "linear")
         if sampling not in ("linear", "log"):
             raise SearchSpaceError(f"search space, {name}: sampling {sampling!r}: choose 'linear' or 'log'.")
-        if not low < high or (sampling == "log" and low <= 0):
+        if isinstance(low, str) or isinstance(high, str) or not low < high or (sampling == "log" and low <= 0):
             raise SearchSpaceError(
                 f"search space, {name}: from {low} to {high}: `low` must be less than `high`, and for log greater than 0."
             )
-        found.Float(name, low, high, step=allowed.get("step"), sampling=sampling)
+        _refuse_impossible(name, [low, high])
+        step = allowed.get("step")
+        if step is not None and not (plan.is_number(step) and step > 0):
+            raise SearchSpaceError(f"search space, {name}: step {step!r}: a number greater than 0.")
+        if name in WHOLE:
+            found.Int(name, int(low), int(high), step=step and int(step), sampling=sampling)
+        else:
+            found.Float(name, low, high, step=step, sampling=sampling)
     return found
+
+
+def _refuse_impossible(name: str, values: Sequence[Any]) -> None:
+    """Refuses numbers that a setting cannot be, and what is no number."""
+    for value in values if name in POSSIBLE else ():
+        if not plan.is_number(value) or not POSSIBLE[name](value):
+            raise SearchSpaceError(f"search space, {name}: it cannot be {value!r}.")
 
 
 def as_values(settings: dict[str, Any], names: list[str]) -> dict[str, Any]:

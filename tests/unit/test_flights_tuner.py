@@ -36,12 +36,30 @@ def test_search_space_is_data_that_json_can_carry(tuner):
         ({"hidden_units": {"values": []}}, "hidden_units: there is no value"),
         ({"hidden_units": {"values": ["16", "16,8"]}}, "hidden_units: '16,8'"),
         ({"dropout": {"from": 0.1, "to": 0.2}}, "dropout: from, to means nothing"),
+        ({"dropout": {"low": 0.0, "high": 1.5}}, "dropout: it cannot be 1.5"),
+        ({"dropout": {"values": [0.1, "0.2"]}}, "dropout: it cannot be '0.2'"),
+        ({"dropout": [0.1, 0.2]}, "dropout: write"),
+        ({"l2": {"values": [-1.0]}}, "l2: it cannot be -1.0"),
+        ({"l2": {"low": 0.0, "high": float("inf")}}, "l2: it cannot be inf"),
+        ({"l2": {"low": "a", "high": "b"}}, "l2: from a to b"),
+        ({"l2": {"low": 0.0, "high": 0.1, "step": 0}}, "l2: step 0"),
+        ({"batch_size": {"values": [16.5]}}, "batch_size: it cannot be 16.5"),
+        ({"hidden_units": {"low": 1, "high": 64}}, "hidden_units: layers are no range"),
+        ({"hidden_units": {"values": [16, "32"]}}, "hidden_units: 16"),
+        ({"hidden_units": {"values": "16"}}, "hidden_units: write"),
         ({}, "nothing to search"),
     ],
 )
 def test_space_that_cannot_be_searched_is_refused_by_name(space, said, tuner):
     with pytest.raises(tuner.SearchSpaceError, match=said):
         tuner.hyperparameters(space)
+
+
+def test_whole_numbers_are_tried_where_a_setting_is_one(tuner):
+    found = tuner.hyperparameters({"batch_size": {"low": 16, "high": 64}, "train_epochs": {"values": [1, 2.0]}})
+    assert {type(one.random_sample(seed)) for one in found.space for seed in range(5)} == {int}
+    mixed = tuner.hyperparameters({"l2": {"values": [0, 0.1]}})
+    assert mixed.space[0].values == [0.0, 0.1]
 
 
 @pytest.mark.parametrize("units", [(), (16,), (64, 32)])
