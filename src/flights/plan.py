@@ -90,6 +90,8 @@ class Demand:
             value = getattr(self, name)
             if not isinstance(value, tuple) or not all(isinstance(one, str) and one for one in value):
                 raise ValueError(f"{self}: write {name}=('NAME',), a tuple of texts.")
+            if any(one != one.strip() or not one.isprintable() for one in value):
+                raise ValueError(f"{self}: in {name} there are spaces at an end, or characters that cannot be seen.")
             if len(set(value)) < len(value):
                 raise ValueError(f"{self}: {name} names something twice.")
         if self.only and len(self.by) != 1:

@@ -92,6 +92,8 @@ def judge(tfma, folder, flights, scores, **settings):
         ({"metric": "AUC", "by": ("carrier",), "only": "DL", "at_least": 0.6}, "a tuple of texts"),
         ({"metric": "AUC", "by": ("weekday",), "only": (1, 2), "at_least": 0.6}, "a tuple of texts"),
         ({"metric": "AUC", "by": ("origin", "origin"), "at_least": 0.6}, "twice"),
+        ({"metric": "AUC", "by": ("origin",), "only": ("JFK ",), "at_least": 0.6}, "spaces at an end"),
+        ({"metric": "AUC", "by": ("origin",), "only": ("J\u200bFK",), "at_least": 0.6}, "cannot be seen"),
     ],
 )
 def test_demand_that_cannot_be_right_is_refused_with_what_to_write(demand, said):
