@@ -38,7 +38,7 @@ def repair(config: Config) -> list[str]:
 
     Executions that still say RUNNING become FAILED, and the outputs of failed executions are deleted. So is a version in the
     serving folder that lacks `saved_model.pb`, the file that Pusher writes last, or that an unfinished Pusher wrote
-    and never recorded: the next run pushes it again. Where the output folder was moved or copied, the store is told (`flights.moved`).
+    and never recorded: the next run pushes it again, as it does a version that was recorded and is gone. Where the output folder was moved or copied, the store is told (`flights.moved`).
 
     Returns:
         The node ids of the executions that were marked.
@@ -65,6 +65,7 @@ def repair(config: Config) -> list[str]:
         one.create_time_since_epoch // 1000 for one, node in zip(stale, nodes, strict=True) if node == "Pusher"
     ]
     _delete_half_pushed(config, store, min(killed_at, default=None))
+    _forget_lost_versions(config, store)
     return nodes
 
 
@@ -78,6 +79,16 @@ def _delete_half_pushed(config: Config, store: MetadataStore, since: int | None)
         unrecorded = since is not None and version.name not in recorded and int(version.name) >= since
         if unrecorded or not (version / "saved_model.pb").exists():
             shutil.rmtree(version)
+
+
+def _forget_lost_versions(config: Config, store: MetadataStore) -> None:
+    """Has the cache give no version that is not in the serving folder any more: it would say pushed, and nothing would be there."""
+    pushed = [one for one in store.get_artifacts_by_type("PushedModel") if one.custom_properties["pushed"].int_value]
+    serving = Path(config.serving_root)
+    for one in pushed:
+        version = one.custom_properties["pushed_version"].string_value
+        if version and not (serving / version).is_dir() and Path(one.uri).is_relative_to(config.pipeline_root):
+            shutil.rmtree(one.uri, ignore_errors=True)
 
 
 def _node_id(store: MetadataStore, execution: mlmd.Execution) -> str:

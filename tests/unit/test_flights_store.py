@@ -147,6 +147,18 @@ def test_version_that_nobody_recorded_stays_when_no_pusher_was_killed(pipeline):
     assert by_hand.exists()
 
 
+def test_version_that_is_gone_is_pushed_again_instead_of_said_to_be_there(pipeline):
+    """TFX takes nothing from the cache of which the folder is gone (`artifact_utils.verify_artifacts`)."""
+    kept = {}
+    for version in ("100", "200", "300"):
+        properties = {"pushed": 1, "pushed_version": version}
+        _, kept[version] = pipeline.execute("Pusher", COMPLETE, "PushedModel", LIVE, **properties)
+    pipeline.push("100")
+    pipeline.push("200", complete=False)
+    store.repair(pipeline.config)
+    assert [version for version, folder in kept.items() if folder.exists()] == ["100"]
+
+
 def test_second_repair_finds_nothing(pipeline):
     pipeline.execute("Trainer", RUNNING)
     assert store.repair(pipeline.config) == ["Trainer"]
