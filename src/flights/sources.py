@@ -206,9 +206,13 @@ def _mentioned(
     try:
         reader = _Reader(package)
         reader.visit(ast.parse(source))
-    except SyntaxError:  # who imports it is told by Python
+    except (SyntaxError, ValueError):  # who imports it is told by Python
         return [], frozenset(), None
-    named = [text for text in reader.texts if re.fullmatch(r"\.*[^\W\d]\w*(\.\w+)*", text)]
+    except RecursionError:  # Python may be able to import what is nested too deeply for this
+        return [], frozenset(), frozenset()
+    # Of "package.module:name", as entry points are written, the module.
+    begins = [text.partition(":")[0] for text in reader.texts]
+    named = [text for text in begins if re.fullmatch(r"\.*[^\W\d]\w*(\.\w+)*", text)]
     relative = [reader.absolute(text) for text in named if text.startswith(".")]
     reached = [reader.places.get(root, root) + rest for root, rest in reader.reached]
     in_own = [text for text in [*named, *reached] if text.partition(".")[0] in own]
