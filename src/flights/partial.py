@@ -9,7 +9,8 @@ every component that is reused ran with the settings, the code, the inputs and t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from ml_metadata.metadata_store import MetadataStore
@@ -69,7 +70,13 @@ def options(config: Config, pipeline: tfx.dsl.Pipeline, first: str, last: str) -
             starts.append(name)
     part = _part(plan, starts, last)
     reused = [name for name, node in nodes.items() if name not in part and _leads_to(part, node, nodes)]
-    base = _newest_run_with(config, {name: nodes[name] for name in reused}) if reused else None
+    read = {
+        (channel.producer_node_query.id, channel.output_key)
+        for name in part
+        for given in nodes[name].inputs.inputs.values()
+        for channel in given.channels
+    }
+    base = _newest_run_with(config, {name: nodes[name] for name in reused}, read) if reused else None
     return RunOptions(from_nodes=starts or None, to_nodes=[last] if last else None, base_pipeline_run_id=base)
 
 
@@ -92,17 +99,24 @@ def _is_resolver(node: pipeline_pb2.PipelineNode) -> bool:
     return node.node_info.type.name == RESOLVER
 
 
-def _newest_run_with(config: Config, wanted: dict[str, pipeline_pb2.PipelineNode]) -> str:
+def _newest_run_with(
+    config: Config, wanted: dict[str, pipeline_pb2.PipelineNode], read: Collection[tuple[str, str]]
+) -> str:
     """The id of the newest run in which each of these nodes succeeded, with the settings, code, inputs and files that it has now.
+
+    Args:
+        config: the run.
+        wanted: the nodes.
+        read: node and name of the outputs that the part reads, which must still be there.
 
     Raises:
         ValueError: no run has them all; the message names what the newest one lacks.
     """
     opened = store.open_store(config)
-    runs = opened.get_contexts_by_type("pipeline_run") if opened.get_executions() else []
+    runs = _runs(opened, config.pipeline_name) if opened.get_executions() else []
     lacks = ""
     for run in sorted(runs, key=lambda run: -run.id):
-        fault = _fault(opened, run, wanted)
+        fault = _fault(opened, run, wanted, read)
         if not fault:
             return run.name
         lacks = lacks or fault
@@ -113,21 +127,44 @@ def _newest_run_with(config: Config, wanted: dict[str, pipeline_pb2.PipelineNode
     )
 
 
-def _fault(opened: MetadataStore, run: mlmd.Context, wanted: dict[str, pipeline_pb2.PipelineNode]) -> str:
+def _runs(opened: MetadataStore, name: str) -> list[mlmd.Context]:
+    """The runs of a pipeline; one of another name may use the same store."""
+    pipeline = opened.get_context_by_type_and_name("pipeline", name)
+    own = {execution.id for execution in opened.get_executions_by_context(pipeline.id)} if pipeline else set()
+    runs = opened.get_contexts_by_type("pipeline_run")
+    return [run for run in runs if own & {one.id for one in opened.get_executions_by_context(run.id)}]
+
+
+def _fault(
+    opened: MetadataStore,
+    run: mlmd.Context,
+    wanted: dict[str, pipeline_pb2.PipelineNode],
+    read: Collection[tuple[str, str]],
+) -> str:
     """What a run lacks, in words, or nothing."""
     found = _successes(opened, run)
     if missing := [name for name in wanted if name not in found]:
         return f"{missing[0]} did not succeed in the latest run"
     outputs = {name: _artifacts(opened, execution, OUTPUT) for name, execution in found.items()}
+    types = {one.id: one.name for one in opened.get_execution_types()}
     for name, node in wanted.items():
+        gone = _gone(opened, {key: ids for key, ids in outputs[name].items() if (name, key) in read})
         fault = (
-            _other_settings(node, found[name])
+            ("was another component" if types[found[name].type_id] != node.node_info.type.name else "")
+            or (f"lacks {gone}, which it had made" if gone else "")
+            or _other_settings(node, found[name])
             or _other_inputs(node, _artifacts(opened, found[name], INPUT), outputs)
             or _other_files(opened, node, outputs[name])
         )
         if fault:
             return f"{name} {fault}"
     return _newer_baseline(opened, wanted, outputs)
+
+
+def _gone(opened: MetadataStore, made: Artifacts) -> str:
+    """The folder of an artifact that was deleted, or nothing."""
+    artifacts = opened.get_artifacts_by_id([id_ for ids in made.values() for id_ in ids])
+    return next((one.uri for one in artifacts if not Path(one.uri).exists()), "")
 
 
 def _artifacts(opened: MetadataStore, execution: mlmd.Execution, kinds: tuple[int, ...]) -> Artifacts:
@@ -140,7 +177,7 @@ def _artifacts(opened: MetadataStore, execution: mlmd.Execution, kinds: tuple[in
 
 
 def _other_settings(node: pipeline_pb2.PipelineNode, ran: mlmd.Execution) -> str:
-    for setting, value in node.parameters.parameters.items():
+    for setting, value in sorted(node.parameters.parameters.items(), key=lambda one: one[0] in CODE):
         now, then = _value(value.field_value), _value(ran.custom_properties[setting])
         # ExampleGen's driver fills the month into its pattern; `range_config` says which.
         if now == then or "{SPAN" in str(now):

@@ -10,6 +10,8 @@ import ledger
 import pytest
 
 from flights import store
+from flights.config import BARS, Config
+from flights.plan import AGREED, Plan
 
 LENIENT = {"train_epochs": 1, "min_auc": 0.0, "min_slice_auc": 0.0, "max_auc_loss": 1.0}
 
@@ -48,6 +50,37 @@ def refused(run, config, first: str, said: str) -> None:
 def test_a_part_of_a_single_month_is_taken_from_a_run_that_read_it_anew(plain, run):
     """ExampleGen's driver writes the month into the pattern that it is told; that is no other setting."""
     assert [report.node for report in run(plain, first="Evaluator")] == ["LatestBlessedModel", "Evaluator", "Pusher"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"reader": "csv"}, "CsvExampleGen was another component"),
+        ({"pipeline_name": "another"}, "there was no run yet"),
+    ],
+)
+def test_a_part_is_taken_from_the_same_components_of_the_same_pipeline(settings, said, plain, run):
+    refused(run, dataclasses.replace(plain, **settings), "Evaluator", said)
+
+
+def test_a_part_needs_what_it_reads_and_nothing_else(plain, run, tmp_path):
+    """Of a model that was deleted TensorFlow would say something in the midst of the run."""
+    from flights import partial, pipeline
+
+    model, graph = (
+        ledger.last_output(plain, *made).uri for made in (("Trainer", "model"), ("Transform", "transform_graph"))
+    )
+    shutil.move(graph, tmp_path / "graph")
+    assert partial.options(plain, pipeline.create_pipeline(plain), "Evaluator", "").base_pipeline_run_id
+    shutil.move(tmp_path / "graph", graph)
+    shutil.move(model, tmp_path / "model")
+    refused(run, plain, "Evaluator", f"Trainer lacks {model}, which it had made")
+    shutil.move(tmp_path / "model", model)
+
+
+def test_a_plan_that_brings_a_metric_is_called_another_setting_and_not_another_code(plain, run):
+    planned = dataclasses.replace(plain, plan=Plan.load(AGREED), **{name: getattr(Config, name) for name in BARS})
+    refused(run, planned, "Pusher", "Evaluator ran with another `eval_config`")
 
 
 @pytest.mark.parametrize(
