@@ -85,7 +85,12 @@ def list_broken_rules(
     earlier = [flights[name] for name in names if name != (new_split or names[-1])] or list(flights.values())
     known = set.intersection(*(set(part) for part in earlier))
     before = {column: np.concatenate([part[column] for part in earlier]) for column in known}
-    return [sentence for name in names for sentence in rules.list_broken(asked, flights[name], name, before)]
+    of_splits = [rule for rule in asked if not rule.is_of_whole_months]
+    found = [sentence for name in names for sentence in rules.list_broken(of_splits, flights[name], name, before)]
+    in_each = set.intersection(*(set(part) for part in flights.values()))
+    everything = {column: np.concatenate([part[column] for part in flights.values()]) for column in in_each}
+    of_months = [rule for rule in asked if rule.is_of_whole_months]
+    return found + rules.list_broken(of_months, everything, "all splits")
 
 
 def read_columns(folder: str, columns: set[str]) -> dict[str, np.ndarray]:

@@ -19,7 +19,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from flights.config import SCHEMA_FOLDER
 from flights.model import PROBABILITY
-from flights.rules import LONGEST, Rule, find_broken, read_schema, rules_of, shown
+from flights.month_rules import LONGEST, shown
+from flights.rules import Rule, find_broken, read_schema, rules_of
 
 REQUEST = "REQUEST"
 """The schema's environment of a flight that is to be predicted: what must be known of it."""

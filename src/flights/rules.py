@@ -11,9 +11,8 @@ from __future__ import annotations
 import calendar
 import datetime
 import functools
-import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,20 +21,19 @@ import numpy as np
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from flights import month_rules
+from flights.month_rules import Columns, shown
+
 if TYPE_CHECKING:
     import pandas as pd
-
-Columns = Mapping[str, np.ndarray]
-"""Columns by name, of the same length: numbers as float with NaN where a value is missing, texts as objects with None."""
 
 HUMIDITY_POINTS = 5.0
 """How far, in per cent, a humidity may be from what temperature and dew point make of it."""
 
-STANDARD_ERRORS = 3.0
-"""By how many standard errors a mean must lie outside of its limits, so that few flights are no fault."""
+OFF_MINUTES = 45
+"""How far the planned time of a flight may be from what is usual: more than airlines change it, and less than an hour."""
 
-LONGEST = 40
-"""Characters of a value that a message shows."""
+_KEYS = r"(?P<columns>\w+(?:/\d+)?(?: \w+(?:/\d+)?)*)"
 
 FORMS: dict[str, str] = {
     r"hhmm": "a time of day as HHMM, with minutes from 00 to 59",
@@ -44,10 +42,27 @@ FORMS: dict[str, str] = {
     r"weekday of (?P<columns>\w+ \w+ \w+)": "the weekday of that date, where Monday is 1",
     r"humidity of (?P<columns>\w+ \w+)": f"within {HUMIDITY_POINTS:g} points of the humidity that follows from {{columns}}",
     r"multiple of (?P<step>[\d.]+)": "a multiple of {step}",
-    r"one for each (?P<columns>\w+(?: \w+)*)": "what earlier flights of the same {columns} have",
-    r"mean (?P<low>[\d.]+) to (?P<high>[\d.]+)": "",
+    r"unlike (?P<columns>\w+)": "another one than {columns}",
+    rf"one for each {_KEYS}": "what earlier flights of the same {columns} have",
+    rf"alike for each {_KEYS}": "what most flights of the same {columns} have",
+    r"minutes after (?P<columns>\w+ \w+ \w+)": f"within {OFF_MINUTES} minutes of the time that earlier flights of the same route take",
+    rf"mean (?P<low>[\d.]+) to (?P<high>[\d.]+)(?: for each {_KEYS})?": "",
+    r"AUC (?P<low>[\d.]+) to (?P<high>[\d.]+) by (?P<columns>\w+)": "",
+    r"at most (?P<most>0\.\d+) alike": "",
+    r"keeps values of (?P<least>0\.\d+)": "",
+    r"every day of (?P<columns>\w+ \w+) but (?P<missed>\d+)": "",
 }
-"""How a rule is written, and what a value that keeps it is. ` in 0.9` after it says which share of the flights must keep it."""
+"""How a rule is written, and what a value that keeps it is. ` in 0.9` after it says which share of the flights must keep it.
+`sched_dep_time/100` stands for the column divided by 100, without a remainder: the hour."""
+
+OF_MANY: dict[str, Callable[[Rule, Columns, Columns], list[str]]] = {
+    "mean": month_rules.list_unusual_means,
+    "AUC": month_rules.list_unusual_order,
+    "at": month_rules.list_repeated,
+    "keeps": month_rules.list_gone,
+    "every": month_rules.list_missing_days,
+}
+"""The rules, by their first word, that all flights together keep or break."""
 
 
 @dataclass(frozen=True)
@@ -72,19 +87,37 @@ class Rule:
         return re.fullmatch(self.form, self.text).groupdict()  # type: ignore[union-attr]
 
     @property
+    def kind(self) -> str:
+        """Its first word."""
+        return self.text.partition(" ")[0]
+
+    @property
+    def keys(self) -> list[str]:
+        """The further columns that it reads, as it writes them."""
+        return (self.given.get("columns") or "").split()
+
+    @property
     def others(self) -> list[str]:
         """The further columns that it reads."""
-        return self.given.get("columns", "").split()
+        return [key.partition("/")[0] for key in self.keys]
 
     @property
     def wanted(self) -> str:
         """What a value is that keeps the rule."""
-        return FORMS[self.form].format(**self.given | {"columns": " and ".join(self.others)})
+        *first, last = self.others or [""]
+        return FORMS[self.form].format(
+            **self.given | {"columns": " and ".join([", ".join(first), last] if first else [last])}
+        )
 
     @property
     def is_of_each_flight(self) -> bool:
         """Whether it can be, and must be, asked of a single flight."""
-        return self.least == 1 and not self.text.startswith(("mean ", "one for each "))
+        return self.least == 1 and self.kind not in {*OF_MANY, "one", "alike", "minutes"}
+
+    @property
+    def is_of_whole_months(self) -> bool:
+        """Whether it is about all flights of a month, into whatever splits they went."""
+        return self.kind == "every"
 
 
 def read_schema(path: str | Path) -> schema_pb2.Schema:
@@ -134,17 +167,18 @@ def list_broken(rules: Iterable[Rule], columns: Columns, where: str, earlier: Co
         rules: of the schema. A rule whose column is absent, or of another kind, is left out: that is an anomaly of the column.
         columns: the flights to judge.
         where: how a sentence begins, for example the name of the split.
-        earlier: the flights whose values `one for each` holds them against; those to judge by default.
+        earlier: the flights that `one for each`, `minutes after` and `keeps values` hold them against; those to judge by default.
     """
     found = []
+    earlier = columns if earlier is None else earlier
     for rule in rules:
-        if not _can_be_judged(rule, columns):
+        if not (_can_be_judged(rule, columns) and _can_be_judged(rule, earlier)):
             continue
         values = columns[rule.column]
-        if rule.text.startswith("mean "):
-            found += _unusual_mean(rule, values, where)
+        if rule.kind in OF_MANY:
+            found += [f"{where}, column {rule.column}: {said}" for said in OF_MANY[rule.kind](rule, columns, earlier)]
             continue
-        broken = find_broken(rule, columns, columns if earlier is None else earlier)
+        broken = find_broken(rule, columns, earlier)
         count = int(broken.sum())
         if count > (1 - rule.least) * len(values) + 1e-9:
             first = shown(values[int(broken.argmax())])
@@ -172,7 +206,11 @@ def find_broken(rule: Rule, columns: Columns, earlier: Columns | None = None) ->
         steps = values / float(rule.given["step"])
         # The files keep two decimals.
         return np.abs(steps - np.round(steps)) > 0.02
-    return _unlike_earlier(rule, columns, columns if earlier is None else earlier)
+    if rule.kind == "unlike":
+        return _by_value(lambda value, other: value == other, values, *others)
+    if rule.kind == "minutes":
+        return _off_schedule(rule, columns, columns if earlier is None else earlier)
+    return _unlike_most(rule, columns, columns if earlier is None or rule.kind == "alike" else earlier)
 
 
 def relative_humidity(temperature: np.ndarray, dew_point: np.ndarray) -> np.ndarray:
@@ -185,26 +223,14 @@ def relative_humidity(temperature: np.ndarray, dew_point: np.ndarray) -> np.ndar
     return 100 * vapour(dew_point) / vapour(temperature)
 
 
-def shown(value: object) -> str:
-    """A value as a message shows it, cut when it is long."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return f"{value:.0f}"
-    try:
-        text = repr(value)
-    except Exception:  # of a class that cannot even be shown
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
 def _can_be_judged(rule: Rule, columns: Columns) -> bool:
     read = [rule.column, *rule.others]
     if any(name not in columns for name in read) or not len(columns[rule.column]):
         return False
-    texts = {name for name in read if columns[name].dtype == object}
-    if rule.text.startswith("one for each "):
-        return True
-    return texts == ({rule.column} if rule.text.startswith("matches ") else set())
+    if rule.kind == "matches":
+        return columns[rule.column].dtype == object
+    numbers = {"mean": 1, "minutes": 2} | dict.fromkeys(["one", "alike", "unlike", "at", "keeps"], 0)
+    return all(columns[name].dtype != object for name in read[: numbers.get(rule.kind)])
 
 
 def _by_value(is_broken: Callable[..., bool], *columns: np.ndarray) -> np.ndarray:
@@ -222,27 +248,32 @@ def _weekday(year: float, month: float, day: float) -> int | None:
         return None
 
 
-def _unlike_earlier(rule: Rule, columns: Columns, earlier: Columns) -> np.ndarray:
-    """Which flights have another value than most earlier flights with the same values in the other columns."""
+def _unlike_most(rule: Rule, columns: Columns, others: Columns) -> np.ndarray:
+    """Which flights have another value than most of the others with the same values in the further columns."""
     import pandas as pd
 
-    read = [*rule.others, rule.column]
-    before, now = (pd.DataFrame({name: part[name] for name in read}).dropna() for part in (earlier, columns))
+    before, now = (
+        pd.DataFrame(month_rules.by_key(rule, part) | {"value": part[rule.column]}).dropna()
+        for part in (others, columns)
+    )
     counts = before.value_counts(sort=False).rename("flights").reset_index().sort_values("flights", kind="stable")
-    usual = counts.drop_duplicates(rule.others, keep="last").set_index(rule.others)[rule.column].rename("usual")
-    now = now.join(usual, on=rule.others)
-    differ = now["usual"].notna() & (now["usual"] != now[rule.column])
+    usual = counts.drop_duplicates(rule.keys, keep="last").set_index(rule.keys)["value"].rename("usual")
+    now = now.join(usual, on=rule.keys)
+    differ = now["usual"].notna() & (now["usual"] != now["value"])
     broken = np.zeros(len(columns[rule.column]), bool)
     broken[now.index[differ]] = True
     return broken
 
 
-def _unusual_mean(rule: Rule, values: np.ndarray, where: str) -> list[str]:
-    known = values[~np.isnan(values)]
-    if len(known) < 2:
-        return []
-    mean, error = float(known.mean()), float(known.std(ddof=1)) / math.sqrt(len(known))
-    low, high = float(rule.given["low"]), float(rule.given["high"])
-    if low - STANDARD_ERRORS * error <= mean <= high + STANDARD_ERRORS * error:
-        return []
-    return [f"{where}, column {rule.column}: the mean is {mean:.4g}, and it should be from {low:g} to {high:g}."]
+def _off_schedule(rule: Rule, columns: Columns, earlier: Columns) -> np.ndarray:
+    """Which flights plan for another time, from one HHMM to the other, than the median of the earlier ones on their route."""
+    import pandas as pd
+
+    start, *route = rule.others
+
+    def planned(part: Columns) -> pd.DataFrame:
+        begin, end = (part[name] // 100 * 60 + part[name] % 100 for name in (start, rule.column))
+        return pd.DataFrame({name: part[name] for name in route} | {"minutes": (end - begin) % 1440})
+
+    now = planned(columns).join(planned(earlier).groupby(route)["minutes"].median().rename("usual"), on=route)
+    return (((now["minutes"] - now["usual"] + 720) % 1440 - 720).abs() > OFF_MINUTES).to_numpy()

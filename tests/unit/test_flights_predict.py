@@ -159,8 +159,10 @@ def test_value_for_which_the_model_has_no_place_is_refused(column, value, limits
         ("dest", "SFO ", "text that matches [A-Z]{3}"),
         ("dest", "sfo", "text that matches [A-Z]{3}"),
         ("dest", "SFO\n", "text that matches [A-Z]{3}"),
+        ("dest", "EWR", "another one than origin"),
+        ("flight", 9999, "from 1 to 8999"),
         ("dest", "\ud800", "text that matches [A-Z]{3}"),
-        ("tailnum", "UNKNOWN", "text that matches [A-Z][0-9A-Z]{2,5}"),
+        ("tailnum", "UNKNOWN", "text that matches [A-Z][0-9][0-9A-Z]{1,4}"),
     ],
 )
 def test_what_the_contract_refuses_in_a_month_it_refuses_in_a_flight(column, value, wanted, predict):

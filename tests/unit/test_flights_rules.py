@@ -113,6 +113,33 @@ def test_value_is_held_against_what_most_earlier_flights_have():
     assert broken("one for each a b", earlier, **now) == [False, True, True, False, False]
 
 
+def test_value_is_held_against_what_most_flights_of_the_same_hour_have():
+    """Not against earlier flights: they are of other days. `a/100` is the hour of a time as HHMM."""
+    now = {"a": [900, 915, 959, 1000, 900], "b": [1, 1, 1, 1, 2], "x": [39.0, 39.0, 40.0, 40.0, NAN]}
+    assert broken("alike for each a/100 b", {"a": [900] * 9, "b": [1] * 9, "x": [7.0] * 9}, **now) == [
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_planned_time_is_held_against_that_of_the_route_also_over_midnight():
+    earlier = {"a": [900, 1000, 2300], "b": ["JFK"] * 3, "c": ["LAX"] * 3, "x": [1200, 1310, 200]}
+    now = {
+        "a": [900, 900, 2330, 900, 900],
+        "b": ["JFK"] * 4 + ["LGA"],
+        "c": ["LAX"] * 5,
+        "x": [1215, 1300, 240, NAN, 2300],
+    }
+    assert broken("minutes after a b c", earlier, **now) == [False, True, False, False, False]
+
+
+def test_two_columns_that_must_differ():
+    assert broken("unlike a", a=["EWR", "EWR", None], x=["SFO", "EWR", "SFO"]) == [False, True, False]
+
+
 # --- What they say ------------------------------------------------------------------------------------------------
 
 
@@ -146,6 +173,58 @@ def test_mean_of_few_flights_may_be_further_away():
     assert said("mean 0.05 to 0.5", x=[1] * 600 + [0] * 400) == [
         "month-02, column x: the mean is 0.6, and it should be from 0.05 to 0.5."
     ]
+
+
+def test_mean_of_a_group_is_told_with_the_group_when_it_has_enough_flights():
+    late, by = [0, 1] * 100 + [0] * 200 + [1] * 199, ["UA"] * 200 + ["DL"] * 200 + ["B6"] * 199
+    assert said("mean 0.1 to 0.6 for each a", x=late, a=by) == [
+        "month-02, column x: the mean where a is 'DL' is 0, and it should be from 0.1 to 0.6."
+    ]
+    assert said("mean 0.1 to 0.6 for each a/8", x=[0] * 200, a=[9] * 200) == [
+        "month-02, column x: the mean where a is 8 to 15 is 0, and it should be from 0.1 to 0.6."
+    ]
+
+
+def test_label_that_nothing_ranks_is_told_and_so_is_one_that_is_made_of_the_column():
+    time = list(range(1000))
+    assert said("AUC 0.56 to 0.8 by a", a=time, x=[0, 1, 1, 0] * 250)[0].startswith(
+        "month-02, column x: a alone ranks it with an AUC of 0.500, and that should be from 0.56 to 0.8."
+    )
+    assert said("AUC 0.56 to 0.8 by a", a=time, x=[0] * 500 + [1] * 500)
+    assert said("AUC 0.56 to 0.8 by a", a=time, x=[0] * 400 + [0, 1] * 300) == []
+    assert said("AUC 0.56 to 0.8 by a", a=time[:8], x=[0, 1, 1, 0] * 2) == []  # of few flights no order is seen
+    assert said("AUC 0.56 to 0.8 by a", a=time, x=[0] * 1000) == []  # one value has no order
+
+
+@pytest.mark.parametrize(("alike", "told"), [(30, True), (20, False)])
+def test_one_value_of_too_many_is_told(alike, told):
+    values = [NAN] * 50 + [1970] * alike + list(range(2000, 2100 - alike))
+    expected = f"month-02, column x: {alike} of 100 flights have 1970, and no value should have more than 14.00%. "
+    assert said("at most 0.14 alike", x=values) == [expected + "Does it stand for a value that is missing?"] * told
+
+
+def test_value_that_many_had_and_none_has_is_told():
+    earlier = {"x": ["UA"] * 90 + ["US"] * 9 + ["HA"]}
+    assert said("keeps values of 0.02", earlier, x=["UA"] * 300) == [
+        "month-02, column x: no flight has 'US', which 9.0% of the earlier flights have. Are flights left out?"
+    ]
+    assert said("keeps values of 0.02", earlier, x=["UA"] * 100) == []  # 9 are expected, which may be chance
+    assert said("keeps values of 0.02", earlier, x=["UA"] * 300 + ["US"]) == []
+
+
+@pytest.mark.parametrize(("days", "told"), [(range(1, 29), []), (range(4, 29), []), (range(5, 29), [4])])
+def test_days_of_a_month_may_be_missing_up_to_a_limit(days, told):
+    flights = {"x": list(days) * 20, "a": [2013] * 20 * len(days), "b": [2] * 20 * len(days)}
+    expected = "month-02, column x: no flight on {} of the 28 days of 2013-02, the first is day 1. Is the month whole?"
+    assert said("every day of a b but 3", **flights) == [expected.format(gone) for gone in told]
+
+
+def test_few_flights_need_not_be_of_every_day():
+    assert said("every day of a b but 3", x=[1, 2, 3], a=[2013] * 3, b=[2] * 3) == []
+
+
+def test_rule_about_earlier_flights_waits_until_they_have_the_column():
+    assert said("one for each a", {"x": [1]}, x=[1], a=[2]) == []
 
 
 @pytest.mark.parametrize("columns", [{}, {"x": []}, {"x": ["late"]}, {"x": [None]}])
