@@ -171,11 +171,21 @@ def _run(config: Config, engine: str, **how: Any) -> int:
 
 
 def _predict(config: Config, request: str) -> int:
-    text = sys.stdin.read() if request == "-" else request
     try:
-        flights = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_repeats)
+        text = sys.stdin.read() if request == "-" else request
+        # Some editors of Windows begin a file with a mark of its encoding.
+        flights = json.loads(
+            text.removeprefix("\ufeff"),
+            parse_constant=_refuse_constant,
+            parse_int=_whole_number,
+            object_pairs_hook=_without_repeats,
+        )
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON (line {error.lineno}, column {error.colno}: {error.msg})") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 (byte {error.start + 1} of the input). Save the flights as UTF-8.") from None
+    except RecursionError:
+        raise ValueError("not a flight or a list of flights, but lists or objects one in another.") from None
     import_quietly()
     from flights import store
     from flights.predict import Predictor
@@ -189,6 +199,11 @@ def _predict(config: Config, request: str) -> int:
 def _refuse_constant(name: str) -> float:
     """Python reads NaN and Infinity, which JSON does not have."""
     raise ValueError(f"not JSON ({name} is no number). Write null for what is unknown.")
+
+
+def _whole_number(digits: str) -> int | float:
+    """A whole number of JSON. Python reads no more than 4,300 digits of one, which is then as far beyond all ranges as 1e999."""
+    return int(digits) if len(digits) < 400 else float(digits)
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

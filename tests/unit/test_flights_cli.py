@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -408,3 +409,29 @@ def test_folder_that_cannot_be_written_is_named(tmp_path):
         common.one_at_a_time(tmp_path / "file/out"),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff{}", "flights predict: not UTF-8 (byte 1 of the input). Save the flights as UTF-8.\n"),
+        ("{}".encode("utf-16"), "flights predict: not UTF-8 (byte 1 of the input). Save the flights as UTF-8.\n"),
+        (b"[" * 100_000, "flights predict: not a flight or a list of flights, but lists or objects one in another.\n"),
+    ],
+)
+def test_input_that_is_no_text_or_has_no_end_is_one_sentence(content, said, requests, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"))
+    assert cli.main(["predict", "-"]) == 1
+    assert capsys.readouterr() == ("", said)
+    assert requests == []
+
+
+def test_mark_of_the_encoding_is_no_part_of_the_flights(requests, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'\xef\xbb\xbf{"carrier": "UA"}'), encoding="utf-8"))
+    assert cli.main(["predict", "-"]) == 0
+    assert requests == [[{"carrier": "UA"}]]
+
+
+def test_number_of_thousands_of_digits_is_left_to_the_contract(requests):
+    assert cli.main(["predict", '{"temp": ' + "9" * 5000 + "}"]) == 0
+    assert requests == [[{"temp": float("inf")}]]

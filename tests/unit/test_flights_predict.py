@@ -265,3 +265,62 @@ def test_prediction_loads_no_data_validation():
 @pytest.mark.parametrize("flight", [3, "UA", ["UA"], None])
 def test_what_is_no_flight_is_refused(flight, predict):
     assert "flight 2" in refusal(predict, flight, 2)
+
+
+WORDS = ["UA", "ua", "UA ", "ZZ", "EWR", "SFO", "XXX", "N657JB", "TEST", "SFO\u00a0"]
+
+
+def cases() -> list[tuple[str, object]]:
+    """For each column that a flight may have: values at and beyond its ends, and words of its own kind and of others."""
+    from flights.config import Config
+    from flights.rules import read_schema
+
+    made: list[tuple[str, object]] = [
+        ("sched_dep_time", 1275),
+        ("sched_arr_time", 60),
+        ("wind_speed", 5.0),
+        ("dest", "LGA"),
+    ]
+    for column in read_schema(Config().schema_file).feature:
+        kind = column.WhichOneof("domain_info")
+        if kind in ("int_domain", "float_domain"):
+            ends = getattr(column, kind)
+            made += [(column.name, value) for value in (ends.min - 1, ends.min, ends.max, ends.max + 1)]
+        else:
+            made += [(column.name, word) for word in WORDS]
+        made.append((column.name, None))
+    return made
+
+
+def test_training_and_prediction_accept_and_refuse_the_same_values(predict, root):
+    """One flight of January is changed in one column, and both are asked: the month that has it, and a request for it.
+
+    What only training can ask is left out: the label and the date must be known there, and rules about shares of a month.
+    """
+    import tensorflow_data_validation as tfdv
+
+    from flights import rules
+    from flights.config import Config
+
+    contract = rules.read_schema(Config().schema_file)
+    of_each = [rule for rule in rules.rules_of(contract) if rule.is_of_each_flight]
+    january = data.read_month(root / "data/flights", 1)
+    differ = []
+    for column, value in cases():
+        if value is None and column not in predict.Contract.load().required:
+            continue
+        month = january.head(100).copy()
+        month[column] = month[column].astype(object)
+        month.loc[0, column] = value
+        month[column] = month[column].astype(january[column].dtype)
+        found = tfdv.validate_statistics(tfdv.generate_statistics_from_dataframe(month[[column]]), contract)
+        is_refused = column in found.anomaly_info or bool(rules.list_broken(of_each, rules.columns_of(month), "month"))
+        try:
+            predict.to_example(month.iloc[0].to_dict())
+        except predict.FlightError:
+            if not is_refused:
+                differ.append(f"{column}: only prediction refuses {value!r}")
+        else:
+            if is_refused:
+                differ.append(f"{column}: only training refuses {value!r}")
+    assert differ == []
