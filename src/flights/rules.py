@@ -45,7 +45,7 @@ FORMS: dict[str, str] = {
     r"unlike (?P<columns>\w+)": "another one than {columns}",
     rf"one for each {_KEYS}": "what earlier flights of the same {columns} have",
     rf"alike for each {_KEYS}": "what most flights of the same {columns} have",
-    r"minutes after (?P<columns>\w+ \w+ \w+)": f"within {OFF_MINUTES} minutes of the time that earlier flights of the same route take",
+    r"minutes after (?P<columns>\w+ \w+ \w+)": f"within {OFF_MINUTES} minutes of the route's usual time",
     rf"mean (?P<low>[\d.]+) to (?P<high>[\d.]+)(?: for each {_KEYS})?": "",
     r"AUC (?P<low>[\d.]+) to (?P<high>[\d.]+) by (?P<columns>\w+)": "",
     r"at most (?P<most>0\.\d+) alike": "",

@@ -142,6 +142,7 @@ CHANGES: dict[str, tuple[str, Change]] = {
     ),
     "weather of the month before": ("pressure", lambda f: {name: f[name].to_numpy()[::-1] for name in data.WEATHER}),
     "a missing year as 1970": ("plane_year", lambda f: {"plane_year": f.plane_year.fillna(1970)}),
+    "a missing number of seats as 1": ("seats", lambda f: {"seats": f.seats.fillna(1)}),
     "missing gusts as 0": ("wind_gust", lambda f: {"wind_gust": f.wind_gust.fillna(0)}),
     "no wind": ("wind_speed", lambda f: {"wind_speed": f.wind_speed * 0}),
     "twice the wind": ("wind_speed", lambda f: {"wind_speed": f.wind_speed * 2}),
