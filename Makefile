@@ -79,10 +79,10 @@ flink: environment ## fetch Beam's job server for Flink (needs Java and Maven; 1
 
 flink-cluster: flink ## run a Flink cluster with its web page on this machine until Ctrl-C (FLINK_PORT=8081)
 	@bash deploy/flink/fetch-cluster.sh
-	@exec $(PYTHON) -m flights.flink.cluster --port $(FLINK_PORT)
+	@exec $(PYTHON) -m engines.flink.cluster --port $(FLINK_PORT)
 
 airflow: airflow-environment ## start Airflow, with the pipeline as a DAG, and print the address of its web page (AIRFLOW_PORT=8080)
-	@exec $(PYTHON) -m flights.airflow.home --port $(AIRFLOW_PORT) standalone
+	@exec $(PYTHON) -m engines.airflow.home --port $(AIRFLOW_PORT) standalone
 
 airflow-environment: environment ## make or repair the environment of Airflow in .airflow (less than a minute, half a GB with its cache)
 	@bash deploy/airflow/environment.sh

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import importlib
 import json
 import logging
-import pkgutil
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flights import ending, runners
+from engines import ending
+from engines.common import require_inputs
+from engines.quiet import import_quietly
 from flights.config import Config, Plan
-from flights.quiet import import_quietly
-from flights.runners.common import require_months
 
-ENGINES = tuple(module.name for module in pkgutil.iter_modules(runners.__path__) if module.name != "common")
-"""What runs the components: the modules of `flights.runners`."""
+ENGINES = {
+    "airflow": "engines.airflow.runner",
+    "flink": "engines.flink.runner",
+    "kubeflow": "engines.kubeflow.runner",
+    "local": "engines.local",
+}
+"""What runs the components."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -124,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not isinstance(error, Exception):
             raise
         node = getattr(error, "failed_node", "")
-        print(f"flights {command}: {ending.words(error, log, node)}", file=sys.stderr)
+        print(f"flights {command}: {ending.words(error, log, node, __package__)}", file=sys.stderr)
         return 1
 
 
@@ -150,11 +155,14 @@ def _in_base(given: dict[str, Any], folders: Sequence[str]) -> Iterator[None]:
 
 
 def _run(config: Config, engine: str, **how: Any) -> int:
-    require_months(config)
+    require_inputs(config)
     import_quietly()  # this takes ten seconds
-    from flights import store
+    from engines import store
+    from flights import pipeline, verdict
+    from flights.schedule import MONTHS
 
-    runner = importlib.import_module(f"flights.runners.{engine}")
+    runner = importlib.import_module(ENGINES[engine])
+    made_by = {"airflow": (pipeline.create_pipeline, MONTHS), "kubeflow": (pipeline.create_components,)}
     # TFX and ML Metadata log that something has failed; what and why is told at the end.
     logging.getLogger("absl").addFilter(
         lambda record: not re.search("^Execution .* failed|failed after", str(record.msg))
@@ -162,11 +170,13 @@ def _run(config: Config, engine: str, **how: Any) -> int:
 
     first, last = config.months
     print(f"Months {first} to {last} from {config.data_root}:", flush=True)
-    runner.run(config, lambda node: print(f"  {node.node:20} {node.state:7} {node.seconds:5.1f} s", flush=True), **how)
+    show = functools.partial(print, flush=True)
+    create = made_by.get(engine, (pipeline.create_pipeline,))
+    runner.run(config, *create, lambda node: show(f"  {node.node:20} {node.state:7} {node.seconds:5.1f} s"), **how)
     if how.get("last", "Pusher") not in ("Pusher", "ExperimentTracker"):  # which comes after it
         print(f"Ended with {how['last']}, as asked; no model was pushed.")
     else:
-        print(getattr(runner, "verdict", store.latest_verdict)(config))
+        print(getattr(runner, "verdict", store.latest_verdict)(config, verdict.refusal))
     return 0
 
 
@@ -177,7 +187,7 @@ def _predict(config: Config, request: str) -> int:
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON (line {error.lineno}, column {error.colno}: {error.msg})") from None
     import_quietly()
-    from flights import store
+    from engines import store
     from flights.predict import Predictor
 
     folder = store.latest_version(config)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from flights import places
+from engines import places
 
 KEY = "evaluation"
 """The tag that tells runs apart: of one evaluation there is one run, however often it is logged."""

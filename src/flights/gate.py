@@ -17,12 +17,13 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils, standard_artifacts
 from tfx_bsl.coders import example_coder
 
+from engines.errors import BadData
 from flights import rules
 
 BATCH_ROWS = 10_000
 
 
-class BadDataError(ValueError):
+class BadDataError(BadData):
     """The data break the contract. The message says which split and column, how, and what to do."""
 
 
@@ -167,3 +168,6 @@ def DataGate(
             + "\n  ".join(found)
             + "\nNothing was trained. Mend the data, or, if the world has changed, the schema."
         )
+
+
+DataGate.NO_RETRY = True  # to the engines: bad data stay bad

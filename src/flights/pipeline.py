@@ -14,20 +14,15 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import transform_pb2
 from tfx.types.channel import BaseChannel
 
-from flights import slicing, sources
+from engines import sources
+from engines.beam import BEAM_ARGS
+from flights import slicing
 from flights.config import Config
 from flights.contract import CuratedSchema
 from flights.evaluation import make_eval_config
 from flights.examples import make_example_gen
 from flights.gate import DataGate
 from flights.tracker import ExperimentTracker
-
-BEAM_ARGS = [
-    # The same runner everywhere; Beam's default would first try to download another one.
-    "--runner=FnApiRunner",
-    # Naming any image keeps TFX from packing its own source for remote workers, at every component: there are none here.
-    "--sdk_container_image=unused",
-]
 
 TRAINING = ["materialize", "train_epochs", "batch_size", "learning_rate", "hidden_units", "dropout", "l2", "seed"]
 """What of the configuration is handed to `flights.model.run_fn`."""

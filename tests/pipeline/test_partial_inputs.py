@@ -9,7 +9,7 @@ import shutil
 import ledger
 import pytest
 
-from flights import store
+from engines import store
 from flights.config import BARS, Config
 from flights.plan import AGREED, Plan
 
@@ -136,7 +136,8 @@ def test_what_ran_with_other_code_is_not_taken(module, said, tuned, run, edit):
 
 def test_code_that_is_run_again_anyway_may_be_edited(tuned, edit):
     """That is what a part is for: another training, on what was read and transformed before."""
-    from flights import partial, pipeline
+    from engines import partial
+    from flights import pipeline
 
     edit("flights.model")
     found = partial.options(tuned, pipeline.create_pipeline(tuned), "Tuner", "")

@@ -55,7 +55,7 @@ class Night:
 
 TRACE = (
     "Traceback (most recent call last):",
-    '  File "/srv/flights/src/flights/airflow/step.py", line 63, in main',
+    '  File "/srv/flights/src/engines/airflow/step.py", line 63, in main',
     "    state = run_node(project, project.months(None, options.months), options.run, options.node)",
 )
 ARTIFACTS = "/srv/flights/pipeline/artifacts"
