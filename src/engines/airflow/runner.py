@@ -50,6 +50,7 @@ def run(
         engines.errors.AlreadyRunningError: another process has Airflow run this pipeline in the same folder.
         engines.errors.MissingEngineError: Airflow's environment was not made yet.
         engines.errors.EngineError: a task failed, or Airflow did.
+        engines.airflow.project.ProjectError: the pipeline cannot be made.
         engines.errors.BadData: data are missing.
     """
     require_inputs(config)
@@ -62,7 +63,9 @@ def run(
         # The folder's name: so that it is known whose processes these are.
         ready = client.start(imports.STEPS, graph.environment(asked), [str(folder)])
         try:
-            if not python_path:  # what is edited meanwhile is seen by a new process only
+            if python_path:  # what is edited meanwhile is seen by a new process only
+                graph.read(asked, folder / "graphs")
+            else:
                 graph.prepare(project.load(asked.to_json()), folder / "graphs")
             return _test(config, calendar, given, ready, report)
         finally:
