@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.errors import EngineError, MissingEngineError
+from engines.airflow.project import ProjectError
+from engines.errors import MissingEngineError
 
 PROJECT = Path(__file__).parents[1] / "second_project"
 NODES = {
@@ -112,8 +113,9 @@ def test_a_pipeline_that_airflow_cannot_make_says_why(grains, config, airflow, t
     """And not that a DAG could not be found."""
     from grains.config import YEARS
 
-    (tmp_path / "broken_grains.py").write_text("raise ImportError('there is no scale')\n")
-    with pytest.raises(EngineError, match="there is no scale"):
+    (tmp_path / "broken_grains").mkdir()
+    (tmp_path / "broken_grains" / "__init__.py").write_text("raise ImportError('there is no scale')\n")
+    with pytest.raises(ProjectError, match="there is no scale"):
         airflow.run(config, "broken_grains:create", YEARS, python_path=(str(PROJECT), str(tmp_path)))
 
 
