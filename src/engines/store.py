@@ -86,7 +86,7 @@ def _delete_half_pushed(config: Settings, store: MetadataStore, since: int | Non
             shutil.rmtree(version)
 
 
-def _forget_lost_versions(config: Config, store: MetadataStore) -> None:
+def _forget_lost_versions(config: Settings, store: MetadataStore) -> None:
     """Has the cache give no version that is not in the serving folder any more: it would say pushed, and nothing would be there."""
     pushed = [one for one in store.get_artifacts_by_type("PushedModel") if one.custom_properties["pushed"].int_value]
     serving = Path(config.serving_root)
