@@ -11,7 +11,7 @@ NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab update test test-all test-fast data notebooks decks labs grade readme bench lock format image flink flink-cluster environment airflow airflow-environment clean distclean
+.PHONY: help lab update project test test-all test-fast data notebooks decks labs grade readme bench lock format image flink flink-cluster environment airflow airflow-environment clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ lock: environment ## renew the locked requirements from pyproject.toml (UPGRADE=
 format: environment ## format and lint the code
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
+
+project: environment ## start a project of your own from the pipeline: NAME=my_project FOLDER=../my-project
+	@$(PYTHON) -m tools.project "$(NAME)" "$(FOLDER)"
 
 image: ## build the image of the course, for containers (BASE=... for another base)
 	@bash deploy/image/build.sh

@@ -17,7 +17,8 @@ from typing import Any
 from engines import ending
 from engines.common import require_inputs
 from engines.quiet import import_quietly
-from flights.config import Config, Plan
+
+from .config import Config, Plan
 
 ENGINES = {
     "airflow": "engines.airflow.runner",
@@ -30,7 +31,7 @@ ENGINES = {
 
 def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
-    main = argparse.ArgumentParser(prog="flights", description="Will a flight out of New York arrive late?")
+    main = argparse.ArgumentParser(prog=__package__, description="Will a flight out of New York arrive late?")
     commands = main.add_subparsers(dest="command", required=True)
 
     run = commands.add_parser("run", help="run the pipeline: data in, a blessed model pushed, or a reason why not")
@@ -74,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
     )
     for command in (run, predict):
         command.add_argument(
-            "--output-root", metavar="FOLDER", help="folder of the pipeline (default: out/pipelines/flights)"
+            "--output-root", metavar="FOLDER", help=f"folder of the pipeline (default: {Config.output_root})"
         )
     return main
 
@@ -122,14 +123,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BaseException as error:
         if number := ending.stopped_by():
             print(
-                f"flights {command}: stopped by {number.name}. The next run puts in order what is left of it.",
+                f"{__package__} {command}: stopped by {number.name}. The next run puts in order what is left of it.",
                 file=sys.stderr,
             )
             return 128 + number
         if not isinstance(error, Exception):
             raise
         node = getattr(error, "failed_node", "")
-        print(f"flights {command}: {ending.words(error, log, node, __package__)}", file=sys.stderr)
+        print(f"{__package__} {command}: {ending.words(error, log, node, __package__)}", file=sys.stderr)
         return 1
 
 
@@ -158,8 +159,9 @@ def _run(config: Config, engine: str, **how: Any) -> int:
     require_inputs(config)
     import_quietly()  # this takes ten seconds
     from engines import store
-    from flights import pipeline, verdict
-    from flights.schedule import MONTHS
+
+    from . import pipeline, verdict
+    from .schedule import MONTHS
 
     runner = importlib.import_module(ENGINES[engine])
     made_by = {"airflow": (pipeline.create_pipeline, MONTHS), "kubeflow": (pipeline.create_components,)}
@@ -188,7 +190,8 @@ def _predict(config: Config, request: str) -> int:
         raise ValueError(f"not JSON (line {error.lineno}, column {error.colno}: {error.msg})") from None
     import_quietly()
     from engines import store
-    from flights.predict import Predictor
+
+    from .predict import Predictor
 
     folder = store.latest_version(config)
     for probability in Predictor(folder).predict(flights if isinstance(flights, list) else [flights]):

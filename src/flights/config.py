@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from engines import places
-from flights.plan import COST, Demand, Plan, is_number, refuse_contradictions
+
+from .plan import COST, Demand, Plan, is_number, refuse_contradictions
 
 __all__ = ["Config", "Demand", "Plan"]
 
@@ -69,8 +70,8 @@ class Config:
     """
 
     data_root: str = "data/flights"
-    output_root: str = "out/pipelines/flights"
-    pipeline_name: str = "flights"
+    output_root: str = f"out/pipelines/{__package__}"
+    pipeline_name: str = __package__
     months: tuple[int, int] = (1, 1)
     reader: str = "arrow"
     schema_file: str = str(SCHEMA_FOLDER / "schema.pbtxt")
@@ -210,7 +211,7 @@ class Config:
             PermissionError: the tracking store cannot be written.
             flights.data.DataError: a month is missing.
         """
-        from flights import inputs  # with pandas and Arrow, which Airflow's environment lacks
+        from . import inputs  # with pandas and Arrow, which Airflow's environment lacks
 
         inputs.require(self)
 
@@ -231,8 +232,8 @@ class Config:
 
     @property
     def volume(self) -> str:
-        """The claim on Kubernetes for what outlives a run; every step mounts it at /mnt/flights."""
-        return "flights"
+        """The claim on Kubernetes for what outlives a run; every step mounts it at `/mnt/flights`, or by the name of another package."""
+        return __package__.replace("_", "-")
 
     @property
     def train_splits(self) -> list[str]:

@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from engines.errors import BadData
-from flights import csv_lines, spans
+
+from . import csv_lines, spans
 
 LABEL = "late"
 LATE_MINUTES = 15

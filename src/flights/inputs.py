@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from engines import places
-from flights import data
-from flights.config import Config
+
+from . import data
+from .config import Config
 
 
 def require(config: Config) -> None:

@@ -16,13 +16,14 @@ from tfx.types.channel import BaseChannel
 
 from engines import sources
 from engines.beam import BEAM_ARGS
-from flights import slicing
-from flights.config import Config
-from flights.contract import CuratedSchema
-from flights.evaluation import make_eval_config
-from flights.examples import make_example_gen
-from flights.gate import DataGate
-from flights.tracker import ExperimentTracker
+
+from . import slicing
+from .config import Config
+from .contract import CuratedSchema
+from .evaluation import make_eval_config
+from .examples import make_example_gen
+from .gate import DataGate
+from .tracker import ExperimentTracker
 
 TRAINING = ["materialize", "train_epochs", "batch_size", "learning_rate", "hidden_units", "dropout", "l2", "seed"]
 """What of the configuration is handed to `flights.model.run_fn`."""
@@ -137,7 +138,7 @@ def _make_tuner(
     config: Config, examples: BaseChannel, training: dict[str, Any], settings: dict[str, Any]
 ) -> tfx.components.Tuner:
     """The Tuner, which reads raw examples in any case: they know their days, and some are held out."""
-    from flights import tuner
+    from . import tuner
 
     tuner.hyperparameters(tuner.SEARCH_SPACE)  # refuses now what could not be searched in ten minutes' time
     search = {"tuner_trials": config.tuner_trials, "search_space": tuner.SEARCH_SPACE}

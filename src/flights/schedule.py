@@ -7,7 +7,8 @@ from typing import Any
 
 from engines.airflow.calendar import Calendar
 from engines.airflow.project import Project
-from flights.config import Config
+
+from .config import Config
 
 MONTHS = Calendar("months", "month", start="2013-01-01", first=1, last=12, files="span-{span:02d}/flights.csv")
 """The spans of the data."""

@@ -65,7 +65,8 @@ def test_a_part_is_taken_from_the_same_components_of_the_same_pipeline(settings,
 
 def test_a_part_needs_what_it_reads_and_nothing_else(plain, run, tmp_path):
     """Of a model that was deleted TensorFlow would say something in the midst of the run."""
-    from flights import partial, pipeline
+    from engines import partial
+    from flights import pipeline
 
     model, graph = (
         ledger.last_output(plain, *made).uri for made in (("Trainer", "model"), ("Transform", "transform_graph"))
