@@ -11,7 +11,7 @@ NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab update test test-all test-fast data notebooks decks labs grade readme bench lock format image flink flink-cluster environment airflow airflow-environment clean distclean
+.PHONY: help lab update project test test-all test-fast data notebooks decks labs grade readme bench lock format image flink flink-cluster environment airflow airflow-environment clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ format: environment ## format and lint the code
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
 
+project: environment ## start a project of your own from the pipeline: NAME=my_project FOLDER=../my-project
+	@$(PYTHON) -m tools.project "$(NAME)" "$(FOLDER)"
+
 image: ## build the image of the course, for containers (BASE=... for another base)
 	@bash deploy/image/build.sh
 
@@ -79,10 +82,10 @@ flink: environment ## fetch Beam's job server for Flink (needs Java and Maven; 1
 
 flink-cluster: flink ## run a Flink cluster with its web page on this machine until Ctrl-C (FLINK_PORT=8081)
 	@bash deploy/flink/fetch-cluster.sh
-	@exec $(PYTHON) -m flights.flink.cluster --port $(FLINK_PORT)
+	@exec $(PYTHON) -m engines.flink.cluster --port $(FLINK_PORT)
 
 airflow: airflow-environment ## start Airflow, with the pipeline as a DAG, and print the address of its web page (AIRFLOW_PORT=8080)
-	@exec $(PYTHON) -m flights.airflow.home --port $(AIRFLOW_PORT) standalone
+	@exec $(PYTHON) -m engines.airflow.home --port $(AIRFLOW_PORT) standalone
 
 airflow-environment: environment ## make or repair the environment of Airflow in .airflow (less than a minute, half a GB with its cache)
 	@bash deploy/airflow/environment.sh

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from flights.kubeflow import uris
+from engines.kubeflow import uris
 
 LOGS = "executor-logs"
 SCHEME = "minio://"

@@ -58,10 +58,10 @@ def _importable(root: Path) -> Iterator[None]:
 @functools.cache
 def compiled(month: int = 1, image: str = IMAGE, trainer: tuple[int, int] = (2, 4), **changes: Any) -> str:
     """The finished package's pipeline, compiled for January, or for January and a later month; `changes` are those of the configuration."""
-    from flights.quiet import import_quietly
+    from engines.quiet import import_quietly
 
     import_quietly()
-    from flights.kubeflow.compiler import compile_pipeline
+    from engines.kubeflow.compiler import compile_pipeline
 
     with tempfile.TemporaryDirectory() as folder, _importable(finished.FOLDER):
         from my_flights.config import Config
@@ -69,23 +69,23 @@ def compiled(month: int = 1, image: str = IMAGE, trainer: tuple[int, int] = (2, 
 
         config = Config(months=(1, month), **changes)
         limits = {"Trainer": trainer}
-        return compile_pipeline(config, Path(folder, "it.yaml"), image, create_components, limits).read_text()
+        return compile_pipeline(config, create_components, Path(folder, "it.yaml"), image, limits).read_text()
 
 
 @functools.cache
 def delays() -> str:
     """The inherited pipeline as it should be, compiled."""
-    from flights.quiet import import_quietly
+    from engines.quiet import import_quietly
 
     import_quietly()
+    from engines.kubeflow.compiler import compile_pipeline
     from flights.config import Config
-    from flights.kubeflow.compiler import compile_pipeline
 
     with tempfile.TemporaryDirectory() as folder, _importable(inherited.BASE.parent):
         from delays.pipeline import create_components
 
         config = Config(pipeline_name=inherited.NAME)
-        return compile_pipeline(config, Path(folder, "it.yaml"), "delays:7", create_components).read_text()
+        return compile_pipeline(config, create_components, Path(folder, "it.yaml"), "delays:7").read_text()
 
 
 def edited(text: str, edit: Any) -> str:

@@ -26,7 +26,7 @@ import kfp_server_api
 import urllib3
 import yaml
 
-from flights.kubeflow.schedule import HOW, Schedule, ScheduleError, parse, words
+from engines.kubeflow.schedule import HOW, Schedule, ScheduleError, parse, words
 
 HOST = "http://127.0.0.1:8085"
 """Where `kubectl port-forward` makes the service appear. Airflow's page is at 8080 (`make airflow`)."""

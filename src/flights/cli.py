@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import importlib
 import json
 import logging
-import pkgutil
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flights import ending, runners
-from flights.config import Config, Plan
-from flights.quiet import import_quietly
-from flights.runners.common import require_months
+from engines import ending
+from engines.common import require_inputs
+from engines.quiet import import_quietly
 
-ENGINES = tuple(module.name for module in pkgutil.iter_modules(runners.__path__) if module.name != "common")
-"""What runs the components: the modules of `flights.runners`."""
+from .config import Config, Plan
+
+ENGINES = {
+    "airflow": "engines.airflow.runner",
+    "flink": "engines.flink.runner",
+    "kubeflow": "engines.kubeflow.runner",
+    "local": "engines.local",
+}
+"""What runs the components."""
 
 
 def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
-    main = argparse.ArgumentParser(prog="flights", description="Will a flight out of New York arrive late?")
+    main = argparse.ArgumentParser(prog=__package__, description="Will a flight out of New York arrive late?")
     commands = main.add_subparsers(dest="command", required=True)
 
     run = commands.add_parser("run", help="run the pipeline: data in, a blessed model pushed, or a reason why not")
@@ -69,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
     )
     for command in (run, predict):
         command.add_argument(
-            "--output-root", metavar="FOLDER", help="folder of the pipeline (default: out/pipelines/flights)"
+            "--output-root", metavar="FOLDER", help=f"folder of the pipeline (default: {Config.output_root})"
         )
     return main
 
@@ -117,14 +123,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BaseException as error:
         if number := ending.stopped_by():
             print(
-                f"flights {command}: stopped by {number.name}. The next run puts in order what is left of it.",
+                f"{__package__} {command}: stopped by {number.name}. The next run puts in order what is left of it.",
                 file=sys.stderr,
             )
             return 128 + number
         if not isinstance(error, Exception):
             raise
         node = getattr(error, "failed_node", "")
-        print(f"flights {command}: {ending.words(error, log, node)}", file=sys.stderr)
+        print(f"{__package__} {command}: {ending.words(error, log, node, __package__)}", file=sys.stderr)
         return 1
 
 
@@ -150,11 +156,15 @@ def _in_base(given: dict[str, Any], folders: Sequence[str]) -> Iterator[None]:
 
 
 def _run(config: Config, engine: str, **how: Any) -> int:
-    require_months(config)
+    require_inputs(config)
     import_quietly()  # this takes ten seconds
-    from flights import store
+    from engines import store
 
-    runner = importlib.import_module(f"flights.runners.{engine}")
+    from . import pipeline, verdict
+    from .schedule import MONTHS
+
+    runner = importlib.import_module(ENGINES[engine])
+    made_by = {"airflow": (pipeline.create_pipeline, MONTHS), "kubeflow": (pipeline.create_components,)}
     # TFX and ML Metadata log that something has failed; what and why is told at the end.
     logging.getLogger("absl").addFilter(
         lambda record: not re.search("^Execution .* failed|failed after", str(record.msg))
@@ -162,11 +172,13 @@ def _run(config: Config, engine: str, **how: Any) -> int:
 
     first, last = config.months
     print(f"Months {first} to {last} from {config.data_root}:", flush=True)
-    runner.run(config, lambda node: print(f"  {node.node:20} {node.state:7} {node.seconds:5.1f} s", flush=True), **how)
+    show = functools.partial(print, flush=True)
+    create = made_by.get(engine, (pipeline.create_pipeline,))
+    runner.run(config, *create, lambda node: show(f"  {node.node:20} {node.state:7} {node.seconds:5.1f} s"), **how)
     if how.get("last", "Pusher") not in ("Pusher", "ExperimentTracker"):  # which comes after it
         print(f"Ended with {how['last']}, as asked; no model was pushed.")
     else:
-        print(getattr(runner, "verdict", store.latest_verdict)(config))
+        print(getattr(runner, "verdict", store.latest_verdict)(config, verdict.refusal))
     return 0
 
 
@@ -187,8 +199,9 @@ def _predict(config: Config, request: str) -> int:
     except RecursionError:
         raise ValueError("not a flight or a list of flights, but lists or objects one in another.") from None
     import_quietly()
-    from flights import store
-    from flights.predict import Predictor
+    from engines import store
+
+    from .predict import Predictor
 
     folder = store.latest_version(config)
     for probability in Predictor(folder).predict(flights if isinstance(flights, list) else [flights]):

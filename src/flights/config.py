@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from flights import places
-from flights.plan import COST, Demand, Plan, is_number, refuse_contradictions
+from engines import places
+
+from .plan import COST, Demand, Plan, is_number, refuse_contradictions
 
 __all__ = ["Config", "Demand", "Plan"]
 
@@ -64,13 +65,13 @@ class Config:
         tuner_trials: how many combinations are tried; the first is that of these settings.
         warm_start: go on from the latest blessed model (`flights.warm_start`), where there is one, instead of from random weights.
         tracking_uri: MLflow store that each run is logged to, for example `sqlite:///out/mlflow.db`, or a server's address,
-            without a password (`flights.places`); empty: no logging.
+            without a password (`engines.places`); empty: no logging.
         run_name: what the run is called there; empty: its months.
     """
 
     data_root: str = "data/flights"
-    output_root: str = "out/pipelines/flights"
-    pipeline_name: str = "flights"
+    output_root: str = f"out/pipelines/{__package__}"
+    pipeline_name: str = __package__
     months: tuple[int, int] = (1, 1)
     reader: str = "arrow"
     schema_file: str = str(SCHEMA_FOLDER / "schema.pbtxt")
@@ -185,6 +186,54 @@ class Config:
         floors = [Demand("AUC", by, at_least=self.min_slice_auc) for by in self.guarded]
         bars = [Demand("AUC", at_least=self.min_auc), *floors] if self.plan is None else planned
         refuse_contradictions([*bars, *self.demands])
+
+    @classmethod
+    def of_settings(cls, **settings: Any) -> Config:
+        """A configuration from plain data, such as `dataclasses.asdict` gives and an engine keeps.
+
+        Raises:
+            TypeError: there is no such setting.
+            ValueError: a value cannot be.
+        """
+        if "demands" in settings:
+            settings["demands"] = tuple(
+                Demand(**{name: tuple(value) if isinstance(value, list) else value for name, value in demand.items()})
+                for demand in settings["demands"]
+            )
+        if settings.get("plan"):
+            settings["plan"] = Plan.of(settings["plan"])
+        return cls(**settings)
+
+    def require_inputs(self) -> None:
+        """What an engine asks before it runs anything (`flights.inputs`).
+
+        Raises:
+            PermissionError: the tracking store cannot be written.
+            flights.data.DataError: a month is missing.
+        """
+        from . import inputs  # with pandas and Arrow, which Airflow's environment lacks
+
+        inputs.require(self)
+
+    def portable(self) -> Config:
+        """The same run for a container, which finds the schema by its package.
+
+        Raises:
+            ValueError: the schema lies outside a package.
+        """
+        if self.schema_file == Config.schema_file:
+            return dataclasses.replace(self, schema_file=f"{places.IN_PACKAGE}{__package__}/schema/schema.pbtxt")
+        if not self.schema_file.startswith(places.IN_PACKAGE):
+            raise ValueError(
+                f"schema_file={self.schema_file!r}: a container cannot read it. "
+                f"Put it into a package of the image, and name it {places.IN_PACKAGE}PACKAGE/FILE."
+            )
+        return self
+
+    @property
+    def volume(self) -> str:
+        """The claim on Kubernetes for what outlives a run; every step mounts it at `/mnt/flights`, or by the name of another package."""
+        return __package__.replace("_", "-")
 
     @property
     def train_splits(self) -> list[str]:

@@ -17,7 +17,7 @@ from tfx.components.schema_gen.import_schema_gen import executor as import_schem
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import channel, component_spec, standard_artifacts, standard_component_specs
 
-from flights.places import IN_PACKAGE
+from engines.places import IN_PACKAGE
 
 
 def locate(schema_file: str) -> Path:

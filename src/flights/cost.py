@@ -10,7 +10,7 @@ import apache_beam as beam
 import numpy as np
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-from flights.plan import COST, Costs
+from .plan import COST, Costs
 
 DEPARTURE = "sched_dep_time"
 """The column that the rule of thumb goes by: HHMM."""
@@ -39,7 +39,7 @@ class CostAgainstRule(metric_types.Metric):
 
 
 if CostAgainstRule.__name__ != COST:
-    raise ImportError("flights.plan.COST does not name the metric of flights.cost.")
+    raise ImportError("plan.COST does not name the metric of cost.py.")
 
 
 def _computations(

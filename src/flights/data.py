@@ -20,7 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from flights import csv_lines, spans
+from engines.errors import BadData
+
+from . import csv_lines, spans
 
 LABEL = "late"
 LATE_MINUTES = 15
@@ -65,7 +67,7 @@ AFTERWARDS = ["dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"]
 """Columns of the source that are known only once the flight has left: never features."""
 
 
-class DataError(ValueError):
+class DataError(BadData):
     """A file cannot be taken in. The message names the file, the column or line, and what to do."""
 
 

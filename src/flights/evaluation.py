@@ -10,11 +10,11 @@ from collections.abc import Iterable
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
-from flights import cost, plan
-from flights.config import Config
-from flights.data import LABEL
-from flights.model import PROBABILITY
-from flights.plan import Costs, Demand
+from . import cost, plan
+from .config import Config
+from .data import LABEL
+from .model import PROBABILITY
+from .plan import Costs, Demand
 
 METRICS = ["ExampleCount", "AUC", "Calibration"]
 """Of the model's ranking and of its probabilities. No precision and recall: their usual threshold of 0.5 is not the one that a

@@ -28,10 +28,10 @@ from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 from tfx_bsl.coders import example_coder
 
-from flights import data
+from . import data
 
 if TYPE_CHECKING:
-    from flights.config import Config  # what it is told is in its settings
+    from .config import Config  # what it is told is in its settings
 
 TRAIN_BUCKETS, EVAL_BUCKETS = 2, 1
 BATCH_ROWS = 10_000

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from flights import places
+from engines import places
 
 KEY = "evaluation"
 """The tag that tells runs apart: of one evaluation there is one run, however often it is logged."""
@@ -88,7 +88,7 @@ def log_run(
     metrics: dict[str, float],
     history: dict[str, Sequence[float]] | None = None,
     tags: dict[str, str] | None = None,
-    experiment: str = "flights",
+    experiment: str = __package__,
 ) -> str:
     """Logs a run that has ended.
 
@@ -133,7 +133,7 @@ def log_run(
         return run_id
 
 
-def compare(tracking_uri: str, names: Iterable[str] | None = None, experiment: str = "flights") -> pd.DataFrame:
+def compare(tracking_uri: str, names: Iterable[str] | None = None, experiment: str = __package__) -> pd.DataFrame:
     """Runs side by side: a row each, by name.
 
     Args:

@@ -15,10 +15,10 @@ import pyarrow as pa
 import tensorflow as tf
 from sklearn.inspection import permutation_importance
 
-from flights import features
-from flights.data import COLUMN_TYPES, LABEL
-from flights.examples import encode
-from flights.model import PROBABILITY
+from . import features
+from .data import COLUMN_TYPES, LABEL
+from .examples import encode
+from .model import PROBABILITY
 
 Groups = Mapping[str, Sequence[str]]
 """Columns that are shuffled together, by the name of the group."""

@@ -16,7 +16,7 @@ import pandas as pd
 from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource, ValueType
 from feast.types import Float32, Int64
 
-from flights.data import LABEL, source_table
+from .data import LABEL, source_table
 
 AIRPORT = ["origin"]
 ROUTE = ["origin", "dest", "carrier"]

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from flights.data import LABEL
+from .data import LABEL
 
 NUMERIC = {
     "distance": 0.0,

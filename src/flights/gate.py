@@ -17,12 +17,14 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils, standard_artifacts
 from tfx_bsl.coders import example_coder
 
-from flights import rules
+from engines.errors import BadData
+
+from . import rules
 
 BATCH_ROWS = 10_000
 
 
-class BadDataError(ValueError):
+class BadDataError(BadData):
     """The data break the contract. The message says which split and column, how, and what to do."""
 
 
@@ -154,7 +156,7 @@ def DataGate(
 
     Without `reference_split` there is nothing to drift from, and only anomalies and rules count; without `examples`, no rules.
     """
-    from flights import gate  # the function runs on its own, perhaps in a container: it imports what it needs
+    from . import gate  # the function runs on its own, perhaps in a container: it imports what it needs
 
     found = gate.list_anomalies(anomalies)
     if examples:
@@ -163,7 +165,10 @@ def DataGate(
         found += gate.list_drift(statistics, schema, reference_split, new_split)
     if found:
         raise gate.BadDataError(
-            "The data break the contract in flights/schema:\n  "
+            f"The data break the contract in {__package__}/schema:\n  "
             + "\n  ".join(found)
             + "\nNothing was trained. Mend the data, or, if the world has changed, the schema."
         )
+
+
+DataGate.NO_RETRY = True  # to the engines: bad data stay bad

@@ -10,8 +10,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx_bsl.public import tfxio
 
-from flights import features, warm_start
-from flights.data import LABEL
+from . import features, warm_start
+from .data import LABEL
 
 if TYPE_CHECKING:  # on Kubeflow each training imports this module anew, and does without the rest of TFX
     from tfx import v1 as tfx

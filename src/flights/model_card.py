@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import tensorflow_model_analysis as tfma
 
-from flights import verdict
-from flights.plan import AGREED, Costs, Plan
+from . import verdict
+from .plan import AGREED, Costs, Plan
 
 TEMPLATE = Path(__file__).with_suffix(".md")
 LEAST = 200

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from flights.rules import Rule
+    from .rules import Rule
 
 Columns = Mapping[str, np.ndarray]
 """Columns by name, of the same length: numbers as float with NaN where a value is missing, texts as objects with None."""

@@ -14,20 +14,16 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import transform_pb2
 from tfx.types.channel import BaseChannel
 
-from flights import slicing, sources
-from flights.config import Config
-from flights.contract import CuratedSchema
-from flights.evaluation import make_eval_config
-from flights.examples import make_example_gen
-from flights.gate import DataGate
-from flights.tracker import ExperimentTracker
+from engines import sources
+from engines.beam import BEAM_ARGS
 
-BEAM_ARGS = [
-    # The same runner everywhere; Beam's default would first try to download another one.
-    "--runner=FnApiRunner",
-    # Naming any image keeps TFX from packing its own source for remote workers, at every component: there are none here.
-    "--sdk_container_image=unused",
-]
+from . import slicing
+from .config import Config
+from .contract import CuratedSchema
+from .evaluation import make_eval_config
+from .examples import make_example_gen
+from .gate import DataGate
+from .tracker import ExperimentTracker
 
 TRAINING = ["materialize", "train_epochs", "batch_size", "learning_rate", "hidden_units", "dropout", "l2", "seed"]
 """What of the configuration is handed to `flights.model.run_fn`."""
@@ -142,7 +138,7 @@ def _make_tuner(
     config: Config, examples: BaseChannel, training: dict[str, Any], settings: dict[str, Any]
 ) -> tfx.components.Tuner:
     """The Tuner, which reads raw examples in any case: they know their days, and some are held out."""
-    from flights import tuner
+    from . import tuner
 
     tuner.hyperparameters(tuner.SEARCH_SPACE)  # refuses now what could not be searched in ten minutes' time
     search = {"tuner_trials": config.tuner_trials, "search_space": tuner.SEARCH_SPACE}

@@ -17,10 +17,10 @@ import pandas as pd
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from flights.config import SCHEMA_FOLDER
-from flights.model import PROBABILITY
-from flights.month_rules import LONGEST, shown
-from flights.rules import Rule, find_broken, read_schema, rules_of
+from .config import SCHEMA_FOLDER
+from .model import PROBABILITY
+from .month_rules import LONGEST, shown
+from .rules import Rule, find_broken, read_schema, rules_of
 
 REQUEST = "REQUEST"
 """The schema's environment of a flight that is to be predicted: what must be known of it."""

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from flights.data import LABEL
-from flights.features import CATEGORICAL, NUMERIC, WEEKDAY
+from .data import LABEL
+from .features import CATEGORICAL, NUMERIC, WEEKDAY
 
 PRIOR_FLIGHTS = 20
 """With how many flights of the average a route's rate is mixed, so that a route of three flights is not called hopeless."""

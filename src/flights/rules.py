@@ -21,8 +21,8 @@ import numpy as np
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from flights import month_rules
-from flights.month_rules import Columns, shown
+from . import month_rules
+from .month_rules import Columns, shown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.extractors import unbatch_extractor
 
-from flights.config import DERIVED_SLICES
+from .config import DERIVED_SLICES
 
 PARTS_OF_DAY = {"00-09": 0, "09-14": 9, "14-18": 14, "18-24": 18}
 """Parts of the day by name, with the hour at which they begin: from the calm morning to the evening, when delays have piled up."""
@@ -39,7 +39,7 @@ DERIVED: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
 """Columns that slices may name beside those of the data: which column each is made from, and how."""
 
 if set(DERIVED) != set(DERIVED_SLICES):
-    raise ImportError("flights.config.DERIVED_SLICES does not name what flights.slicing derives.")
+    raise ImportError("config.DERIVED_SLICES does not name what slicing.py derives.")
 
 
 def needed(eval_config: tfma.EvalConfig) -> bool:

@@ -20,7 +20,7 @@ def ExperimentTracker(
     The settings are those that the Trainer stored with the model, after the Tuner. It runs after Pusher: whether a model may
     be pushed does not hang on whether somebody keeps a diary.
     """
-    from flights import experiments, warm_start  # the function runs on its own, perhaps in a container
+    from . import experiments, warm_start  # the function runs on its own, perhaps in a container
 
     past = warm_start.recall(f"{model.uri}/Format-Serving")
     experiments.log_run(

@@ -19,7 +19,7 @@ import tensorflow_transform as tft
 from keras_tuner.engine import trial as kt_trial
 from tfx import v1 as tfx
 
-from flights import model, plan
+from . import model, plan
 
 SEARCH_SPACE: dict[str, dict[str, Any]] = {
     "learning_rate": {"low": 3e-4, "high": 1e-2, "sampling": "log"},

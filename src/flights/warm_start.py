@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from flights import features
+from . import features
 
 FOLDER = "Format-Keras"
 """Beside TFX's `Format-Serving`, in the artifact of the model."""

@@ -220,7 +220,7 @@ def test_what_one_lesson_says_of_another_is_shown_there(root, prose, lessons):
     none(faults)
 
 
-LINES = [("notebooks/12-kubeflow.ipynb", r"Of the (\d+) lines of our compiler", "src/flights/kubeflow/compiler.py")]
+LINES = [("notebooks/12-kubeflow.ipynb", r"Of the (\d+) lines of our compiler", "src/engines/kubeflow/compiler.py")]
 
 
 @pytest.mark.parametrize(("file", "claim", "source"), LINES)
@@ -304,7 +304,7 @@ def test_seconds_beside_a_link_to_the_bench_are_compared_with_it(bench, prose):
 
 
 @pytest.mark.parametrize(
-    "file", ["README.md", "Makefile", "deploy/airflow/environment.sh", "src/flights/airflow/home.py"]
+    "file", ["README.md", "Makefile", "deploy/airflow/environment.sh", "src/engines/airflow/home.py"]
 )
 def test_airflows_environment_takes_everywhere_what_the_bench_has_measured(root, bench, file):
     row = bench["`make airflow-environment`, empty package cache"]
@@ -317,7 +317,7 @@ def test_airflows_environment_takes_everywhere_what_the_bench_has_measured(root,
 def test_airflows_page_is_said_to_be_printed_and_its_dag_to_wait_for_a_switch(root):
     """Airflow makes DAGs paused unless it is told otherwise: `dags_are_paused_at_creation`, true in its configuration's reference."""
     home, standalone = (
-        (root / "src/flights/airflow" / name).read_text(encoding="utf-8") for name in ("home.py", "standalone.py")
+        (root / "src/engines/airflow" / name).read_text(encoding="utf-8") for name in ("home.py", "standalone.py")
     )
     assert "DAGS_ARE_PAUSED_AT_CREATION" not in home
     assert "webbrowser" not in standalone

@@ -10,7 +10,7 @@ import pytest
 from flights.cli import ENGINES
 
 REFERENCE = "local"
-"""What the others are compared with: `engines.reference` of tests/pipeline runs it."""
+"""What the others are compared with: `outcomes.reference` of tests/pipeline runs it."""
 
 NAME = "test_the_result_is_that_of_the_local_engine"
 
@@ -31,8 +31,8 @@ def compares(path: Path) -> bool:
     return any(
         isinstance(node.test, ast.Compare)
         and isinstance(node.test.ops[0], ast.Eq)
-        and "engines.of_" in ast.unparse(node.test)
-        and "engines.reference(" in ast.unparse(node.test)
+        and "outcomes.of_" in ast.unparse(node.test)
+        and "outcomes.reference(" in ast.unparse(node.test)
         for node in asserts
     )
 
@@ -46,21 +46,23 @@ def test_the_reference_is_an_engine_and_there_are_others():
 def test_each_engine_is_compared_with_the_local_one(engine, root):
     path = root / "tests" / "pipeline" / f"test_{engine}.py"
     assert path.is_file(), f"engine {engine} has no tests: {path.relative_to(root)}"
-    assert compares(path), f"{path.relative_to(root)}: no {NAME} asserts engines.of_...(...) == engines.reference(...)"
+    assert compares(path), (
+        f"{path.relative_to(root)}: no {NAME} asserts outcomes.of_...(...) == outcomes.reference(...)"
+    )
 
 
 def test_a_file_that_compares_nothing_is_found(tmp_path):
     path = tmp_path / "test_new.py"
-    for body in ("pass", "assert engines.of_local(config)", "assert engines.of_local(a) != engines.reference(b)"):
+    for body in ("pass", "assert outcomes.of_local(config)", "assert outcomes.of_local(a) != outcomes.reference(b)"):
         path.write_text(f"def {NAME}(config):\n    {body}\n")
         assert not compares(path)
     path.write_text(
-        f"def {NAME}(config):\n    assert engines.of_new(config) == engines.reference(config, run, shared)\n"
+        f"def {NAME}(config):\n    assert outcomes.of_new(config) == outcomes.reference(config, run, shared)\n"
     )
     assert compares(path)
 
 
 def test_the_summary_holds_what_the_engines_are_compared_in(root):
-    text = (root / "tests" / "pipeline" / "engines.py").read_text()
+    text = (root / "tests" / "pipeline" / "outcomes.py").read_text()
     for key in ("examples", "schema", "vocabularies", "evaluated", "blessed", "versions"):
         assert f'"{key}": ' in text

@@ -48,6 +48,20 @@ def test_flights_never_imports_course(root):
     none(project.forbidden_imports(root / "src" / "flights", {"course", "tools", "tests"}))
 
 
+def test_engines_know_no_project(root):
+    """They run any TFX pipeline: no flight, nothing of the course, not even in a comment."""
+    folder = root / "src" / "engines"
+    assert list(folder.rglob("*.py")), "src/engines has moved: this test checks nothing"
+    none(project.forbidden_imports(folder, {"flights", "course", "tools", "tests"}))
+    none(
+        f"{path.relative_to(root)}, line {number}: {line.strip()}"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix != ".pyc"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if "flight" in line.lower()
+    )
+
+
 def test_one_process_forks_for_all_who_need_tfx(root):
     """What confines submissions forks as well, but has nothing of TFX: it is another thing."""
     forks = re.compile(r"\bos\.fork\(|\bforkserver\b")
@@ -63,7 +77,7 @@ def test_one_process_forks_for_all_who_need_tfx(root):
 
 def test_the_warm_process_has_nothing_of_a_project(root):
     """What it has imported is what its forks have: an edited file would not be read."""
-    none(project.forbidden_imports(root / "src" / "warm", {"flights", "course", "tools", "tests"}))
+    none(project.forbidden_imports(root / "src" / "warm", {"flights", "engines", "course", "tools", "tests"}))
     for path in (root / "src" / "warm").glob("*.py"):
         assert not re.search(r'"(flights|course)\b', path.read_text(encoding="utf-8")), path
 

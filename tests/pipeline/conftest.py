@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from engines.quiet import import_quietly
 from flights.config import Config
-from flights.quiet import import_quietly
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,11 +21,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def run() -> Callable:
-    """`flights.runners.local.run`, once TFX is imported."""
+    """`engines.local.run` of this pipeline, once TFX is imported."""
     import_quietly()
-    from flights.runners import local
+    from engines import local
+    from flights.pipeline import create_pipeline
 
-    return local.run
+    return lambda config, *given, **how: local.run(config, create_pipeline, *given, **how)
 
 
 @pytest.fixture(scope="session")

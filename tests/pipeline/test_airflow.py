@@ -14,16 +14,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import engines
 import ledger
+import outcomes
 import pytest
 
-from flights import store
-from flights.airflow import graph, home, project
+from engines import store
+from engines.airflow import graph, home, project
+from engines.errors import MissingEngineError
+from flights import schedule
 from flights.config import Config
-from flights.runners.common import MissingEngineError
 
 PATIENCE = 600  # seconds, on a machine with much to do
+
+CREATE = "flights.pipeline:create_pipeline"
 
 COMMAND = [str(Path(sys.executable).with_name("flights")), "run", "--engine", "airflow"]
 
@@ -33,7 +36,7 @@ from types import SimpleNamespace
 from airflow.exceptions import AirflowFailException
 from airflow.models import DagBag
 from airflow.utils.types import DagRunType
-from flights.airflow import alerts, dag as ours
+from engines.airflow import alerts, dag as ours
 bag = DagBag(include_examples=False)
 assert not bag.import_errors, bag.import_errors
 dag = bag.dags["flights"]
@@ -87,15 +90,15 @@ import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from airflow.models import DAG
-from flights.airflow import alerts
-from flights.airflow.dag import MonthSensor, add_steps
-from flights.airflow.project import load
+from engines.airflow import alerts
+from engines.airflow.dag import SpanSensor, add_steps
+from engines.airflow.project import load
 
 project = load(Path(os.environ["FLIGHTS_AIRFLOW_PROJECT"]).read_text())
 with DAG("by-hand", schedule="@monthly", start_date=datetime(2013, 1, 1), max_active_runs=1, default_args={
     "retries": 1, "retry_delay": timedelta(seconds=1), "on_failure_callback": alerts.tell,
 }) as dag:
-    wait = MonthSensor(task_id="wait_for_month", project=project, mode="reschedule", poke_interval=1, timeout=600)
+    wait = SpanSensor(task_id="wait_for_month", project=project, mode="reschedule", poke_interval=1, timeout=600)
     wait >> add_steps(project)["CsvExampleGen"]
 """
 
@@ -110,7 +113,7 @@ def _airflow_is_there():
 
 @pytest.fixture(scope="module")
 def airflow(run):
-    from flights.runners import airflow
+    from engines.airflow import runner as airflow
 
     return airflow
 
@@ -142,7 +145,7 @@ def processes_of(text: str) -> list[int]:
 
 
 def test_the_dag_has_the_graph_of_the_pipeline_and_a_run_for_each_month(run, tmp_path):
-    graph.prepare(project.Project(settings={"output_root": "out/pipelines/airflow"}), tmp_path / "graphs")
+    graph.prepare(schedule.project({"output_root": "out/pipelines/airflow"}), tmp_path / "graphs")
     home.prepare(tmp_path)
     done = subprocess.run(
         [str(home.find_airflow().with_name("python")), "-c", LOOK_AT_DAG],
@@ -188,7 +191,7 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(airflow, c
     assert ledger.last_states(config)["StatisticsGen"] == "RUNNING"
 
     seen = []
-    reports = airflow.run(config, seen.append)
+    reports = airflow.run(config, CREATE, schedule.MONTHS, seen.append)
     assert seen == reports
     states = {report.node: report.state for report in reports}
     assert len(states) == 10
@@ -201,8 +204,8 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(airflow, c
 
 
 def test_the_result_is_that_of_the_local_engine(airflow, config, run, tmp_path_factory):
-    shared = engines.shared_folder(tmp_path_factory)
-    assert engines.of_local(config) == engines.reference(
+    shared = outcomes.shared_folder(tmp_path_factory)
+    assert outcomes.of_local(config) == outcomes.reference(
         dataclasses.replace(config, output_root=str(shared / "local")), run, shared
     )
 
@@ -220,13 +223,13 @@ def package(tmp_path) -> Path:
 def theirs(package, tmp_path) -> project.Project:
     """The package's project, on months in a folder of the test's own."""
     settings = {"data_root": str(tmp_path / "months"), "output_root": str(tmp_path / "output")}
-    return project.Project(
-        "their_flights.pipeline:create_pipeline", "their_flights.pipeline:Config", (str(package),), settings
+    return schedule.project(
+        settings, 3, "their_flights.pipeline:create_pipeline", "their_flights.pipeline:Config", (str(package),)
     )
 
 
 def variables(given: project.Project, folder: Path) -> dict[str, str]:
-    return {"FLIGHTS_AIRFLOW_PROJECT": str(given.save(folder / "project.json")), "FLIGHTS_PYTHON": sys.executable}
+    return {"FLIGHTS_AIRFLOW_PROJECT": str(given.save(folder / "project.json")), "ENGINES_PYTHON": sys.executable}
 
 
 def test_a_bad_month_fails_at_once_and_somebody_is_told(theirs, airflow, root, tmp_path):
@@ -249,11 +252,11 @@ def test_a_bad_month_fails_at_once_and_somebody_is_told(theirs, airflow, root, t
 
 @pytest.mark.long
 def test_a_run_in_the_foreground_that_fails_names_the_task_its_reason_and_its_log(airflow, make_config, root):
-    from flights.runners.common import EngineError
+    from engines.errors import EngineError
 
     config = make_config("bad", data_root=str(root / "data/fixtures/text-in-number"))
     with pytest.raises(EngineError) as failed:
-        airflow.run(config)
+        airflow.run(config, CREATE, schedule.MONTHS)
     first, reason = str(failed.value).split("\n", 1)
     log = Path(first.removeprefix("CsvExampleGen failed (log: ").removesuffix("):"))
     assert "is not a whole number" in log.read_text()
@@ -295,7 +298,7 @@ def test_a_month_is_waited_for_and_a_step_that_is_killed_is_tried_again(theirs, 
         examples = Path(config.pipeline_root) / "CsvExampleGen" / "examples"
         wait_for("the step wrote", lambda: any(examples.glob("*")), process)
         (step,) = processes_of(
-            f"flights.airflow.step\0CsvExampleGen\0--run\0manual__2013-02-01T00:00:00+00:00\0--months\0{1}-2\0--project\0{folder}"
+            f"engines.airflow.step\0CsvExampleGen\0--run\0manual__2013-02-01T00:00:00+00:00\0--months\0{1}-2\0--project\0{folder}"
         )
         os.kill(step, signal.SIGKILL)
         said, _ = process.communicate(timeout=PATIENCE)

@@ -7,7 +7,7 @@ import re
 import ledger
 import pytest
 
-from flights import store
+from engines import store
 from flights.plan import COST, Costs, Demand, Plan
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import docker
-import engines
+import outcomes
 import pytest
 
 from flights.config import Config
@@ -85,7 +85,7 @@ def test_the_image_holds_the_sources_of_this_tree_and_no_compiler(engine, image,
 
 def test_a_step_whose_container_is_killed_is_named(engine, image, config, root):
     """Whichever of the steps without inputs was first to run."""
-    from flights.kubeflow import processes
+    from engines.kubeflow import processes
 
     with started(config, root) as process:
         container = container_of(process, engine, config)
@@ -125,9 +125,9 @@ def test_what_containers_wrote_is_not_roots(config):
 
 
 def test_the_result_is_that_of_the_local_engine(config, run, tmp_path_factory):
-    shared = engines.shared_folder(tmp_path_factory)
+    shared = outcomes.shared_folder(tmp_path_factory)
     local = dataclasses.replace(config, output_root=str(shared / "local"))
-    assert engines.of_kubeflow(config) == engines.reference(local, run, shared)
+    assert outcomes.of_kubeflow(config) == outcomes.reference(local, run, shared)
 
 
 @contextmanager
@@ -145,8 +145,8 @@ def started(config: Config, root: Path) -> Iterator[subprocess.Popen]:
 
 
 def containers_of(engine: docker.DockerClient, config: Config) -> list:
-    from flights.kubeflow import containers
-    from flights.runners import kubeflow
+    from engines.kubeflow import containers
+    from engines.kubeflow import runner as kubeflow
 
     label = f"{containers.LABEL}={kubeflow.runs_folder(config)}"
     return engine.containers.list(all=True, filters={"label": label})

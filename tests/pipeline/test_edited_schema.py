@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from flights import store
+from engines import store
 from flights.config import Config
 
 

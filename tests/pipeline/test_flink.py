@@ -12,14 +12,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import engines
 import ledger
+import outcomes
 import pytest
+from late_pipeline import create_pipeline
 
-from flights import data, store
+from engines import store
+from engines.errors import EngineError, MissingEngineError
+from engines.flink import cluster, job_server
+from flights import data
 from flights.config import Config
-from flights.flink import cluster, job_server
-from flights.runners.common import EngineError, MissingEngineError
 
 COMMAND = [str(Path(sys.executable).with_name("flights")), "run", "--engine", "flink"]
 PATIENCE = 600  # seconds, on a machine with much to do
@@ -32,7 +34,7 @@ def flink(run):
         job_server.find_java(), job_server.find_jars()
     except MissingEngineError as missing:
         pytest.skip(str(missing))
-    from flights.runners import flink
+    from engines.flink import runner as flink
 
     return flink
 
@@ -105,9 +107,9 @@ def test_run_again_it_finishes_with_one_version_and_no_noise(flink, config, root
 
 
 def test_the_result_is_that_of_the_local_engine(flink, config, run, tmp_path_factory):
-    shared = engines.shared_folder(tmp_path_factory)
+    shared = outcomes.shared_folder(tmp_path_factory)
     local = dataclasses.replace(config, output_root=str(shared / "local"))
-    assert engines.of_local(config) == engines.reference(local, run, shared)
+    assert outcomes.of_local(config) == outcomes.reference(local, run, shared)
 
 
 @pytest.mark.long
@@ -124,7 +126,7 @@ def test_a_month_that_cannot_be_read_is_told_with_its_reason_and_the_log(flink, 
     with pytest.raises(
         EngineError, match=r"Columns.* \(a job on Flink failed; the whole story: .*job-server\.log\)"
     ) as told:
-        flink.run(broken)
+        flink.run(broken, create_pipeline)
     assert str(told.value).count("\n") == 0
     assert ledger.last_states(broken)["CsvExampleGen"] == "FAILED"
     assert not java(broken.output_root)
@@ -148,7 +150,7 @@ def test_a_cluster_takes_jobs_listens_here_only_and_ends_when_it_is_told_to(flin
         pytest.skip(str(missing))
     port, folder = free_port(), tmp_path / "cluster"
     process = subprocess.Popen(
-        [sys.executable, "-m", "flights.flink.cluster", "--port", str(port), "--slots", "1", "--folder", str(folder)],
+        [sys.executable, "-m", "engines.flink.cluster", "--port", str(port), "--slots", "1", "--folder", str(folder)],
         cwd=root,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

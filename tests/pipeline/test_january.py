@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import records
 
-from flights import data, store
+from engines import store
+from flights import data
 
 CACHED = {
     "CsvExampleGen",

@@ -14,7 +14,7 @@ from pathlib import Path
 import ledger
 import pytest
 
-from flights import store
+from engines import store
 from flights.config import Config
 
 PATIENCE = 300  # seconds that a step may take on a machine with much to do
@@ -23,7 +23,7 @@ COMMAND = [str(Path(sys.executable).with_name("flights"))]
 
 SLOW_DISK = """
 import sys, time
-from flights.quiet import import_quietly
+from engines.quiet import import_quietly
 import_quietly()
 from tfx.dsl.io import fileio
 copy = fileio.copy
@@ -108,7 +108,7 @@ def wrote(config: Config, before: list[str], last_file: bool) -> Callable[[], bo
 @pytest.mark.long
 def test_killed_in_statistics_gen_and_meanwhile_alone(config, run, root):
     """While it runs, no second run is let into the same folder."""
-    from flights.runners.common import AlreadyRunningError
+    from engines.errors import AlreadyRunningError
 
     folder = Path(config.pipeline_root) / "StatisticsGen"
     with started(config, root) as process:

@@ -11,10 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-import engines
+import outcomes
 import pytest
 import yaml
 from kubeflow_backend import LOGS, Backend
+from late_pipeline import create_components
 
 from flights import data
 from flights.config import Config
@@ -30,7 +31,7 @@ def config(make_config) -> Config:
 
 @pytest.fixture(scope="module")
 def kubeflow(run):
-    from flights.runners import kubeflow
+    from engines.kubeflow import runner as kubeflow
 
     return kubeflow
 
@@ -56,7 +57,7 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(kubeflow, 
     assert not running(str(kubeflow.runs_folder(config))), "the step outlived its run"
 
     seen = []
-    reports = kubeflow.run(config, seen.append)
+    reports = kubeflow.run(config, create_components, seen.append)
     assert seen == reports
     assert len(reports) == 10
     assert not killed.exists()
@@ -72,8 +73,8 @@ def running(name: str) -> list[str]:
 
 
 def test_the_result_is_that_of_the_local_engine(kubeflow, config, run, make_config, tmp_path_factory):
-    shared = engines.shared_folder(tmp_path_factory)
-    assert engines.of_kubeflow(config) == engines.reference(
+    shared = outcomes.shared_folder(tmp_path_factory)
+    assert outcomes.of_kubeflow(config) == outcomes.reference(
         dataclasses.replace(config, output_root=str(shared / "local")), run, shared
     )
 
@@ -81,7 +82,7 @@ def test_the_result_is_that_of_the_local_engine(kubeflow, config, run, make_conf
 def test_a_candidate_that_gains_too_little_is_refused_and_the_first_stays_in_service(kubeflow, config):
     """Without a baseline there is nothing to gain against, and it would be blessed: so the baseline was found."""
     (served,) = Path(config.serving_root).iterdir()
-    kubeflow.run(dataclasses.replace(config, months=(1, 2), max_auc_loss=-0.4))
+    kubeflow.run(dataclasses.replace(config, months=(1, 2), max_auc_loss=-0.4), create_components)
     assert kubeflow.verdict(config).startswith("Refused")
     assert list(Path(config.serving_root).iterdir()) == [served]
 
@@ -95,15 +96,17 @@ def test_a_step_that_fails_is_named_with_its_reason_and_its_log(kubeflow, make_c
     with pytest.raises(
         kubeflow.EngineError, match=r"(?s)DataGate failed \(log: .*BadDataError: The data break the contract"
     ):
-        kubeflow.run(Config(data_root=str(broken), output_root=str(tmp_path / "out")))
-    assert kubeflow.verdict(Config(output_root=str(tmp_path / "out"))) == "No model was evaluated yet."
+        kubeflow.run(Config(data_root=str(broken), output_root=str(tmp_path / "out")), create_components)
+    assert (
+        kubeflow.verdict(Config(output_root=str(tmp_path / "out")), create_components) == "No model was evaluated yet."
+    )
 
 
 def test_all_steps_run_as_on_a_real_kubeflow_with_its_logs_and_its_store(run, make_config, tmp_path):
     """Each in an empty file system, with messages as driver and launcher make them; `kfp.local` makes others."""
-    from flights.kubeflow import compiler, entrypoint
+    from engines.kubeflow import compiler, entrypoint
 
-    path = compiler.compile_pipeline(Config(), tmp_path / "pipeline.yaml")
+    path = compiler.compile_pipeline(Config(), create_components, tmp_path / "pipeline.yaml")
     serving = tmp_path / "serving"
     destination = json.dumps({"filesystem": {"base_directory": str(serving)}})
     parameters = {"data_root": str(Path(make_config().data_root).absolute()), "push_destination": destination}

@@ -12,7 +12,7 @@ import pytest
 
 from course import checks
 from course.labs.lab_4 import engine, incidents
-from flights.runners.common import MissingEngineError
+from engines.errors import MissingEngineError
 from tools.labs import source
 from tools.notebooks import form
 

@@ -7,7 +7,7 @@ import dataclasses
 import ledger
 import pytest
 
-from flights import store
+from engines import store
 
 BEFORE = {"CsvExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "DataGate", "Transform"}
 FROM_TRAINER = {"Trainer", "LatestBlessedModel", "Evaluator", "Pusher"}

@@ -9,7 +9,7 @@ import shutil
 import ledger
 import pytest
 
-from flights import store
+from engines import store
 from flights.config import BARS, Config
 from flights.plan import AGREED, Plan
 
@@ -65,7 +65,8 @@ def test_a_part_is_taken_from_the_same_components_of_the_same_pipeline(settings,
 
 def test_a_part_needs_what_it_reads_and_nothing_else(plain, run, tmp_path):
     """Of a model that was deleted TensorFlow would say something in the midst of the run."""
-    from flights import partial, pipeline
+    from engines import partial
+    from flights import pipeline
 
     model, graph = (
         ledger.last_output(plain, *made).uri for made in (("Trainer", "model"), ("Transform", "transform_graph"))
@@ -136,7 +137,8 @@ def test_what_ran_with_other_code_is_not_taken(module, said, tuned, run, edit):
 
 def test_code_that_is_run_again_anyway_may_be_edited(tuned, edit):
     """That is what a part is for: another training, on what was read and transformed before."""
-    from flights import partial, pipeline
+    from engines import partial
+    from flights import pipeline
 
     edit("flights.model")
     found = partial.options(tuned, pipeline.create_pipeline(tuned), "Tuner", "")

@@ -18,7 +18,7 @@ import pytest
 import records
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from flights import store
+from engines import store
 from flights.config import Config
 
 PATIENCE = 300  # seconds that a step may take on a machine with much to do

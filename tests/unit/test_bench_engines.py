@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engines.errors import MissingEngineError
 from flights.cli import ENGINES
-from flights.runners.common import MissingEngineError
 from tools.bench import __main__ as page
 from tools.bench import engines, image
 from tools.checks import files
@@ -53,7 +53,7 @@ def test_engine_that_is_not_here_is_a_remark_and_the_others_are_measured(runs, m
 
 
 def test_what_engines_need_is_asked_of_their_own_modules(monkeypatch, tmp_path):
-    for name in ("JAVA_HOME", "FLIGHTS_AIRFLOW"):
+    for name in ("JAVA_HOME", "ENGINES_AIRFLOW"):
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     assert "install openjdk-17" in engines.reason("flink")

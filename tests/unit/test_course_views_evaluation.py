@@ -13,7 +13,7 @@ import pytest
 
 from course import views
 from course.views import evaluation
-from flights.quiet import import_quietly
+from engines.quiet import import_quietly
 
 pytestmark = pytest.mark.xdist_group("tfx")
 

@@ -164,7 +164,7 @@ def test_another_delimiter_is_named_in_one_sentence(delimiter, called, change, t
 
 @pytest.mark.parametrize(
     ("content", "called"),
-    [(gzip.compress(b"a"), "gzip"), (b"PK\x03\x04\x14", "zip or Excel"), (b"PAR1\x15\x04", "Parquet")],
+    [(gzip.compress(b"a", mtime=0), "gzip"), (b"PK\x03\x04\x14", "zip or Excel"), (b"PAR1\x15\x04", "Parquet")],
 )
 def test_a_file_of_another_format_is_named(content, called, tmp_path):
     assert refusal(tmp_path, content) == f"line 1: a file of {called} format, whatever its name says. Save it as CSV."

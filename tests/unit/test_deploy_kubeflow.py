@@ -20,6 +20,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from flights.config import Config
+
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubeflow"
 PREFIX = "/apis/v2beta1/"
 
@@ -317,7 +319,7 @@ def test_a_program_that_answers_with_a_page_is_no_kubeflow_and_that_is_said(serv
 
 
 def test_the_port_is_not_that_of_airflow():
-    from flights.airflow import home
+    from engines.airflow import home
 
     assert urllib.parse.urlsplit(submit.HOST).port != home.PORT
     for name in ("README.md", "install.sh"):
@@ -502,11 +504,13 @@ def test_install_refuses_an_image_that_is_no_name(tools, tmp_path):
 
 
 def test_the_manifests_mount_what_the_compiler_names():
-    text = (FOLDER.parents[1] / "src" / "flights" / "kubeflow" / "compiler.py").read_text()
+    text = (FOLDER.parents[1] / "src" / "engines" / "kubeflow" / "compiler.py").read_text()
     claim = yaml.safe_load((FOLDER / "volume.yaml").read_text())
     pod = yaml.safe_load((FOLDER / "fill.yaml").read_text())["spec"]["template"]["spec"]
     mount = pod["containers"][0]["volumeMounts"][0]["mountPath"]
-    assert f'VOLUME, MOUNT = "{claim["metadata"]["name"]}", "{mount}"' in text
+    assert claim["metadata"]["name"] == Config().volume
+    assert f'MOUNTED = "{Path(mount).parent}"' in text
+    assert Path(mount).name == Config().volume
     assert pod["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
     assert f"{mount}/data" in pod["containers"][0]["command"][-1]
     assert f"{mount}/serving" in pod["containers"][0]["command"][-1]

@@ -7,14 +7,16 @@ import json
 import subprocess
 import sys
 import types
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+import flights
+from engines import common
 from flights import cli
 from flights.config import Config, Demand, Plan
 from flights.data import DataError
-from flights.runners import common
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def requests(monkeypatch):
 
     monkeypatch.setattr(cli, "import_quietly", lambda: None)
     monkeypatch.setitem(sys.modules, "flights.predict", types.SimpleNamespace(Predictor=Predictor))
-    monkeypatch.setattr("flights.store.latest_version", lambda config: "serving/1")
+    monkeypatch.setattr("engines.store.latest_version", lambda config: "serving/1")
     return seen
 
 
@@ -194,7 +196,7 @@ def test_fault_in_the_program_is_told_as_one_with_its_place_and_its_traceback_in
 def test_component_that_failed_is_named(runs, monkeypatch, tmp_path, capsys):
     def fail(config, engine):
         error = AttributeError("no such column")
-        error.failed_node = "Trainer"  # as `flights.runners.local` does
+        error.failed_node = "Trainer"  # as `engines.local` does
         raise error
 
     monkeypatch.setattr(cli, "_run", fail)
@@ -208,7 +210,7 @@ def test_prediction_without_a_model_says_how_to_get_one(monkeypatch, tmp_path, c
     assert cli.main(["predict", "{}", "--output-root", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert "no model was pushed there yet" in said
-    assert "flights run" in said
+    assert "A run of the pipeline trains one" in said
 
 
 # --- Requests -----------------------------------------------------------------------------------------------------
@@ -257,14 +259,22 @@ def test_command_answers_at_once_and_without_a_traceback(arguments, status, tmp_
 # --- Part of the pipeline -----------------------------------------------------------------------------------------
 
 
+def without_tfx(monkeypatch) -> None:
+    """Puts stand-ins in the place of what imports TFX."""
+    made = types.SimpleNamespace(create_pipeline=None, create_components=None)
+    monkeypatch.setattr(cli, "import_quietly", lambda: None)
+    monkeypatch.setitem(sys.modules, "flights.pipeline", made)
+    monkeypatch.setattr(flights, "pipeline", made, raising=False)
+
+
 @pytest.fixture
 def parts(monkeypatch):
     """What the stand-in for an engine was asked for beside the configuration."""
     seen: list[dict] = []
-    runner = types.SimpleNamespace(run=lambda config, report, **how: seen.append(how), verdict=lambda config: "judged")
-    monkeypatch.setattr(cli, "import_quietly", lambda: None)
-    for engine in cli.ENGINES:
-        monkeypatch.setitem(sys.modules, f"flights.runners.{engine}", runner)
+    runner = types.SimpleNamespace(run=lambda *given, **how: seen.append(how), verdict=lambda *given: "judged")
+    without_tfx(monkeypatch)
+    for module in cli.ENGINES.values():
+        monkeypatch.setitem(sys.modules, module, runner)
     return seen
 
 
@@ -300,16 +310,14 @@ def test_engine_that_runs_whole_pipelines_only_says_so(engine, option, parts, ca
 
 @pytest.mark.parametrize("engine", cli.ENGINES)
 def test_each_engine_has_a_module_that_runs_and_the_run_is_its(engine, monkeypatch, capsys):
+    assert find_spec(cli.ENGINES[engine])
     called = []
-    runner = types.SimpleNamespace(
-        run=lambda config, report: called.append(config), verdict=lambda config: "all is well"
-    )
-    monkeypatch.setattr(cli, "import_quietly", lambda: None)
-    monkeypatch.setitem(sys.modules, f"flights.runners.{engine}", runner)
+    runner = types.SimpleNamespace(run=lambda *given: called.append(given[0]), verdict=lambda *given: "all is well")
+    without_tfx(monkeypatch)
+    monkeypatch.setitem(sys.modules, cli.ENGINES[engine], runner)
     assert cli.main(["run", "--engine", engine]) == 0
     assert called == [Config()]
     assert capsys.readouterr().out.endswith("all is well\n")
-    assert Path(cli.__file__).with_name("runners").joinpath(f"{engine}.py").is_file()
 
 
 # --- Where it runs ------------------------------------------------------------------------------------------------

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
+from engines.quiet import import_quietly
 from flights.config import Config, Demand
 from flights.data import LABEL
-from flights.quiet import import_quietly
 
 pytestmark = pytest.mark.xdist_group("tfx")
 

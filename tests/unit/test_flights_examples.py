@@ -10,9 +10,9 @@ import shutil
 import pyarrow as pa
 import pytest
 
+from engines.quiet import import_quietly
 from flights import data
 from flights.config import Config
-from flights.quiet import import_quietly
 
 pytestmark = pytest.mark.xdist_group("tfx")
 

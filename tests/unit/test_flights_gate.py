@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from engines.quiet import import_quietly
 from flights import data
 from flights.config import Config
-from flights.quiet import import_quietly
 
 pytestmark = pytest.mark.xdist_group("tfx")
 

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from engines.quiet import import_quietly
 from flights import data, rules
 from flights.config import Config
-from flights.quiet import import_quietly
 
 pytestmark = pytest.mark.xdist_group("tfx")
 

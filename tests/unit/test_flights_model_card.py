@@ -7,7 +7,7 @@ import importlib
 import numpy as np
 import pytest
 
-from flights.quiet import import_quietly
+from engines.quiet import import_quietly
 
 pytestmark = pytest.mark.xdist_group("tfx")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from engines.quiet import import_quietly
 from flights.config import Config
 from flights.plan import AGREED, Plan
-from flights.quiet import import_quietly
 
 pytestmark = pytest.mark.xdist_group("tfx")
 
@@ -290,7 +290,7 @@ def test_a_password_of_the_environment_is_in_no_compiled_pipeline(pipeline, tmp_
     """The store's address is; the secret stays where MLflow and libpq look for it. What TFX and Kubeflow are handed is searched with all its bytes."""
     from tfx.dsl.compiler import compiler
 
-    from flights.kubeflow.compiler import compile_pipeline
+    from engines.kubeflow.compiler import compile_pipeline
 
     for name in ("PGPASSWORD", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"):
         monkeypatch.setenv(name, "s3cr3t")
@@ -298,7 +298,7 @@ def test_a_password_of_the_environment_is_in_no_compiled_pipeline(pipeline, tmp_
         config = Config(output_root=str(tmp_path / "output"), tracking_uri=uri)
         written = [
             compiler.Compiler().compile(pipeline.create_pipeline(config)).SerializeToString(),
-            compile_pipeline(config, tmp_path / "pipeline.yaml").read_bytes(),
+            compile_pipeline(config, pipeline.create_components, tmp_path / "pipeline.yaml").read_bytes(),
             *(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()),
         ]
         assert all(uri.encode() in one for one in written[:2])

@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
+from engines.quiet import import_quietly
 from flights.config import Config
 from flights.plan import AGREED, COST, HIGHER, LOWER, METRICS, Costs, Demand, Plan
-from flights.quiet import import_quietly
 
 pytestmark = pytest.mark.xdist_group("tfx")
 

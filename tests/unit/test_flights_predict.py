@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from engines.quiet import import_quietly
 from flights import data
-from flights.quiet import import_quietly
 
 pytestmark = pytest.mark.xdist_group("tfx")
 

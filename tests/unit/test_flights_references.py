@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from engines.quiet import import_quietly
 from flights import data
-from flights.quiet import import_quietly
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import importlib
 import numpy as np
 import pytest
 
+from engines.quiet import import_quietly
 from flights.config import DERIVED_SLICES, Config
-from flights.quiet import import_quietly
 
 pytestmark = pytest.mark.xdist_group("tfx")
 

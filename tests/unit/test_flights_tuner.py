@@ -8,8 +8,8 @@ import types
 import numpy as np
 import pytest
 
+from engines.quiet import import_quietly
 from flights.config import Config
-from flights.quiet import import_quietly
 
 
 @pytest.fixture(scope="module")

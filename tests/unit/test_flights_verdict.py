@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from flights import store, verdict
+from engines import store
+from engines.quiet import import_quietly
+from flights import verdict
 from flights.config import Config
-from flights.quiet import import_quietly
 
 pytestmark = pytest.mark.xdist_group("tfx")
 
@@ -128,11 +129,11 @@ def test_metadata_store_leads_to_the_evaluation_that_the_pusher_went_by(tmp_path
     made = run("Evaluator", [], judged)
     run("Pusher", [made["ModelBlessing"]], {"PushedModel": ("pushed", {"pushed": 0})})
     run("Evaluator", [], {"ModelEvaluation": ("another", {}), "ModelBlessing": ("another", {"blessed": 0})})
-    assert store.latest_verdict(config) == SAID
+    assert store.latest_verdict(config, verdict.refusal) == SAID
 
 
 def test_kubeflow_reads_the_evaluation_of_its_latest_run(tfma, tmp_path):
-    from flights.runners import kubeflow
+    from engines.kubeflow import runner as kubeflow
 
     config = Config(output_root=str(tmp_path))
     folder = tmp_path / "kubeflow" / "flights-1"
@@ -140,4 +141,4 @@ def test_kubeflow_reads_the_evaluation_of_its_latest_run(tfma, tmp_path):
     message = {"artifacts": {"pushed_model": {"artifacts": [{"metadata": {"pushed": 0}}]}}}
     (folder / "Pusher" / "executor_output.json").write_text(json.dumps(message))
     write(tfma, folder / "Evaluator" / "evaluation", [((), "auc", 0.594), ((("origin", "LGA"),), "auc", 0.482)])
-    assert kubeflow.verdict(config) == SAID
+    assert kubeflow.verdict(config, verdict.refusal) == SAID

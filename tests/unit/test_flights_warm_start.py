@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from flights.quiet import import_quietly
+from engines.quiet import import_quietly
 
 SETTINGS = {"hidden_units": [8, 4], "dropout": 0.0, "l2": 1e-3, "learning_rate": 1e-3, "seed": 3}
 JANUARY = {"carrier": ["UA", "B6", "DL"], "origin": ["EWR", "JFK", "LGA"], "dest": ["SFO", "ATL", "BOS", "ORD"]}

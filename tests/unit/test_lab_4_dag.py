@@ -10,7 +10,7 @@ import pytest
 from course.labs.lab_4 import failing
 from course.labs.lab_4.record import Played
 from course.labs.lab_4.scenes import NAMES, Scene, scenes
-from flights.runners.common import MissingEngineError
+from engines.errors import MissingEngineError
 
 pytestmark = [pytest.mark.xdist_group("lab-4"), pytest.mark.slow]
 

@@ -13,7 +13,7 @@ import pytest
 
 from course.labs.lab_4 import dag_file, engine, incidents, night_files, notebook, states
 from course.labs.lab_4.scenes import UPSTREAM, after, scenes
-from flights.runners.common import MissingEngineError
+from engines.errors import MissingEngineError
 
 STUDENTS = [f"student-{number}" for number in range(1, 13)]
 
@@ -150,7 +150,7 @@ def test_cells_with_the_heading_become_parts_of_the_file_in_their_order(tmp_path
 def test_without_airflow_a_sentence_says_how_to_get_it(tmp_path, monkeypatch, capsys):
     from course.checks import session
 
-    monkeypatch.setenv("FLIGHTS_AIRFLOW", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("ENGINES_AIRFLOW", str(tmp_path / "nowhere"))
     lab = lab_four.lab(tmp_path)
     monkeypatch.setattr(session._session, "lab", lab, raising=False)
     with pytest.raises(MissingEngineError, match="make airflow-environment"):
@@ -244,13 +244,16 @@ def test_scenes_of_a_student_do_not_share_a_month_by_accident():
 @pytest.mark.xdist_group("tfx")
 def test_graph_of_the_lab_is_that_of_the_package(tmp_path, monkeypatch):
     from course.labs.lab_3 import finished
-    from flights.airflow import graph
-    from flights.airflow.project import Project
+    from engines.airflow import graph
+    from engines.airflow.project import Project
+    from flights.schedule import MONTHS
 
     finished.write(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     settings = {"data_root": str(tmp_path), "output_root": str(tmp_path)}
-    project = Project("my_flights.pipeline:create_pipeline", "my_flights.config:Config", (str(tmp_path),), settings)
+    project = Project(
+        "my_flights.pipeline:create_pipeline", "my_flights.config:Config", MONTHS, (str(tmp_path),), settings
+    )
     found = graph.make(project)
 
     def before(step):

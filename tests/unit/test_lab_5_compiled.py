@@ -189,7 +189,7 @@ READ = {
     "at_once": ["CsvExampleGen", "ImportSchemaGen", "LatestBlessedModel"],
     "after_gate": ["Transform"],
     "chain": 8,
-    "module": "flights.kubeflow.entrypoint",
+    "module": "engines.kubeflow.entrypoint",
     "run_fn": "my_flights.model.run_fn",
     "gets_data_root": ["CsvExampleGen.input_base"],
     "gets_destination": ["LatestBlessedModel.push_destination", "Pusher.push_destination"],

@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from engines.errors import MissingEngineError
 from flights.cli import ENGINES
-from flights.runners.common import MissingEngineError
 from tools.bench.process import Row, run
 
 CONTAINERS = "kubeflow --containers"
@@ -66,19 +66,19 @@ def reason(engine: str) -> str:
 
 
 def _flink() -> None:
-    from flights.flink import job_server
+    from engines.flink import job_server
 
     job_server.find_java(), job_server.find_jars()
 
 
 def _airflow() -> None:
-    from flights.airflow import home
+    from engines.airflow import home
 
     home.find_airflow()
 
 
 def _containers() -> None:
-    from flights.kubeflow import compiler, containers
+    from engines.kubeflow import compiler, containers
 
     containers.image_user(compiler.IMAGE)
 

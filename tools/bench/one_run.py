@@ -6,8 +6,8 @@ import json
 import sys
 import time
 
+from engines.quiet import import_quietly
 from flights.config import Config
-from flights.quiet import import_quietly
 
 
 def main(request: str) -> None:
@@ -16,12 +16,12 @@ def main(request: str) -> None:
     import_quietly()
     import tensorflow_model_analysis as tfma
 
-    from flights import store
-    from flights.runners import local
+    from engines import local, store
+    from flights.pipeline import create_pipeline
 
     config = Config(**settings)
     started, cpu = time.monotonic(), time.process_time()
-    reports = local.run(config)
+    reports = local.run(config, create_pipeline)
     took = {"seconds": time.monotonic() - started, "cpu_seconds": time.process_time() - cpu}
     evaluation = store.open_store(config).get_artifacts_by_type("ModelEvaluation")[-1]
     overall = dict(tfma.load_eval_result(evaluation.uri).slicing_metrics)[()]

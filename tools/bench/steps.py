@@ -15,7 +15,7 @@ from tools.bench.process import Row, run
 
 LOAD = """
 import sys
-from flights.kubeflow import entrypoint
+from engines.kubeflow import entrypoint
 import gc
 gc.disable()
 entrypoint.Task(sys.argv[1], None, None, []).load()
@@ -28,12 +28,13 @@ AS_A_STEP = {"_KFP_RUNTIME": "true", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 def steps() -> list[Row]:
     """A run of the sample by processes that import anew, as containers do: for TensorFlow alone, for each step, and for all steps."""
+    from engines.kubeflow import processes
+    from engines.quiet import import_quietly
     from flights.config import Config
-    from flights.kubeflow import processes
-    from flights.quiet import import_quietly
 
     import_quietly()
-    from flights.runners import kubeflow
+    from engines.kubeflow import runner as kubeflow
+    from flights.pipeline import create_components
 
     executors: dict[str, str] = {}
     spent: dict[str, tuple[float, float]] = {}
@@ -50,7 +51,7 @@ def steps() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         start = usage.ru_utime + usage.ru_stime
-        kubeflow.run(Config(output_root=folder), report, before=before, imports_once=False)
+        kubeflow.run(Config(output_root=folder), create_components, report, before=before, imports_once=False)
     _, wall, cpu, peak = run([sys.executable, "-c", "import tensorflow"], AS_A_STEP)
     rows = [Row("`import tensorflow`, alone", wall, cpu, peak, "")]
     for name, (seconds, whole) in spent.items():

@@ -209,7 +209,7 @@ CASES = {
 }
 
 if __name__ == "__main__":
-    from flights.quiet import import_quietly
+    from engines.quiet import import_quietly
 
     import_quietly()
     print(json.dumps(CASES[sys.argv[1]](sys.argv[2])))

@@ -7,10 +7,11 @@ step that failed is tried again.
 import os
 from pathlib import Path
 
-from flights.airflow.dag import make_dag
-from flights.airflow.project import Project, load
+from engines.airflow.dag import make_dag
+from engines.airflow.project import load
+from flights.schedule import project
 
 given = os.environ.get("FLIGHTS_AIRFLOW_PROJECT")
-project = load(Path(given).read_text()) if given else Project(settings={"output_root": "out/pipelines/airflow"})
+chosen = load(Path(given).read_text()) if given else project({"output_root": "out/pipelines/airflow"})
 
-dag = make_dag("flights", project=project, retries=int(os.environ.get("FLIGHTS_AIRFLOW_RETRIES", "2")))
+dag = make_dag("flights", project=chosen, retries=int(os.environ.get("FLIGHTS_AIRFLOW_RETRIES", "2")))

@@ -47,7 +47,7 @@ def pipeline(components: Any, results: Any = None, times: bool = False, title: s
 
     Args:
         components: the nodes, as a dict by id, a list, or a TFX `Pipeline`.
-        results: how they fared. A list of what `InteractiveContext.run` returned, or of the reports of `flights.runners.local.run`;
+        results: how they fared. A list of what `InteractiveContext.run` returned, or of the reports of `engines.local.run`;
             a dict of states by id (`done`, `cached`, `failed`); or a metadata store (an `InteractiveContext`, or the path of its SQLite file), whose last run
             is shown. Without it, colours tell the phases of the lifecycle.
         times: also show seconds. Off by default: they differ each time, and outputs are committed. Needs a store or reports.

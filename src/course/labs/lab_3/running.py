@@ -21,7 +21,7 @@ def run(config: Any) -> None:
     package.forget()
     pipeline = importlib.import_module(f"{package.NAME}.pipeline")
 
-    from flights.runners import local
+    from engines import local
 
     def show(report: Any) -> None:
         print(f"{report.node:<20} {report.state}")
@@ -36,4 +36,4 @@ def run(config: Any) -> None:
             )
         return found
 
-    local.run(config, show, create=create)
+    local.run(config, create, show)

@@ -1,4 +1,4 @@
-"""Airflow for this lab: where it is, what it is told by variables, its database, its command. All of it as `flights.airflow.home` has it."""
+"""Airflow for this lab: where it is, what it is told by variables, its database, its command. All of it as `engines.airflow.home` has it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psutil
 
 from course import checks
 from course.labs.lab_4 import states
-from flights.airflow import home as airflow_home
+from engines.airflow import home as airflow_home
 from warm import client, imports
 
 LOG = "last-command.log"
@@ -33,7 +33,7 @@ def python() -> str:
     """The Python of Airflow's environment.
 
     Raises:
-        flights.runners.common.MissingEngineError: there is none.
+        engines.errors.MissingEngineError: there is none.
     """
     return str(airflow_home.find_airflow().with_name("python"))
 
@@ -55,8 +55,8 @@ def prepare(home: Path, like: Path | None = None) -> None:
     """Makes the database of a folder, or takes a copy of another's: that saves some seconds.
 
     Raises:
-        flights.runners.common.MissingEngineError: there is no Airflow.
-        flights.runners.common.EngineError: the database cannot be made.
+        engines.errors.MissingEngineError: there is no Airflow.
+        engines.errors.EngineError: the database cannot be made.
     """
     if like and (like / "airflow.db").is_file():
         shutil.copyfile(like / "airflow.db", home / "airflow.db")
@@ -69,7 +69,7 @@ def airflow(words: list[str], home: Path, dags: Path) -> str:
     """Runs a command of Airflow to its end; what it says goes to `last-command.log` while it runs, and is returned.
 
     Raises:
-        flights.runners.common.MissingEngineError: there is no Airflow.
+        engines.errors.MissingEngineError: there is no Airflow.
         NotOverError: it waits for something, or does not end.
     """
     variables = environment(home, dags)

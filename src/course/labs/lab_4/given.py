@@ -8,9 +8,10 @@ from pathlib import Path
 from course import checks
 from course.labs.lab_3 import finished, months
 from course.labs.lab_4 import dag_file, engine, incidents, night_files
-from flights.airflow.project import Project
+from engines.airflow.project import Project
+from flights import schedule
 from flights.data import month_path
-from flights.runners.common import MissingEngineError
+from engines.errors import MissingEngineError
 
 TEMPLATES = Path(__file__).with_name("templates")
 PIPELINE, PACKAGE = "pipeline", "package"
@@ -47,7 +48,7 @@ def write(lab: checks.Lab) -> list[str]:
 
 def project(root: Path) -> Project:
     """Which pipeline the steps are of, with its settings."""
-    return Project(
+    return schedule.project(
         pipeline="my_flights.pipeline:create_pipeline",
         config="my_flights.config:Config",
         python_path=(str(root / PACKAGE),),

@@ -55,8 +55,8 @@ class Night:
 
 TRACE = (
     "Traceback (most recent call last):",
-    '  File "/srv/flights/src/flights/airflow/step.py", line 63, in main',
-    "    state = run_node(project, project.months(None, options.months), options.run, options.node)",
+    '  File "/srv/flights/src/engines/airflow/step.py", line 50, in main',
+    "    state = run_node(project, project.spans(None, options.spans), options.run, options.node)",
 )
 ARTIFACTS = "/srv/flights/pipeline/artifacts"
 

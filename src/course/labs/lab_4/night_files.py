@@ -67,7 +67,7 @@ def _run(home: Path, connection: sqlite3.Connection, month: int, night: Night | 
             done.end = now
             _log(home, name, begins, done, number, attempt)
             now += PAUSE if number < len(done.attempts) else timedelta(seconds=2)
-        operator = "MonthSensor" if done.task == SENSOR else "StepOperator"
+        operator = "SpanSensor" if done.task == SENSOR else "StepOperator"
         seconds = (done.end - done.start).total_seconds() if done.end else None
         row = (
             done.task,
@@ -143,7 +143,7 @@ def _log(home: Path, run: str, begins: datetime, done: _Done, number: int, attem
         lines.append(("dag.py:118", f"INFO - months/span-{begins.month:02d}/flights.csv is there"))
     else:
         command = (
-            f"/srv/flights/.venv/bin/python -m flights.airflow.step {done.task} --run {run} --months {begins.month}"
+            f"/srv/flights/.venv/bin/python -m engines.airflow.step {done.task} --run {run} --months {begins.month}"
         )
         lines.append(("dag.py:171", f"INFO - {command} --project /srv/flights/airflow/project.json"))
         lines += [("dag.py:180", f"INFO - {line}") for line in attempt.said]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from course.labs.lab_4 import dag_file, engine, record, states
 from course.labs.lab_4.record import Played, Rehearsal
-from flights.runners.common import MissingEngineError
+from engines.errors import MissingEngineError
 
 
 def rehearse() -> None:

@@ -41,7 +41,7 @@ def rehearse(lab: checks.Lab) -> Rehearsal:
 
     Raises:
         NotRehearsed: Airflow itself did not come to an end; what it said last is the message.
-        flights.runners.common.MissingEngineError: Airflow's environment is not there.
+        engines.errors.MissingEngineError: Airflow's environment is not there.
     """
     python = engine.python()
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as temporary:

@@ -98,7 +98,7 @@ def run(
     """
     from kfp import components, local
 
-    from flights.kubeflow import processes
+    from engines.kubeflow import processes
 
     shown, failed, folders = sys.stdout, [], []
 
@@ -138,13 +138,13 @@ def compile_package(argument: dict[str, Any]) -> int:
         argument: `package`, `pipeline_name`, `image` and `paths`: two.
     """
     from flights.config import Config
-    from flights.kubeflow.compiler import compile_pipeline
+    from engines.kubeflow.compiler import compile_pipeline
 
     create = importlib.import_module(f"{argument['package']}.pipeline").create_components
     for number, path in enumerate(argument["paths"]):
         config = Config(
             data_root=f"data-{number}", output_root=f"output-{number}", pipeline_name=argument["pipeline_name"]
         )
-        compile_pipeline(config, path, argument["image"], create)
+        compile_pipeline(config, create, path, argument["image"])
         time.sleep(1.1 if number == 0 else 0)  # a clock that is read has gone on
     return 0

@@ -90,7 +90,7 @@ KINDS = {
     "DataGate": ("flights.gate.",),
     "Transform": ("transform.executor",),
     "Trainer": ("trainer.executor",),
-    "LatestBlessedModel": ("flights.kubeflow.baseline.",),
+    "LatestBlessedModel": ("engines.kubeflow.baseline.",),
     "Evaluator": ("evaluator.executor",),
     "Pusher": ("pusher.executor",),
 }

@@ -73,7 +73,7 @@ def trial() -> None:
     Raises:
         RuntimeError: the package cannot be installed, its pipeline not compiled, or a step failed.
     """
-    from flights.kubeflow import processes
+    from engines.kubeflow import processes
 
     workspace = current().workspace
     folder = workspace / mended.TRIAL

@@ -1,4 +1,4 @@
-"""Does a step of the pipeline, and ends with its exit status: `flights.airflow.step` with this lab's settings.
+"""Does a step of the pipeline, and ends with its exit status: `engines.airflow.step` with this lab's settings.
 
 `lab.airflow` keeps a process ready that has imported TFX, and says where by a variable. Then that one forks for the step; otherwise this process
 becomes the step, which takes some ten seconds longer.
@@ -10,4 +10,4 @@ import sys
 PACKAGE, PROJECT = "@PACKAGE@", "@PROJECT@"
 
 os.environ["PYTHONPATH"] = PACKAGE
-os.execv(sys.executable, [sys.executable, "-m", "flights.airflow.step", *sys.argv[1:], "--project", PROJECT])
+os.execv(sys.executable, [sys.executable, "-m", "engines.airflow.step", *sys.argv[1:], "--project", PROJECT])

@@ -1,0 +1,272 @@
+"""The DAG: made of the pipeline's graph, with a sensor before it. For Airflow's environment; it imports no TFX."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import subprocess
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pendulum
+from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.models import DAG, BaseOperator
+from airflow.models.param import Param
+from airflow.sensors.base import BaseSensorOperator
+from airflow.utils.context import Context
+from airflow.utils.state import DagRunState
+from airflow.utils.types import DagRunType
+
+from engines.airflow import alerts, graph
+from engines.airflow.calendar import Calendar
+from engines.airflow.project import ROOT, Project, ProjectError
+from engines.common import end_with_parent, last_words
+
+BAD_DATA, SKIPPED = os.EX_DATAERR, 99
+"""Exit statuses of `engines.airflow.step`, which cannot be imported for them: what it does needs TFX."""
+
+LAST_LINES = 200
+"""Of what a step prints, so many lines are searched for the reason of its failure."""
+
+DOC = """
+**What it does.** For each {unit} of {when}: waits for its data, learns from the {unit}s before it, judges the candidate on the {unit} itself and against the
+model in service, and pushes it if it is blessed. A task is a node of the TFX pipeline.
+
+**Start it** with the switch on the left: the {unit}s that have passed are run one after the other. Or trigger one run with the
+arrow on the right, and name its {unit}s in the form.
+
+**When a task has failed**, its log ends with the reason. Mend it, and clear the task: it is run again, and what follows it. `alerts.log` in AIRFLOW_HOME
+has a line for each. Bad data are not tried again by themselves; anything else is.
+"""
+"""What the web page shows under "DAG Docs"."""
+
+
+def make_dag(
+    dag_id: str,
+    *,
+    pipeline: str = "",
+    config: str = "",
+    calendar: Calendar | None = None,
+    python_path: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    history: int = Project.history,
+    retries: int = 2,
+    retry_delay: datetime.timedelta = datetime.timedelta(seconds=30),
+    project: Project | None = None,
+) -> DAG:
+    """A DAG that runs a pipeline for each span of the data, one after the other.
+
+    Args:
+        dag_id: its name in Airflow.
+        pipeline: `module:function`, which makes the `tfx.dsl.Pipeline` of a configuration.
+        config: `module:class` of the configuration.
+        calendar: which spans there are.
+        python_path: folders with packages that are not installed.
+        settings: fields of the configuration that differ from its defaults.
+        history: how many spans before the one that is judged are learned from, at most.
+        retries: how often a step that failed is tried again, unless its data are bad.
+        retry_delay: before that.
+        project: instead of all that says which pipeline is run.
+
+    Raises:
+        ProjectError: the pipeline cannot be made. The web page shows it above the list of DAGs.
+    """
+    project = project or Project(pipeline, config, calendar, tuple(python_path), settings or {}, history)
+    calendar = project.calendar
+    with DAG(
+        dag_id,
+        description=f"{project.pipeline} for each {calendar.unit}, once its data have arrived",
+        schedule=calendar.schedule,
+        start_date=_moment(calendar, calendar.first),
+        end_date=_moment(calendar, calendar.last),
+        catchup=True,
+        # A span is held against the model of the one before it; and the metadata store is an SQLite file, for one writer.
+        max_active_runs=1,
+        max_active_tasks=1,
+        params={calendar.field: Param("", type="string", **calendar.example)},
+        default_args={
+            "retries": retries,
+            "retry_delay": retry_delay,
+            "on_failure_callback": alerts.tell,
+            "execution_timeout": datetime.timedelta(hours=1),
+        },
+        doc_md=DOC.format(unit=calendar.unit, when=calendar.when),
+        tags=["tfx"],
+    ) as dag:
+        wait = SpanSensor(
+            task_id=f"wait_for_{calendar.unit}",
+            project=project,
+            mode="reschedule",  # between two looks it holds no worker
+            poke_interval=30,
+            timeout=datetime.timedelta(days=7).total_seconds(),
+            retries=0,
+        )
+        steps = add_steps(project)
+        wait >> [step for step in steps.values() if not step.upstream_list]
+    return dag
+
+
+def _moment(calendar: Calendar, span: int) -> pendulum.DateTime:
+    date = calendar.date_of(span)
+    return pendulum.datetime(date.year, date.month, date.day, tz="UTC")
+
+
+def add_steps(project: Project) -> dict[str, StepOperator]:
+    """A task for each node of the pipeline, joined as the nodes are; call it within a `with DAG(...)`.
+
+    Raises:
+        ProjectError: the pipeline cannot be made.
+    """
+    found = graph.read(project)
+    steps = {node: StepOperator(task_id=node, project=project) for node in found.upstream}
+    for node, before in found.upstream.items():
+        steps[node].set_upstream([steps[one] for one in before])
+    return steps
+
+
+class StepOperator(BaseOperator):
+    """Runs the node that has the task's name, in a process of the environment that has TFX."""
+
+    ui_color = "#e8f0fb"
+
+    def __init__(self, *, project: Project, node: str = "", **kwargs: Any) -> None:
+        """Keeps what is to be run.
+
+        Args:
+            project: the pipeline.
+            node: its node; without one, that with the name of the task.
+            kwargs: as of any operator of Airflow.
+        """
+        super().__init__(**kwargs)
+        self.project, self.node = project, node or self.task_id
+        self._process: subprocess.Popen | None = None
+
+    def pre_execute(self, context: Context) -> None:
+        """Opens the log."""
+        _log_to_file(context)
+
+    def execute(self, context: Context) -> str:
+        """Runs the step, and logs what it prints.
+
+        Returns:
+            `done` or `cached`.
+
+        Raises:
+            AirflowFailException: the data are bad, or the spans: no retry would help.
+            AirflowSkipException: the node need not run.
+            AirflowException: anything else; the message is the reason that the step gave.
+        """
+        command = self.command(context)
+        self.log.info("%s", " ".join(command))
+        said: deque[str] = deque(maxlen=LAST_LINES)
+        self._process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=graph.environment(self.project),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            preexec_fn=end_with_parent,
+        )
+        for line in self._process.stdout:
+            self.log.info("%s", line.rstrip())
+            said.append(line)
+        return self._judge(self._process.wait(), "".join(said))
+
+    def command(self, context: Context) -> list[str]:
+        """What is run, for the spans and the run of this context."""
+        first, last = _spans(self.project, context)
+        project = Path(os.environ["AIRFLOW_HOME"]) / "projects" / f"{self.dag_id}.json"
+        self.project.save(project)
+        return [
+            *(graph.python(), "-m", "engines.airflow.step", self.node),
+            *(
+                "--run",
+                context["run_id"],
+                f"--{self.project.calendar.field}",
+                f"{first}-{last}",
+                "--project",
+                str(project),
+            ),
+        ]
+
+    def _judge(self, status: int, said: str) -> str:
+        if status == 0:
+            return said.strip().rpartition(": ")[2]
+        if status == SKIPPED:
+            raise AirflowSkipException(f"{self.node} need not run.")
+        if status < 0:
+            raise AirflowException(f"{self.node} was killed by signal {-status}.")
+        kind = AirflowFailException if status == BAD_DATA else AirflowException
+        raise kind(f"{self.node} failed: {last_words(said)}")
+
+    def on_kill(self) -> None:
+        """Ends the step with its task."""
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+
+
+class SpanSensor(BaseSensorOperator):
+    """Waits until the file of the run's last span has arrived; fails if the run before it did not go well."""
+
+    ui_color = "#fdf3dc"
+
+    def __init__(self, *, project: Project, **kwargs: Any) -> None:
+        """Keeps whose span is waited for.
+
+        Args:
+            project: says where the data are.
+            kwargs: as of any sensor of Airflow.
+        """
+        super().__init__(**kwargs)
+        self.project = project
+
+    def pre_execute(self, context: Context) -> None:
+        """Opens the log."""
+        _log_to_file(context)
+
+    def poke(self, context: Context) -> bool:
+        """One look.
+
+        Raises:
+            AirflowFailException: the run of the span before has failed, or there is no such span.
+        """
+        _require_previous(context)
+        _, last = _spans(self.project, context)
+        found = self.project.file_of(last)
+        self.log.info(
+            "%s %d: %s", self.project.calendar.unit.capitalize(), last, found or f"not in {self.project.data_root} yet"
+        )
+        return found is not None
+
+
+def _log_to_file(context: Context) -> None:
+    """Airflow's own place for the log of a task; without this, `airflow dags test` would show what tasks say, and keep nothing of it."""
+    context["ti"].init_run_context()
+
+
+def _spans(project: Project, context: Context) -> tuple[int, int]:
+    try:
+        return project.spans(context["logical_date"], context["params"].get(project.calendar.field) or "")
+    except ProjectError as error:
+        raise AirflowFailException(str(error)) from None
+
+
+def _require_previous(context: Context) -> None:
+    """Fails when the scheduled run of the span before has failed: a span is held against the model of the one before it.
+
+    Airflow's own `depends_on_past` would wait instead; with one active run at a time the one that waits would keep the failed one, once
+    it is mended and cleared, from ever starting.
+    """
+    run = context["dag_run"]
+    if run.run_type == DagRunType.MANUAL:
+        return
+    previous = run.get_previous_scheduled_dagrun(run.id)
+    if previous and previous.state == DagRunState.FAILED:
+        month = f"{previous.logical_date:%Y-%m}"
+        raise AirflowFailException(
+            f"The run of {month} has failed. Mend what it says, clear its failed task, and when it has succeeded, clear this one."
+        )

@@ -1,0 +1,37 @@
+"""The months of 2013 as a calendar: which run of Airflow reads which of them, and the project that it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engines.airflow.calendar import Calendar
+from engines.airflow.project import Project
+
+from .config import Config
+
+MONTHS = Calendar("months", "month", start="2013-01-01", first=1, last=12, files="span-{span:02d}/flights.csv")
+"""The spans of the data."""
+
+
+def project(
+    settings: Mapping[str, Any] | None = None,
+    history: int = 3,
+    pipeline: str = f"{__package__}.pipeline:create_pipeline",
+    config: str = f"{__package__}.config:Config",
+    python_path: Sequence[str] = (),
+) -> Project:
+    """This pipeline for Airflow, or one that is made like it.
+
+    Args:
+        settings: fields of the configuration that differ from its defaults, but for `months`.
+        history: how many months before the month itself are learned from, at most.
+        pipeline: `module:function`, which makes the pipeline of a configuration.
+        config: `module:class`, a `Config` or one that inherits from it.
+        python_path: folders with packages that are not installed.
+
+    Raises:
+        engines.airflow.project.ProjectError: that cannot work.
+    """
+    given = {"data_root": Config.data_root, **(settings or {})}
+    return Project(pipeline, config, MONTHS, python_path, given, history)

@@ -1,0 +1,91 @@
+"""What a run came to, whatever engine ran it: the same numbers and words for the same data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import records
+
+from flights.config import Config
+
+
+def of_local(config: Config) -> dict[str, Any]:
+    """Of an engine that keeps a metadata store: the newest artifacts."""
+    import ledger
+
+    return summary(lambda node, key: Path(ledger.last_output(config, node, key).uri), config)
+
+
+def of_kubeflow(config: Config) -> dict[str, Any]:
+    """Of the newest run of a compiled pipeline."""
+    from engines.kubeflow import runner as kubeflow
+
+    folder = kubeflow.latest_run(config)
+    return summary(lambda node, key: folder / node / key, config)
+
+
+def summary(output, config: Config) -> dict[str, Any]:
+    """Sizes of splits, schema, vocabularies, evaluated examples, blessing and what is served.
+
+    Args:
+        output: gives the folder of a node's output under a key.
+        config: the run.
+    """
+    examples = output("CsvExampleGen", "examples")
+    schema = output("ImportSchemaGen", "schema") / "schema.pbtxt"
+    assets = output("Transform", "transform_graph") / "transform_fn" / "assets"
+    blessing = output("Evaluator", "blessing")
+    return {
+        "examples": {
+            split: len(records.read_split(str(examples), split))
+            for split in (*config.train_splits, *config.eval_splits)
+        },
+        "schema": hashlib.sha256(schema.read_bytes()).hexdigest(),
+        "vocabularies": {path.name: path.read_text().splitlines() for path in sorted(assets.iterdir())},
+        "evaluated": _evaluated(output("Evaluator", "evaluation")),
+        "blessed": (blessing / "BLESSED").exists() and not (blessing / "NOT_BLESSED").exists(),
+        "versions": len([path for path in Path(config.serving_root).glob("*/saved_model.pb")]),
+    }
+
+
+def _evaluated(folder: Path) -> int:
+    """Number of flights that the candidate was judged on."""
+    import tensorflow_model_analysis as tfma
+
+    metrics = dict(tfma.load_eval_result(str(folder)).slicing_metrics)
+    (found,) = [values for values in metrics[()][""].values()][:1]
+    return int(found["example_count"]["doubleValue"])
+
+
+def shared_folder(factory) -> Path:
+    """The folder that the workers of this test session share, and no other session.
+
+    Args:
+        factory: pytest's `tmp_path_factory`.
+    """
+    own = factory.getbasetemp()
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "engines"
+
+
+def reference(config: Config, run, folder: Path) -> dict[str, Any]:
+    """The summary of the local engine, run once for all workers of this test session.
+
+    Args:
+        config: as the engine to be compared was run, but for its folder.
+        run: `engines.local.run`.
+        folder: that the workers share.
+    """
+    import fcntl
+
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = folder / "summary.json"
+        if not kept.exists():
+            run(config)
+            kept.write_text(json.dumps(of_local(config)))
+        return json.loads(kept.read_text())
