@@ -9,6 +9,7 @@ import pytest
 
 from engines import store
 from flights.plan import COST, Costs, Demand, Plan
+from flights.verdict import refusal
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,7 @@ def test_plan_is_what_the_evaluator_enforces_and_its_cost_is_a_metric_like_other
     run(config)
     assert failures(config) == ["cost_against_rule value_threshold all"]
     assert_not_pushed(config, before)
-    assert store.latest_verdict(config).startswith("Refused: cost against rule of all flights is 0.")
+    assert store.latest_verdict(config, refusal).startswith("Refused: cost against rule of all flights is 0.")
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,9 @@ def blessed_model(config) -> int:
 
 def assert_not_pushed(config, before: list[str]) -> None:
     """The versions are those of before, and the newest of them is still the one in service."""
-    assert re.match(r"Refused: \S.* of all flights (is|changed by) [-+]?\d.*\(demanded: ", store.latest_verdict(config))
+    assert re.match(
+        r"Refused: \S.* of all flights (is|changed by) [-+]?\d.*\(demanded: ", store.latest_verdict(config, refusal)
+    )
     assert ledger.versions(config) == before
     assert store.latest_version(config).name == before[-1]
     pushed = ledger.last_output(config, "Pusher", "pushed_model")
