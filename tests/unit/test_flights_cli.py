@@ -405,7 +405,7 @@ def test_pattern_in_the_name_of_the_folder_that_one_is_in_is_refused_too(charact
         common.require_plain_name(Config())
 
 
-@pytest.mark.parametrize("name", ["a b", "50%", "#1", "é'\"", "{a,b}", "$HOME~"])
+@pytest.mark.parametrize("name", ["a b", "50%", "#1", "é'\"", "{a,b}", "a$~"])
 def test_other_names_of_the_output_folder_are_taken(name, tmp_path):
     common.require_plain_name(Config(output_root=str(tmp_path / name)))
 
