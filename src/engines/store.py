@@ -12,7 +12,7 @@ from pathlib import Path
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from engines import moved, store_file
+from engines import relocation, store_file
 from engines.settings import Settings
 
 RUNNING = (mlmd.Execution.NEW, mlmd.Execution.RUNNING)
@@ -43,7 +43,7 @@ def repair(config: Settings) -> list[str]:
     Executions that still say RUNNING become FAILED, and the outputs of failed executions are deleted. So is a version in the
     serving folder that lacks `saved_model.pb`, the file that Pusher writes last, or that an unfinished Pusher wrote
     and never recorded: the next run pushes it again, as it does a version that was recorded and is gone. Where the output folder was
-    moved or copied, the store is told (`engines.moved`).
+    moved or copied, the store is told (`engines.relocation`).
 
     Returns:
         The node ids of the executions that were marked.
@@ -55,7 +55,7 @@ def repair(config: Settings) -> list[str]:
     if not Path(config.metadata_path).exists():
         return []
     store = open_store(config)
-    moved.follow(store, Path(config.pipeline_root))
+    relocation.follow(store, Path(config.pipeline_root))
     executions = store.get_executions()
     stale = [execution for execution in executions if execution.last_known_state in RUNNING]
     for execution in stale:

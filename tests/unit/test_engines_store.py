@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from engines import moved, store
+from engines import relocation, store
 from flights.config import Config
 
 
@@ -238,7 +238,7 @@ def test_move_is_recorded_once(used, tmp_path):
     (tmp_path / "first").rename(second.output_root)
     store.repair(second)
     store.repair(second)
-    (record,) = store.open_store(second).get_contexts_by_type(moved.CONTEXT)
+    (record,) = store.open_store(second).get_contexts_by_type(relocation.CONTEXT)
     assert record.properties["from"].string_value == str(tmp_path / "first/artifacts")
     assert record.properties["to"].string_value == str(tmp_path / "second/artifacts")
 
