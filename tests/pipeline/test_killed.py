@@ -105,7 +105,6 @@ def wrote(config: Config, before: list[str], last_file: bool) -> Callable[[], bo
     return happened
 
 
-@pytest.mark.long
 def test_killed_in_statistics_gen_and_meanwhile_alone(config, run, root):
     """While it runs, no second run is let into the same folder."""
     from engines.errors import AlreadyRunningError
@@ -157,7 +156,6 @@ def test_killed_in_pusher_with_half_a_version_written(config, root):
         store.latest_version(config)
 
 
-@pytest.mark.long
 def test_killed_in_pusher_with_a_version_that_nobody_recorded(config, root):
     (half,) = ledger.versions(config)
     with started(config, root, [sys.executable, "-c", SLOW_DISK]) as process:
