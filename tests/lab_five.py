@@ -16,9 +16,9 @@ from typing import Any
 import yaml
 
 from course import checks
-from course.labs.lab_3 import finished
+from course.labs.lab_3 import solution_package
 from course.labs.lab_3.package import FOLDER
-from course.labs.lab_5 import inherited, runs, spec
+from course.labs.lab_5 import check_runs, inherited_pipeline, pipeline_spec
 
 LAB = "lab-5-kubeflow"
 IMAGE = "my-flights:1.0.0"
@@ -51,7 +51,7 @@ def _importable(root: Path) -> Iterator[None]:
         yield
     finally:
         sys.path.remove(str(root))
-        for name in [name for name in sys.modules if name.split(".")[0] in ("my_flights", inherited.NAME)]:
+        for name in [name for name in sys.modules if name.split(".")[0] in ("my_flights", inherited_pipeline.NAME)]:
             del sys.modules[name]
 
 
@@ -63,7 +63,7 @@ def compiled(month: int = 1, image: str = IMAGE, trainer: tuple[int, int] = (2, 
     import_quietly()
     from engines.kubeflow.compiler import compile_pipeline
 
-    with tempfile.TemporaryDirectory() as folder, _importable(finished.FOLDER):
+    with tempfile.TemporaryDirectory() as folder, _importable(solution_package.FOLDER):
         from my_flights.config import Config
         from my_flights.pipeline import create_components
 
@@ -81,10 +81,10 @@ def delays() -> str:
     from engines.kubeflow.compiler import compile_pipeline
     from flights.config import Config
 
-    with tempfile.TemporaryDirectory() as folder, _importable(inherited.BASE.parent):
+    with tempfile.TemporaryDirectory() as folder, _importable(inherited_pipeline.BASE.parent):
         from delays.pipeline import create_components
 
-        config = Config(pipeline_name=inherited.NAME)
+        config = Config(pipeline_name=inherited_pipeline.NAME)
         return compile_pipeline(config, create_components, Path(folder, "it.yaml"), "delays:7").read_text()
 
 
@@ -137,13 +137,13 @@ def write_package(lab: checks.Lab, project: str = PROJECT, dockerfile: str = DOC
     """The finished package with its two files, and what pip would make of it, without pip."""
     root = lab.workspace / FOLDER
     root.mkdir()
-    finished.write(root)
+    solution_package.write(root)
     (root / "pyproject.toml").write_text(project)
     (root / "Dockerfile").write_text(dockerfile)
     target = lab.workspace / "image"
     (target / "my_flights-1.0.0.dist-info").mkdir(parents=True)
     (target / "my_flights-1.0.0.dist-info" / "METADATA").write_text("Name: my-flights\n")
-    finished.write(target)
+    solution_package.write(target)
     return root
 
 
@@ -200,13 +200,13 @@ def write_run(
     """
     folder = lab.workspace / root / name
     folder.mkdir(parents=True)
-    (folder / runs.COPY).write_text(text)
+    (folder / check_runs.COPY).write_text(text)
     said: dict[str, dict[str, Any]] = {
         "Evaluator": {"blessing": {"blessed": float(bool(version))}},
         "Pusher": {"pushed_model": {"pushed": float(bool(version)), "pushed_version": version}},
     }
-    found = spec.parsed(text, runs.COPY)
-    for task in spec.order(found):
+    found = pipeline_spec.parsed(text, check_runs.COPY)
+    for task in pipeline_spec.order(found):
         if task == until:
             break
         outputs = {key: {"artifacts": [{"metadata": value}]} for key, value in said.get(task, {}).items()}

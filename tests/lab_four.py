@@ -14,7 +14,7 @@ from typing import Any
 import lab_three
 
 from course import checks
-from course.labs.lab_3 import ledger
+from course.labs.lab_3 import metadata_store
 from course.labs.lab_4 import dag_file, engine, executed, record
 from course.labs.lab_4.scenes import UPSTREAM, scenes
 from tools.labs import source
@@ -149,7 +149,7 @@ class Databases:
             self.store.runs -= 1
         self.store.run(**how)
         begun = executed._begun(self.lab, STORE)
-        found = ledger.read(self.lab.workspace / STORE).executions
+        found = metadata_store.read(self.lab.workspace / STORE).executions
         ends = {one.node: begun[one.id] for one in found if one.run == f"run-{self.store.runs}"}
         name = name or f"run-{self.store.runs}"
         with closing(sqlite3.connect(self.path)) as connection:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from course import checks
 from course.labs import lab_1_data
-from course.labs.lab_1 import deliveries
+from course.labs.lab_1 import monthly_data
 from course.labs.lab_1.questions import QUESTIONS, labelled
 from flights.data import month_path
 from tools.labs import source
@@ -89,8 +89,8 @@ def months(lab: checks.Lab, question: str = "hotel", folder: str = "months") -> 
 
 @functools.cache
 def _months(question: str) -> dict[int, tuple[pd.DataFrame, str]]:
-    found = {number: labelled(deliveries.month(number), QUESTIONS[question]) for number in range(1, 5)}
-    return {number: (flights, deliveries.to_csv(flights)) for number, flights in found.items()}
+    found = {number: labelled(monthly_data.month(number), QUESTIONS[question]) for number in range(1, 5)}
+    return {number: (flights, monthly_data.to_csv(flights)) for number, flights in found.items()}
 
 
 def seed(student: str) -> int:

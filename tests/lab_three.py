@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from course import checks
-from course.labs.lab_3 import finished, months, package
+from course.labs.lab_3 import months, package, solution_package
 
 LAB = "lab-3-pipeline"
 STORE = "pipeline/metadata.sqlite"
@@ -47,7 +47,7 @@ def write_package(lab: checks.Lab, change: dict[str, Any] | None = None) -> None
     """The finished package in the workspace; `change` takes a module's text, and returns another, or None for no file."""
     root = package.folder(lab.workspace)
     root.mkdir()
-    finished.write(root)
+    solution_package.write(root)
     for name, edit in (change or {}).items():
         path = root / package.NAME / f"{name}.py"
         text = edit(path.read_text() if path.exists() else "")

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from course import checks
-from course.labs.lab_2 import checkpoint, transformed
-from course.labs.lab_2.checkpoint import KEY
+from course.labs.lab_2 import check_features, given_data
+from course.labs.lab_2.given_data import KEY
 
 LAB = "lab-2-model"
 ROWS = 400
@@ -35,19 +35,19 @@ def evaluate(lab: checks.Lab, task: str, **answers: Any) -> tuple[float, str]:
 
 def small(monkeypatch: Any) -> None:
     """Months of 400 flights."""
-    monkeypatch.setattr(checkpoint, "MONTH_ROWS", ROWS)
+    monkeypatch.setattr(given_data, "MONTH_ROWS", ROWS)
     forget()
 
 
 def forget() -> None:
     """What was made of the months is made anew."""
-    for made in (checkpoint.month, checkpoint.requests, transformed._raw):
+    for made in (given_data.month, given_data.requests, check_features._raw):
         made.cache_clear()
 
 
 def prepared(flights: pd.DataFrame) -> pd.DataFrame:
     """Flights as a right `preprocessing_fn` prepares them."""
-    train = checkpoint.split("train")
+    train = given_data.split("train")
     found = pd.DataFrame({KEY: flights[KEY].astype(int)})
     if "target" in flights:
         found["target"] = flights["target"].astype(int)
@@ -78,8 +78,8 @@ def write_transformed(lab: checks.Lab, change: Any = None, folder: str = TRANSFO
     import tensorflow as tf
 
     frames = {}
-    for name in checkpoint.SPLITS:
-        flights = checkpoint.split(name).sample(frac=1, random_state=1).reset_index(drop=True)
+    for name in given_data.SPLITS:
+        flights = given_data.split(name).sample(frac=1, random_state=1).reset_index(drop=True)
         frame = prepared(flights)
         frame = frame if change is None else change(frame, flights)
         place = lab.workspace / folder / f"Split-{name}"
@@ -111,7 +111,7 @@ def example(row: dict[str, Any]) -> bytes:
 
 def served(lab: checks.Lab) -> pd.DataFrame:
     """The requests, prepared."""
-    return prepared(checkpoint.requests(lab.seed))
+    return prepared(given_data.requests(lab.seed))
 
 
 RATES = (0.001, 0.003, 0.006, 0.01, 0.02, 0.0005)

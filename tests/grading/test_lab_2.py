@@ -19,11 +19,11 @@ GATE = ("look", "noise", "demands", "gate")
 REDEFINES = """
 import sys
 
-from course.labs.lab_2 import areas, candidates, verdicts
+from course.labs.lab_2 import candidate_predictions, check_gate, roc_auc
 
 checks.check = lambda task, **answers: 25
-verdicts.judge_gate = verdicts.Gate.failures = lambda *given: []
-areas.auc = lambda labels, scores: 0.8
+check_gate.judge_gate = check_gate.Gate.failures = lambda *given: []
+roc_auc.auc = lambda labels, scores: 0.8
 for name in [name for name in sys.modules if name.startswith("course.checks")]:
     vars(sys.modules[name]).update(evaluate=lambda *given: None, Wrong=type("Wrong", (Warning,), {}))
 (workspace / "gate").mkdir()

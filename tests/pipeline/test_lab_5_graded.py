@@ -14,13 +14,13 @@ from tools.notebooks import form
 
 LAB = "lab-5-kubeflow"
 REDEFINES = """
-from course.labs.lab_5 import inherited, mended, runs, spec
+from course.labs.lab_5 import check_migration, check_runs, inherited_pipeline, pipeline_spec
 
 checks.check = lambda task, **answers: 30
-inherited.faults = lambda seed: []
-spec.parsed = spec.of_student = lambda *given: None
-mended._run = mended._whole = lambda *given: ""
-runs.judge_january = lambda *given: None
+inherited_pipeline.faults = lambda seed: []
+pipeline_spec.parsed = pipeline_spec.of_student = lambda *given: None
+check_migration._run = check_migration._whole = lambda *given: ""
+check_runs.judge_january = lambda *given: None
 FAULTS, JANUARY, AGAIN, FEBRUARY, READ = {}, "a", "a", "a", {}
 JANUARY_RUN = FEBRUARY_RUN = REFUSED_RUN = "runs"
 """

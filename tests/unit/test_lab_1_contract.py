@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from course.labs import lab_1_data
-from course.labs.lab_1 import contracts, deliveries, faults, months
+from course.labs.lab_1 import check_contract, contract_cases, faults, monthly_data
 from course.labs.lab_1.questions import COLUMNS, QUESTIONS, TARGET, labelled
 from flights.data import COLUMN_TYPES, INTEGER, TEXT, WEATHER, source_table
 from tools.labs import source
@@ -69,7 +69,7 @@ def inferred(question="hotel", environments=True):
     """What TFDV infers from the four months, and nothing more."""
     import tensorflow_data_validation as tfdv
 
-    given = [labelled(deliveries.month(number), QUESTIONS[question]) for number in range(1, 5)]
+    given = [labelled(monthly_data.month(number), QUESTIONS[question]) for number in range(1, 5)]
     schema = tfdv.infer_schema(lab_1_data.statistics(pd.concat(given)))
     if environments:
         schema.default_environment[:] = ["TRAINING", "SERVING"]
@@ -173,12 +173,12 @@ def _undefined(schema, name):
 
 
 def _known_destinations(schema):
-    seen = {code for number in range(1, 5) for code in deliveries.month(number).dest}
+    seen = {code for number in range(1, 5) for code in monthly_data.month(number).dest}
     find(schema, "dest").string_domain.value[:] = sorted(seen)
 
 
 def _known_carriers(schema):
-    seen = {code for number in range(1, 5) for code in deliveries.month(number).carrier}
+    seen = {code for number in range(1, 5) for code in monthly_data.month(number).carrier}
     find(schema, "carrier").string_domain.value[:] = sorted(seen)
 
 
@@ -260,31 +260,35 @@ CONTRACTS = {
 
 
 def test_every_column_of_numbers_has_a_bad_month_and_a_range_that_lets_the_world_change():
-    assert set(RANGES) == set(months.IMPOSSIBLE) == {*WHOLE, *COLUMNS, TARGET} - set(WORDS)
-    assert set(months.POSSIBLE) == set(RANGES) - {"year", "month", "day", "weekday", TARGET}
-    for name, values in months.POSSIBLE.items():
-        known = deliveries.year()[name].dropna()
+    assert set(RANGES) == set(contract_cases.IMPOSSIBLE) == {*WHOLE, *COLUMNS, TARGET} - set(WORDS)
+    assert set(contract_cases.POSSIBLE) == set(RANGES) - {"year", "month", "day", "weekday", TARGET}
+    for name, values in contract_cases.POSSIBLE.items():
+        known = monthly_data.year()[name].dropna()
         assert min(values) <= known.min(), name
         assert max(values) >= known.max(), name
 
 
 @pytest.mark.parametrize("what", ["hotel", "train"])
 def test_range_that_is_missing_is_seen_in_its_column(what):
-    bad = months.bad(what)
-    for name, numbers in months.IMPOSSIBLE.items():
+    bad = contract_cases.bad(what)
+    for name, numbers in contract_cases.IMPOSSIBLE.items():
         mine = {f"{value:g} in `{name}`" for value in numbers}
         schema = by_hand(what, ranges={column: bounds for column, bounds in RANGES.items() if column != name})
-        assert set(contracts._let_through(schema, what, {one: bad[one] for one in mine})) == mine
+        assert set(check_contract._let_through(schema, what, {one: bad[one] for one in mine})) == mine
 
 
 def test_text_of_the_lab_says_how_many_bad_months_there_are():
-    assert f"in each of {len(months.SPOILS)} bad months" in source.notebook(lab_one.LAB).read_text(encoding="utf-8")
+    assert f"in each of {len(contract_cases.SPOILS)} bad months" in source.notebook(lab_one.LAB).read_text(
+        encoding="utf-8"
+    )
 
 
 def test_statistics_of_a_changed_month_are_those_that_counting_anew_finds():
     for what in ("text in `distance`", "no column `dest`", "a column that nobody has agreed on", "13 in `month`"):
-        flights = months.SPOILS[what].change(labelled(deliveries.month(*months.CLEAN), QUESTIONS["hotel"]))
-        anew, quick = lab_1_data.statistics(flights), months.bad("hotel")[what]
+        flights = contract_cases.SPOILS[what].change(
+            labelled(monthly_data.month(*contract_cases.CLEAN), QUESTIONS["hotel"])
+        )
+        anew, quick = lab_1_data.statistics(flights), contract_cases.bad("hotel")[what]
         assert anew.datasets[0].num_examples == quick.datasets[0].num_examples
         by_name = [{one.path.step[0]: one for one in found.datasets[0].features} for found in (anew, quick)]
         assert set(by_name[0]) == set(by_name[1])

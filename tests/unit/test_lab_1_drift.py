@@ -7,20 +7,22 @@ import pandas as pd
 import pytest
 
 from course.checks.lab import seed
-from course.labs.lab_1 import deliveries, drifts
+from course.labs.lab_1 import drifted_months, monthly_data
 from course.labs.lab_1.questions import COLUMNS
 
 pytestmark = [pytest.mark.xdist_group("lab-1"), pytest.mark.slow]
 STUDENTS = {}
 for _number in range(60):
-    STUDENTS.setdefault(drifts.choose(seed("lab-1-data", f"student-{_number}")).story.split()[0], f"student-{_number}")
+    STUDENTS.setdefault(
+        drifted_months.choose(seed("lab-1-data", f"student-{_number}")).story.split()[0], f"student-{_number}"
+    )
 """Students between them whose drifts are of every sort."""
 
 
 @pytest.fixture(scope="module")
 def usual():
     """The largest distances between the good months that students get."""
-    return pd.DataFrame(drifts.good(deliveries.GIVEN, tuple(COLUMNS))).T.max()
+    return pd.DataFrame(drifted_months.good(monthly_data.GIVEN, tuple(COLUMNS))).T.max()
 
 
 def judge(tmp_path, thresholds, student="student-1"):
@@ -36,7 +38,7 @@ def by_rule(usual, factor, columns=tuple(STEADY)):
 
 def test_months_can_be_told_apart_by_ten_students_and_more(usual):
     for number in range(30):
-        _, found = drifts.changed(seed("lab-1-data", f"student-{number}"), deliveries.GIVEN, tuple(STEADY))
+        _, found = drifted_months.changed(seed("lab-1-data", f"student-{number}"), monthly_data.GIVEN, tuple(STEADY))
         assert any(found[name] > 2.5 * usual[name] for name in STEADY), number
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from course.checks.lab import seed
-from course.labs.lab_1 import deliveries, drifts, faults, notes
+from course.labs.lab_1 import delivery_notes, drifted_months, faults, monthly_data
 from course.labs.lab_1.questions import COLUMNS
 
 pytestmark = pytest.mark.xdist_group("lab-1")
@@ -25,7 +25,7 @@ def test_same_student_gets_the_same_bytes_again():
         before = faults.delivery(number)
         faults.delivery.cache_clear()
         again = faults.delivery(number)
-        assert deliveries.to_csv(again.cells) == deliveries.to_csv(before.cells)
+        assert monthly_data.to_csv(again.cells) == monthly_data.to_csv(before.cells)
         assert (again.notes, again.facts, again.news) == (before.notes, before.facts, before.news)
 
 
@@ -57,7 +57,7 @@ def test_two_of_three_kinds_are_news_and_the_notes_say_so():
         assert ("value" in delivery.news) == (f"({facts['value']['value']})" in text)
         assert ("column" in delivery.news) == (f"new column, {facts['column']['column']}:" in text)
         assert ("gaps" in delivery.news) == ("instruments" in text)
-        assert all(promise in text for promise in notes.PROMISES)
+        assert all(promise in text for promise in delivery_notes.PROMISES)
     assert len({delivery.news for delivery in deliveries_of_all()}) == 3
 
 
@@ -100,29 +100,29 @@ def test_one_kind_is_the_same_with_and_without_the_others():
 
 
 def test_good_months_have_nothing_that_cannot_be_and_no_planted_word():
-    year = deliveries.year()
+    year = monthly_data.year()
     for column, (_, impossible) in faults.IMPOSSIBLE.items():
         values = year[column].dropna().astype(float)
         assert not impossible(values).any(), column
-    assert not set(notes.CARRIERS) & set(year["carrier"])
-    assert not set(notes.AIRFIELDS) & set(year["origin"])
-    assert not {column.name for column in notes.NEW_COLUMNS} & set(COLUMNS)
+    assert not set(delivery_notes.CARRIERS) & set(year["carrier"])
+    assert not set(delivery_notes.AIRFIELDS) & set(year["origin"])
+    assert not {column.name for column in delivery_notes.NEW_COLUMNS} & set(COLUMNS)
     assert not set(faults.RENAMED.values()) & set(COLUMNS)
-    assert not deliveries.month(4).duplicated().any()
+    assert not monthly_data.month(4).duplicated().any()
 
 
 def test_file_reads_with_the_types_of_the_delivery(tmp_path):
-    path = deliveries.write(deliveries.month(2), tmp_path, 2)
-    delivered = deliveries.month(2)
+    path = monthly_data.write(monthly_data.month(2), tmp_path, 2)
+    delivered = monthly_data.month(2)
     delivered = delivered.assign(tailnum=delivered.tailnum.where(delivered.tailnum.notna(), None))
-    pd.testing.assert_frame_equal(deliveries.read(path), delivered, atol=0.005)
+    pd.testing.assert_frame_equal(monthly_data.read(path), delivered, atol=0.005)
 
 
 def test_drifted_months_differ_and_repeat():
-    stories = [drifts.choose(number) for number in SEEDS]
+    stories = [drifted_months.choose(number) for number in SEEDS]
     assert len({(drift.month, drift.story) for drift in stories}) >= 12
     assert {drift.month for drift in stories} <= set(range(7, 13))
-    month, flights = drifts.drifted(SEEDS[0])
-    pd.testing.assert_frame_equal(flights, drifts.drifted(SEEDS[0])[1])
+    month, flights = drifted_months.drifted(SEEDS[0])
+    pd.testing.assert_frame_equal(flights, drifted_months.drifted(SEEDS[0])[1])
     assert len(flights) == 2000
     assert set(flights["month"]) == {month}

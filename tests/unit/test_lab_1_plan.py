@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course.labs.lab_1 import deliveries, judge
+from course.labs.lab_1 import monthly_data, tfdv_validation
 from course.labs.lab_1.questions import COLUMNS, LANDED, PLANE, QUESTIONS, TIMETABLE, labelled
 from flights.data import WEATHER
 
@@ -29,7 +29,7 @@ def lab(tmp_path):
 def write(lab, make):
     """Writes for each month what `make` makes of the delivery."""
     for number in range(1, 5):
-        deliveries.write(make(deliveries.month(number).copy()), lab.workspace / "months", number)
+        monthly_data.write(make(monthly_data.month(number).copy()), lab.workspace / "months", number)
 
 
 def arrived(flights):
@@ -160,7 +160,7 @@ def test_wrong_label_is_told(lab, what):
 def test_label_without_files_or_in_files_of_other_months_is_told(lab):
     assert "no file `months/span-01/flights.csv`" in lab_one.evaluate(lab, "label", question="hotel")[1]
     lab_one.months(lab)
-    deliveries.write(labelled(deliveries.month(3), QUESTIONS["hotel"]), lab.workspace / "months", 2)
+    monthly_data.write(labelled(monthly_data.month(3), QUESTIONS["hotel"]), lab.workspace / "months", 2)
     assert "Month 2: 2000 flights are not as they were delivered" in lab_one.evaluate(lab, "label", question="hotel")[1]
     (lab.workspace / "months" / "span-01" / "flights.csv").write_bytes(b"a,b\n1\n")
     assert "is no CSV file" in lab_one.evaluate(lab, "label", question="hotel")[1]
@@ -280,7 +280,7 @@ def test_right_examples_pass(lab, question, kind):
 def test_folder_of_examples_is_found_from_the_workspace(lab, tmp_path):
     folder = lab.workspace / "mine"
     for given in ("mine", str(folder), "/elsewhere/out/lessons/lab-1-data/mine", f"file://{folder}"):
-        assert judge.inside(lab, given) == folder.resolve()
+        assert tfdv_validation.inside(lab, given) == folder.resolve()
 
 
 def _by_hash(months):
@@ -371,6 +371,6 @@ def test_answer_that_is_no_folder_of_examples_is_told(lab, tmp_path):
 def test_few_flights_are_no_months(lab):
     months = {number: flights.head(10) for number, flights in lab_one.months(lab).items()}
     for number, flights in months.items():
-        deliveries.write(flights, lab.workspace / "months", number)
+        monthly_data.write(flights, lab.workspace / "months", number)
     folder = ingest(lab, *split_by_time(months))
     assert "Task 1 comes first" in lab_one.evaluate(lab, "ingest", examples=folder)[1]

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course.labs.lab_2 import checkpoint
-from course.labs.lab_2.checkpoint import KEY
+from course.labs.lab_2 import given_data
+from course.labs.lab_2.given_data import KEY
 
 pytestmark = [pytest.mark.xdist_group("lab-2"), pytest.mark.slow]
 OWN = ["rough_air", "near_evening"]
@@ -220,7 +220,7 @@ def test_folder_of_other_things_is_told(lab):
 def parity(lab, change=None, **writing):
     lab_two.write_transformed(lab)
     frame = lab_two.served(lab)
-    frame = frame if change is None else change(frame, checkpoint.requests(lab.seed))
+    frame = frame if change is None else change(frame, given_data.requests(lab.seed))
     frame.to_csv(lab.workspace / "served.csv", **{"index": False, **writing})
     return lab_two.evaluate(lab, "parity", transformed_examples=lab_two.TRANSFORMED)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course.labs.lab_2 import areas, checkpoint
-from course.labs.lab_2.checkpoint import KEY
+from course.labs.lab_2 import given_data, roc_auc
+from course.labs.lab_2.given_data import KEY
 
 pytestmark = [pytest.mark.xdist_group("lab-2"), pytest.mark.slow]
 
@@ -189,7 +189,7 @@ def test_folders_that_are_none_are_told(lab):
 
 def scores(lab, strength=0.98, seed=3):
     """Probabilities with an area that depends on the strength, and as many late flights as there are."""
-    labels = checkpoint.unlabelled(lab.seed).target.to_numpy(dtype=int)
+    labels = given_data.unlabelled(lab.seed).target.to_numpy(dtype=int)
     noise = np.random.default_rng(seed).standard_normal(len(labels))
     share = labels.mean()
     odds = np.log(share / (1 - share)) + strength * (strength * labels + noise) - strength**2 / 2
@@ -202,7 +202,7 @@ def model(lab, change=None, taken="right", probability=None):
     lab_two.write_best(lab, config)
     if taken is not None:
         (lab.workspace / "trained-with.json").write_text(json.dumps(config["values"] if taken == "right" else taken))
-    flights = checkpoint.unlabelled(lab.seed)
+    flights = given_data.unlabelled(lab.seed)
     frame = pd.DataFrame({KEY: flights[KEY], "probability": scores(lab) if probability is None else probability})
     (frame if change is None else change(frame)).to_csv(lab.workspace / "predictions.csv", index=False)
     return lab_two.evaluate(lab, "model", best=lab_two.BEST)
@@ -227,7 +227,7 @@ def test_probabilities_of_single_precision_pass(lab):
 
 
 def late(lab):
-    return checkpoint.unlabelled(lab.seed).target.to_numpy(dtype=float)
+    return given_data.unlabelled(lab.seed).target.to_numpy(dtype=float)
 
 
 OTHER = {"learning_rate": 0.5, "units": 8, "l2": 0.1}
@@ -295,27 +295,27 @@ def test_flights_to_predict_hold_neither_label_nor_what_is_unknown(lab):
 
     lab_2_model.data(lab)
     for name in ("unlabelled/span-07/flights.csv", "requests/flights.csv"):
-        assert set(pd.read_csv(lab.workspace / name)) == {KEY, *checkpoint.KNOWN}
-    assert not set(checkpoint.KNOWN) & set(checkpoint.UNKNOWN)
-    assert {"target", *checkpoint.UNKNOWN} <= set(pd.read_csv(lab.workspace / "months/span-04/flights.csv"))
+        assert set(pd.read_csv(lab.workspace / name)) == {KEY, *given_data.KNOWN}
+    assert not set(given_data.KNOWN) & set(given_data.UNKNOWN)
+    assert {"target", *given_data.UNKNOWN} <= set(pd.read_csv(lab.workspace / "months/span-04/flights.csv"))
 
 
 def test_timetable_alone_is_not_enough_and_boosting_is():
     """The limits fit the data, for several students: what is lazy fails, what is sensible passes."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    train = checkpoint.split("train")
+    train = given_data.split("train")
     for columns, passes in ((["weekday", "sched_dep_time", "distance"], False), (None, True)):
         names = columns or [
             name
-            for name in checkpoint.KNOWN
+            for name in given_data.KNOWN
             if pd.api.types.is_numeric_dtype(train[name]) and name not in ("month", "day", "year")
         ]
         boosted = HistGradientBoostingClassifier(max_iter=80, learning_rate=0.05, max_leaf_nodes=12, random_state=0)
         boosted.fit(train[names].astype(float).to_numpy(), train.target.to_numpy(dtype=int))
         for seed in range(6):
-            july = checkpoint.unlabelled(seed)
+            july = given_data.unlabelled(seed)
             said = boosted.predict_proba(july[names].astype(float).to_numpy())[:, 1]
-            area, ratio = areas.auc(july.target.to_numpy(dtype=int), said), said.sum() / july.target.sum()
+            area, ratio = roc_auc.auc(july.target.to_numpy(dtype=int), said), said.sum() / july.target.sum()
             assert (area >= 0.73) is passes, (columns, seed, area)
             assert 0.7 < ratio < 1.4

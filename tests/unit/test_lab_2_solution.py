@@ -6,7 +6,7 @@ import lab_two
 import pandas as pd
 import pytest
 
-from course.labs.lab_2 import candidates
+from course.labs.lab_2 import candidate_predictions
 from tools.labs import source
 from tools.notebooks import form
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.xdist_group("lab-2"), pytest.mark.slow]
 @pytest.mark.parametrize("student", ["anna-k", "b.berg@example.org", "student-7"])
 def test_solution_measures_noise_and_its_gate_blesses_the_good_alone(tmp_path, student):
     lab = lab_two.lab(tmp_path, student)
-    candidates.write(lab.workspace, lab.seed)
+    candidate_predictions.write(lab.workspace, lab.seed)
     cells = {source.marks(cell).get("grade_id"): cell.source for cell in form.read(source.notebook(lab_two.LAB)).cells}
     names = {"pd": pd, "workspace": lab.workspace}
     for name in ("look", "noise", "demands", "gate"):

@@ -9,7 +9,7 @@ import lab_three
 import pytest
 from lab_three import STORE
 
-from course.labs.lab_3 import ledger, runs
+from course.labs.lab_3 import metadata_store, runs
 
 pytestmark = [pytest.mark.xdist_group("lab-3"), pytest.mark.slow]
 VERSION = 1_700_000_001
@@ -66,14 +66,14 @@ def test_file_that_is_no_store_is_told(lab, content):
 
 
 def test_large_file_is_not_read(lab, monkeypatch):
-    monkeypatch.setattr(ledger, "MOST_BYTES", 1000)
+    monkeypatch.setattr(metadata_store, "MOST_BYTES", 1000)
     assert "larger than" in judge(lab)[1]
 
 
 def test_more_rows_and_more_runs_than_is_reasonable_are_not_read(lab, monkeypatch):
     monkeypatch.setattr(runs, "MOST_RUNS", 0)
     assert "holds 1 runs" in judge(lab)[1]
-    monkeypatch.setattr(ledger, "MOST_ROWS", 3)
+    monkeypatch.setattr(metadata_store, "MOST_ROWS", 3)
     assert "more than any lab needs" in judge(lab)[1]
 
 

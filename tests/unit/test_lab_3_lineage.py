@@ -6,7 +6,7 @@ import lab_three
 import pytest
 from lab_three import AGAIN, FEBRUARY, STORE
 
-from course.labs.lab_3 import inherited, ledger, lineages
+from course.labs.lab_3 import check_lineage, inherited_store, metadata_store
 
 pytestmark = [pytest.mark.xdist_group("lab-3"), pytest.mark.slow]
 STUDENTS = ("anna-k", "student-7", "b.berg@example.org")
@@ -27,12 +27,12 @@ def judge(lab, own, others):
 
 
 def own_lineage(lab):
-    found = ledger.read(lab.workspace / STORE)
-    return lineages.of(found, lineages.newest_version(found))
+    found = metadata_store.read(lab.workspace / STORE)
+    return check_lineage.of(found, check_lineage.newest_version(found))
 
 
 def truth(lab):
-    return dict(inherited.truth(lab.seed)[1])
+    return dict(inherited_store.truth(lab.seed)[1])
 
 
 @pytest.mark.parametrize("student", STUDENTS)
@@ -41,7 +41,7 @@ def test_right_lineage_passes_and_that_of_others_does_not(tmp_path, student):
     store = lab_three.Store(lab)
     store.run()
     store.run(flights=FEBRUARY)
-    others = dict(inherited.truth(lab.seed + 1)[1])
+    others = dict(inherited_store.truth(lab.seed + 1)[1])
     assert judge(lab, own_lineage(lab), truth(lab)) == (5, "")
     assert judge(lab, own_lineage(lab), others)[0] == 2
     assert judge(lab, truth(lab), truth(lab))[0] == 3
@@ -68,7 +68,7 @@ def test_ids_as_text_pass_and_more_keys_too(lab, store):
     assert judge(lab, own, truth(lab)) == (5, "")
 
 
-@pytest.mark.parametrize("key", lineages.WORDS)
+@pytest.mark.parametrize("key", check_lineage.WORDS)
 def test_each_wrong_key_is_told_and_the_right_value_is_not(lab, store, key):
     store.run()
     store.run(flights=FEBRUARY)
@@ -80,21 +80,21 @@ def test_each_wrong_key_is_told_and_the_right_value_is_not(lab, store, key):
 
 def without_cache(path, version):
     """What follows from the run that pushed a version, alone, as if nothing had come from the cache: the wrong way that looks right."""
-    found = ledger.read(path)
+    found = metadata_store.read(path)
     run = next(run for run in found.runs if any(_pushed(one) == version for one in run.executions))
     new = {
         one.type: one.id
         for step in run.executions
         for given in step.outputs.values()
         for one in given
-        if step.state == ledger.COMPLETE
+        if step.state == metadata_store.COMPLETE
     }
     return {"model": new.get("Model"), "examples": new.get("Examples"), "transform_graph": new.get("TransformGraph")}
 
 
 def newest_of_type(path):
     """The newest artifact of each type: another wrong way."""
-    newest = {one.type: one.id for one in ledger.read(path).artifacts.values()}
+    newest = {one.type: one.id for one in metadata_store.read(path).artifacts.values()}
     return {
         "model": newest["Model"],
         "examples": newest["Examples"],
@@ -113,7 +113,7 @@ def test_wrong_ways_to_the_inherited_lineage_fail(tmp_path, student, way):
     lab = lab_three.lab(tmp_path, student)
     store = lab_three.Store(lab)
     store.run()
-    inherited.write(lab.workspace, lab.seed)
+    inherited_store.write(lab.workspace, lab.seed)
     version = (lab.workspace / "inherited" / "served.txt").read_text().strip()
     path = lab.workspace / "inherited" / "metadata.sqlite"
     given = truth(lab) | (way(path, version) if way is without_cache else way(path))
@@ -123,20 +123,20 @@ def test_wrong_ways_to_the_inherited_lineage_fail(tmp_path, student, way):
 
 
 def test_inherited_store_is_read_as_it_was_made(lab):
-    inherited.write(lab.workspace, lab.seed)
-    found = ledger.read(lab.workspace / "inherited" / "metadata.sqlite")
+    inherited_store.write(lab.workspace, lab.seed)
+    found = metadata_store.read(lab.workspace / "inherited" / "metadata.sqlite")
     version = (lab.workspace / "inherited" / "served.txt").read_text().strip()
     [pushed] = [one for one in found.artifacts.values() if one.properties.get("pushed_version") == version]
-    assert lineages.of(found, pushed) == truth(lab)
-    assert lineages.newest_version(found).id != pushed.id
+    assert check_lineage.of(found, pushed) == truth(lab)
+    assert check_lineage.newest_version(found).id != pushed.id
 
 
 WRONG = {
     "no dictionary": ([], "has to be a dictionary"),
     "keys missing": ({"model": 1}, "has no `transform_graph`"),
-    "nothing": (dict.fromkeys(lineages.WORDS, 0), "`model` is not the model. Start at"),
-    "lists": ({key: [1] for key in lineages.WORDS}, "`model` is not"),
-    "truth values": (dict.fromkeys(lineages.WORDS, True), "`model` is not"),
+    "nothing": (dict.fromkeys(check_lineage.WORDS, 0), "`model` is not the model. Start at"),
+    "lists": ({key: [1] for key in check_lineage.WORDS}, "`model` is not"),
+    "truth values": (dict.fromkeys(check_lineage.WORDS, True), "`model` is not"),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import lab_three
 import pytest
 
-from course.labs.lab_3 import inherited, months
+from course.labs.lab_3 import inherited_store, months
 from tools.labs import source
 from tools.notebooks import form
 
@@ -23,7 +23,7 @@ def test_solution_finds_both_lineages(tmp_path, student):
     store.run()
     store.run(cached=lab_three.AGAIN)
     store.run(flights=lab_three.FEBRUARY)
-    inherited.write(lab.workspace, lab.seed)
+    inherited_store.write(lab.workspace, lab.seed)
     names = {"workspace": lab.workspace, "STORE": str(lab.workspace / lab_three.STORE)}
     for name in ("opened", "made-from", "lineage", "own-inherited"):
         exec(cells()[name], names)

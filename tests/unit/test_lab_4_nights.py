@@ -243,12 +243,12 @@ def test_scenes_of_a_student_do_not_share_a_month_by_accident():
 @pytest.mark.slow
 @pytest.mark.xdist_group("tfx")
 def test_graph_of_the_lab_is_that_of_the_package(tmp_path, monkeypatch):
-    from course.labs.lab_3 import finished
+    from course.labs.lab_3 import solution_package
     from engines.airflow import graph
     from engines.airflow.project import Project
     from flights.schedule import MONTHS
 
-    finished.write(tmp_path)
+    solution_package.write(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     settings = {"data_root": str(tmp_path), "output_root": str(tmp_path)}
     project = Project(

@@ -6,7 +6,7 @@ import lab_five
 import pytest
 import yaml
 
-from course.labs.lab_5 import reading
+from course.labs.lab_5 import check_specification
 
 pytestmark = pytest.mark.xdist_group("tfx")
 
@@ -255,7 +255,7 @@ def test_wrong_answer_is_told_without_the_right_one(lab, wrong):
 
 
 def test_every_hint_ends_as_a_sentence_does():
-    assert [one.look for one in reading.QUESTIONS.values() if one.look[-1] in ".?!:,"] == []
+    assert [one.look for one in check_specification.QUESTIONS.values() if one.look[-1] in ".?!:,"] == []
 
 
 def test_answers_that_are_no_answers_are_told(lab):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from course.labs.lab_5 import elsewhere
+from course.labs.lab_5 import separate_process
 from warm import client
 
 pytestmark = [pytest.mark.xdist_group("lab-5"), pytest.mark.slow]
@@ -32,7 +32,7 @@ def call(request, tmp_path, monkeypatch):
     """Calls a function of a module as a step; gives its status and what it printed."""
     monkeypatch.setattr(client, "FORKS", request.param)
     # What is imported before the first fork plays no part here, and takes twenty seconds; a run of the solution has all of it.
-    monkeypatch.setattr(elsewhere, "IMPORTED", ("json",))
+    monkeypatch.setattr(separate_process, "IMPORTED", ("json",))
     for folder in ("image", "package"):
         (tmp_path / folder).mkdir()
     (tmp_path / "image" / "in_image.py").write_text(STEP)
@@ -41,11 +41,11 @@ def call(request, tmp_path, monkeypatch):
 
     def call(module, function, argument):
         log = tmp_path / "log.txt"
-        status = elsewhere.call(module, function, argument, tmp_path / "image", tmp_path, log)
+        status = separate_process.call(module, function, argument, tmp_path / "image", tmp_path, log)
         return status, log.read_text()
 
     yield call
-    elsewhere.end()
+    separate_process.end()
 
 
 def test_a_step_keeps_nothing_and_finds_nothing_but_the_image(call):

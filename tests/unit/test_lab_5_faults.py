@@ -8,7 +8,7 @@ import shutil
 import lab_five
 import pytest
 
-from course.labs.lab_5 import inherited, mended
+from course.labs.lab_5 import check_migration, inherited_pipeline
 
 pytestmark = pytest.mark.xdist_group("tfx")
 
@@ -19,7 +19,7 @@ def lab(tmp_path):
 
 
 def real(lab):
-    return {fault.kind: fault.node for fault in inherited.faults(lab.seed)}
+    return {fault.kind: fault.node for fault in inherited_pipeline.faults(lab.seed)}
 
 
 # --- Task 2 -------------------------------------------------------------------------------------------------------
@@ -28,18 +28,18 @@ def real(lab):
 def test_every_student_has_six_faults_of_six_kinds_and_files_that_are_python():
     seen = set()
     for seed in range(300):
-        faults = inherited.faults(seed)
-        assert len({fault.kind for fault in faults}) == inherited.COUNT
-        for name, text in inherited.sources(seed).items():
+        faults = inherited_pipeline.faults(seed)
+        assert len({fault.kind for fault in faults}) == inherited_pipeline.COUNT
+        for name, text in inherited_pipeline.sources(seed).items():
             compile(text, name, "exec")
         seen.add(tuple((fault.kind, fault.node) for fault in faults))
     assert len(seen) > 100
-    assert {kind for one in seen for kind, _ in one} == set(inherited.KINDS)
+    assert {kind for one in seen for kind, _ in one} == set(inherited_pipeline.KINDS)
 
 
 def test_what_a_fault_reads_beside_the_package_is_delivered(tmp_path):
     for seed in range(40):
-        inherited.write(tmp_path / str(seed), seed)
+        inherited_pipeline.write(tmp_path / str(seed), seed)
         text = "".join(path.read_text() for path in (tmp_path / str(seed)).rglob("*.py"))
         for name in ("gaps.json", "network.json", "schema.pbtxt"):
             assert (name in text) == (tmp_path / str(seed) / "inherited" / name).is_file()
@@ -55,7 +55,7 @@ def test_right_faults_pass_however_the_ids_are_written(lab):
 
 def test_wrong_faults_are_told(lab):
     given = real(lab)
-    others = [kind for kind in inherited.KINDS if kind not in given]
+    others = [kind for kind in inherited_pipeline.KINDS if kind not in given]
     wrong = {
         "a list": ([*given], 0, "has to be a dictionary"),
         "a kind of one's own": (given | {"cache": "Transform"}, 0, "not in the table"),
@@ -63,7 +63,7 @@ def test_wrong_faults_are_told(lab):
         "all eight": (given | dict.fromkeys(others, "Trainer"), 2, "Not in your pipeline"),
         "another component": (given | {"resolver": "Evaluator"}, 2.5, "breaks another component"),
         "one too many for one": ({**dict(list(given.items())[:5]), others[0]: "Trainer"}, 2, f"`{others[0]}`"),
-        "everything everywhere": (dict.fromkeys(inherited.KINDS, "Pusher"), 0, "Not in your pipeline"),
+        "everything everywhere": (dict.fromkeys(inherited_pipeline.KINDS, "Pusher"), 0, "Not in your pipeline"),
         "no component": (dict.fromkeys(given, 7), 0, "breaks another component"),
     }
     for found, points, told in wrong.values():
@@ -77,15 +77,17 @@ def test_wrong_faults_are_told(lab):
 
 def write_trial(lab, text=None, again=None, **run):
     text = text or lab_five.delays()
-    (lab.workspace / mended.TRIAL).mkdir()
-    (lab.workspace / mended.COMPILED).write_text(text)
-    (lab.workspace / mended.AGAIN).write_text(again or text)
-    for folder in (mended.FOLDER, mended.SOURCE):
+    (lab.workspace / check_migration.TRIAL).mkdir()
+    (lab.workspace / check_migration.COMPILED).write_text(text)
+    (lab.workspace / check_migration.AGAIN).write_text(again or text)
+    for folder in (check_migration.FOLDER, check_migration.SOURCE):
         shutil.copytree(
-            inherited.BASE, lab.workspace / folder / inherited.NAME, ignore=shutil.ignore_patterns("__pycache__")
+            inherited_pipeline.BASE,
+            lab.workspace / folder / inherited_pipeline.NAME,
+            ignore=shutil.ignore_patterns("__pycache__"),
         )
-        (lab.workspace / folder / "pyproject.toml").write_text(inherited.PYPROJECT)
-    lab_five.write_run(lab, "delays-1", text, "model", version="1", root=mended.RUNS, **run)
+        (lab.workspace / folder / "pyproject.toml").write_text(inherited_pipeline.PYPROJECT)
+    lab_five.write_run(lab, "delays-1", text, "model", version="1", root=check_migration.RUNS, **run)
 
 
 def judged(lab, edit=None, **run):
@@ -215,8 +217,8 @@ def test_a_pipeline_that_learns_or_judges_otherwise_is_told(lab, what):
 )
 def test_code_that_learns_otherwise_is_told(lab, name, before, after, told):
     write_trial(lab)
-    for folder in (mended.FOLDER, mended.SOURCE):
-        path = lab.workspace / folder / inherited.NAME / name
+    for folder in (check_migration.FOLDER, check_migration.SOURCE):
+        path = lab.workspace / folder / inherited_pipeline.NAME / name
         path.write_text(path.read_text().replace(before, after) if before else after)
     points, message = lab_five.evaluate(lab, "mended")
     assert (points, told in message) == (2, True), message
@@ -224,8 +226,8 @@ def test_code_that_learns_otherwise_is_told(lab, name, before, after, told):
 
 def test_values_in_a_file_or_in_words_of_ones_own_pass(lab):
     write_trial(lab)
-    for folder in (mended.FOLDER, mended.SOURCE):
-        package = lab.workspace / folder / inherited.NAME
+    for folder in (check_migration.FOLDER, check_migration.SOURCE):
+        package = lab.workspace / folder / inherited_pipeline.NAME
         (package / "network.json").write_text('{"hidden_units": [16], "l2": 0.003, "learning_rate": 3e-3}')
         (package / "gaps.json").write_text('{"distance": 900, "temp": 57}')
         (package / "settings.py").write_text('EPOCHS: int = 10\nepochs = EPOCHS\nREADY = ["distance"]\nverbose = 2\n')
@@ -235,10 +237,10 @@ def test_values_in_a_file_or_in_words_of_ones_own_pass(lab):
 @pytest.mark.parametrize("name", ["delays/model.py", "pyproject.toml", "delays/more.json"])
 def test_files_that_were_edited_after_the_trial_are_told(lab, name):
     write_trial(lab)
-    (lab.workspace / mended.FOLDER / "__pycache__").mkdir()
-    (lab.workspace / mended.FOLDER / "__pycache__" / "x.pyc").write_bytes(b"1")
+    (lab.workspace / check_migration.FOLDER / "__pycache__").mkdir()
+    (lab.workspace / check_migration.FOLDER / "__pycache__" / "x.pyc").write_bytes(b"1")
     assert lab_five.evaluate(lab, "mended") == (5, "")
-    with (lab.workspace / mended.FOLDER / name).open("a") as file:
+    with (lab.workspace / check_migration.FOLDER / name).open("a") as file:
         file.write("\n")
     told = "`mended/` has changed since the last `lab.trial()`: call it again."
     assert lab_five.evaluate(lab, "mended") == (0, told)
@@ -260,8 +262,8 @@ def test_a_run_that_stopped_is_told_with_its_step(lab):
 
 
 def test_no_run_is_told(lab):
-    (lab.workspace / mended.TRIAL).mkdir()
-    for name in (mended.COMPILED, mended.AGAIN):
+    (lab.workspace / check_migration.TRIAL).mkdir()
+    for name in (check_migration.COMPILED, check_migration.AGAIN):
         (lab.workspace / name).write_text(lab_five.delays())
     points, message = lab_five.evaluate(lab, "mended")
     assert (points, "none of its steps has run" in message) == (3, True)
@@ -271,8 +273,8 @@ def test_an_empty_pipeline_gets_nothing(lab):
     def empty(document):
         lab_five.tasks(document).clear()
 
-    (lab.workspace / mended.TRIAL).mkdir()
-    for name in (mended.COMPILED, mended.AGAIN):
+    (lab.workspace / check_migration.TRIAL).mkdir()
+    for name in (check_migration.COMPILED, check_migration.AGAIN):
         (lab.workspace / name).write_text(lab_five.edited(lab_five.delays(), empty))
     assert lab_five.evaluate(lab, "mended")[0] == 0
 
@@ -292,7 +294,7 @@ def test_an_empty_pipeline_gets_nothing(lab):
     ],
 )
 def test_what_is_no_specification_is_told(lab, text, told):
-    (lab.workspace / mended.TRIAL).mkdir()
-    (lab.workspace / mended.COMPILED).write_text(text)
+    (lab.workspace / check_migration.TRIAL).mkdir()
+    (lab.workspace / check_migration.COMPILED).write_text(text)
     points, message = lab_five.evaluate(lab, "mended")
     assert (points, told in message) == (0, True), message

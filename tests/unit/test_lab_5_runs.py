@@ -6,7 +6,7 @@ import lab_five
 import pytest
 from lab_five import FLIGHTS
 
-from course.labs.lab_5 import work
+from course.labs.lab_5 import notebook
 
 pytestmark = pytest.mark.xdist_group("tfx")
 
@@ -158,17 +158,17 @@ def test_january_that_pushed_nothing_is_waited_for(lab):
 
 
 def test_a_run_that_cannot_begin_is_told(lab, monkeypatch):
-    monkeypatch.setattr(work, "current", lambda: lab)
+    monkeypatch.setattr(notebook, "current", lambda: lab)
     path = lab.workspace / "january.yaml"
     path.write_text(lab_five.compiled())
     with pytest.raises(FileNotFoundError, match=r"no folder image.*or its last call failed"):
-        work.submit(path)
+        notebook.submit(path)
     (lab.workspace / "image").mkdir()
     for nothing in ("nothing.yaml", lab.workspace, ..., None):
         with pytest.raises(
             FileNotFoundError, match=r"There is no file .*: give the path that compile_pipeline returned"
         ):
-            work.submit(nothing)
+            notebook.submit(nothing)
     (lab.workspace / "months").mkdir()
     wrong = {
         str(lab.workspace / "moths"): "moths'.*no such folder",
@@ -177,9 +177,9 @@ def test_a_run_that_cannot_begin_is_told(lab, monkeypatch):
     }
     for data_root, told in wrong.items():
         with pytest.raises((FileNotFoundError, ValueError), match=told):
-            work.submit(path, data_root=data_root)
+            notebook.submit(path, data_root=data_root)
     with pytest.raises(FileNotFoundError, match="'/mnt/flights/data', which is the default"):
-        work.submit(str(path))
+        notebook.submit(str(path))
 
 
 def test_folders_that_are_no_runs_are_told(lab):

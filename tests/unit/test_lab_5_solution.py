@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import lab_five
 import pytest
 
-from course.labs.lab_5 import inherited, mended
+from course.labs.lab_5 import check_migration, inherited_pipeline
 from tools.labs import source
 from tools.notebooks import form
 
@@ -26,16 +26,19 @@ def cells():
 def test_solution_names_and_mends_the_faults_of_every_student(tmp_path, cells):
     for number in range(60):
         lab = lab_five.lab(tmp_path, f"student-{number}")
-        inherited.write(lab.workspace, lab.seed)
-        shutil.copytree(lab.workspace / inherited.FOLDER, lab.workspace / mended.FOLDER)
+        inherited_pipeline.write(lab.workspace, lab.seed)
+        shutil.copytree(lab.workspace / inherited_pipeline.FOLDER, lab.workspace / check_migration.FOLDER)
         names = {
             "workspace": lab.workspace,
             "lab": SimpleNamespace(write=lambda name, text, root=lab.workspace: (root / name).write_text(text)),
         }
         exec(cells, names)
         assert lab_five.evaluate(lab, "faults", faults=names["FAULTS"]) == (3, ""), lab.student
-        left = {path.name: path.read_text() for path in (lab.workspace / mended.FOLDER / inherited.NAME).glob("*.py")}
-        for fault in inherited.faults(lab.seed):
+        left = {
+            path.name: path.read_text()
+            for path in (lab.workspace / check_migration.FOLDER / inherited_pipeline.NAME).glob("*.py")
+        }
+        for fault in inherited_pipeline.faults(lab.seed):
             for name, _, after in fault.edits:
                 is_mended = not after or after not in left[name]
                 # An argument that is not used any more, and a list that nobody reads, do no harm.

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from course.labs.lab_3 import package
-from course.labs.lab_3.finished import FOLDER
+from course.labs.lab_3.solution_package import FOLDER
 from tools.labs import source
 from tools.notebooks import form
 

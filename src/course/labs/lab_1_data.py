@@ -9,11 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 from course import checks
-from course.labs.lab_1 import answers, contracts, deliveries, drifts, findings, judge, planning
+from course.labs.lab_1 import (
+    answer_validation,
+    check_contract,
+    check_faults,
+    check_plan,
+    drifted_months,
+    monthly_data,
+    tfdv_validation,
+)
+from course.labs.lab_1 import check_drift as limits
 from course.labs.lab_1 import faults as planted
-from course.labs.lab_1 import thresholds as limits
-from course.labs.lab_1.deliveries import read
-from course.labs.lab_1.judge import statistics
+from course.labs.lab_1.monthly_data import read
+from course.labs.lab_1.tfdv_validation import statistics
 
 __all__ = ["data", "deliver", "read", "statistics"]
 
@@ -46,14 +54,14 @@ def data(lab: checks.Lab) -> list[str]:
     """
     root = lab.workspace / "deliveries"
     for number in GIVEN:
-        deliveries.write_given(root, number)
+        monthly_data.write_given(root, number)
     may = planted.delivery(lab.seed)
-    deliveries.write(may.cells, root, planted.MONTH)
+    monthly_data.write(may.cells, root, planted.MONTH)
     (root / f"span-{planted.MONTH:02d}" / "notes.txt").write_text(may.notes, encoding="utf-8")
     for number in LATER:
-        deliveries.write_given(lab.workspace / "later", number)
-    month, flights = drifts.drifted(lab.seed)
-    deliveries.write(flights, lab.workspace / "drifted", month)
+        monthly_data.write_given(lab.workspace / "later", number)
+    month, flights = drifted_months.drifted(lab.seed)
+    monthly_data.write(flights, lab.workspace / "drifted", month)
     return [
         "deliveries/span-01 to span-04: four good months, 2,000 scheduled flights each",
         f"deliveries/span-05: May, {len(may.cells):,} rows, and notes.txt; something is wrong with it",
@@ -65,55 +73,55 @@ def data(lab: checks.Lab) -> list[str]:
 @checks.task("label", points=2, title="1. The label")
 def label(lab: checks.Lab, question: Any) -> None:
     """Four months in `months/`, with the right flights and the right label."""
-    chosen = answers.question(question)
-    planning.judge_labels(planning.months(lab), chosen)
+    chosen = answer_validation.question(question)
+    check_plan.judge_labels(check_plan.months(lab), chosen)
 
 
 @checks.task("variables", points=2, title="2. The variables")
 def variables(lab: checks.Lab, question: Any, variables: Any) -> None:
     """Columns that are known when the question is asked."""
-    planning.judge_variables(answers.question(question), answers.columns(variables, "VARIABLES"))
+    check_plan.judge_variables(answer_validation.question(question), answer_validation.columns(variables, "VARIABLES"))
 
 
 @checks.task("ingest", points=2, title="3. Ingestion")
 def ingest(lab: checks.Lab, examples: Any) -> None:
     """Examples of the four months, split by time."""
-    planning.judge_examples(lab, planning.example_folder(examples))
+    check_plan.judge_examples(lab, check_plan.example_folder(examples))
 
 
 @checks.task("contract", points=4, title="4. The contract")
 def contract(lab: checks.Lab, question: Any, variables: Any) -> None:
     """A schema that accepts good months and refuses bad ones, in training and in service."""
-    chosen, known = answers.question(question), answers.columns(variables, "VARIABLES")
-    contracts.judge_contract(judge.contract(lab, "contract"), chosen, known)
+    chosen, known = answer_validation.question(question), answer_validation.columns(variables, "VARIABLES")
+    check_contract.judge_contract(tfdv_validation.contract(lab, "contract"), chosen, known)
 
 
 @checks.task("faults", points=4, title="5. The faults of May")
 def faults(lab: checks.Lab, faults: Any) -> None:
     """What is wrong with the student's May, and where."""
-    findings.judge_faults(planted.delivery(lab.seed), answers.mapping(faults, "FAULTS"))
+    check_faults.judge_faults(planted.delivery(lab.seed), answer_validation.mapping(faults, "FAULTS"))
 
 
 @checks.task("decisions", points=1, title="6. Data or contract")
 def decisions(lab: checks.Lab, decisions: Any) -> None:
     """What goes back to the sender, and what is news."""
-    findings.judge_decisions(planted.delivery(lab.seed), answers.mapping(decisions, "DECISIONS"))
+    check_faults.judge_decisions(planted.delivery(lab.seed), answer_validation.mapping(decisions, "DECISIONS"))
 
 
 @checks.task("revision", points=2, title="7. The contract after the news")
 def revision(lab: checks.Lab, question: Any, variables: Any) -> None:
     """A schema that accepts the news as well, and nothing else that the first one refused."""
-    chosen, known = answers.question(question), answers.columns(variables, "VARIABLES")
-    new = judge.contract(lab, "contract-2")
+    chosen, known = answer_validation.question(question), answer_validation.columns(variables, "VARIABLES")
+    new = tfdv_validation.contract(lab, "contract-2")
     try:
-        first = judge.contract(lab, "contract")
+        first = tfdv_validation.contract(lab, "contract")
     except checks.Wrong:  # told by task 4; here all bad months count then
         first = None
-    contracts.judge_revision(new, first, lab.seed, chosen, known)
+    check_contract.judge_revision(new, first, lab.seed, chosen, known)
 
 
 @checks.task("drift", points=3, title="8. Thresholds of drift")
 def drift(lab: checks.Lab, thresholds: Any) -> None:
     """Thresholds that fire at the drifted month and at no other."""
-    given = limits.read(answers.mapping(thresholds, "THRESHOLDS"))
+    given = limits.read(answer_validation.mapping(thresholds, "THRESHOLDS"))
     limits.judge_thresholds(lab.seed, given)

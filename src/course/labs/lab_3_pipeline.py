@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from course import checks
-from course.labs.lab_3 import inherited, months, package
-from course.labs.lab_3.cached import judge_cache
-from course.labs.lab_3.contents import judge_package
-from course.labs.lab_3.february import judge_february
-from course.labs.lab_3.january import judge_january
-from course.labs.lab_3.lineages import judge_lineage
+from course.labs.lab_3 import inherited_store, months, package
+from course.labs.lab_3.check_cache import judge_cache
+from course.labs.lab_3.check_february import judge_february
+from course.labs.lab_3.check_january import judge_january
+from course.labs.lab_3.check_lineage import judge_lineage
+from course.labs.lab_3.check_package import judge_package
+from course.labs.lab_3.check_refused import judge_refused
 from course.labs.lab_3.package import save
-from course.labs.lab_3.refused import judge_refused
-from course.labs.lab_3.running import run
+from course.labs.lab_3.run_package import run
 
 __all__ = ["data", "deliver", "run", "save"]
 
@@ -49,7 +49,7 @@ def data(lab: checks.Lab) -> list[str]:
         A line for each folder: what is in it.
     """
     months.write(lab.workspace / "months", lab.seed)
-    inherited.write(lab.workspace, lab.seed)
+    inherited_store.write(lab.workspace, lab.seed)
     return [
         "months/span-01, span-02: January and February, 2,000 flights each",
         "months/span-03: March, as the sender delivered it; something is wrong with it (task 5)",

@@ -10,8 +10,8 @@ from typing import Any
 
 from course import checks
 from course.labs.lab_3.package import save
-from course.labs.lab_5 import compiled, delivered, image, mended, reading, runs
-from course.labs.lab_5.work import build, mend, submit, trial, write
+from course.labs.lab_5 import check_compiled, check_image, check_migration, check_runs, check_specification, given_files
+from course.labs.lab_5.notebook import build, mend, submit, trial, write
 
 __all__ = ["build", "data", "deliver", "mend", "save", "submit", "trial", "write"]
 
@@ -34,7 +34,7 @@ def deliver() -> None:
 
     for line in data(current()):
         print(line)
-    image.importable(current().workspace)
+    check_image.importable(current().workspace)
 
 
 def data(lab: checks.Lab) -> list[str]:
@@ -43,52 +43,52 @@ def data(lab: checks.Lab) -> list[str]:
     Returns:
         A line for each folder: what is in it.
     """
-    return delivered.write(lab.workspace, lab.seed)
+    return given_files.write(lab.workspace, lab.seed)
 
 
 @checks.task("image", points=5, title="1. A package that an image can hold")
 def in_image(lab: checks.Lab) -> None:
     """Metadata, what pip installs, and the Dockerfile."""
-    image.judge_image(lab)
+    check_image.judge_image(lab)
 
 
 @checks.task("faults", points=3, title="2. What does not migrate")
 def faults(lab: checks.Lab, faults: Any) -> None:
     """Six faults of an inherited pipeline, each with the component that it breaks."""
-    mended.judge_faults(lab, faults)
+    check_migration.judge_faults(lab, faults)
 
 
 @checks.task("mended", points=5, title="3. Mended")
 def mended_pipeline(lab: checks.Lab) -> None:
     """The inherited pipeline, compiled and run."""
-    mended.judge_mended(lab)
+    check_migration.judge_mended(lab)
 
 
 @checks.task("compiled", points=6, title="4. Compiled")
 def compiled_pipeline(lab: checks.Lab, january: Any, again: Any, february: Any) -> None:
     """The student's own pipeline, for two months."""
-    compiled.judge_compiled(lab, january, again, february)
+    check_compiled.judge_compiled(lab, january, again, february)
 
 
 @checks.task("reading", points=5, title="5. The specification, read")
 def read(lab: checks.Lab, january: Any, read: Any) -> None:
     """Ten questions to it."""
-    reading.judge_reading(lab, january, read)
+    check_specification.judge_reading(lab, january, read)
 
 
 @checks.task("january", points=2, title="6. January")
 def january(lab: checks.Lab, january: Any) -> None:
     """A whole run, step by step; its model is pushed."""
-    runs.judge_january(lab, january)
+    check_runs.judge_january(lab, january)
 
 
 @checks.task("february", points=2, title="7. February")
 def february(lab: checks.Lab, january: Any, february: Any) -> None:
     """A new month, held against January's model."""
-    runs.judge_february(lab, january, february)
+    check_runs.judge_february(lab, january, february)
 
 
 @checks.task("refused", points=2, title="8. A candidate that is refused")
 def refused(lab: checks.Lab, january: Any, february: Any, refused: Any) -> None:
     """The same gate, and a poor model."""
-    runs.judge_refused(lab, january, february, refused)
+    check_runs.judge_refused(lab, january, february, refused)

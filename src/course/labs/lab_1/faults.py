@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from course.labs.lab_1 import deliveries, notes
+from course.labs.lab_1 import delivery_notes, monthly_data
 from flights.data import WEATHER
 
 KINDS = ("value", "gaps", "unit", "text", "range", "column", "duplicates", "renamed")
@@ -41,7 +41,7 @@ class Delivery:
     notes: str
     facts: dict[str, dict[str, Any]]
     news: tuple[str, ...]
-    added: notes.NewColumn
+    added: delivery_notes.NewColumn
 
 
 UNITS: dict[str, Callable[[float], str]] = {
@@ -103,17 +103,17 @@ def delivery(seed: int, kinds: tuple[str, ...] = KINDS) -> Delivery:
         kinds: plant only these; what is planted of one kind does not depend on the others.
     """
     chosen, added = choose(seed)
-    cells = deliveries.as_text(deliveries.drawn(deliveries.year().query("month == @MONTH"), seed))
+    cells = monthly_data.as_text(monthly_data.drawn(monthly_data.year().query("month == @MONTH"), seed))
     for number, fault in enumerate(chosen):
         if fault.kind in kinds:
             cells = fault.plant(cells, np.random.default_rng([seed, number])).reset_index(drop=True)
     facts = {fault.kind: fault.facts(cells) for fault in chosen if fault.kind in kinds}
     told = [fault for fault in chosen if fault.news and fault.kind in kinds]
     lines = [str(fault.news) for fault in told]
-    return Delivery(cells, notes.write(lines, np.random.default_rng([seed, 99])), facts, _kinds(told), added)
+    return Delivery(cells, delivery_notes.write(lines, np.random.default_rng([seed, 99])), facts, _kinds(told), added)
 
 
-def choose(seed: int) -> tuple[list[Fault], notes.NewColumn]:
+def choose(seed: int) -> tuple[list[Fault], delivery_notes.NewColumn]:
     """Which faults a student gets, in the order of `KINDS`, and the column that is added."""
     rng = np.random.default_rng([seed, 1000])
     news = set(rng.permutation(["value", "column", "gaps"])[:2])
@@ -127,7 +127,7 @@ def choose(seed: int) -> tuple[list[Fault], notes.NewColumn]:
     unit = pick(UNITS)
     gaps = pick(WEATHER_GAPS if "gaps" in news else PLANE_GAPS + WEATHER_GAPS)
     names = {"unit": unit, "gaps": gaps, "text": pick(WORDS), "range": pick(IMPOSSIBLE), "renamed": pick(RENAMED)}
-    added = notes.NEW_COLUMNS[rng.integers(len(notes.NEW_COLUMNS))]
+    added = delivery_notes.NEW_COLUMNS[rng.integers(len(delivery_notes.NEW_COLUMNS))]
     faults = {
         "value": _value(rng, "value" in news),
         "gaps": _gaps(names["gaps"], rng, "gaps" in news),
@@ -157,7 +157,7 @@ def _some(mask: pd.Series, count: int, rng: np.random.Generator) -> np.ndarray:
 
 def _value(rng: np.random.Generator, is_news: bool) -> Fault:
     column = str(rng.choice(["carrier", "origin"]))
-    pool = notes.CARRIERS if column == "carrier" else notes.AIRFIELDS
+    pool = delivery_notes.CARRIERS if column == "carrier" else delivery_notes.AIRFIELDS
     code = str(rng.choice(list(pool)))
     airport, first, count = str(rng.choice(AIRPORTS)), int(rng.integers(4, 18)), int(rng.integers(25, 70))
 
@@ -169,7 +169,7 @@ def _value(rng: np.random.Generator, is_news: bool) -> Fault:
     def facts(cells: Cells) -> dict[str, Any]:
         return {"column": column, "value": code, "rows": int((cells[column] == code).sum())}
 
-    news = notes.new_value(column, code, pool[code], airport, first) if is_news else None
+    news = delivery_notes.new_value(column, code, pool[code], airport, first) if is_news else None
     return Fault("value", plant, facts, news, column)
 
 
@@ -184,7 +184,7 @@ def _gaps(column: str, rng: np.random.Generator, is_news: bool) -> Fault:
     def facts(cells: Cells) -> dict[str, Any]:
         return {"column": column, "rows": int((cells[column] == "").sum())}
 
-    return Fault("gaps", plant, facts, notes.silence(column, sorted(silent)) if is_news else None, column)
+    return Fault("gaps", plant, facts, delivery_notes.silence(column, sorted(silent)) if is_news else None, column)
 
 
 def _unit(column: str, rng: np.random.Generator) -> Fault:
@@ -226,7 +226,7 @@ def _range(column: str, rng: np.random.Generator) -> Fault:
     return Fault("range", plant, facts, column=column)
 
 
-def _column(added: notes.NewColumn, is_news: bool) -> Fault:
+def _column(added: delivery_notes.NewColumn, is_news: bool) -> Fault:
     def plant(cells: Cells, rng: np.random.Generator) -> Cells:
         filled = pd.Series(rng.choice(added.values, len(cells)), index=cells.index)
         if not added.known_before:

@@ -46,7 +46,7 @@ def as_module(name: str) -> str:
         _PARTS.pop(path, None)
     source = "".join(line for line in lines if CALL not in line)
     parts = _PARTS.setdefault(path, {})
-    parts[_first_name(source)] = source.strip("\n")
+    parts[first_name(source)] = source.strip("\n")
     path.parent.mkdir(exist_ok=True)
     # Python takes a compiled file for fresh if size and second are the same.
     shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
@@ -58,7 +58,7 @@ def as_module(name: str) -> str:
     return name
 
 
-def _first_name(source: str) -> str:
+def first_name(source: str) -> str:
     """The first name that a cell defines; empty for a cell of imports."""
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):

@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from course.labs.lab_2.notebook import _first_name
+from course.labs.lab_2.notebook import first_name
 
 NAME, FOLDER = "my_flights", "package"
 CALL, MARKER = "lab.save(", re.compile(r"\s*### (BEGIN|END) ")
@@ -72,5 +72,5 @@ def save(name: str) -> str:
 
 def join(parts: dict[str, str], source: str) -> str:
     """Enters a cell among the parts of a file, and returns the file."""
-    parts[_first_name(source)] = source.strip("\n")
+    parts[first_name(source)] = source.strip("\n")
     return "\n\n\n".join(part.rstrip() for part in parts.values()) + "\n"

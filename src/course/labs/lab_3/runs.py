@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from course import checks
-from course.labs.lab_1 import records
-from course.labs.lab_2 import files
-from course.labs.lab_3 import ledger
-from course.labs.lab_3.ledger import Artifact, Execution, Run
+from course.labs.lab_1 import example_records
+from course.labs.lab_2 import workspace_files
+from course.labs.lab_3 import metadata_store
+from course.labs.lab_3.metadata_store import Artifact, Execution, Run
 
 PARTS = ("ExampleGen", "StatisticsGen", "ExampleValidator", "Transform", "Trainer", "Evaluator", "Pusher")
 MOST_RUNS = 200
@@ -32,7 +32,7 @@ class Runs:
         Raises:
             checks.Wrong: there is none, or nothing has run.
         """
-        self.lab, self.ledger = lab, ledger.of_student(lab, store)
+        self.lab, self.ledger = lab, metadata_store.of_student(lab, store)
         self.all = self.ledger.runs
         if len(self.all) > MOST_RUNS:
             raise checks.Wrong(f"Your metadata store holds {len(self.all)} runs. Run this notebook from the top.")
@@ -40,13 +40,13 @@ class Runs:
 
     def splits(self, artifact: Artifact) -> dict[str, Counter]:
         """For each split of raw examples, how many flights of each month it holds."""
-        root = files._inside(self.lab, artifact.uri)
+        root = workspace_files.inside(self.lab, artifact.uri)
         if root not in self._known:
             found = {}
             for folder in sorted(root.glob("Split-*")) if root.is_dir() else []:
                 if folder.is_dir() and not folder.is_symlink():
                     found[folder.name.removeprefix("Split-")] = Counter(
-                        str(one.get("month")) for one in records.split(folder)
+                        str(one.get("month")) for one in example_records.split(folder)
                     )
             self._known[root] = found
         return self._known[root]

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from course import checks
-from course.labs.lab_2 import files
-from course.labs.lab_3 import ledger, runs
-from course.labs.lab_3.ledger import Ledger
+from course.labs.lab_2 import workspace_files
+from course.labs.lab_3 import metadata_store, runs
+from course.labs.lab_3.metadata_store import Ledger
 from course.labs.lab_3.runs import Runs
 from course.labs.lab_4 import dag_file, record, states
 from course.labs.lab_4.record import Rehearsal
@@ -28,7 +28,7 @@ def judge_run(lab: checks.Lab, store: Any) -> None:
         checks.Wrong: something is missing.
     """
     rehearsal = record.of_student(lab)
-    found = states.read(files._inside(lab, f"{dag_file.HOME}/{states.DATABASE}"))
+    found = states.read(workspace_files.inside(lab, f"{dag_file.HOME}/{states.DATABASE}"))
     done = {run.name: run for run in found if run.dag == dag_file.NAME}
     if not done:
         raise checks.Wrong(f"Airflow has not run `{dag_file.NAME}` yet: its database has no run of it.")
@@ -69,7 +69,7 @@ class _Seen:
     begun: dict[int, datetime]
     done: dict[str, states.Run]
 
-    def wrong(self, run: ledger.Run, name: str) -> str:
+    def wrong(self, run: metadata_store.Run, name: str) -> str:
         """What is wrong with a run of the pipeline as one of Airflow's, in a sentence; empty when nothing is."""
         airflows = self.done.get(run.name)
         if airflows is None:
@@ -84,7 +84,7 @@ class _Seen:
                 return told
         return ""
 
-    def _step(self, run: ledger.Run, airflows: states.Run, step: str, name: str) -> str:
+    def _step(self, run: metadata_store.Run, airflows: states.Run, step: str, name: str) -> str:
         """What is wrong with a step of a run."""
         task = airflows.tasks.get(self.rehearsal.task_of(step) or "")
         if task is None or task.state != "success" or not task.end:
@@ -105,23 +105,26 @@ class _Seen:
 
 def _begun(lab: checks.Lab, store: str) -> dict[int, datetime]:
     """When each execution of a store began, which the ledger does not keep."""
-    path = files._inside(lab, store)
+    path = workspace_files.inside(lab, store)
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             connection.execute("PRAGMA trusted_schema = OFF")
             rows = connection.execute(
-                f"SELECT id, create_time_since_epoch FROM Execution LIMIT {ledger.MOST_ROWS}"
+                f"SELECT id, create_time_since_epoch FROM Execution LIMIT {metadata_store.MOST_ROWS}"
             ).fetchall()
         return {int(number): datetime.fromtimestamp(int(moment) / 1000, UTC) for number, moment in rows}
     except (sqlite3.Error, TypeError, ValueError, OverflowError, OSError) as error:
         raise checks.Wrong(f"`STORE` is no metadata store of TFX: {str(error)[:120]}") from error
 
 
-def _is_pushed(lab: checks.Lab, run: ledger.Run) -> bool:
+def _is_pushed(lab: checks.Lab, run: metadata_store.Run) -> bool:
     """Whether the run has pushed a model, which is where it was pushed to."""
     pusher = run.find("Pusher")
     for artifact in (one for given in pusher.outputs.values() for one in given):
         folder = str(artifact.properties.get("pushed_destination") or artifact.uri)
-        if artifact.properties.get("pushed") == 1 and (files._inside(lab, folder) / "saved_model.pb").is_file():
+        if (
+            artifact.properties.get("pushed") == 1
+            and (workspace_files.inside(lab, folder) / "saved_model.pb").is_file()
+        ):
             return True
     return False

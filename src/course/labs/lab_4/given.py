@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 from course import checks
-from course.labs.lab_3 import finished, months
+from course.labs.lab_3 import months, solution_package
 from course.labs.lab_4 import dag_file, engine, incidents, night_files
 from engines.airflow.project import Project
+from engines.errors import MissingEngineError
 from flights import schedule
 from flights.data import month_path
-from engines.errors import MissingEngineError
 
 TEMPLATES = Path(__file__).with_name("templates")
 PIPELINE, PACKAGE = "pipeline", "package"
@@ -31,7 +31,7 @@ def write(lab: checks.Lab) -> list[str]:
         text = months.month(number).to_csv(index=False, float_format="%.2f", lineterminator="\n")
         path.write_text(text, encoding="utf-8")
     (root / PACKAGE).mkdir()
-    finished.write(root / PACKAGE)
+    solution_package.write(root / PACKAGE)
     dags.mkdir(parents=True)
     project(root).save(home / "project.json")
     (home / "step.py").write_text(_filled("step.py", root), encoding="utf-8")

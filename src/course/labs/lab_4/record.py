@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from course import checks
-from course.labs.lab_2 import files
+from course.labs.lab_2 import workspace_files
 from course.labs.lab_4 import dag_file, engine
 from course.labs.lab_4.scenes import UPSTREAM, Scene, scenes
 
@@ -101,7 +101,7 @@ def fingerprint(lab: checks.Lab) -> str:
     for path in sorted(dag_file.folder(lab.workspace).rglob("*.py"))[:50]:
         name = path.relative_to(dag_file.folder(lab.workspace)).as_posix()
         if name != GIVEN:
-            digest.update(f"{name}\n{files.text(lab, f'{DAGS}/{name}')}\n".encode())
+            digest.update(f"{name}\n{workspace_files.text(lab, f'{DAGS}/{name}')}\n".encode())
     return digest.hexdigest()
 
 
@@ -196,11 +196,13 @@ def of_student(lab: checks.Lab) -> Rehearsal:
     Raises:
         checks.Wrong: there is none, or the file has changed since.
     """
-    if not files._inside(lab, f"{DAGS}/{dag_file.NAME}.py").is_file():
+    if not workspace_files.inside(lab, f"{DAGS}/{dag_file.NAME}.py").is_file():
         raise checks.Wrong(
             f"There is no `dags/{dag_file.NAME}.py` yet. A cell that begins with `# dags/{dag_file.NAME}.py, part 1` becomes a part of it."
         )
-    found = files.mapping(files.text(lab, FILE, "`lab.rehearse()` has Airflow read your file."), FILE)
+    found = workspace_files.mapping(
+        workspace_files.text(lab, FILE, "`lab.rehearse()` has Airflow read your file."), FILE
+    )
     try:
         if found["files"] != fingerprint(lab):
             raise checks.Wrong("Your file is not the one that was rehearsed: run `lab.rehearse()` again.")
