@@ -56,7 +56,7 @@ Nothing: this is a sample.
 
 ## Sources
 
-- nobody, nowhere.
+- no author, no year.
 """
 DRAW = """\
 figure, axes = plt.subplots(figsize=(4, 2.5))

@@ -14,6 +14,9 @@ PROSE_LINES = 40
 """Lines of prose, of up to 120 characters, that may stand between two code cells."""
 CODE_CELLS = 3
 """So many code cells without prose between them are too many."""
+UNNAMED = re.compile(r"\b(nobody|somebody|whoever|anybody|everybody|simply|obviously)\b", re.IGNORECASE)
+UNNAMED_YET = ("11-orchestrate", "12-kubeflow")
+"""Lessons from before this rule: take each out when it is rewritten."""
 
 _ITEM = re.compile(r"^ {0,3}(?:[-*+]|\d+\.) +\S", re.MULTILINE)
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(")
@@ -74,6 +77,18 @@ def closing_cells(notebook: Notebook) -> Found:
         yield following[1], "## Next has to say what comes, and why it follows"
     if not _ITEM.search(sources[2]):
         yield sources[1], "## Sources has to list each source that the text leans on"
+
+
+@rule(LESSON)
+def plain_words(notebook: Notebook) -> Found:
+    """A sentence names who acts: the planner, a colleague, the pipeline. "Simply" and "obviously" say nothing."""
+    if notebook.path.stem in UNNAMED_YET:
+        return
+    for cell in notebook.cells:
+        if found := UNNAMED.search(cell.source):
+            start = max(0, found.start() - 20)
+            around = cell.source[start : found.end() + 20].replace("\n", " ")
+            yield cell, f"{found[1]!r} is no word of a lesson, name who acts or leave it out: {around!r}"
 
 
 @rule(LESSON)
