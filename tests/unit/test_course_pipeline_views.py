@@ -89,6 +89,9 @@ def test_settings_show_no_path_of_a_machine_and_no_empty_ones() -> None:
         "nothing": None,
         "null": "null",
         "input_fingerprint": "xor_checksum:1795451267",
+        "fingerprint": "0123456789abcdef01234567",
+        "custom_config": '{"source": "0123456789abcdef01234567"}',
+        "module": '{"source": "0123456789abcdef01234567", "name": "a"}',
         "span": 0,
         "long": "x" * 500,
     }
@@ -97,6 +100,7 @@ def test_settings_show_no_path_of_a_machine_and_no_empty_ones() -> None:
         "input_base": "…/flights",
         "relative": "../data/flights",
         "train_args": "{num_steps: 100}",
+        "module": "{name: a}",
         "long": "x" * 89 + "…",
     }
 

@@ -166,6 +166,16 @@ def test_of_many_features_those_that_moved_furthest_are_drawn() -> None:
     assert len(found.table().columns) == 15
 
 
+def test_the_sentence_calls_what_is_above_a_threshold_by_its_shape() -> None:
+    months = {
+        name: dataset(100, *(made(f"f{n}", [v + 99 * shift for v in range(100)]) for n in range(7)))
+        for shift, name in enumerate("ab")
+    }
+    text = repr(views.drift(months, thresholds=0.01))
+    assert "diamonds: above it. Of 1 month, above the threshold: f0 in 1" in text
+    assert text.rstrip().endswith("f5 in 1 and 1 more feature.")
+
+
 def test_long_and_odd_names_of_months_and_features_fit() -> None:
     months = {
         f"year=2024/month={n:02}/$x_{n}$": dataset(9, made("a$very^long_{name}" * 4, range(n, n + 9)))

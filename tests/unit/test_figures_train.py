@@ -39,6 +39,14 @@ def test_reliability_holds_each_bucket_against_what_happened() -> None:
     assert "a: where it says 0.75, 1.00 were late" in alt(figure)
 
 
+def test_reliability_names_each_line_beside_the_axes() -> None:
+    figure = train.reliability({"a": np.array([0.75, 0.25])}, np.array([1, 0]), buckets=2)
+    figure.canvas.draw()
+    [axes] = figure.axes
+    assert len(axes.get_legend().get_texts()) == len(axes.lines)
+    assert axes.get_legend().get_window_extent().x0 >= axes.get_window_extent().x1
+
+
 def test_starts_begin_before_any_training() -> None:
     figure = train.starts({"warm": [0.7, 0.75], "cold": [0.5, 0.72]}, {"long": 0.74})
     assert figure.axes[0].lines[0].get_xdata().tolist() == [0, 1]

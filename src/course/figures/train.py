@@ -48,7 +48,7 @@ def reliability(predictions: dict[str, np.ndarray], labels: np.ndarray, buckets:
     """
     import numpy as np
 
-    figure, axes = _figure(7.5, 4.4)
+    figure, axes = _figure(9, 4.4)
     axes.plot([0, 1], [0, 1], color=style.MUTED, linestyle=":", label="as predicted, so it happened")
     said = []
     for number, (name, predicted) in enumerate(predictions.items()):
@@ -57,10 +57,10 @@ def reliability(predictions: dict[str, np.ndarray], labels: np.ndarray, buckets:
         happened = [labels[part].mean() for part in parts]
         axes.plot(means, happened, marker=MARKERS[number], label=f"{name}: {predicted.mean():.2f} on average")
         said.append(f"{name}: where it says {means[-1]:.2f}, {happened[-1]:.2f} were late")
-    axes.axhline(labels.mean(), color=style.LINE, zorder=0)
+    axes.axhline(labels.mean(), color=style.MUTED, linewidth=1, zorder=0, label=f"late, of all: {labels.mean():.2f}")
     axes.set(title="Weights for classes move every probability", xlim=(0, 0.85), ylim=(0, 0.65))
     axes.set(xlabel="predicted probability of being late", ylabel="share that was late")
-    axes.legend(loc="upper left")
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))  # beside the axes: lines may run anywhere
     return _say(figure, f"Share of late flights against the prediction, in {buckets} buckets. {'; '.join(said)}.")
 
 

@@ -12,6 +12,8 @@ from course.views.html import View, badge, escape, heading, panel, table
 from course.views.source import is_channel, source
 
 _LONGEST = 90
+_FINGERPRINT = re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{16,}\b")
+"""It says nothing to a reader, and changes."""
 _HIDDEN = {
     "fairness_indicator_thresholds",
     "force_tf_compat_v1",
@@ -108,16 +110,23 @@ def _described(artifact: Any) -> View:
 
 
 def _short(value: Any) -> str:
-    """A setting as a short text, empty where nothing was chosen."""
-    if value is None or value in ("", "null", "[]", "{}") or value == {}:
+    """A setting as a short text, empty where nothing was chosen, or nothing but a fingerprint is in it."""
+    if value is None or value in ("", "null", "[]", "{}") or value == {} or _is_fingerprint(value):
         return ""
     text = value if isinstance(value, str) else str(value)
     if text[:1] in "{[":
         try:
-            text = json.dumps(json.loads(text)).replace('"', "")
+            parts = json.loads(text)
+            if isinstance(parts, dict):
+                parts = {name: part for name, part in parts.items() if not _is_fingerprint(part)}
+            text = json.dumps(parts).replace('"', "") if parts else ""
         except ValueError:
             text = " ".join(text.split())
     text = re.sub(r"(?<![\w.])/(?:[\w.+-]+/)+", "…/", " ".join(text.split()))
     text = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", text)
-    text = re.sub(r"\b(?=[0-9a-f]*\d)[0-9a-f]{16,}\b", "…", text)  # a fingerprint says nothing to a reader, and changes
+    text = _FINGERPRINT.sub("…", text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _is_fingerprint(value: Any) -> bool:
+    return isinstance(value, str) and bool(_FINGERPRINT.fullmatch(value))

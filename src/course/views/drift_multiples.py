@@ -15,7 +15,7 @@ _MOST = 12
 _COLUMNS = 3
 _FEW = 6
 """Months whose names fit under a small figure."""
-_NAMED = 4
+_NAMED = 6
 """Features that the sentence names."""
 
 _SHORT = {name: name[:3] for name in calendar.month_name if name}
@@ -71,8 +71,9 @@ def sentence(found: Any) -> str:
         return f"Dashed: the threshold. No feature is above its threshold in any of {months} months.{rest}"
     order = sorted(alarms, key=lambda name: -len(alarms[name]))
     listed = ", ".join(f"{plain(name)} in {len(alarms[name])}" for name in order[:_NAMED])
-    more = f" and {len(order) - _NAMED} more features" if len(order) > _NAMED else ""
-    return f"Dashed: the threshold; red: above it. Of {months} months, above the threshold: {listed}{more}.{rest}"
+    beyond = len(order) - _NAMED
+    more = f" and {beyond} more feature{'s' * (beyond > 1)}" if beyond > 0 else ""
+    return f"Dashed: the threshold; diamonds: above it. Of {months} month{'s' * (months != 1)}, above the threshold: {listed}{more}.{rest}"
 
 
 def line(axes: Any, names: list[str], heights: list[float], limit: float | None, few: int) -> None:
