@@ -164,7 +164,7 @@ def export(model: keras.Model, transform: tft.TFTransformOutput, directory: str)
     transform_layer = transform.transform_features_layer()
     # Plain TensorFlow, as the endpoint itself: looking for Python to convert takes three seconds.
     transform_layer.call = tf.autograph.experimental.do_not_convert(transform_layer.call)
-    # Only what the model uses is asked of a request: neither the label, which nobody knows yet, nor a flight's number.
+    # A request needs only what the model uses: not the label, which is not known yet, nor the number of the flight.
     spec = {name: kind for name, kind in transform.raw_feature_spec().items() if name in features.RAW}
 
     @tf.autograph.experimental.do_not_convert
