@@ -11,6 +11,7 @@ import numbers
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -41,8 +42,26 @@ class FlightError(ValueError):
     """A flight to predict lacks a column, or holds what does not belong there."""
 
 
+class Column(NamedTuple):
+    """What the schema says of a column; read once, because a message of protobuf is slow to ask for each flight.
+
+    Attributes:
+        kind: `BYTES`, `INT` or `FLOAT` of the schema.
+        words: those that there may be; None for any.
+        first: the smallest number.
+        last: the largest number.
+        is_served: whether the model is handed it.
+    """
+
+    kind: int
+    words: list[str] | None
+    first: float
+    last: float
+    is_served: bool
+
+
 class Contract:
-    """What the schema asks of one flight."""
+    """What the schema asks of a flight."""
 
     def __init__(self, schema: schema_pb2.Schema) -> None:
         """Reads it once.
@@ -50,13 +69,13 @@ class Contract:
         Args:
             schema: with the environments `REQUEST` and `SERVING`.
         """
-        self.columns = {feature.name: feature for feature in schema.feature}
-        self.words = {domain.name: list(domain.value) for domain in schema.string_domain}
+        domains = {domain.name: list(domain.value) for domain in schema.string_domain}
+        self.columns = {feature.name: _column(feature, domains) for feature in schema.feature}
         self.rules = [rule for rule in rules_of(schema) if rule.is_of_each_flight]
         self.required = [
-            name
-            for name, column in self.columns.items()
-            if column.presence.min_fraction == 1 and REQUEST not in column.not_in_environment
+            feature.name
+            for feature in schema.feature
+            if feature.presence.min_fraction == 1 and REQUEST not in feature.not_in_environment
         ]
 
     @classmethod
@@ -65,16 +84,36 @@ class Contract:
         """Reads a schema in text form, once; by default the one that the pipeline trains by."""
         return cls(read_schema(path))
 
-    def check(self, flight: Mapping[str, Value], number: int) -> dict[str, int | float | str]:
-        """The values of a flight that are known, each in the type that the schema says.
+    def check(self, flights: Sequence[Mapping[str, Value]], first: int = 0) -> list[dict[str, int | float | str]]:
+        """The values of each flight that are known, in the type that the schema says.
+
+        A rule is asked of all flights at once: flight by flight, that took most of a prediction's time.
 
         Args:
-            flight: raw columns by name.
-            number: its place in the request, for the error message.
+            flights: raw columns by name.
+            first: the place of the first one in the request, for the error message.
 
         Raises:
-            FlightError: naming the flight, the column, and what belongs there.
+            FlightError: naming the first flight that is refused, the column, and what belongs there.
         """
+        known, refused = [], None
+        for number, flight in enumerate(flights, first):
+            try:
+                known.append(self._values(flight, number))
+            except FlightError as error:
+                refused = error
+                break
+        broken = [(place, rule) for rule in self.rules if (place := _first_broken(rule, known)) is not None]
+        if broken:  # of two rules that the same flight breaks, that which the schema has first
+            place, rule = min(broken, key=lambda one: one[0])
+            value = shown(flights[place][rule.column])
+            raise FlightError(f"flight {first + place}, column {rule.column}: {value} is not {rule.wanted}.")
+        if refused:
+            raise refused
+        return known
+
+    def _values(self, flight: Mapping[str, Value], number: int) -> dict[str, int | float | str]:
+        """The values of one flight, each inside of its domain."""
         if not isinstance(flight, Mapping):
             raise FlightError(f"flight {number}: {shown(flight)} is not a flight. Write its columns by name.")
         given = {name: value for name, value in flight.items() if not _is_missing(value)}
@@ -85,13 +124,7 @@ class Contract:
         missing = [name for name in self.required if name not in given]
         if missing:
             raise FlightError(f"flight {number}: {', '.join(missing)} is missing.")
-        known = {name: self._value(name, value, number) for name, value in given.items()}
-        for rule in self.rules:
-            if {rule.column, *rule.others} <= set(known) and _breaks(rule, known):
-                raise FlightError(
-                    f"flight {number}, column {rule.column}: {shown(given[rule.column])} is not {rule.wanted}."
-                )
-        return known
+        return {name: self._value(name, value, number) for name, value in given.items()}
 
     def _value(self, name: str, value: Value, number: int) -> int | float | str:
         """One value in the type of its column, inside of its domain."""
@@ -100,27 +133,20 @@ class Contract:
         def refusal(wanted: str) -> FlightError:
             return FlightError(f"flight {number}, column {name}: {shown(value)} is not {wanted}.")
 
-        if column.type == schema_pb2.BYTES:
+        if column.kind == schema_pb2.BYTES:
             if not isinstance(value, str):
                 raise refusal("text")
-            # Where the schema tolerates words that it does not list, the model has a place for them.
-            closed = not column.distribution_constraints.min_domain_mass < 1
-            if column.domain and closed and value not in self.words[column.domain]:
-                raise refusal(f"one of {', '.join(self.words[column.domain])}")
+            if column.words is not None and value not in column.words:
+                raise refusal(f"one of {', '.join(column.words)}")
             return str(value)
         real = _as_number(value)
-        if column.type == schema_pb2.INT and (real is None or not real.is_integer() or abs(real) >= 2**63):
+        if column.kind == schema_pb2.INT and (real is None or not real.is_integer() or abs(real) >= 2**63):
             raise refusal("a whole number")
         if real is None:
             raise refusal("a number")
-        kind = column.WhichOneof("domain_info")
-        if kind in ("int_domain", "float_domain"):
-            ends = getattr(column, kind)
-            first = ends.min if ends.HasField("min") else -math.inf
-            last = ends.max if ends.HasField("max") else math.inf
-            if not first <= real <= last:
-                raise refusal(f"from {first:g} to {last:g}")
-        if column.type == schema_pb2.INT:
+        if not column.first <= real <= column.last:
+            raise refusal(f"from {column.first:g} to {column.last:g}")
+        if column.kind == schema_pb2.INT:
             return int(real)
         if abs(real) > LARGEST:
             raise refusal("a number that the model can take")
@@ -135,7 +161,7 @@ class Predictor:
 
         Args:
             model_folder: of the SavedModel.
-            contract: what a flight must look like; that of `flights/schema` by default.
+            contract: what a flight must look like; that of `schema/` by default.
         """
         self._contract = contract or Contract.load()
         self._model = tf.saved_model.load(str(model_folder))
@@ -152,7 +178,7 @@ class Predictor:
         """
         if not flights:
             return []
-        examples = [to_example(flight, number, self._contract) for number, flight in enumerate(flights)]
+        examples = to_examples(flights, contract=self._contract)
         return self._serve(examples=tf.constant(examples, tf.string))[PROBABILITY].numpy()[:, 0].tolist()
 
 
@@ -162,19 +188,46 @@ def to_example(flight: Mapping[str, Value], number: int = 0, contract: Contract 
     Args:
         flight: raw columns by name.
         number: its place in the request, for the error message.
-        contract: what it must look like; that of `flights/schema` by default.
+        contract: what it must look like; that of `schema/` by default.
 
     Raises:
         FlightError: naming the flight, the column, and what belongs there.
     """
+    return to_examples([flight], number, contract)[0]
+
+
+def to_examples(
+    flights: Sequence[Mapping[str, Value]], first: int = 0, contract: Contract | None = None
+) -> list[bytes]:
+    """Flights as `to_example` makes each; `first` is the place of the first one in the request."""
     contract = contract or Contract.load()
-    known = contract.check(flight, number)
-    features = {
-        name: _feature(contract.columns[name].type, value)
-        for name, value in known.items()
-        if SERVING not in contract.columns[name].not_in_environment
-    }
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+    columns = contract.columns
+    return [
+        tf.train.Example(
+            features=tf.train.Features(
+                feature={
+                    name: _feature(columns[name].kind, value)
+                    for name, value in known.items()
+                    if columns[name].is_served
+                }
+            )
+        ).SerializeToString()
+        for known in contract.check(flights, first)
+    ]
+
+
+def _column(feature: schema_pb2.Feature, domains: Mapping[str, list[str]]) -> Column:
+    kind = feature.WhichOneof("domain_info")
+    ends = getattr(feature, kind) if kind in ("int_domain", "float_domain") else None
+    # Where the schema tolerates words that it does not list, the model has a place for them.
+    closed = not feature.distribution_constraints.min_domain_mass < 1
+    return Column(
+        feature.type,
+        domains[feature.domain] if feature.domain and closed else None,
+        ends.min if ends is not None and ends.HasField("min") else -math.inf,
+        ends.max if ends is not None and ends.HasField("max") else math.inf,
+        SERVING not in feature.not_in_environment,
+    )
 
 
 def _named(column: object) -> str:
@@ -209,9 +262,13 @@ def _as_number(value: Value) -> float | None:
     return real if math.isfinite(real) else None
 
 
-def _breaks(rule: Rule, known: Mapping[str, int | float | str]) -> bool:
-    columns = {
-        name: np.array([known[name]], object if isinstance(known[name], str) else float)
-        for name in (rule.column, *rule.others)
-    }
-    return bool(find_broken(rule, columns)[0])
+def _first_broken(rule: Rule, flights: Sequence[Mapping[str, int | float | str]]) -> int | None:
+    """The place of the first flight that breaks a rule; one that lacks a value that the rule reads breaks nothing."""
+    read = (rule.column, *rule.others)
+    places = [place for place, known in enumerate(flights) if all(name in known for name in read)]
+    if not places:
+        return None
+    values = {name: [flights[place][name] for place in places] for name in read}
+    columns = {name: np.array(of, object if isinstance(of[0], str) else float) for name, of in values.items()}
+    broken = find_broken(rule, columns)
+    return places[int(broken.argmax())] if broken.any() else None

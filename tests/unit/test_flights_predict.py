@@ -249,10 +249,38 @@ def test_another_contract_can_be_given(predict):
     assert predict.to_example({"wings": 2, "at": 59, "free": -1e38}, 0, contract)
 
 
+@pytest.mark.parametrize(
+    ("second", "third", "said"),
+    [
+        ({"sched_dep_time": 1275}, {"weekday": 9}, "flight 1, column sched_dep_time: 1275"),
+        ({"weekday": 9}, {"sched_dep_time": 1275}, "flight 1, column weekday: 9"),
+        ({"dest": "EWR"}, {"sched_dep_time": 1275}, "flight 1, column dest: 'EWR' is not another one than origin"),
+        ({}, {"dest": "EWR", "sched_dep_time": 1275}, "flight 2, column sched_dep_time: 1275"),
+        ({"carrier": None}, {"dest": "EWR"}, "flight 1: carrier is missing."),
+    ],
+)
+def test_of_several_flights_the_first_that_cannot_be_is_named(second, third, said, predict):
+    with pytest.raises(predict.FlightError) as refused:
+        predict.to_examples([FLIGHT, FLIGHT | second, FLIGHT | third, FLIGHT | {"distance": -1}])
+    assert str(refused.value).startswith(said)
+
+
+def test_flights_together_are_what_each_is_alone(predict, root):
+    january = data.read_month(root / "data/flights", 1).head(50).to_dict("records")
+    alone = [predict.to_example(flight) for flight in january]
+    assert list(map(sorted_features, predict.to_examples(january))) == list(map(sorted_features, alone))
+
+
+def sorted_features(example: bytes) -> list[tuple[str, str]]:
+    """The features of a serialised example; protobuf keeps a map in no order."""
+    import tensorflow as tf
+
+    return sorted((name, str(value)) for name, value in tf.train.Example.FromString(example).features.feature.items())
+
+
 def test_every_flight_of_a_good_month_can_be_asked_about(predict, root):
     for month in (1, 7, 12):
-        for number, flight in enumerate(data.read_month(root / "data/flights", month).to_dict("records")):
-            predict.to_example(flight, number)
+        predict.to_examples(data.read_month(root / "data/flights", month).to_dict("records"))
 
 
 def test_prediction_loads_no_data_validation():
