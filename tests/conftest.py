@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # `tools` is a folder of the repository, not an installed package; `sample_lesson` lies beside this file.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+# As in the course's kernel: threads of OpenMP and of OpenBLAS sleep while they wait, instead of keeping a core busy.
+os.environ |= {"OMP_WAIT_POLICY": "passive", "OPENBLAS_THREAD_TIMEOUT": "4"}
 pytest_plugins = ("accounting",)
 
 

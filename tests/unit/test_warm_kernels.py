@@ -22,9 +22,10 @@ PATIENCE = 60  # seconds, on a machine with much to do
 @pytest.fixture(autouse=True)
 def _few_imports(monkeypatch, tmp_path):
     """A server of this test's own, which is there in a second: what it is to import is not what is tested here."""
-    monkeypatch.setattr(kernels, "IMPORTED", ("ipykernel.kernelapp", "pandas", "matplotlib", "absl.logging"))
+    monkeypatch.setattr(kernels, "IMPORTED", ("ipykernel.kernelapp", "pandas", "matplotlib_inline.backend_inline", "absl.logging"))
     monkeypatch.setattr(kernels, "LINGER", 0.0)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)  # the kernel has its own
 
 
 class Kernel:
@@ -71,9 +72,9 @@ def test_a_kernel_is_forked_and_is_like_any_other(kernel):
     assert isinstance(kernel.process, client.Fork)
     code = """
     import os, sys, __main__
-    print("pandas" in sys.modules, "tensorflow" in sys.modules, os.environ["TF_ENABLE_ONEDNN_OPTS"], sys.argv[0], __main__.__name__, os.getpgid(0) == os.getpid())
+    print("pandas" in sys.modules, "tensorflow" in sys.modules, os.environ["TF_ENABLE_ONEDNN_OPTS"], os.environ["OMP_WAIT_POLICY"], sys.argv[0], __main__.__name__, os.getpgid(0) == os.getpid())
     """
-    assert kernel.printed(code) == "True False 0 ipykernel_launcher __main__ True\n"
+    assert kernel.printed(code) == "True False 0 passive ipykernel_launcher __main__ True\n"
 
 
 def test_libraries_know_that_they_are_in_a_notebook(kernel):
