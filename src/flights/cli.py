@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from engines import ending
+from engines import ending, places
 from engines.common import require_inputs
 from engines.quiet import import_quietly
 
@@ -146,10 +146,13 @@ def _in_base(given: dict[str, Any], folders: Sequence[str]) -> Iterator[None]:
     defaults = [getattr(Config, name) for name in folders if name not in given]
     base = next((one for one in (here, *here.parents) if any((one / name).is_dir() for name in defaults)), here)
     if base != here:
-        given |= {name: str(here / given[name]) for name in ("data_root", "output_root", "plan") if name in given}
-        file = given.get("tracking_uri", "").removeprefix("sqlite:///")
-        if file != given.get("tracking_uri", ""):
-            given["tracking_uri"] = f"sqlite:///{here / file}"
+        for name in ("data_root", "output_root", "plan"):
+            if name in given:  # looked at before it is joined to a folder: `here / "s3://b"` is a path as any other
+                given[name] = str(here / places.local_path(name, given[name], is_file=name == "plan"))
+        if uri := given.get("tracking_uri"):
+            address = places.tracking_address(uri)
+            file = address.removeprefix(places.SQLITE)
+            given["tracking_uri"] = address if file == address else f"{places.SQLITE}{here / file}"
         print(f"In {base}:", file=sys.stderr)
     with contextlib.chdir(base):
         yield

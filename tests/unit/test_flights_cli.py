@@ -354,6 +354,34 @@ def test_paths_that_are_given_mean_the_folder_that_one_is_in(repository, monkeyp
     assert seen == [(repository, Config(output_root=str(here / "mine"), tracking_uri=f"sqlite:///{here}/runs.db"))]
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--output-root=s3://bucket/runs", "s3: begins an address"),
+        ("--output-root=C:\\runs", "a path of Windows"),
+        ("--output-root=$OUT/runs", "no shell has filled in the variable"),
+        ("--output-root=", "it is empty"),
+        ("--track=sqlite:///s3://bucket/runs.db", "s3: begins an address"),
+        ("--plan=gs://bucket/plan.json", "gs: begins an address"),
+    ],
+)
+def test_what_is_no_path_is_refused_below_the_repository_as_well(repository, monkeypatch, capsys, option, words):
+    """Joined to the folder that one is in, it would be a path: `notebooks/s3:/bucket/runs`."""
+    seen = place(monkeypatch)
+    monkeypatch.chdir(repository / "notebooks")
+    assert cli.main(["run", option]) == 1
+    assert seen == []
+    assert words in capsys.readouterr().err
+
+
+def test_home_folder_is_written_out_below_the_repository_as_well(repository, monkeypatch, tmp_path):
+    seen = place(monkeypatch)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(repository / "notebooks")
+    assert cli.main(["run", "--output-root", "~/mine", "--track", "sqlite:///~/runs.db"]) == 0
+    assert seen == [(repository, Config(output_root=f"{tmp_path}/mine", tracking_uri=f"sqlite:///{tmp_path}/runs.db"))]
+
+
 def test_with_all_folders_given_nothing_is_looked_for(repository, monkeypatch, capsys):
     seen = place(monkeypatch)
     monkeypatch.chdir(here := repository / "notebooks")
