@@ -1,4 +1,4 @@
-"""Rules that all flights of a split or month keep or break together. `flights.rules` says how they are written."""
+"""Rules that all flights of a split or month keep or break together. `rules` says how they are written."""
 
 from __future__ import annotations
 
@@ -96,11 +96,12 @@ def list_gone(rule: Rule, columns: Columns, earlier: Columns) -> list[str]:
 
     shares = pd.Series(earlier[rule.column]).value_counts(normalize=True)
     now = pd.Series(columns[rule.column]).dropna()
+    there = set(now)
     expected = shares[(shares >= float(rule.given["least"])) & (shares * len(now) >= FEWEST_MISSED)]
     return [
         f"no flight has {shown(value)}, which {share:.1%} of the earlier flights have. Are flights left out?"
         for value, share in expected.items()
-        if value not in set(now)
+        if value not in there
     ]
 
 

@@ -6,8 +6,9 @@ in ExampleValidator), a rule of `flights.rules`, or a drift comparator.
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from flights.config import Config
 pytestmark = pytest.mark.xdist_group("tfx")
 
 SIZES = ["sample", "full year"]
+CONTRACT = rules.read_schema(Config().schema_file)
 Change = Callable[[pd.DataFrame], "dict[str, pd.Series] | pd.DataFrame"]
 """Makes the columns that are changed, or another month."""
 
@@ -161,7 +163,7 @@ CHANGES: dict[str, tuple[str, Change]] = {
 }
 """What happened to February, with the column of which something must be said."""
 
-COMPARED = ["carrier", "origin", "dest", "sched_dep_time", "sched_arr_time"]
+COMPARED = ("carrier", "origin", "dest", "sched_dep_time", "sched_arr_time")
 
 
 @pytest.fixture(scope="module")
@@ -178,37 +180,51 @@ def years(root) -> dict[str, dict[int, pd.DataFrame]]:
     return {"sample": {month: data.read_month(root / "data/flights", month) for month in full}, "full year": full}
 
 
+@pytest.fixture(scope="module")
+def statistics(years):
+    """Statistics of a month, each made once: `(size, month, columns)`."""
+    import tensorflow_data_validation as tfdv
+
+    @functools.cache
+    def made(size: str, month: int, columns: tuple[str, ...]):
+        return tfdv.generate_statistics_from_dataframe(years[size][month][list(columns)])
+
+    return made
+
+
 @pytest.fixture
 def judge(gate, tmp_path):
-    """Says of a month what the contract, its rules, and its drift comparators say, about some columns."""
+    """Says what the contract and its drift comparators say of some columns of a month, from its statistics and the earlier ones."""
     import tensorflow_data_validation as tfdv
     from tensorflow_metadata.proto.v0 import schema_pb2
     from tfx import v1 as tfx
     from tfx.types import artifact_utils
 
-    contract = rules.read_schema(Config().schema_file)
-
-    def judged(month: pd.DataFrame, before: pd.DataFrame, columns: list[str]) -> list[str]:
+    def judged(of_month, of_earlier, columns: Collection[str]) -> list[str]:
         part = schema_pb2.Schema()
-        part.CopyFrom(contract)
+        part.CopyFrom(CONTRACT)
         del part.feature[:]
-        part.feature.extend(feature for feature in contract.feature if feature.name in columns)
+        part.feature.extend(feature for feature in CONTRACT.feature if feature.name in columns)
         folder = tmp_path / "schema"
         folder.mkdir(exist_ok=True)
         tfdv.write_schema_text(part, str(folder / "schema.pbtxt"))
-        schema, statistics = tfx.types.standard_artifacts.Schema(), tfx.types.standard_artifacts.ExampleStatistics()
-        schema.uri, statistics.uri = str(folder), str(tmp_path)
-        statistics.split_names = artifact_utils.encode_split_names(["old", "new"])
-        for split, flights in {"old": before, "new": month}.items():
-            of_split = tfdv.generate_statistics_from_dataframe(flights[columns])
+        schema, both = tfx.types.standard_artifacts.Schema(), tfx.types.standard_artifacts.ExampleStatistics()
+        schema.uri, both.uri = str(folder), str(tmp_path)
+        both.split_names = artifact_utils.encode_split_names(["old", "new"])
+        for split, of_split in {"old": of_earlier, "new": of_month}.items():
             (tmp_path / f"Split-{split}").mkdir(exist_ok=True)
             (tmp_path / f"Split-{split}" / "FeatureStats.pb").write_bytes(of_split.SerializeToString())
-        found = gate._sentences("new", tfdv.validate_statistics(of_split, part))
-        known = rules.columns_of(before)
-        found += rules.list_broken(rules.rules_of(contract), rules.columns_of(month), "new", known)
-        return found + gate.list_drift(statistics, schema, "old", "new")
+        return gate._sentences("new", tfdv.validate_statistics(of_month, part)) + gate.list_drift(
+            both, schema, "old", "new"
+        )
 
     return judged
+
+
+def broken(month: pd.DataFrame, before: pd.DataFrame, columns: Collection[str] = data.COLUMN_TYPES) -> list[str]:
+    """What the rules of some columns say of a month."""
+    asked = [rule for rule in rules.rules_of(CONTRACT) if rule.column in columns]
+    return rules.list_broken(asked, rules.columns_of(month), "new", rules.columns_of(before))
 
 
 def test_every_column_is_guarded():
@@ -217,26 +233,34 @@ def test_every_column_is_guarded():
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("what", CHANGES)
-def test_guard_of_the_column_fires(what, size, years, judge):
+def test_guard_of_the_column_fires(what, size, years, judge, statistics):
+    import tensorflow_data_validation as tfdv
+
     column, change = CHANGES[what]
-    february = years[size][2]
+    january, february = years[size][1], years[size][2]
     changed = change(february)
     if isinstance(changed, dict):
         month, columns = february.assign(**changed), sorted(changed)
     else:
         month, columns = changed, [column]
-    found = judge(month, years[size][1], columns)
+    of_month = tfdv.generate_statistics_from_dataframe(month[columns])
+    found = judge(of_month, statistics(size, 1, tuple(columns)), columns) + broken(month, january, {*columns, column})
     assert [sentence for sentence in found if f", column {column}: " in sentence], found
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("month", range(2, 13))
-def test_good_month_is_stopped_by_nothing(month, size, years, judge):
+def test_good_month_is_stopped_by_nothing(month, size, years, judge, statistics):
     """After the month before; all ranges and domains are tried where the pipeline runs."""
-    assert judge(years[size][month], years[size][month - 1], COMPARED) == []
+    assert judge(statistics(size, month, COMPARED), statistics(size, month - 1, COMPARED), COMPARED) == []
+    assert broken(years[size][month], years[size][month - 1]) == []
 
 
 @pytest.mark.parametrize("month", range(2, 13))
-def test_good_month_is_stopped_by_nothing_after_all_those_before_it(month, years, judge):
+def test_good_month_is_stopped_by_nothing_after_all_those_before_it(month, years, judge, statistics):
+    import tensorflow_data_validation as tfdv
+
     earlier = pd.concat([years["sample"][number] for number in range(1, month)], ignore_index=True)
-    assert judge(years["sample"][month], earlier, COMPARED) == []
+    of_earlier = tfdv.generate_statistics_from_dataframe(earlier[list(COMPARED)])
+    assert judge(statistics("sample", month, COMPARED), of_earlier, COMPARED) == []
+    assert broken(years["sample"][month], earlier) == []
