@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engines import places
 
 from . import data
-from .config import Config
+
+if TYPE_CHECKING:
+    from .config import Config
 
 
 def require(config: Config) -> None:
@@ -15,7 +18,7 @@ def require(config: Config) -> None:
 
     Raises:
         PermissionError: the tracking store cannot be written.
-        flights.data.DataError: a month is missing.
+        data.DataError: a month is missing.
     """
     require_tracking(config)
     if not Path(config.data_root).is_dir():

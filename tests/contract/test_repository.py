@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tools.checks import files, project
+from tools.checks import files, import_cycles, project
 from tools.docs import readme
 
 
@@ -84,6 +84,12 @@ def test_the_warm_process_has_nothing_of_a_project(root):
 
 def test_course_does_not_import_the_tools(root):
     none(project.forbidden_imports(root / "src" / "course", {"tools", "tests"}))
+
+
+def test_no_modules_import_each_other(root):
+    packages = [path for path in (root / "src").iterdir() if path.is_dir()]
+    assert {"course", "engines", "flights", "warm"} <= {path.name for path in packages}
+    none([" imports ".join(found)] if (found := import_cycles.import_cycle(*packages, root / "tools")) else [])
 
 
 def test_no_file_names_a_server_of_packages(texts):

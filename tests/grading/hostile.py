@@ -299,7 +299,7 @@ def cases(victim: Path, port: int, home: Path, root: Path) -> dict[str, Case]:
             done,
             {
                 "sum": "TOTAL = 0\nclass checks:\n    check = progress = begin = staticmethod(lambda *a, **k: 600)",
-                "words": "import course.checks as c, course.checks.outcomes as e, sys\nc.check = c.evaluate = e.evaluate = e._judge = lambda *a, **k: (600, 'right', '')\n"
+                "words": "import course.checks as c, course.checks.evaluation as e, sys\nc.check = c.evaluate = e.evaluate = e._judge = lambda *a, **k: (600, 'right', '')\n"
                 f"sys.modules['course.checks'] = None\n{WORDS}",
             },
         ),

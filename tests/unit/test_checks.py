@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.checks import files, project
+from tools.checks import files, import_cycles, project
 
 # In pieces: this file is looked at, too.
 INDEX = "py" + "pi.org"
@@ -111,6 +111,26 @@ def test_allowed_imports_are_left_alone(tmp_path):
     folder.mkdir()
     (folder / "a.py").write_text("from . import course\nfrom flights import data\ncourse_begin = 'course'\n")
     assert list(project.forbidden_imports(folder, {"course"})) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "back", "is_circle"),
+    [
+        ("from made.deep import second", "from made import first", True),
+        ("from made.deep.second import NAME", "import made.first", True),
+        ("def late():\n    from .deep import second", "from ..first import NAME", True),
+        ("from made import deep", "from .. import first", False),
+        ("import made.deep.second", "import json", False),
+        ("import made.deep.second", "if TYPE_CHECKING:\n    from made import first", False),
+    ],
+)
+def test_modules_that_import_each_other_are_found(tmp_path, there, back, is_circle):
+    package = tmp_path / "made"
+    (package / "deep").mkdir(parents=True)
+    for name, text in {"__init__": "", "first": there, "deep/__init__": "", "deep/second": back}.items():
+        (package / f"{name}.py").write_text(f"{text}\n")
+    found = import_cycles.import_cycle(package)
+    assert set(found) == ({"made.first", "made.deep.second"} if is_circle else set())
 
 
 PROJECT = '[project]\ndependencies = ["pytest>=8", "ruff"]\n'

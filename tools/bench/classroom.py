@@ -19,8 +19,8 @@ CONFINED = "import os\nassert os.path.isdir('/scratch/home'), 'not confined'\n"
 """What would do harm first makes sure that it is in the grader's room."""
 
 REDEFINE = (
-    "import course.checks.outcomes as outcomes\n"
-    "checks.check = checks.evaluate = outcomes.evaluate = lambda *a, **k: 20\nQUESTION = ..."
+    "import course.checks.evaluation as evaluation\n"
+    "checks.check = checks.evaluate = evaluation.evaluate = lambda *a, **k: 20\nQUESTION = ..."
 )
 DELETE = (
     "import pathlib, shutil\n"

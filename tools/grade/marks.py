@@ -21,7 +21,7 @@ from nbgrader.preprocessors import CheckCellMetadata, LimitOutput, NbGraderPrepr
 from sqlalchemy.exc import SAWarning
 
 from course import checks
-from course.checks.panel import Progress
+from course.checks.outcomes import Progress
 from tools.grade.collect import Submission
 from tools.labs import generate, source
 from tools.labs.course import course_directory, log

@@ -20,8 +20,9 @@ the same check runs in the notebook and in grading, and grading never needs the 
 
 from course.checks.answers import NotPlain, plain
 from course.checks.catalogue import Task, Wrong, task, tasks
+from course.checks.evaluation import evaluate
 from course.checks.lab import Lab
-from course.checks.outcomes import Outcome, evaluate
+from course.checks.outcomes import Outcome
 from course.checks.session import begin, check, progress
 
 __all__ = [

@@ -1,16 +1,31 @@
-"""Runs the check of a task on answers: the same in a notebook, in a test and in grading."""
+"""What checks have found: the outcome of one, the points of all, and how both look in a notebook.
+
+HTML without scripts or style sheets, in the colours of JupyterLab's theme.
+"""
 
 from __future__ import annotations
 
-import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from course.checks.answers import NotPlain, plain
-from course.checks.catalogue import Task, Wrong, tasks
-from course.checks.lab import Lab
+from course import style
+from course.checks.catalogue import Task
 
 RIGHT, PARTLY, WRONG, OPEN, BROKEN = "right", "partly right", "not right yet", "not answered yet", "check failed"
+COLOURS = {
+    RIGHT: style.GREEN,
+    PARTLY: style.BLUE,
+    WRONG: style.RED,
+    OPEN: style.MUTED,
+    BROKEN: style.PURPLE,
+}
+
+
+def number(points: float) -> str:
+    """Points as they are written: 2, 1.5."""
+    return f"{round(points, 2):g}"
 
 
 @dataclass(frozen=True)
@@ -29,69 +44,73 @@ class Outcome:
         return number(self.points)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from course.checks.panel import outcome
-
-        return {"text/html": outcome(self), "text/plain": repr(self)}
+        return {"text/html": panel(self), "text/plain": repr(self)}
 
 
-def evaluate(lab: Lab, name: str, answers: dict[str, Any]) -> Outcome:
-    """Runs the check of one task. Whatever the answers are, it returns an outcome.
+def panel(result: Outcome) -> str:
+    """The panel under a check cell."""
+    from course.views import html
 
-    Args:
-        lab: whose lab it is.
-        name: the task.
-        answers: by the names that the task's check function takes.
-
-    Raises:
-        ValueError: the lab has no such task, or the task takes other answers: a fault of the notebook, not of the answers.
-    """
-    known = tasks(lab.name)
-    if name not in known:
-        raise ValueError(f"{lab.name} has no task {name!r}; it has: {', '.join(known)}")
-    task = known[name]
-    if sorted(answers) != sorted(task.answers):
-        raise ValueError(
-            f"task {name!r} takes the answers {', '.join(task.answers)}, not {', '.join(answers) or 'none'}"
+    colour = COLOURS[result.state]
+    points = f"{number(result.points)} of {number(result.of)} point{'' if result.of == 1 else 's'}"
+    parts = [html.heading(result.title, html.badge(result.state, colour), points)]
+    parts += [prose(line) for line in result.message.splitlines() if line.strip()]
+    if result.state == BROKEN:
+        parts.append(
+            html.note("Look at the type and the shape of your answer. If it is as the task asks, tell your instructor.")
         )
-    points, state, message = _judge(lab, task, answers)
-    return Outcome(name, task.title, points, task.points, state, message)
+    view = html.panel(colour, *parts)
+    return view._repr_mimebundle_()["text/html"]
 
 
-def _judge(lab: Lab, task: Task, answers: dict[str, Any]) -> tuple[float, str, str]:
-    given = {}
-    for name, value in answers.items():
-        try:
-            # Through JSON, so that nothing reaches the check that would not reach it in grading.
-            given[name] = json.loads(json.dumps(plain(value), allow_nan=False))
-        except NotPlain as error:
-            return 0, WRONG, f"The answer `{name}` cannot be read: {error}"
-        except Exception as error:  # an object with methods of its own
-            return 0, WRONG, f"The answer `{name}` cannot be read ({type(error).__name__})."
-    missing = [f"`{name}`" for name, value in given.items() if _is_open(value)]
-    if missing:
-        return 0, OPEN, f"Still open: {', '.join(missing)}." if len(missing) < len(given) else ""
-    try:
-        task.function(lab, **given)
-    except Wrong as wrong:
-        points = min(max(float(wrong.points), 0.0), task.points)
-        return points, PARTLY if points else WRONG, wrong.message
-    except Exception as error:
-        told = str(error).strip().splitlines()
-        return (
-            0,
-            BROKEN,
-            f"The check could not deal with this answer ({type(error).__name__}: {told[0][:200] if told else ''}).",
+def prose(text: str) -> Any:
+    """A paragraph of a message; what is in backticks is shown as code."""
+    from course.views import html
+
+    pieces = re.split(r"`([^`]+)`", text)
+    look = "padding: 0 3px; background: var(--jp-layout-color2, #F3F5F8); border-radius: 3px; font-size: 0.95em;"
+    markup = "".join(
+        f'<code style="{look}">{html.escape(piece)}</code>' if place % 2 else html.escape(piece)
+        for place, piece in enumerate(pieces)
+    )
+    return html.View(f'<div style="margin: 2px 0 4px 0; max-width: 780px; line-height: 1.5;">{markup}</div>', text)
+
+
+class Progress:
+    """The points of all tasks so far."""
+
+    def __init__(self, rows: Sequence[tuple[Task, Outcome | None]]) -> None:
+        """Takes each task of the lab with the outcome of its check, or None where it has not run."""
+        self.rows = list(rows)
+        self.points = sum(found.points for _, found in self.rows if found)
+        self.of = sum(task.points for task, _ in self.rows)
+
+    def __repr__(self) -> str:
+        """The sum."""
+        return f"{number(self.points)} of {number(self.of)} points"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from course.views import html
+
+        lines = []
+        for task, found in self.rows:
+            state = found.state if found else "not checked yet"
+            lines.append(
+                (
+                    task.title,
+                    html.badge(state, COLOURS.get(state, style.MUTED)),
+                    number(found.points) if found else "0",
+                    number(task.points),
+                )
+            )
+        table = html.table(("Task", "", "Points", "of"), lines, numbers=(2, 3))
+        share = 100 * self.points / self.of if self.of else 0
+        bar = (
+            f'<div role="img" aria-label="{self!r}" style="width: 320px; height: 10px; border-radius: 5px; overflow: hidden; '
+            f'background: {style.tint(style.LINE, 0.6)}; margin: 4px 0 8px 0;">'
+            f'<div style="width: {share:.0f}%; height: 10px; background: {style.GREEN};"></div></div>'
         )
-    return task.points, RIGHT, ""
-
-
-def _is_open(value: Any) -> bool:
-    """Not answered: nothing, or a dictionary or list in which every place is still empty."""
-    if isinstance(value, dict | list):
-        return bool(value) and all(map(_is_open, value.values() if isinstance(value, dict) else value))
-    return value is None
-
-
-def number(points: float) -> str:
-    """Points as they are written: 2, 1.5."""
-    return f"{round(points, 2):g}"
+        todo = sum(found is None or found.state == OPEN for _, found in self.rows)
+        rest = f"Not answered yet: {todo} of {len(self.rows)} tasks." if todo else "Every task is answered."
+        view = html.stack(html.heading(repr(self)), html.View(bar, ""), table, html.note(rest))
+        return {"text/html": view._repr_mimebundle_()["text/html"], "text/plain": repr(self)}

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from course.checks.catalogue import tasks
+from course.checks.evaluation import evaluate
 from course.checks.lab import Lab, valid_student
-from course.checks.outcomes import Outcome, evaluate
-from course.checks.panel import Progress
+from course.checks.outcomes import Outcome, Progress
 
 GRADED_AS = "COURSE_STUDENT"
 """Environment variable: the student that a submission belongs to, set by who grades it."""
