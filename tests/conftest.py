@@ -1,4 +1,4 @@
-"""What all tests share: the repository on the path, the report of the notebooks, and (`accounting`) of processor seconds."""
+"""What all tests share: the repository on the path, the report of the notebooks, and (`processor_seconds`) of processor seconds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 # As in the course's kernel: threads of OpenMP and of OpenBLAS sleep while they wait, instead of keeping a core busy.
 os.environ |= {"OMP_WAIT_POLICY": "passive", "OPENBLAS_THREAD_TIMEOUT": "4"}
-pytest_plugins = ("accounting",)
+pytest_plugins = ("processor_seconds",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

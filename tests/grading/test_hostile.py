@@ -12,7 +12,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-import classes
+import classroom
 import hostile
 import pytest
 import sample_lab
@@ -80,7 +80,7 @@ def digest(*folders: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """The sample lab as a course of its own."""
-    classes.need_namespaces()
+    classroom.need_namespaces()
     solutions = tmp_path_factory.mktemp("course") / "solutions"
     (solutions / sample_lab.NAME).mkdir(parents=True)
     form.write(sample_lab.source(), solutions / sample_lab.NAME / f"{sample_lab.NAME}.ipynb")

@@ -5,7 +5,7 @@ That the right one gets full marks is shown where all notebooks are run: its sea
 
 from __future__ import annotations
 
-import classes
+import classroom
 import nbformat
 import pytest
 
@@ -53,7 +53,7 @@ def submission(name: str) -> nbformat.NotebookNode:
 def graded(tmp_path_factory):
     """All of them, graded in one run; by name."""
     submissions = {name: submission(name) for name in CASES}
-    return classes.grade(
+    return classroom.grade(
         LAB, submissions, tmp_path_factory.mktemp("class"), prove=False, limits=Limits(cell_seconds=90)
     )
 

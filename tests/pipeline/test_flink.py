@@ -15,7 +15,7 @@ from pathlib import Path
 import ledger
 import outcomes
 import pytest
-from late_pipeline import create_pipeline
+from lazy_pipeline import create_pipeline
 
 from engines import store
 from engines.errors import EngineError, MissingEngineError

@@ -15,7 +15,7 @@ import outcomes
 import pytest
 import yaml
 from kubeflow_backend import LOGS, Backend
-from late_pipeline import create_components
+from lazy_pipeline import create_components
 
 from flights import data
 from flights.config import Config

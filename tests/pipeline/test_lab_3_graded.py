@@ -5,7 +5,7 @@ That the right one gets full marks is shown where all notebooks are run, and by 
 
 from __future__ import annotations
 
-import classes
+import classroom
 import nbformat
 import pytest
 
@@ -86,7 +86,9 @@ def submission(name: str) -> nbformat.NotebookNode:
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
     """All of them, graded in one run; by name."""
-    return classes.grade(LAB, {name: submission(name) for name in CASES}, tmp_path_factory.mktemp("class"), prove=False)
+    return classroom.grade(
+        LAB, {name: submission(name) for name in CASES}, tmp_path_factory.mktemp("class"), prove=False
+    )
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ That the right one gets full marks, with two months run by Airflow, is shown fir
 
 from __future__ import annotations
 
-import classes
+import classroom
 import lab_four
 import nbformat
 import pytest
@@ -73,7 +73,7 @@ def graded(tmp_path_factory):
         engine.python()
     except MissingEngineError as error:
         pytest.skip(str(error))
-    return classes.grade(LAB, {name: submission(name) for name in CASES}, tmp_path_factory.mktemp("class"))
+    return classroom.grade(LAB, {name: submission(name) for name in CASES}, tmp_path_factory.mktemp("class"))
 
 
 @pytest.mark.slow

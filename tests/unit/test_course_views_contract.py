@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from google.protobuf import text_format
-from made_statistics import categories, dataset
-from made_statistics import numbers as made
+from synthetic_statistics import categories, dataset
+from synthetic_statistics import numbers as made
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from course import controls, views

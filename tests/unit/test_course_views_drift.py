@@ -7,8 +7,8 @@ import warnings
 from typing import Any
 
 import pytest
-from made_statistics import ODD, categories, dataset, structure
-from made_statistics import numbers as made
+from synthetic_statistics import ODD, categories, dataset, structure
+from synthetic_statistics import numbers as made
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from course import controls, views

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from IPython.display import display  # noqa: F401  (patched below; import it before)
-from made_statistics import ODD, Dataset, categories, dataset, structure
-from made_statistics import numbers as made
+from synthetic_statistics import ODD, Dataset, categories, dataset, structure
+from synthetic_statistics import numbers as made
 
 from course import controls, views
 from course.display import Report

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from late_pipeline import create_components
+from lazy_pipeline import create_components
 
 from engines.quiet import import_quietly
 from flights.config import Config

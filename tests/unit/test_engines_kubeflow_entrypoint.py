@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from kubeflow_backend import LOGS, Backend
-from late_pipeline import create_components
+from lazy_pipeline import create_components
 
 from engines.kubeflow import entrypoint
 from engines.kubeflow.entrypoint import TaskError

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from late_pipeline import create_components
+from lazy_pipeline import create_components
 
 from engines.quiet import import_quietly
 from flights.config import Config

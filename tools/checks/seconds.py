@@ -1,6 +1,6 @@
 """Prints what the stages of the last `make test` used, and keeps it: out/reports/seconds.md, and with `--docs` docs/tests.md.
 
-`tests/accounting.py` notes it under out/reports/seconds, a folder for each stage, in which each test file has a file of lines; `warm.usage` says what
+`tests/processor_seconds.py` notes it under out/reports/seconds, a folder for each stage, in which each test file has a file of lines; `warm.usage` says what
 a line is. Not seen is what nobody waits for or what runs elsewhere: processes that are left to themselves (the browser's, some of Airflow's and
 Flink's), containers, forks that a test kills together with their server. Imports and pipelines are counted where TFX was imported through
 `warm.loading.quickly` or in pytest itself; not in a submission, whose environment is its own. Kernels from a server that ran before the tests, of a

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from tools.notebooks import apart, execute, figures, form, nbval_plugin
+from tools.notebooks import execute, figures, form, nbval_plugin, separate_process
 from tools.notebooks.execute import REPORTS, ROOT, shown
 from tools.notebooks.style.base import LAB, LESSON, SOLUTION
 
@@ -122,10 +122,10 @@ def write_report(results: Iterable[Result]) -> None:
 def _execute(path: Path, output: Path, timeout: float) -> str | None:
     """Executes a notebook by papermill, in a process of its own, and returns what is wrong."""
     try:
-        problem, _ = apart.apart(timeout + 60, _execute_there, path, output, timeout)
+        problem, _ = separate_process.call(timeout + 60, _execute_there, path, output, timeout)
     except TimeoutError:
         return f"it was not done after {timeout:.0f} seconds"
-    except apart.Died as died:
+    except separate_process.Died as died:
         return f"papermill's process: {died}"
     return problem
 
@@ -172,10 +172,10 @@ def _compare(path: Path, executed: Path) -> tuple[str | None, str]:
     with tempfile.TemporaryDirectory() as folder:
         records_file = Path(folder) / "records.json"
         try:
-            status, said = apart.apart(COMPARING, _compare_there, path, executed, records_file)
+            status, said = separate_process.call(COMPARING, _compare_there, path, executed, records_file)
         except TimeoutError:
             return f"nbval was not done after {COMPARING} seconds", ""
-        except apart.Died as died:
+        except separate_process.Died as died:
             return f"nbval's process: {died}", ""
         records = json.loads(records_file.read_text(encoding="utf-8")) if records_file.exists() else []
     failed = [record for record in records if record["outcome"] == "failed"]

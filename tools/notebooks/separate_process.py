@@ -1,4 +1,4 @@
-"""Does something in a process of its own: what it imports, changes or prints stays there, and it can be stopped.
+"""Calls a function in a process of its own: what it imports, changes or prints stays there, and it can be stopped.
 
 The processes are forks of one that has imported Jupyter's libraries: a notebook needs two, and importing took four seconds in each.
 """
@@ -33,7 +33,7 @@ def _warm() -> Warm | None:
     return start(IMPORTED)
 
 
-def apart(timeout: float, task: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
+def call(timeout: float, task: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
     """Calls a function in a process of its own, with the environment of this one.
 
     Args:
@@ -67,7 +67,7 @@ def apart(timeout: float, task: Callable[..., Any], *arguments: Any) -> tuple[An
 
 def _start(folder: str, said: BinaryIO) -> Fork | subprocess.Popen:
     files = (0, said.fileno(), said.fileno())
-    return begin(_warm(), "tools.notebooks.apart", "there", folder, path=[TOP], files=files)
+    return begin(_warm(), "tools.notebooks.separate_process", "there", folder, path=[TOP], files=files)
 
 
 def _end(process: Fork | subprocess.Popen) -> None:

@@ -1,4 +1,4 @@
-"""The net holds: a notebook that is broken on purpose turns the run red, and the message names the cell.
+"""A notebook that is broken on purpose turns the run red, and the message names the cell.
 
 The run is the one that CI makes, `python -m tools.notebooks run`, on copies of a small lesson and of a real one.
 """

@@ -9,23 +9,23 @@ import time
 
 import pytest
 
-from tools.notebooks.apart import Died, apart
+from tools.notebooks.separate_process import Died, call
 
 
 def test_the_answer_and_the_output_come_back():
-    assert apart(60, sum, [1, 2, 3]) == (6, "")
-    assert apart(60, print, "said") == (None, "said\n")
-    assert apart(60, subprocess.call, [sys.executable, "-c", "print('said by a child')"]) == (0, "said by a child\n")
+    assert call(60, sum, [1, 2, 3]) == (6, "")
+    assert call(60, print, "said") == (None, "said\n")
+    assert call(60, subprocess.call, [sys.executable, "-c", "print('said by a child')"]) == (0, "said by a child\n")
 
 
 def test_it_has_the_environment_and_the_folder_of_its_caller_and_changes_neither(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for value in ("one", "two"):
         monkeypatch.setenv("OF_THE_CALLER", value)
-        assert apart(60, os.getenv, "OF_THE_CALLER")[0] == value
-    assert apart(60, os.getcwd)[0] == str(tmp_path)
-    apart(60, os.putenv, "OF_THE_CALLER", "three")
-    apart(60, os.chdir, "/")
+        assert call(60, os.getenv, "OF_THE_CALLER")[0] == value
+    assert call(60, os.getcwd)[0] == str(tmp_path)
+    call(60, os.putenv, "OF_THE_CALLER", "three")
+    call(60, os.chdir, "/")
     assert os.getcwd() == str(tmp_path)
     assert os.environ["OF_THE_CALLER"] == "two"
 
@@ -33,7 +33,7 @@ def test_it_has_the_environment_and_the_folder_of_its_caller_and_changes_neither
 def test_what_is_not_done_in_time_is_stopped():
     started = time.monotonic()
     with pytest.raises(TimeoutError, match="not done after 1 seconds"):
-        apart(1, time.sleep, 600)
+        call(1, time.sleep, 600)
     assert time.monotonic() - started < 60
 
 
@@ -43,4 +43,4 @@ def test_what_is_not_done_in_time_is_stopped():
 )
 def test_what_ends_without_an_answer_tells_how_it_ended(task, arguments, told):
     with pytest.raises(Died, match=told):
-        apart(60, task, *arguments)
+        call(60, task, *arguments)
