@@ -5,7 +5,7 @@ from __future__ import annotations
 import lab_five
 import pytest
 
-from course.labs.lab_5 import check_image, notebook
+from course.labs.lab_5 import install_package, notebook
 
 pytestmark = pytest.mark.xdist_group("lab-5")
 
@@ -230,7 +230,7 @@ def test_a_project_that_cannot_be_read_is_told_by_its_line_and_leaves_no_image(l
     if text is not None:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(RuntimeError, match=told) as raised:
-        check_image.install(root, lab.workspace / "image")
+        install_package.install(root, lab.workspace / "image")
     assert "Traceback" not in str(raised.value)
     assert not (lab.workspace / "image").exists()
 
@@ -238,13 +238,13 @@ def test_a_project_that_cannot_be_read_is_told_by_its_line_and_leaves_no_image(l
 @pytest.mark.slow
 def test_pip_installs_what_the_checks_ask_for_and_says_why_it_cannot(lab):
     root = lab_five.write_package(lab)
-    check_image.install(root, lab.workspace / "image")
+    install_package.install(root, lab.workspace / "image")
     assert lab_five.evaluate(lab, "image") == (5, "")
     assert sorted(path.name for path in root.iterdir()) == ["Dockerfile", "my_flights", "pyproject.toml"]
     (root / "other").mkdir()
     (root / "pyproject.toml").write_text(lab_five.PROJECT.replace('packages = ["my_flights"]', ""))
     with pytest.raises(RuntimeError, match=r"(?s)could not install.*Multiple top-level packages"):
-        check_image.install(root, lab.workspace / "image")
+        install_package.install(root, lab.workspace / "image")
 
 
 def test_a_text_is_mended_once_however_often_the_cell_runs(lab, monkeypatch):

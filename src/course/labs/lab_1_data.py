@@ -12,13 +12,13 @@ from course import checks
 from course.labs.lab_1 import (
     answer_validation,
     check_contract,
+    check_drift,
     check_faults,
     check_plan,
     drifted_months,
     monthly_data,
     tfdv_validation,
 )
-from course.labs.lab_1 import check_drift as limits
 from course.labs.lab_1 import faults as planted
 from course.labs.lab_1.monthly_data import read
 from course.labs.lab_1.tfdv_validation import statistics
@@ -123,5 +123,5 @@ def revision(lab: checks.Lab, question: Any, variables: Any) -> None:
 @checks.task("drift", points=3, title="8. Thresholds of drift")
 def drift(lab: checks.Lab, thresholds: Any) -> None:
     """Thresholds that fire at the drifted month and at no other."""
-    given = limits.read(answer_validation.mapping(thresholds, "THRESHOLDS"))
-    limits.judge_thresholds(lab.seed, given)
+    given = check_drift.read(answer_validation.mapping(thresholds, "THRESHOLDS"))
+    check_drift.judge_thresholds(lab.seed, given)

@@ -11,6 +11,7 @@ from typing import Any
 from course import checks
 from course.labs.lab_3.package import save
 from course.labs.lab_5 import check_compiled, check_image, check_migration, check_runs, check_specification, given_files
+from course.labs.lab_5.install_package import importable
 from course.labs.lab_5.notebook import build, mend, submit, trial, write
 
 __all__ = ["build", "data", "deliver", "mend", "save", "submit", "trial", "write"]
@@ -34,7 +35,7 @@ def deliver() -> None:
 
     for line in data(current()):
         print(line)
-    check_image.importable(current().workspace)
+    importable(current().workspace)
 
 
 def data(lab: checks.Lab) -> list[str]:

@@ -1,1 +1,19 @@
-"""Lab 2: what lab 1 leaves behind, the candidates for the gate, and how answers are judged."""
+"""Lab 2, model. Its tasks are in `lab_2_model`.
+
+What it gives to the student:
+    given_data:            the result of lab 1, flights without labels, requests
+    candidate_predictions: what a baseline and candidates for the gate said about 5,000 flights
+    notebook:              what the notebook calls: cells as a module, flights as tf.Examples
+
+What the checks share:
+    workspace_files: reads files of a student's workspace as data
+    roc_auc:         the area under the ROC curve, and its noise
+
+The checks:
+    check_features: task 1: what Transform has written
+    check_parity:   task 2: the same features in training and in service
+    check_tuner:    task 3: the search for hyperparameters
+    check_model:    task 4: predictions for a month without labels
+    check_noise:    task 5: how much an AUC varies by chance
+    check_gate:     task 6: what the gate blesses and what it refuses
+"""

@@ -1,1 +1,21 @@
-"""Lab 3: what is delivered, helpers of the notebook, and how answers are judged: by the package's text and by what the store tells of its runs."""
+"""Lab 3, pipeline. Its tasks are in `lab_3_pipeline`.
+
+What it gives to the student:
+    months:           January, February, and March as the sender spoilt it
+    inherited_store:  a metadata store that others have left
+    package:          what the notebook calls: cells become files of the student's package
+    run_package:      what the notebook calls: runs the package on this machine
+    solution_package: the package as the solution leaves it, for labs 4 and 5; it lies in `checkpoint/`
+
+What the checks share:
+    metadata_store: reads the metadata store that a student's runs have written
+    runs:           the runs in it, and what their artifacts hold
+
+The checks:
+    check_package:  task 1: the package, by the text of its files
+    check_january:  task 2: January's run
+    check_cache:    task 3: what came from the cache
+    check_february: task 4: February's run
+    check_refused:  task 5: a month that is refused
+    check_lineage:  task 6: what a served version was made from
+"""

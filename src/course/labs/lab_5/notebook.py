@@ -10,13 +10,13 @@ from pathlib import Path
 from course.checks.session import current
 from course.labs.lab_3.package import FOLDER
 from course.labs.lab_5 import (
-    check_image,
     check_migration,
     check_runs,
     inherited_pipeline,
     pipeline_spec,
     separate_process,
 )
+from course.labs.lab_5.install_package import IMAGE, install
 
 
 def build() -> None:
@@ -26,8 +26,8 @@ def build() -> None:
         RuntimeError: pip cannot; the message ends with its last words.
     """
     workspace = current().workspace
-    check_image.install(workspace / FOLDER, workspace / check_image.IMAGE)
-    found = sorted(path.name for path in (workspace / check_image.IMAGE).iterdir())
+    install(workspace / FOLDER, workspace / IMAGE)
+    found = sorted(path.name for path in (workspace / IMAGE).iterdir())
     print("In the image, beside what the course's image has:", ", ".join(found))
 
 
@@ -88,7 +88,7 @@ def trial() -> None:
     folder.mkdir()
     ignored = shutil.ignore_patterns(*check_migration.PASSING)
     shutil.copytree(workspace / check_migration.FOLDER, workspace / check_migration.SOURCE, ignore=ignored)
-    check_image.install(workspace / check_migration.FOLDER, folder / check_image.IMAGE)
+    install(workspace / check_migration.FOLDER, folder / IMAGE)
     print("installed")
     paths = [workspace / check_migration.COMPILED, workspace / check_migration.AGAIN]
     argument = {
@@ -99,7 +99,7 @@ def trial() -> None:
     argument |= {"paths": [str(path.with_suffix(".draft")) for path in paths]}
     log = processes.log_of(folder)
     function = ("course.labs.lab_5.separate_process", "compile_package")
-    if separate_process.call(*function, argument, folder / check_image.IMAGE, workspace, log):
+    if separate_process.call(*function, argument, folder / IMAGE, workspace, log):
         raise separate_process.StepError(
             f"The pipeline cannot be compiled. The last words:\n{processes.last_words(folder)[-1500:]}"
         )
@@ -109,9 +109,7 @@ def trial() -> None:
     found = pipeline_spec.parsed(paths[0].read_text(encoding="utf-8"), paths[0].name)
     destination = {"filesystem": {"base_directory": str(folder / "serving")}}
     given = {"data_root": str(workspace / "months"), "push_destination": json.dumps(destination)}
-    separate_process.run(
-        paths[0], folder / check_image.IMAGE, workspace, workspace / check_migration.RUNS, given, _Shown(found)
-    )
+    separate_process.run(paths[0], folder / IMAGE, workspace, workspace / check_migration.RUNS, given, _InOrder(found))
 
 
 def submit(path: str | Path, **arguments: str) -> str:
@@ -129,9 +127,9 @@ def submit(path: str | Path, **arguments: str) -> str:
         FileNotFoundError: no such file, or nothing was built yet.
     """
     workspace = current().workspace
-    if not (workspace / check_image.IMAGE).is_dir():
+    if not (workspace / IMAGE).is_dir():
         raise FileNotFoundError(
-            f"There is no folder {check_image.IMAGE}, where a step finds your package: lab.build() was not called yet, or its last call failed."
+            f"There is no folder {IMAGE}, where a step finds your package: lab.build() was not called yet, or its last call failed."
         )
     if not isinstance(path, str | Path) or not Path(path).is_file():
         raise FileNotFoundError(f"There is no file {path}: give the path that compile_pipeline returned.")
@@ -139,7 +137,7 @@ def submit(path: str | Path, **arguments: str) -> str:
     found = pipeline_spec.parsed(text, Path(path).name)
     _has_data(found, arguments)
     folder = separate_process.run(
-        Path(path), workspace / check_image.IMAGE, workspace, workspace / "runs", arguments, _Shown(found)
+        Path(path), workspace / IMAGE, workspace, workspace / "runs", arguments, _InOrder(found)
     )
     (folder / check_runs.COPY).write_text(text, encoding="utf-8")
     return str(folder)
@@ -160,7 +158,7 @@ def _has_data(found: pipeline_spec.Compiled, arguments: dict[str, str]) -> None:
         raise FileNotFoundError(f"{shown}: no folder span-01 or another of a month is in it.")
 
 
-class _Shown:
+class _InOrder:
     """Tells of each task that is done, in an order that is the same each time; kfp's own is not."""
 
     def __init__(self, found: pipeline_spec.Compiled) -> None:

@@ -36,8 +36,8 @@ def call(module: str, function: str, argument: Any, image: Path, without: Path, 
     Returns:
         The exit status, negative for a signal.
     """
-    nowhere = without / ".nowhere"
-    nowhere.mkdir(exist_ok=True)
+    empty = without / ".empty"
+    empty.mkdir(exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with log.open("w") as file, open(os.devnull) as nothing:
         files = (nothing.fileno(), file.fileno(), file.fileno())
@@ -48,7 +48,7 @@ def call(module: str, function: str, argument: Any, image: Path, without: Path, 
                 function,
                 argument,
                 environment=environment,
-                folder=nowhere,
+                folder=empty,
                 path=[str(image)],
                 files=files,
             )
