@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 import nbformat
@@ -11,6 +11,8 @@ import pytest
 from tools.grade import box, grading
 from tools.grade.confine.plan import NAMESPACES, Limits
 from tools.grade.marks import Graded
+from tools.labs import source
+from tools.notebooks import form
 
 
 def need_namespaces() -> None:
@@ -21,6 +23,22 @@ def need_namespaces() -> None:
         pytest.skip(str(error))
     if how not in NAMESPACES:
         pytest.skip(f"this machine gives no namespaces, and confines by: {how}")
+
+
+def submission(lab: str, solved: Container[str], changed: Mapping[str, str]) -> nbformat.NotebookNode:
+    """A lab's notebook with some answers.
+
+    Args:
+        lab: its name.
+        solved: names of the cells that are those of the solution.
+        changed: what stands in others, by their names.
+    """
+    solution = {source.marks(cell).get("grade_id"): cell.source for cell in form.read(source.notebook(lab)).cells}
+    node = form.read(source.LABS / lab / f"{lab}.ipynb")
+    for cell in node.cells:
+        name = source.marks(cell).get("grade_id")
+        cell.source = changed.get(name, solution[name] if name in solved else cell.source)
+    return node
 
 
 def grade(

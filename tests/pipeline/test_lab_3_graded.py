@@ -6,11 +6,7 @@ That the right one gets full marks is shown where all notebooks are run, and by 
 from __future__ import annotations
 
 import classroom
-import nbformat
 import pytest
-
-from tools.labs import source
-from tools.notebooks import form
 
 LAB = "lab-3-pipeline"
 PACKAGE = (
@@ -60,34 +56,24 @@ for name in ("config", "features", "model", "pipeline"):
 (workspace / "package" / "my_flights" / "more.py").symlink_to("/etc/passwd")
 OWN = INHERITED = [[[]]] * 10
 """
+EMPTY = dict.fromkeys((*NO_RUN, "march"), "")
+"""The names keep what the first cell gave them."""
 CASES = {
-    "unsolved": (0, {}),
-    "without-runs": (8, NO_RUN),
-    "redefines": (0, {"config": REDEFINES}),
-    "forges": (0, {"config": FORGES}),
+    "unsolved": (0, (), {}),
+    "without-runs": (8, (*PACKAGE, *LINEAGE), NO_RUN),
+    "redefines": (0, (), EMPTY | {"config": REDEFINES}),
+    "forges": (0, (), EMPTY | {"config": FORGES}),
 }
-
-
-def submission(name: str) -> nbformat.NotebookNode:
-    """The lab with what a case puts in, and the solution's package and lineage in the one that has run nothing."""
-    solution = {source.marks(cell).get("grade_id"): cell for cell in form.read(source.notebook(LAB)).cells}
-    node = form.read(source.LABS / LAB / f"{LAB}.ipynb")
-    for cell in node.cells:
-        own = source.marks(cell).get("grade_id")
-        if own in (*PACKAGE, *LINEAGE) and name == "without-runs":
-            cell.source = solution[own].source
-        answer = own in NO_RUN or own == "march"
-        if answer and name in ("redefines", "forges"):
-            cell.source = ""  # the names keep what the first cell gave them
-        cell.source = CASES[name][1].get(own, cell.source)
-    return node
 
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
     """All of them, graded in one run; by name."""
     return classroom.grade(
-        LAB, {name: submission(name) for name in CASES}, tmp_path_factory.mktemp("class"), prove=False
+        LAB,
+        {name: classroom.submission(LAB, *answers) for name, (_, *answers) in CASES.items()},
+        tmp_path_factory.mktemp("class"),
+        prove=False,
     )
 
 

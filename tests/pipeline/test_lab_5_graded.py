@@ -6,11 +6,7 @@ That the right one gets full marks is shown where all notebooks are run, and by 
 from __future__ import annotations
 
 import classroom
-import nbformat
 import pytest
-
-from tools.labs import source
-from tools.notebooks import form
 
 LAB = "lab-5-kubeflow"
 REDEFINES = """
@@ -26,28 +22,19 @@ JANUARY_RUN = FEBRUARY_RUN = REFUSED_RUN = "runs"
 """
 READS = ("read-inherited", "faults")
 CASES = {
-    "redefines": (0, {"read-inherited": REDEFINES}),
-    "names-the-faults": (3, {}),
+    "redefines": (0, (), {"read-inherited": REDEFINES}),
+    "names-the-faults": (3, READS, {}),
 }
-
-
-def submission(name: str) -> nbformat.NotebookNode:
-    """The lab with some answers: the solution's to task 2, or what cheats."""
-    solution = {source.marks(cell).get("grade_id"): cell for cell in form.read(source.notebook(LAB)).cells}
-    node = form.read(source.LABS / LAB / f"{LAB}.ipynb")
-    for cell in node.cells:
-        own = source.marks(cell).get("grade_id")
-        if own in READS and name == "names-the-faults":
-            cell.source = solution[own].source
-        cell.source = CASES[name][1].get(own, cell.source)
-    return node
 
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
     """All of them, graded in one run; by name."""
     return classroom.grade(
-        LAB, {name: submission(name) for name in CASES}, tmp_path_factory.mktemp("class"), prove=False
+        LAB,
+        {name: classroom.submission(LAB, *answers) for name, (_, *answers) in CASES.items()},
+        tmp_path_factory.mktemp("class"),
+        prove=False,
     )
 
 
