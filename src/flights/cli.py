@@ -70,9 +70,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--data-root", metavar="FOLDER", help="folder with span-01/ to span-12/ (default: data/flights)")
 
     predict = commands.add_parser("predict", help="ask the newest pushed model about flights")
-    predict.add_argument(
-        "flights", help='one flight or a list, as JSON, for example {"carrier": "UA", ...}; - for standard input'
-    )
+    predict.add_argument("flights", help="one flight or a list, as JSON, its columns by name; - for standard input")
     for command in (run, predict):
         command.add_argument(
             "--output-root", metavar="FOLDER", help=f"folder of the pipeline (default: {Config.output_root})"

@@ -9,14 +9,15 @@ from typing import Any
 
 from engines import places
 
+from .columns import DERIVED, FILE
 from .plan import COST, Demand, Plan, is_number, refuse_contradictions
 
 __all__ = ["Config", "Demand", "Plan"]
 
 SCHEMA_FOLDER = Path(__file__).parent / "schema"
 
-DERIVED_SLICES = ("hour", "part_of_day")
-"""Columns of slices that `flights.slicing` derives: from the scheduled departure."""
+DERIVED_SLICES = tuple(DERIVED)
+"""Columns of slices that `slicing` derives: from the scheduled departure."""
 
 BARS = ("min_auc", "min_slice_auc", "max_auc_loss", "max_slice_auc_loss", "guarded")
 """Settings that say what a candidate must show where there is no plan."""
@@ -46,7 +47,7 @@ class Config:
         dropout: share of hidden units that are silenced in a training step.
         l2: weight of the penalty on large weights. The defaults are for a few thousand flights.
         seed: of initial weights and of the order of examples.
-        plan: what is demanded of a candidate (`flights.plan`), instead of the five settings of `BARS`; it is refused beside them. These
+        plan: what is demanded of a candidate (`plan`), instead of the five settings of `BARS`; it is refused beside them. These
             are for a first run on a few hundred flights, where chance moves much.
         min_auc: no model below this area under the ROC curve is blessed,
         min_slice_auc: nor one below this on the flights of any one airport,
@@ -61,9 +62,9 @@ class Config:
             `jackknife`, or True: its time grows with the number of slices; `bootstrap`: with the number of flights. Each takes
             several times as long as the metrics.
         enable_cache: reuse the artifacts of an earlier execution with the same inputs.
-        tune: search for better hyperparameters first (`flights.tuner`), and train with the best.
+        tune: search for better hyperparameters first (`tuner`), and train with the best.
         tuner_trials: how many combinations are tried; the first is that of these settings.
-        warm_start: go on from the latest blessed model (`flights.warm_start`), where there is one, instead of from random weights.
+        warm_start: go on from the latest blessed model (`warm_start`), where there is one, instead of from random weights.
         tracking_uri: MLflow store that each run is logged to, for example `sqlite:///out/mlflow.db`, or a server's address,
             without a password (`engines.places`); empty: no logging.
         run_name: what the run is called there; empty: its months.
@@ -205,11 +206,11 @@ class Config:
         return cls(**settings)
 
     def require_inputs(self) -> None:
-        """What an engine asks before it runs anything (`flights.inputs`).
+        """What an engine asks before it runs anything (`inputs`).
 
         Raises:
             PermissionError: the tracking store cannot be written.
-            flights.data.DataError: a month is missing.
+            data.DataError: a month is missing.
         """
         from . import inputs  # with pandas and Arrow, which Airflow's environment lacks
 
@@ -310,4 +311,4 @@ def _month_split(first: int, last: int) -> tuple[str, str]:
     """Split name and file pattern for months of the same tens, for example `months-01-03` and `span-0[1-3]/flights.csv`."""
     tens, start, end = first // 10, first % 10, last % 10
     name = f"month-{first:02d}" if first == last else f"months-{first:02d}-{last:02d}"
-    return name, f"span-{tens}[{start}-{end}]/flights.csv"
+    return name, f"span-{tens}[{start}-{end}]/{FILE}"

@@ -10,10 +10,8 @@ import apache_beam as beam
 import numpy as np
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
+from .columns import DEPARTURE, hour
 from .plan import COST, Costs
-
-DEPARTURE = "sched_dep_time"
-"""The column that the rule of thumb goes by: HHMM."""
 
 Sums = tuple[float, float]
 """What the model's errors cost, and the rule's."""
@@ -33,7 +31,7 @@ class CostAgainstRule(metric_types.Metric):
         rule_from_hour: int,
         name: str = "cost_against_rule",
     ) -> None:
-        """Args: as in `flights.plan.Costs`."""
+        """Args: as in `plan.Costs`."""
         given = {"false_alarm": false_alarm, "miss": miss, "rule_from_hour": rule_from_hour}
         super().__init__(metric_util.merge_per_key_computations(_computations), name=name, **given)
 
@@ -70,7 +68,7 @@ class _Costing(beam.CombineFn):
         return 0.0, 0.0
 
     def add_input(self, sums: Sums, element: metric_types.StandardMetricInputs) -> Sums:
-        hour = int(np.ravel(element.features[DEPARTURE])[0]) // 100
+        planned = hour(int(np.ravel(element.features[DEPARTURE])[0]))
         for label, prediction, weight in metric_util.to_label_prediction_example_weight(
             element,
             eval_config=self._eval_config,
@@ -80,7 +78,7 @@ class _Costing(beam.CombineFn):
         ):
             late, by = bool(label.item()), weight.item()
             model = self._cost(prediction.item() >= self._costs.threshold, late)
-            rule = self._cost(hour >= self._costs.rule_from_hour, late)
+            rule = self._cost(planned >= self._costs.rule_from_hour, late)
             sums = sums[0] + by * model, sums[1] + by * rule
         return sums
 

@@ -2,7 +2,7 @@
 
 A single stray quote makes Arrow's threaded reader lose its place, and two of them swallow the rows between them in any reader that follows
 RFC 4180, where a quoted cell may hold line ends. Here a cell ends on the line on which it begins. What is wrong is returned as
-text that begins with the line, for `flights.data` to raise.
+text that begins with the line, for `data` to raise.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ import pyarrow.csv
 from engines.errors import BadData
 
 from . import csv_lines, spans
+from .columns import FILE, LABEL
 
-LABEL = "late"
 LATE_MINUTES = 15
 """A flight is late when it arrives more than this many minutes after its schedule."""
 
@@ -121,7 +121,7 @@ def build_year(keep_afterwards: bool = False, keep_unarrived: bool = False) -> p
 
 def month_path(root: str | Path, month: int) -> Path:
     """Where the file of a month is: a span folder per month, as ExampleGen reads it."""
-    return Path(root) / f"span-{month:02d}" / "flights.csv"
+    return Path(root) / f"span-{month:02d}" / FILE
 
 
 def write_months(root: str | Path, rows_per_month: int | None = None) -> list[Path]:
@@ -150,7 +150,7 @@ def checksums(root: str | Path) -> dict[str, str]:
     root = Path(root)
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(root.glob("span-*/flights.csv"))
+        for path in sorted(root.glob(f"span-*/{FILE}"))
     }
 
 

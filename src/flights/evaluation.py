@@ -62,7 +62,7 @@ def make_eval_config(config: Config) -> tfma.EvalConfig:
 
 
 def demands(config: Config) -> list[Demand]:
-    """Everything that is demanded of a candidate: what the plan says, or what `flights.config.BARS` say, then `config.demands`.
+    """Everything that is demanded of a candidate: what the plan says, or what `config.BARS` say, then `config.demands`.
 
     The bars are, of all flights, an AUC of `config.min_auc`, and not more than `config.max_auc_loss` less than that of the latest
     blessed model; of each slice by one of `config.guarded`, `config.min_slice_auc`, and `config.max_slice_auc_loss` where it is set.

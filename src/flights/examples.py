@@ -28,7 +28,7 @@ from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 from tfx_bsl.coders import example_coder
 
-from . import data
+from . import columns, data
 
 if TYPE_CHECKING:
     from .config import Config  # what it is told is in its settings
@@ -57,7 +57,7 @@ def make_example_gen(config: Config) -> tfx.components.CsvExampleGen:
     month, _ = config.months
     if config.is_single_month:
         source = example_gen_pb2.Input(
-            splits=[example_gen_pb2.Input.Split(name="all", pattern="span-{SPAN:2}/flights.csv")]
+            splits=[example_gen_pb2.Input.Split(name="all", pattern="span-{SPAN:2}/" + columns.FILE)]
         )
         spans = range_config_pb2.RangeConfig(
             static_range=range_config_pb2.StaticRange(start_span_number=month, end_span_number=month)
@@ -68,7 +68,7 @@ def make_example_gen(config: Config) -> tfx.components.CsvExampleGen:
                     example_gen_pb2.SplitConfig.Split(name="train", hash_buckets=TRAIN_BUCKETS),
                     example_gen_pb2.SplitConfig.Split(name="eval", hash_buckets=EVAL_BUCKETS),
                 ],
-                partition_feature_name="day",
+                partition_feature_name=columns.PARTITION,
             )
         )
     else:

@@ -26,19 +26,7 @@ Groups = Mapping[str, Sequence[str]]
 Model = Callable[[pd.DataFrame], np.ndarray]
 """Anything that answers a data frame of raw flights with probabilities, such as `Served`."""
 
-GROUPS: Groups = {
-    "departure": ["sched_dep_time"],
-    "weekday": ["weekday"],
-    "airline": ["carrier"],
-    "airport": ["origin"],
-    "destination": ["dest", "distance"],
-    "aircraft": ["plane_year", "seats"],
-    "temperature and humidity": ["temp", "dewp", "humid"],
-    "wind": ["wind_speed", "wind_gust"],
-    "rain and visibility": ["precip", "visib"],
-    "pressure": ["pressure"],
-}
-"""Every column that the model is made from, once."""
+GROUPS: Groups = features.GROUPS
 
 
 class Served:

@@ -106,7 +106,7 @@ def asked_at(flights: pd.DataFrame) -> pd.Series:
 
 
 def landed_at(flights: pd.DataFrame) -> pd.Series:
-    """When each flight had landed, UTC: its own outcome is known from then on. Needs the columns of `flights.data.AFTERWARDS`."""
+    """When each flight had landed, UTC: its own outcome is known from then on. Needs the columns of `data.AFTERWARDS`."""
     return _utc(_landed(flights))
 
 
@@ -122,7 +122,7 @@ def route_history(flights: pd.DataFrame, days: int = WINDOW_DAYS) -> pd.DataFram
     """How late the flights of a route were that have landed in the last `days` days, counted each night.
 
     Args:
-        flights: with the columns of `flights.data.AFTERWARDS`; all flights, not a sample.
+        flights: with the columns of `data.AFTERWARDS`; all flights, not a sample.
         days: nights that a count looks back on, its own included.
 
     Returns:

@@ -11,7 +11,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from .data import LABEL
+from .columns import DEPARTURE as SCHEDULED
+from .columns import LABEL, WEEKDAY, minutes
 
 NUMERIC = {
     "distance": 0.0,
@@ -30,7 +31,13 @@ NUMERIC = {
 2013, unless a remark says otherwise. Not NaN: Transform's running mean becomes NaN for good after two batches without a value."""
 
 DEPARTURE = "dep_minute"
-"""Scheduled departure in minutes after midnight, made from `sched_dep_time` (HHMM), scaled like the numeric columns."""
+"""Scheduled departure in minutes after midnight."""
+
+CLOCK = {DEPARTURE: SCHEDULED}
+"""Features that are minutes after midnight, each with its column (HHMM); scaled like the numeric columns."""
+
+SCALED = (*NUMERIC, *CLOCK)
+"""All that is scaled, in the order in which the model takes it."""
 
 CATEGORICAL = {"carrier": 20, "origin": 5, "dest": 110}
 """Columns of text, with the largest vocabulary that is kept."""
@@ -38,10 +45,22 @@ CATEGORICAL = {"carrier": 20, "origin": 5, "dest": 110}
 UNKNOWN = 1
 """Buckets for words that the training flights did not have."""
 
-WEEKDAY = "weekday"
-
-RAW = [*NUMERIC, *CATEGORICAL, "sched_dep_time", WEEKDAY]
+RAW = [*NUMERIC, *CATEGORICAL, *CLOCK.values(), WEEKDAY]
 """The raw columns that the model is made from."""
+
+GROUPS = {
+    "departure": [SCHEDULED],
+    "weekday": [WEEKDAY],
+    "airline": ["carrier"],
+    "airport": ["origin"],
+    "destination": ["dest", "distance"],
+    "aircraft": ["plane_year", "seats"],
+    "temperature and humidity": ["temp", "dewp", "humid"],
+    "wind": ["wind_speed", "wind_gust"],
+    "rain and visibility": ["precip", "visib"],
+    "pressure": ["pressure"],
+}
+"""Every column that the model is made from, once: columns that say the same stand together, by a name for people."""
 
 
 def scaled(name: str) -> str:
@@ -54,6 +73,19 @@ def index(name: str) -> str:
     return f"{name}_index"
 
 
+def measured(inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """What is scaled, before it is.
+
+    Args:
+        inputs: as for `preprocessing_fn`.
+
+    Returns:
+        For each of `SCALED` a float32 tensor of shape (batch, 1).
+    """
+    clocks = {name: tf.cast(minutes(_dense(inputs[column], -1)), tf.float32) for name, column in CLOCK.items()}
+    return {name: _dense(inputs[name], missing) for name, missing in NUMERIC.items()} | clocks
+
+
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
     """Prepares raw flights for the model.
 
@@ -63,9 +95,7 @@ def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
     Returns:
         Dense tensors of shape (batch, 1): float32 for `scaled` names, int64 for `index` names and the label.
     """
-    scheduled = _dense(inputs["sched_dep_time"], -1)
-    minutes = tf.cast(scheduled // 100 * 60 + scheduled % 100, tf.float32)
-    columns = [_dense(inputs[name], missing) for name, missing in NUMERIC.items()] + [minutes]
+    columns = list(measured(inputs).values())
     # One analyzer for all of them: each analyzer is a branch of the Beam pipeline and costs half a second on its own. In double
     # precision: Beam makes its batches by the clock, and sums of float32 would be rounded otherwise in each run.
     z_scores = tf.cast(
@@ -73,8 +103,7 @@ def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
     )
 
     outputs = {
-        scaled(name): column
-        for name, column in zip([*NUMERIC, DEPARTURE], tf.split(z_scores, len(columns), axis=1), strict=True)
+        scaled(name): column for name, column in zip(SCALED, tf.split(z_scores, len(columns), axis=1), strict=True)
     }
     for name, top_k in CATEGORICAL.items():
         outputs[index(name)] = tft.compute_and_apply_vocabulary(

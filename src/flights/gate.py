@@ -2,7 +2,7 @@
 
 TFX's ExampleValidator writes down what is wrong with the data and lets the pipeline go on. Nobody reads a report at three in
 the morning; so this component reads it, and fails. What statistics cannot show, the rules across rows and columns of
-`flights.rules`, it checks itself.
+`rules`, it checks itself.
 """
 
 from pathlib import Path
@@ -77,7 +77,7 @@ def list_broken_rules(
 
     Args:
         examples: raw, of all splits.
-        schema: holds the rules as tags, see `flights.rules`.
+        schema: holds the rules as tags, see `rules`.
         new_split: the new month, which is held against the flights of the other splits; the last split by default.
     """
     asked = rules.rules_of(rules.read_schema(_schema_file(schema)))
@@ -96,7 +96,7 @@ def list_broken_rules(
 
 
 def read_columns(folder: str, columns: set[str]) -> dict[str, np.ndarray]:
-    """Columns of the tf.Examples in a folder, as `flights.rules` takes them; those that are not there are left out."""
+    """Columns of the tf.Examples in a folder, as `rules` takes them; those that are not there are left out."""
     files = sorted(str(path) for path in Path(folder).glob("*.gz"))
     decoder = example_coder.ExamplesToRecordBatchDecoder()
     batches = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(BATCH_ROWS)

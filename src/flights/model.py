@@ -28,7 +28,7 @@ STEPS_AT_ONCE = 32
 TUNABLE = ("learning_rate", "hidden_units", "dropout", "l2", "batch_size", "train_epochs")
 """Settings that a Tuner may choose."""
 
-NUMERIC_INPUTS = [features.scaled(name) for name in (*features.NUMERIC, features.DEPARTURE)]
+NUMERIC_INPUTS = [features.scaled(name) for name in features.SCALED]
 """The scaled inputs, in the order in which the network takes them."""
 
 
@@ -39,7 +39,7 @@ def build_model(
 
     Args:
         vocabulary_sizes: for each categorical column, the number of words that training kept.
-        settings: `hidden_units`, `dropout`, `l2` and `learning_rate`, as in `flights.config.Config`.
+        settings: `hidden_units`, `dropout`, `l2` and `learning_rate`, as in `config.Config`.
         units: how the scaled inputs become those of an earlier month, whose weights the model goes on with.
 
     Returns:
@@ -207,7 +207,7 @@ def with_best(settings: dict[str, Any], hyperparameters: dict[str, Any] | None) 
     """Settings with what the Tuner found in place of what was set.
 
     Args:
-        settings: as in `flights.config.Config`.
+        settings: as in `config.Config`.
         hyperparameters: KerasTuner's configuration of the best trial, as the Tuner's artifact holds it; None without a Tuner.
     """
     return settings | (as_settings(hyperparameters["values"]) if hyperparameters else {})

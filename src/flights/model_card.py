@@ -41,7 +41,7 @@ def write(
         blessed: the Evaluator's verdict.
         trained_on: the training data in words, for example `months 4 to 6 of 2013`.
         settings: of the training, by name.
-        costs: of errors; those of the plan (`flights.plan.AGREED`) by default.
+        costs: of errors; those of the plan (`plan.AGREED`) by default.
         template: the text, with `$name` for each thing that is filled in.
 
     Raises:

@@ -26,7 +26,7 @@ from .gate import DataGate
 from .tracker import ExperimentTracker
 
 TRAINING = ["materialize", "train_epochs", "batch_size", "learning_rate", "hidden_units", "dropout", "l2", "seed"]
-"""What of the configuration is handed to `flights.model.run_fn`."""
+"""What of the configuration is handed to `model.run_fn`."""
 
 PACKAGE = __package__
 """The package of this file: the functions that TFX is given by name are those beside it, also in a copy under another name."""

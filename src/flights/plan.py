@@ -43,7 +43,7 @@ AGREED = Path(__file__).with_suffix(".json")
 """The plan of the gate planner, for whom the pipeline is built: a file, so that a change of a bar is a commit."""
 
 COST = "CostAgainstRule"
-"""`flights.cost`: what the model's errors cost, as a share of what those of a rule of thumb cost on the same flights."""
+"""`cost`: what the model's errors cost, as a share of what those of a rule of thumb cost on the same flights."""
 
 METRICS = {
     **dict.fromkeys(["AUC", "AUCPrecisionRecall", "BinaryAccuracy", "BalancedAccuracy", "F1Score"], Metric(HIGHER)),

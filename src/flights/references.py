@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from .data import LABEL
-from .features import CATEGORICAL, NUMERIC, WEEKDAY
+from .columns import GROUP, LABEL, SPAN, WEEKDAY, minutes
+from .features import CATEGORICAL, CLOCK, NUMERIC, SCALED
 
 PRIOR_FLIGHTS = 20
 """With how many flights of the average a route's rate is mixed, so that a route of three flights is not called hopeless."""
@@ -24,14 +24,13 @@ def prepare(flights: pd.DataFrame) -> pd.DataFrame:
     """The columns that the network sees, before scaling: numbers as floats with the same stand-ins for missing values.
 
     Args:
-        flights: raw columns, as `flights.data.read_month` gives them.
+        flights: raw columns, as `data.read_month` gives them.
 
     Returns:
         Numbers, departure in minutes, and `carrier`, `origin`, `dest` and `weekday` as text.
     """
     columns = {name: flights[name].astype("float64").fillna(missing) for name, missing in NUMERIC.items()}
-    scheduled = flights["sched_dep_time"].astype("int64")
-    columns["dep_minute"] = (scheduled // 100 * 60 + scheduled % 100).astype("float64")
+    columns |= {name: minutes(flights[clock].astype("int64")).astype("float64") for name, clock in CLOCK.items()}
     columns |= {name: flights[name].fillna("").astype(str) for name in (*CATEGORICAL, WEEKDAY)}
     return pd.DataFrame(columns, index=flights.index)
 
@@ -43,11 +42,11 @@ def no_skill(train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
 
 def route_rate(train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
     """The share of late flights on the same route, in the newest month of the training flights."""
-    last = train[train["month"] == train["month"].max()]
+    last = train[train[SPAN] == train[SPAN].max()]
     average = last[LABEL].mean()
-    routes = last.groupby(["origin", "dest"])[LABEL].agg(["sum", "count"])
+    routes = last.groupby(list(GROUP))[LABEL].agg(["sum", "count"])
     rate = (routes["sum"] + PRIOR_FLIGHTS * average) / (routes["count"] + PRIOR_FLIGHTS)
-    found = rate.reindex(pd.MultiIndex.from_frame(test[["origin", "dest"]])).to_numpy(float)
+    found = rate.reindex(pd.MultiIndex.from_frame(test[list(GROUP)])).to_numpy(float)
     return np.where(np.isnan(found), average, found)
 
 
@@ -58,7 +57,7 @@ def logistic_regression(train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    numbers, words = [*NUMERIC, "dep_minute"], [*CATEGORICAL, WEEKDAY]
+    numbers, words = [*SCALED], [*CATEGORICAL, WEEKDAY]
     model = make_pipeline(
         make_column_transformer((StandardScaler(), numbers), (OneHotEncoder(handle_unknown="ignore"), words)),
         LogisticRegression(C=0.1, max_iter=500),

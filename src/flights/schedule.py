@@ -8,9 +8,10 @@ from typing import Any
 from engines.airflow.calendar import Calendar
 from engines.airflow.project import Project
 
+from .columns import FILE
 from .config import Config
 
-MONTHS = Calendar("months", "month", start="2013-01-01", first=1, last=12, files="span-{span:02d}/flights.csv")
+MONTHS = Calendar("months", "month", start="2013-01-01", first=1, last=12, files="span-{span:02d}/" + FILE)
 """The spans of the data."""
 
 

@@ -1,4 +1,4 @@
-"""Slices by what is not a column: the hour and the part of the day of the scheduled departure.
+"""Slices by what is not a column but derived from one (`columns.DERIVED`): the hour and the part of the day of the scheduled departure.
 
 TFMA slices by values of columns, and the departure is a number such as 1745: as a slice, each minute would stand alone. Its own way
 to compute slices, `slice_keys_sql`, needs ZetaSQL, which this stack does not have. Evaluator takes `custom_extractors` from a module
@@ -7,7 +7,6 @@ that it is given by name: here, TFMA's own and one more, which adds columns to a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import apache_beam as beam
@@ -15,31 +14,7 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.extractors import unbatch_extractor
 
-from .config import DERIVED_SLICES
-
-PARTS_OF_DAY = {"00-09": 0, "09-14": 9, "14-18": 14, "18-24": 18}
-"""Parts of the day by name, with the hour at which they begin: from the calm morning to the evening, when delays have piled up."""
-
-
-def hour(sched_dep_time: np.ndarray) -> np.ndarray:
-    """The hour of a departure, 0 to 23, from HHMM."""
-    return sched_dep_time // 100
-
-
-def part_of_day(sched_dep_time: np.ndarray) -> np.ndarray:
-    """The name of the part of the day, as bytes, from HHMM."""
-    names = np.array([name.encode() for name in PARTS_OF_DAY], dtype=object)
-    return names[np.searchsorted(list(PARTS_OF_DAY.values()), hour(sched_dep_time), side="right") - 1]
-
-
-DERIVED: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
-    "hour": ("sched_dep_time", hour),
-    "part_of_day": ("sched_dep_time", part_of_day),
-}
-"""Columns that slices may name beside those of the data: which column each is made from, and how."""
-
-if set(DERIVED) != set(DERIVED_SLICES):
-    raise ImportError("config.DERIVED_SLICES does not name what slicing.py derives.")
+from .columns import DERIVED
 
 
 def needed(eval_config: tfma.EvalConfig) -> bool:

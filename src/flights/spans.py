@@ -13,7 +13,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-DATED = {"year", "month", "weekday"}
+from .columns import DATE, SPAN, WEEKDAY
+
+FINER, COARSER = DATE[DATE.index(SPAN) + 1 :], DATE[: DATE.index(SPAN)]
+
+DATED = {*COARSER, SPAN, WEEKDAY}
 """What a sender changes who delivers a month again as another one."""
 
 MANY = 0.25
@@ -59,18 +63,19 @@ def span_of(path: str | Path) -> int | None:
 
 def other_month(table: pa.Table, span: int | None) -> RowFault | None:
     """The first row that is of another month than the span, or of another year than the first row, or of no day."""
-    if span is not None and (fault := _other_value(table, "month", span, f"in the folder of month {span}")):
+    if span is not None and (fault := _other_value(table, SPAN, span, f"in the folder of {SPAN} {span}")):
         return fault
-    year = table["year"][0].as_py()
-    where = f"in a file that begins with {'an empty cell' if year is None else year}"
-    if fault := _other_value(table, "year", year, where):
-        return fault
-    if not (count := table["day"].null_count):
-        return None
-    row = pc.index(pc.is_null(table["day"]), True).as_py()
-    return RowFault(
-        row, "day", f"empty ({count:,} of {len(table):,} rows). Ask the sender on which day the flight was."
-    )
+    for column in COARSER:
+        value = table[column][0].as_py()
+        where = f"in a file that begins with {'an empty cell' if value is None else value}"
+        if fault := _other_value(table, column, value, where):
+            return fault
+    for column in FINER:
+        if count := table[column].null_count:
+            row = pc.index(pc.is_null(table[column]), True).as_py()
+            said = f"empty ({count:,} of {len(table):,} rows). Ask the sender on which {column} the flight was."
+            return RowFault(row, column, said)
+    return None
 
 
 def _other_value(table: pa.Table, column: str, wanted: int | None, where: str) -> RowFault | None:
@@ -80,17 +85,17 @@ def _other_value(table: pa.Table, column: str, wanted: int | None, where: str) -
     row = pc.index(wrong, True).as_py()
     value = table[column][row].as_py()
     said = f"{'empty' if value is None else value}, {where} ({count:,} of {len(table):,} rows)"
-    return RowFault(row, column, f"{said}. Was another month delivered? Ask its sender for the right file.")
+    return RowFault(row, column, f"{said}. Was another {SPAN} delivered? Ask its sender for the right file.")
 
 
 def other_year(table: pa.Table, first: pa.Table) -> RowFault | None:
     """Whether a file is of another year than the first one of the run."""
-    year, wanted = table["year"][0].as_py(), first["year"][0].as_py()
-    if year == wanted:
-        return None
-    return RowFault(
-        0, "year", f"{year}, in a run whose first month is of {wanted}. Are the months of one run of one year?"
-    )
+    for column in COARSER:
+        value, wanted = table[column][0].as_py(), first[column][0].as_py()
+        if value != wanted:
+            said = f"{value}, in a run whose first {SPAN} is of {wanted}. Are the {SPAN}s of one run of one {column}?"
+            return RowFault(0, column, said)
+    return None
 
 
 def repeats(

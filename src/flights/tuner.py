@@ -14,12 +14,14 @@ from typing import Any
 import keras
 import keras_tuner
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 import tensorflow_transform as tft
 from keras_tuner.engine import trial as kt_trial
 from tfx import v1 as tfx
 
 from . import model, plan
+from .columns import DATE
 
 SEARCH_SPACE: dict[str, dict[str, Any]] = {
     "learning_rate": {"low": 3e-4, "high": 1e-2, "sampling": "log"},
@@ -40,10 +42,6 @@ HELD_OUT = 0.25
 """Share of the training flights that judge the trials: the newest days."""
 
 
-DATE = ("year", "month", "day")
-"""The columns that say when a flight was."""
-
-
 WHOLE = ("batch_size", "train_epochs")
 """Settings that are whole numbers."""
 
@@ -53,7 +51,7 @@ POSSIBLE = {
     "l2": lambda value: value >= 0,
     **dict.fromkeys(WHOLE, lambda value: value >= 1 and value == int(value)),
 }
-"""Which numbers each setting can be, as `flights.config` has it."""
+"""Which numbers each setting can be, as `config` has it."""
 
 
 class SearchSpaceError(ValueError):
@@ -185,10 +183,13 @@ class Search(keras_tuner.Tuner):
         """Prints nothing, likewise."""
 
 
-def days_of(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> np.ndarray:
-    """The dates as a number of days, which grows with time across months and years."""
-    months = (np.asarray(year) - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (np.asarray(month) - 1)
-    return (months.astype("datetime64[D]") + (np.asarray(day) - 1)).astype(int)
+def days_of(*date: np.ndarray) -> np.ndarray:
+    """A number for each row's date, which grows with time across months and years: the place of the date among all that there are.
+
+    Args:
+        date: columns of one length, the coarsest first, as `columns.DATE` names them.
+    """
+    return pd.DataFrame(dict(enumerate(date))).groupby(list(range(len(date)))).ngroup().to_numpy()
 
 
 def hold_out(columns: model.Columns, days: np.ndarray, share: float = HELD_OUT) -> tuple[model.Columns, model.Columns]:
@@ -243,7 +244,7 @@ def tuner_fn(fn_args: tfx.components.FnArgs) -> tfx.components.TunerFnResult:
     """The search, ready to go; TFX's Tuner calls it.
 
     Args:
-        fn_args: files and folders of this execution, of raw examples; `custom_config` holds what `flights.model.run_fn` takes, and
+        fn_args: files and folders of this execution, of raw examples; `custom_config` holds what `model.run_fn` takes, and
             `tuner_trials` and `search_space`; from `base_model`, where there is one, every trial goes on.
     """
     settings = dict(fn_args.custom_config)

@@ -12,7 +12,7 @@ MOST = 5
 """Missed demands that a sentence names."""
 
 NO_LIMITS = (-1.0, 0.0, 1e-6)
-"""Lower bounds that only say that there must be a value (`flights.evaluation`)."""
+"""Lower bounds that only say that there must be a value (`evaluation`)."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -195,30 +195,35 @@ def moments_of(transform: tft.TFTransformOutput) -> Moments:
     They are constants in the graph and have no names. But z = (x - mean) / deviation is a line, and two of its points show it.
     """
     spec = {name: kind for name, kind in transform.raw_feature_spec().items() if name in features.RAW}
-    low, high = ({**dict.fromkeys(features.NUMERIC, value), "sched_dep_time": clock} for value, clock in _POINTS)
-    parsed = tf.io.parse_example([_example(low, spec), _example(high, spec)], spec)
+    parsed = tf.io.parse_example([_example(value, spec) for value in _POINTS], spec)
     scaled = transform.transform_features_layer()(parsed)
     found = {}
-    for name in (*features.NUMERIC, features.DEPARTURE):
-        first, second = scaled[features.scaled(name)].numpy()[:, 0].astype(float)
-        distance = _POINTS[1][0] - _POINTS[0][0] if name in features.NUMERIC else 60.0 * _POINTS[1][1] / 100
-        deviation = distance / (second - first)
-        found[features.scaled(name)] = (-first * deviation, deviation)
+    for name, column in features.measured(parsed).items():
+        (low, high), (first, second) = (
+            one.numpy()[:, 0].astype(float) for one in (column, scaled[features.scaled(name)])
+        )
+        if low == high:
+            raise ValueError(
+                f"features.measured: {name} is {low:g} where its columns are {_POINTS[0]} and where they are {_POINTS[1]}. "
+                "A warm start tells from two values of a feature how it is scaled: make it from a number that varies."
+            )
+        deviation = (high - low) / (second - first)
+        found[features.scaled(name)] = (low - first * deviation, deviation)
     return found
 
 
-_POINTS = ((0, 0), (10_000, 10_000))
-"""A value of the numeric columns and a time of departure (HHMM), at both points: far apart, for the sake of precision."""
+_POINTS = (0, 10_000)
+"""What all numbers are at both points: far apart, for the sake of precision."""
 
 
-def _example(values: dict[str, int], spec: dict[str, Any]) -> bytes:
-    """A flight with these numbers, and anything for the rest."""
+def _example(value: int, spec: dict[str, Any]) -> bytes:
+    """A row with this in each column of numbers, and a word that there is not in the others."""
     columns = {}
     for name, kind in spec.items():
         if kind.dtype == tf.string:
             columns[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"?"]))
         elif kind.dtype == tf.int64:
-            columns[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=[values.get(name, 1)]))
+            columns[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
         else:
-            columns[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[values.get(name, 1)]))
+            columns[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
     return tf.train.Example(features=tf.train.Features(feature=columns)).SerializeToString()

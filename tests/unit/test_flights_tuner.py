@@ -103,7 +103,12 @@ def test_days_are_dates_and_january_of_the_next_year_is_newer_than_december(tune
         datetime.date(2012, 3, 1),
     ]
     days = tuner.days_of(*(np.array([getattr(one, name) for one in dates]) for name in tuner.DATE))
-    assert list(days) == [(one - datetime.date(1970, 1, 1)).days for one in dates]
+    assert list(days) == [sorted(dates).index(one) for one in dates]
+
+
+def test_rows_that_have_no_more_than_a_year_are_in_its_order(tuner):
+    """As in a table whose spans are years."""
+    assert list(tuner.days_of(np.array([2003, 2001, 2003, 2002]))) == [2, 0, 2, 1]
 
 
 @pytest.mark.parametrize(
