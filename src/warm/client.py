@@ -134,7 +134,11 @@ class Warm:
 
     @classmethod
     def own(
-        cls, modules: Iterable[str], environment: Mapping[str, str] | None = None, words: Sequence[str] = ()
+        cls,
+        modules: Iterable[str],
+        environment: Mapping[str, str] | None = None,
+        words: Sequence[str] = (),
+        through: Sequence[str] = (),
     ) -> Warm:
         """Starts a server of this process's own, which ends with it.
 
@@ -142,9 +146,10 @@ class Warm:
             modules: what it imports; it is ready some seconds later, and an order that comes earlier waits.
             environment: its variables; by default those of this process.
             words: what shall stand in its command, and so in that of each fork, for who looks for them.
+            through: a command that prepares something, and becomes the command that follows it.
         """
         path = Path(tempfile.mkdtemp(prefix="warm")) / "s"  # the name of a socket has at most 107 bytes
-        process = _start(_command(path, modules, 0.0, words), environment)
+        process = _start([*through, *_command(path, modules, 0.0, words)], environment)
         found = cls(path)
         found._process = process
         return found

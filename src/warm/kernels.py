@@ -130,13 +130,18 @@ def _descriptor(file: Any, number: int) -> int:
     return file.fileno() if hasattr(file, "fileno") else file if isinstance(file, int) and file >= 0 else number
 
 
-def launch(arguments: list[str]) -> None:
-    """In the fork: the kernel, as `python -m ipykernel_launcher` starts it."""
+def launch(arguments: list[str], program: Any = None) -> None:
+    """In the fork: the kernel, as `python -m ipykernel_launcher` starts it.
+
+    Args:
+        arguments: of its command.
+        program: Jupyter's `IPKernelApp`, or a class that is made from it.
+    """
     from ipykernel.kernelapp import IPKernelApp
 
     sys.argv = ["ipykernel_launcher", *arguments]
     # A kernel that knows of no parent takes itself for one that was started by hand, and says so.
-    kernel = IPKernelApp.instance()
+    kernel = (program or IPKernelApp).instance()
     kernel.initialize([*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
     _as_in_a_notebook()
     kernel.start()
@@ -149,6 +154,7 @@ def _as_in_a_notebook() -> None:
     import pandas as pd
 
     matplotlib.rcParams["backend"] = os.environ["MPLBACKEND"]  # the kernel has set it
+    sys.modules.pop("matplotlib_inline.backend_inline", None)  # imported anew, it has figures shown at the end of a cell
     pd.set_option("display.max_columns", 20)  # at a terminal, tables are as wide as that
     # What is logged is to be seen in the notebook, as if the first that logs something had set up where it goes.
     logging.root.handlers.clear()

@@ -190,7 +190,7 @@ def cases(victim: Path, port: int, home: Path, root: Path) -> dict[str, Case]:
         ),
         "eats-by-many": Case(
             2,
-            "more than 1024 MB",
+            "more than 2048 MB",
             {
                 "words": GUARD
                 + "import time\nfor _ in range(8):\n    if os.fork() == 0:\n        x = b'x' * (3 * 10**8); time.sleep(600)\ntime.sleep(600)"

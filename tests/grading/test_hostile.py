@@ -42,7 +42,7 @@ EVERYDAY = (
 )
 """One class: honest work, and one of each thing that a submission may try. The others are graded by `make test-all`."""
 
-LIMITS = Limits(seconds=90, cell_seconds=15, memory=2**30, flood=2 * 2**20, processes=24)
+LIMITS = Limits(seconds=90, cell_seconds=15, memory=2**31, flood=2 * 2**20, processes=24)
 
 
 class Room:

@@ -91,6 +91,10 @@ def test_libraries_know_that_they_are_in_a_notebook(kernel):
     assert "seen too\n" in said
 
 
+def test_a_figure_that_a_cell_draws_is_shown_at_its_end(kernel):
+    assert "image/png" in kernel.printed("import matplotlib.pyplot as plt; plt.plot([1, 2]); None")
+
+
 def test_a_cell_is_interrupted_and_the_kernel_goes_on(kernel):
     # Otherwise the kernel throws away what is asked in the moment after an error, as it would the cells of "Run All".
     asked = kernel.client.execute("import time; print('begun', flush=True); time.sleep(600)", stop_on_error=False)

@@ -11,12 +11,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tools.grade import docker
-from tools.grade.confine import frames, pack
+from tools.grade.confine import frames, pack, room
 from tools.grade.confine.plan import (
     CONTAINER,
     LIMITS,
@@ -27,7 +27,9 @@ from tools.grade.confine.plan import (
     Limits,
     Plan,
 )
+from tools.grade.inside import forked
 from tools.notebooks.execute import ROOT
+from warm.client import FORKS, Fork, Warm, WarmError
 
 DOCKER = "docker"
 WAYS = (ROOT_NAMESPACES, USER_NAMESPACES, DOCKER, OWN_USER, LIMITS)
@@ -66,6 +68,7 @@ class Box:
     how: str
     slot: int = 0
     core: int | None = None
+    warm: Warm | None = None
 
     def run(
         self,
@@ -78,6 +81,7 @@ class Box:
         visible: Sequence[Path] = (),
         given: Path | None = None,
         environment: dict[str, str] | None = None,
+        forks: bool = False,
     ) -> Report:
         """Runs a command and takes what it says and leaves.
 
@@ -90,6 +94,7 @@ class Box:
             visible: what it can read besides the course and its environment.
             given: a folder whose files it finds in `folder`.
             environment: variables besides the usual ones.
+            forks: the command wants a kernel, and takes one that was forked from the warm process, where there is one.
         """
         with tempfile.TemporaryDirectory(prefix="course-room-") as room:
             os.chmod(room, 0o755)  # the command's own user passes through it
@@ -107,9 +112,10 @@ class Box:
                 given=str(given) if given else None,
                 uid=FIRST_UID + self.slot if self.how in (ROOT_NAMESPACES, OWN_USER) else None,
                 core=self.core,
+                forks=forks and self.warm is not None,
             )
             if self.how != DOCKER:
-                return _take([sys.executable, "-B", "-m", "tools.grade.confine"], plan, into)
+                return _take([sys.executable, "-B", "-m", "tools.grade.confine"], plan, into, self.warm)
             name = f"course-{os.getpid()}-{self.slot}-{Path(room).name}"
             try:
                 return _take(*docker.start(plan, name), into)
@@ -187,40 +193,79 @@ def _fails(box: Box) -> str | None:
     return report.errors.strip().splitlines()[-1] if report.errors.strip() else "Python does not start in it"
 
 
-def _take(start: list[str], plan: Plan, into: Path) -> Report:
+@contextlib.contextmanager
+def warmed(how: str) -> Iterator[Warm | None]:
+    """A process that has imported TFX, for boxes to fork from; None where what is forked could not be confined as well as what is started.
+
+    It is started with what a submission may know and no more, because all that is in its memory is in that of each fork.
+    """
+    with tempfile.TemporaryDirectory(prefix="course-warm-") as home:
+        own = {name: value.replace("{scratch}", home) for name, value in variables().items()}
+        shown = [str(path) for path in (*room.SYSTEM, *shown_paths()) if os.path.exists(path)]
+        for name in ("home", "tmp"):
+            os.mkdir(f"{home}/{name}")
+        warm = None
+        if FORKS and how in NAMESPACES:
+            # By the path, and not by the folder in which it is started, which becomes the environment of no fork.
+            through = [sys.executable, "-B", "-m", "tools.grade.confine.readonly", how, *shown, "--"]
+            with contextlib.suppress(WarmError, OSError):
+                warm = Warm.own(forked.IMPORTED, own, through=through)
+        try:
+            yield warm
+        finally:
+            if warm:
+                warm.end()
+
+
+def _begin(
+    start: list[str], plan: Plan, warm: Warm | None, files: tuple[int, int, int]
+) -> Fork | subprocess.Popen[bytes]:
+    """Starts what confines, with its input, output and errors; in a fork of the warm process where the plan says so."""
+    if plan.forks and warm:
+        return warm.fork(
+            "tools.grade.confine.__main__", "main", None, environment=variables(), folder=ROOT, files=files
+        )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    stdin, stdout, stderr = files
+    return subprocess.Popen(
+        start, cwd=ROOT, env=environment, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+    )
+
+
+def _take(start: list[str], plan: Plan, into: Path, warm: Warm | None = None) -> Report:
     """Starts the confined run, and reads its frames until it ends or is killed."""
     report = Report()
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            start,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            start_new_session=True,
-        )
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as asked:
+        asked.write(plan.dumps().encode())
+        asked.seek(0)
+        reading, writing = os.pipe()
+        try:
+            process = _begin(start, plan, warm, (asked.fileno(), writing, errors.fileno()))
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
         killer = threading.Timer(plan.limits.seconds + MARGIN, _kill, [process])
         killer.daemon = True
         killer.start()
         try:
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(plan.dumps().encode())
-                process.stdin.close()
-            _read(process.stdout, into, report)
+            with os.fdopen(reading, "rb") as frames_:
+                _read(frames_, into, report)
         except (ValueError, OSError) as error:
             report.notes.append(f"What the run reported could not be read: {error}")
         finally:
             killer.cancel()
             _kill(process)
             process.wait()
-            process.stdout.close()
+            if isinstance(process, Fork):
+                process.close()
         errors.seek(0)
         report.errors = errors.read(4000).decode(errors="replace")
     return report
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def _kill(process: Fork | subprocess.Popen[bytes]) -> None:
     """Kills the run, and with its first process the whole namespace."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if process.poll() is None:
@@ -273,8 +318,8 @@ class _Files:
             self.file = None
 
 
-def boxes(how: str, at_a_time: int) -> list[Box]:
+def boxes(how: str, at_a_time: int, warm: Warm | None = None) -> list[Box]:
     """A box for each of the runs that go on side by side; each has a core of its own where there are enough."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     own: Callable[[int], int | None] = lambda slot: cores[slot] if at_a_time <= len(cores) else None  # noqa: E731
-    return [Box(how, slot, own(slot) if how in NAMESPACES else None) for slot in range(at_a_time)]
+    return [Box(how, slot, own(slot) if how in NAMESPACES else None, warm) for slot in range(at_a_time)]

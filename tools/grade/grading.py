@@ -91,8 +91,8 @@ def grade(course: Course, submissions: Path, names: Path | None = None) -> list[
         course.say(f"not looked at: {', '.join(ignored)}")
     _clear(course)
     released = marks.release(course.lab, course.solutions, course.folder)
-    with Judge(course.lab, course.folder / "judge.log") as judge:
-        graded = _run_all(course, how, judge, released, found)
+    with Judge(course.lab, course.folder / "judge.log") as judge, box.warmed(how) as warm:
+        graded = _run_all(course, box.boxes(how, course.at_a_time, warm), judge, released, found)
     wrong = marks.enter(course.lab, course.solutions, course.folder, released, graded)
     tasks = checks.tasks(course.lab)
     of = sum(task.points for task in tasks.values())
@@ -112,9 +112,11 @@ def _clear(course: Course) -> None:
     course.folder.mkdir(parents=True)
 
 
-def _run_all(course: Course, how: str, judge: Judge, released: NotebookNode, found: list[Submission]) -> list[Graded]:
+def _run_all(
+    course: Course, boxes: list[box.Box], judge: Judge, released: NotebookNode, found: list[Submission]
+) -> list[Graded]:
     free: queue.SimpleQueue[box.Box] = queue.SimpleQueue()
-    for one in box.boxes(how, course.at_a_time):
+    for one in boxes:
         free.put(one)
 
     def work(job: Callable[[box.Box], Graded]) -> Graded:
@@ -126,7 +128,7 @@ def _run_all(course: Course, how: str, judge: Judge, released: NotebookNode, fou
 
     graded: dict[str, Graded] = {}
     with ThreadPoolExecutor(course.at_a_time) as pool:
-        proof = _proof(course, judge, how) if course.prove else None
+        proof = _proof(course, judge, boxes[0].how) if course.prove else None
         waiting = [pool.submit(work, proof)] if proof else []
         waiting += [pool.submit(work, _job(course, judge, released, one)) for one in found]
         try:
@@ -219,6 +221,7 @@ def run(course: Course, own: box.Box, judge: Judge, submission: Submission, node
             visible=[top / "task"],
             given=top / "given",
             environment={GRADED_AS: submission.student},
+            forks=True,
         )
         graded = Graded(submission, node, seconds=report.seconds)
         answers = _understand(graded, report, course)

@@ -44,6 +44,7 @@ class Plan:
     `room` is an empty folder: where the new file system is put together, or, without namespaces, the folder that the command works in.
     `visible` are paths that the command may read, under the same name. `folder` is where it runs; `given` is a folder whose files it finds
     there. `environment` and `command` may name `{scratch}`, the one place that the command can write to.
+    With `forks`, this process has imported what a kernel needs, and the command is told of a kernel that was forked from it.
     """
 
     how: str
@@ -58,6 +59,7 @@ class Plan:
     given: str | None = None
     uid: int | None = None
     core: int | None = None
+    forks: bool = False
 
     def dumps(self) -> str:
         """The plan as JSON."""

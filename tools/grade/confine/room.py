@@ -10,7 +10,7 @@ from tools.grade.confine import system
 from tools.grade.confine.plan import Plan
 
 SCRATCH = "/scratch"
-_SYSTEM = (
+SYSTEM = (
     "/usr",
     "/bin",
     "/sbin",
@@ -51,7 +51,7 @@ def build(plan: Plan, uid: int) -> None:
         os.mkdir(f"{scratch}/{name}")
     os.mkdir(f"{room}/tmp")
     system.bind(f"{scratch}/tmp", f"{room}/tmp", writable=True)
-    for path in (*_SYSTEM, *plan.visible):
+    for path in (*SYSTEM, *plan.visible):
         _show(path, room)
     _devices(room)
     for name, text in _FILES.items():

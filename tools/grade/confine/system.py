@@ -21,7 +21,8 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVA
 )
 _NOATIME, _NODIRATIME, _RELATIME = 1024, 2048, 1 << 21
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
-_PDEATHSIG, _DUMPABLE, _CAPBSET_DROP, _NO_NEW_PRIVS = 1, 4, 24, 38
+_PDEATHSIG, _DUMPABLE, _CAPBSET_DROP, _NO_NEW_PRIVS, _AMBIENT, _AMBIENT_CLEAR_ALL = 1, 4, 24, 38, 47, 4
+_CAPABILITIES_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -37,6 +38,21 @@ def _call(name: str, *arguments: object) -> int:
 def unshare(flags: int) -> None:
     """Moves this process (or, for processes, its children) into new namespaces."""
     _call("unshare", flags)
+
+
+def unshare_user(flags: int, user: int, group: int) -> None:
+    """Moves this process into a new user namespace, and in it into others: it has every right in them, and none beside.
+
+    Args:
+        flags: of the other namespaces.
+        user: its user id there; group: its group id.
+    """
+    outside = os.geteuid(), os.getegid()
+    unshare(flags | NEWUSER)
+    maps = {"setgroups": "deny", "uid_map": f"{user} {outside[0]} 1", "gid_map": f"{group} {outside[1]} 1"}
+    for name, text in maps.items():
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)
 
 
 def mount(source: str, target: str, kind: str | None = None, flags: int = 0, options: str | None = None) -> None:
@@ -97,6 +113,17 @@ def die_with_parent() -> None:
 def hide_memory() -> None:
     """Lets no process of the same user look into this one."""
     _call("prctl", _DUMPABLE, 0, 0, 0, 0)
+
+
+def show_memory() -> None:
+    """Lets processes of the same user look into this one, as into any program that was started."""
+    _call("prctl", _DUMPABLE, 1, 0, 0, 0)
+
+
+def give_up_capabilities() -> None:
+    """This process has no capability any more, as no program that it starts; without this, it keeps those of its user namespace until it becomes one."""
+    _call("prctl", _AMBIENT, _AMBIENT_CLEAR_ALL, 0, 0, 0)
+    _call("capset", struct.pack("Ii", _CAPABILITIES_3, 0), bytes(24))
 
 
 def drop_capabilities() -> None:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from tools.grade.confine import syscalls, system
 from tools.grade.confine.plan import MEGABYTE, NAMESPACES, OWN_PROCESSES, Plan
 
+FLOOD = "COURSE_FLOOD"
+"""Environment variable of a kernel: letters of output at which a cell is stopped."""
 PERIOD = 0.1
 """Seconds between two looks at memory and processes."""
 SAID = 48 * MEGABYTE
@@ -211,9 +213,14 @@ def _become(plan: Plan, scratch: str, writing: int) -> None:
         program = syscalls.program()
         if program:
             system.seccomp(program)
+        system.give_up_capabilities()
     os.umask(0o022)
     environment = {name: value.replace("{scratch}", scratch) for name, value in plan.environment.items()}
     command = [part.replace("{scratch}", scratch) for part in plan.command]
+    if plan.forks:
+        from tools.grade.inside import forked  # with libraries, which this process has only then
+
+        command += forked.fork(environment | {FLOOD: str(plan.limits.flood)}, plan.how in OWN_PROCESSES)
     os.execve(command[0], command, environment)
 
 

@@ -17,10 +17,9 @@ from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 
 from course.checks.answers import NotPlain, plain
+from tools.grade.confine.watch import FLOOD
 
 ASKED, ANSWERED = "course_answers", "course_answered"
-
-FLOOD = "COURSE_FLOOD"
 
 _eval, _compile = eval, compile
 _encode = json.JSONEncoder(allow_nan=False).encode

@@ -18,18 +18,18 @@ import queue
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.blocking import BlockingKernelClient
-from jupyter_client.connect import write_connection_file
 from nbformat.v4 import output_from_msg
 
 from tools.grade.confine import system
-from tools.grade.inside.kernel import ANSWERED, ASKED, FLOOD
+from tools.grade.confine.watch import FLOOD
+from tools.grade.inside import forked
+from tools.grade.inside.kernel import ANSWERED, ASKED
 
 PATIENCE = 5.0
 """Seconds that an interrupted cell has to end."""
@@ -124,19 +124,44 @@ class Shown:
         return text[:room] + note
 
 
+class Forked:
+    """A child of this process that was forked before this program began."""
+
+    def __init__(self, pid: int) -> None:
+        """Knows it by its process id."""
+        self.pid, self.status = pid, None
+
+    def poll(self) -> int | None:
+        """Its status, once it has ended."""
+        if self.status is None and os.waitpid(self.pid, os.WNOHANG)[0]:
+            self.status = 0
+        return self.status
+
+    def send_signal(self, number: int) -> None:
+        """Sends it a signal, if it has not ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Ends it."""
+        self.send_signal(signal.SIGKILL)
+
+
 class Runner:
     """The kernel, and the clock."""
 
-    def __init__(self, task: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
-        """`task`: cells, seconds, cell_seconds, output, flood."""
-        self.task, self.send = task, send
+    def __init__(
+        self, task: dict[str, Any], send: Callable[[dict[str, Any]], None], forked: Sequence[str] = ()
+    ) -> None:
+        """`task`: cells, seconds, cell_seconds, output, flood. `forked`: process id and connection file of a kernel that is there already."""
+        self.task, self.send, self.forked = task, send, forked
         self.deadline = time.monotonic() + task["seconds"]
         self.shown = 0
 
     def run(self) -> None:
         """Executes all cells."""
         place, interrupted = 0, 0
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
         try:
             self._start()
             for place, cell in enumerate(self.task["cells"]):
@@ -156,17 +181,17 @@ class Runner:
                 self.process.kill()
 
     def _start(self) -> None:
-        folder = tempfile.mkdtemp(prefix="k")
-        file, _ = write_connection_file(
-            f"{folder}/kernel.json", ip=f"{folder}/k", transport="ipc", key=os.urandom(16).hex().encode()
-        )
-        command = [sys.executable, "-m", "tools.grade.inside.kernel", "-f", file, "--IPKernelApp.log_level=50"]
-        self.process = subprocess.Popen(
-            [*command, "--HistoryManager.enabled=False"],
-            env={**os.environ, "JPY_PARENT_PID": str(os.getpid()), FLOOD: str(self.task["flood"])},
-            stdin=subprocess.DEVNULL,
-            start_new_session=self.task["namespaces"],
-        )
+        if self.forked:
+            pid, file = self.forked
+            self.process = Forked(int(pid))
+        else:
+            file = forked.connection()
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tools.grade.inside.kernel", "-f", file, *forked.OPTIONS],
+                env={**os.environ, "JPY_PARENT_PID": str(os.getpid()), FLOOD: str(self.task["flood"])},
+                stdin=subprocess.DEVNULL,
+                start_new_session=self.task["namespaces"],
+            )
         self.client = BlockingKernelClient(connection_file=file)
         self.client.load_connection_file()
         self.client.start_channels(hb=False, control=False, stdin=False)
@@ -281,7 +306,7 @@ def main() -> None:
         stream.flush()
 
     try:
-        Runner(task, send).run()
+        Runner(task, send, sys.argv[2:]).run()
     except Exception as error:
         send({"failed": f"{type(error).__name__}: {error}"})
 
