@@ -12,7 +12,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-from warm import usage
+from warm import beam, usage
 
 DEFERRED = frozenset({"tfx.v1.extensions"})
 """Packages that TFX imports at once and a pipeline on one machine never asks for: Vertex AI and BigQuery, with a thousand modules of Google Cloud."""
@@ -27,8 +27,8 @@ def quickly() -> Iterator[None]:
     collector is off anyway, it does nothing of that.
 
     From then on the libraries' messages are not translated, unless LANGUAGE asks for it: Beam builds a parser of its options for every step of
-    a pipeline, and Python looks on the disk for a translation of every word in it. And packages that are DEFERRED load when something in them is
-    asked for, which is a quarter of what TFX's import takes.
+    a pipeline, and Python looks on the disk for a translation of every word in it. Beam keeps what `warm.beam` says. And packages that are
+    DEFERRED load when something in them is asked for, which is a quarter of what TFX's import takes.
     """
     os.environ.setdefault("LANGUAGE", "C")
     if not gc.isenabled():
@@ -42,6 +42,7 @@ def quickly() -> Iterator[None]:
         sys.meta_path.remove(deferring)
         gc.freeze()
         gc.enable()
+        beam.keep()
         usage.count_tfx()
 
 
