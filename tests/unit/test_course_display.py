@@ -67,7 +67,6 @@ def test_a_figure_without_alt_text_is_refused(shown: Shown) -> None:
     with pytest.raises(ValueError, match="needs alt text"):
         course.show(line())
     assert shown == []
-    pyplot.close("all")
 
 
 def test_a_shown_figure_is_closed_so_that_it_is_not_shown_twice(shown: Shown) -> None:

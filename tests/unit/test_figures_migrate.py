@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pandas as pd
-from matplotlib import pyplot
+from alt_text import alt
 
-from course.display import bundle
 from course.figures import migrate
 
 
@@ -17,6 +16,4 @@ def test_costs_stack_work_on_imports_and_mark_tensorflow() -> None:
     assert figure.axes[0].lines[0].get_xdata()[0] == 5.0
     title = "".join(figure.axes[0].get_title(loc) for loc in ("left", "center"))  # the style of the course puts it left
     assert title.startswith("Imports are 60%")
-    alt = bundle(figure)[0]["text/plain"]
-    assert "DataGate 6.0 and 2.0; Transform 6.0 and 6.0. A dashed line at 5.0" in alt
-    pyplot.close("all")
+    assert "DataGate 6.0 and 2.0; Transform 6.0 and 6.0. A dashed line at 5.0" in alt(figure)

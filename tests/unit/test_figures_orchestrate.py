@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
 
 import pandas as pd
 import pytest
-from matplotlib import pyplot
+from alt_text import alt
 
 from course.controls import Explorer
-from course.display import bundle
 from course.figures import orchestrate
-
-
-@pytest.fixture(autouse=True)
-def no_figure_stays_open() -> Iterator[None]:
-    yield
-    pyplot.close("all")
-
-
-def alt(figure: pyplot.Figure) -> str:
-    """The alt text with which a figure is shown."""
-    return bundle(figure)[0]["text/plain"]
 
 
 def test_a_run_starts_when_its_month_is_over() -> None:

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pandas as pd
 import pytest
-from matplotlib import pyplot
+from alt_text import alt
 
-from course.display import bundle
 from course.figures import plan
-
-
-@pytest.fixture(autouse=True)
-def no_figure_stays_open() -> Iterator[None]:
-    yield
-    pyplot.close("all")
-
-
-def alt(figure: pyplot.Figure) -> str:
-    """The alt text with which a figure is shown."""
-    return bundle(figure)[0]["text/plain"]
 
 
 def test_thresholds_name_the_marked_shares() -> None:

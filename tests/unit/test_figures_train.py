@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot
+from alt_text import alt
 
-from course.display import bundle
 from course.figures import train
-
-
-@pytest.fixture(autouse=True)
-def no_figure_stays_open() -> Iterator[None]:
-    yield
-    pyplot.close("all")
-
-
-def alt(figure: pyplot.Figure) -> str:
-    """The alt text with which a figure is shown."""
-    return bundle(figure)[0]["text/plain"]
 
 
 def test_the_standing_counts_in_how_many_months_the_last_is_first() -> None:

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pandas as pd
 import pytest
-from matplotlib import pyplot
+from alt_text import alt
 
-from course.display import bundle
 from course.figures import contract, validate
-
-
-@pytest.fixture(autouse=True)
-def no_figure_stays_open() -> Iterator[None]:
-    yield
-    pyplot.close("all")
 
 
 @pytest.fixture
@@ -24,11 +15,6 @@ def distances() -> pd.DataFrame:
     rows += [("carrier", "months", "February", 0.02), ("carrier", "months", "March", 0.034)]
     rows += [("carrier", "faults", "drifted", 0.12), ("precip", "noise", "chance", 0.4)]
     return pd.DataFrame(rows, columns=["feature", "kind", "name", "distance"])
-
-
-def alt(figure: pyplot.Figure) -> str:
-    """The alt text with which a figure is shown."""
-    return bundle(figure)[0]["text/plain"]
 
 
 def test_strips_say_where_each_kind_lies_and_which_feature_has_no_threshold(distances: pd.DataFrame) -> None:
