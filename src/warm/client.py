@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import json
 import os
 import select
@@ -13,7 +14,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,19 +24,8 @@ FORKS = sys.platform == "linux"
 """Elsewhere a process that has loaded these libraries does not bear a fork: there each begins anew."""
 
 READ_AT_IMPORT = (
-    "CUDA",
-    "GRPC",
-    "HOME",
-    "KERAS",
-    "LANG",
-    "LD_",
-    "MALLOC",
-    "MKL",
-    "OMP",
-    "OPENBLAS",
-    "PYTHON",
-    "TF_",
-    "XLA",
+    *("CUDA", "GRPC", "HOME", "KERAS", "LANG", "LD_", "MALLOC"),
+    *("MKL", "OMP", "OPENBLAS", "PYTHON", "TF_", "XLA"),
 )
 """How the names of variables begin that Python and its libraries read once, when they are loaded: a server is for one set of them."""
 
@@ -54,10 +43,9 @@ class Fork:
 
     stdin = stdout = stderr = None
 
-    def __init__(self, connection: socket.socket, pid: int) -> None:
-        """Takes over the connection of its order."""
-        self.pid, self.returncode = pid, None
-        self._connection, self._received = connection, b""
+    def __init__(self, pid: int, answers: io.RawIOBase) -> None:
+        """Takes over the connection of its order, from which the server's answers are read."""
+        self.pid, self.returncode, self._answers = pid, None, answers
 
     def poll(self) -> int | None:
         """The exit status, negative for a signal; None while it runs."""
@@ -72,20 +60,14 @@ class Fork:
         Raises:
             TimeoutError: it has not ended within them.
         """
-        end = None if timeout is None else time.monotonic() + timeout
-        while self._read(None if end is None else max(0.0, end - time.monotonic())) is None:
-            if end is not None and time.monotonic() >= end:
-                raise TimeoutError(f"process {self.pid} has not ended after {timeout} s")
+        if self._read(timeout) is None:
+            raise TimeoutError(f"process {self.pid} has not ended after {timeout} s")
         return self.returncode
 
     def _read(self, seconds: float | None) -> int | None:
-        if self.returncode is None and select.select([self._connection], [], [], seconds)[0]:
-            words = self._connection.recv(2**10)
-            self._received += words
-            if self._received.endswith(b"\n"):
-                self.returncode = json.loads(self._received)["status"]
-            elif not words:
-                self.returncode = -signal.SIGKILL  # the server has ended, and its forks with it
+        if self.returncode is None and select.select([self._answers], [], [], seconds)[0]:
+            line = self._answers.readline()  # or nothing, when the server has ended, and its forks with it
+            self.returncode = json.loads(line)["status"] if line.endswith(b"\n") else -signal.SIGKILL
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -103,7 +85,7 @@ class Fork:
 
     def close(self) -> None:
         """Lets go of it; it is killed if it has not ended."""
-        self._connection.close()
+        self._answers.close()
 
 
 class Warm:
@@ -180,15 +162,7 @@ class Warm:
                 return cls(path)
 
     def fork(
-        self,
-        module: str,
-        function: str,
-        argument: Any,
-        *,
-        environment: Mapping[str, str] | None = None,
-        folder: str | Path | None = None,
-        path: Sequence[str] = (),
-        files: Sequence[int] = (0, 1, 2),
+        self, module: str, function: str, argument: Any, *, files: Sequence[int] = (0, 1, 2), **settings: Any
     ) -> Fork:
         """Has a function called in a process of its own; waits until it has begun.
 
@@ -196,30 +170,24 @@ class Warm:
             module: where the function is; imported in the fork.
             function: its name.
             argument: what it is called with, as JSON carries it.
-            environment: the fork's variables; by default those of this process.
-            folder: it works in; by default this process's.
-            path: folders in which it finds modules first.
             files: descriptors of its input, output and errors.
+            settings: `environment`: its variables, by default those of this process; `folder` that it works in, by default this process's;
+                `path`: folders in which it finds modules first.
 
         Raises:
             WarmError: the server has ended, or could not make its imports.
         """
-        order = _order(module, function, argument, environment, folder, path)
+        order = _order(module, function, argument, **settings)
         try:
-            connection = _connect(self.path)
-            _send(connection, order, files)
-            answer = b""
-            while not answer.endswith(b"\n"):
-                words = connection.recv(1)  # what follows is the fork's
-                if not words:
-                    raise ConnectionError
-                answer += words
-        except OSError:
+            with _connect(self.path) as connection:
+                answers = connection.makefile("rb", buffering=0)  # keeps it open
+                _send(connection, order, files)
+            found = json.loads(answers.readline())
+        except (OSError, ValueError):
             raise WarmError(f"The process that forks has ended ({self.path}). Is there memory left?") from None
-        found = json.loads(answer)
         if "error" in found:
             raise WarmError(f"The process that forks cannot import what it is for: {found['error']}")
-        return Fork(connection, found["pid"])
+        return Fork(found["pid"], answers)
 
     @property
     def is_there(self) -> bool:
@@ -253,43 +221,26 @@ def begin(warm: Warm | None, module: str, function: str, argument: Any, **settin
 
 
 def cold(
-    module: str,
-    function: str,
-    argument: Any,
-    *,
-    environment: Mapping[str, str] | None = None,
-    folder: str | Path | None = None,
-    path: Sequence[str] = (),
-    files: Sequence[int] = (0, 1, 2),
+    module: str, function: str, argument: Any, *, files: Sequence[int] = (0, 1, 2), **settings: Any
 ) -> subprocess.Popen:
     """Has a function called in a process of its own, as `Warm.fork` does, but of a process that begins from nothing."""
-    order = _order(module, function, argument, environment, folder, path)
-    return subprocess.Popen(
-        [sys.executable, "-m", "warm.server", "--once", json.dumps(order)],
-        env=order["environment"],
-        stdin=files[0],
-        stdout=files[1],
-        stderr=files[2],
-    )
+    order = _order(module, function, argument, **settings)
+    command = [sys.executable, "-m", "warm.server", "--once", json.dumps(order)]
+    return subprocess.Popen(command, env=order["environment"], stdin=files[0], stdout=files[1], stderr=files[2])
 
 
 def _order(
     module: str,
     function: str,
     argument: Any,
-    environment: Mapping[str, str] | None,
-    folder: str | Path | None,
-    path: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    folder: str | Path | None = None,
+    path: Sequence[str] = (),
 ) -> dict[str, Any]:
     """An order as the server takes it."""
-    return {
-        "module": module,
-        "function": function,
-        "argument": argument,
-        "environment": dict(os.environ if environment is None else environment),
-        "folder": str(folder or os.getcwd()),
-        "path": list(path),
-    }
+    called = {"module": module, "function": function, "argument": argument}
+    environment = dict(os.environ if environment is None else environment)
+    return called | {"environment": environment, "folder": str(folder or os.getcwd()), "path": list(path)}
 
 
 def _connect(path: Path) -> socket.socket:
