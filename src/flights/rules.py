@@ -8,7 +8,6 @@ Light to import, because every prediction needs the rules as well: no TFX, no Te
 
 from __future__ import annotations
 
-import calendar
 import datetime
 import functools
 import re
@@ -112,7 +111,7 @@ class Rule:
     @property
     def is_of_each_flight(self) -> bool:
         """Whether it can be, and must be, asked of a single flight."""
-        return self.least == 1 and self.kind not in {*OF_MANY, "one", "alike", "minutes"}
+        return self.least == 1 and self.kind in OF_EACH
 
     @property
     def is_of_whole_months(self) -> bool:
@@ -191,26 +190,10 @@ def list_broken(rules: Iterable[Rule], columns: Columns, where: str, earlier: Co
 
 def find_broken(rule: Rule, columns: Columns, earlier: Columns | None = None) -> np.ndarray:
     """Which flights break a rule, as booleans. A flight that lacks a value breaks no rule that reads it."""
-    values, others = columns[rule.column], [columns[name] for name in rule.others]
-    if rule.text == "hhmm":
-        return values % 100 >= 60
-    if rule.text.startswith("matches "):
-        return _by_value(lambda text: not re.fullmatch(rule.given["pattern"], text), values)
-    if rule.text.startswith("date "):
-        return _by_value(lambda year, month, day: _weekday(year, month, day) is None, *others)
-    if rule.text.startswith("weekday "):
-        return _by_value(lambda weekday, *date: _weekday(*date) not in (None, weekday), values, *others)
-    if rule.text.startswith("humidity "):
-        return np.abs(relative_humidity(*others) - values) > HUMIDITY_POINTS
-    if rule.text.startswith("multiple "):
-        steps = values / float(rule.given["step"])
-        # The files keep two decimals.
-        return np.abs(steps - np.round(steps)) > 0.02
-    if rule.kind == "unlike":
-        return _by_value(lambda value, other: value == other, values, *others)
-    if rule.kind == "minutes":
-        return _off_schedule(rule, columns, columns if earlier is None else earlier)
-    return _unlike_most(rule, columns, columns if earlier is None or rule.kind == "alike" else earlier)
+    if rule.kind in OF_EACH:
+        return OF_EACH[rule.kind](rule, *(columns[name] for name in (rule.column, *rule.others)))
+    earlier = columns if earlier is None or rule.kind == "alike" else earlier
+    return _off_schedule(rule, columns, earlier) if rule.kind == "minutes" else _unlike_most(rule, columns, earlier)
 
 
 def relative_humidity(temperature: np.ndarray, dew_point: np.ndarray) -> np.ndarray:
@@ -244,8 +227,24 @@ def _weekday(year: float, month: float, day: float) -> int | None:
     """From Monday, 1, to Sunday, 7; None when there is no such date."""
     try:
         return datetime.date(int(year), int(month), int(day)).isoweekday()
-    except (ValueError, OverflowError, calendar.IllegalMonthError):
+    except (ValueError, OverflowError):
         return None
+
+
+OF_EACH: dict[str, Callable[..., np.ndarray]] = {
+    "hhmm": lambda _, time: time % 100 >= 60,
+    "matches": lambda rule, texts: _by_value(lambda text: not re.fullmatch(rule.given["pattern"], text), texts),
+    "date": lambda _, __, *date: _by_value(lambda *one: _weekday(*one) is None, *date),
+    "weekday": lambda _, *days: _by_value(lambda weekday, *date: _weekday(*date) not in (None, weekday), *days),
+    "humidity": lambda _, humidity, *others: np.abs(relative_humidity(*others) - humidity) > HUMIDITY_POINTS,
+    "multiple": lambda rule, values: _off_step(values / float(rule.given["step"])),
+    "unlike": lambda _, *pair: _by_value(lambda value, other: value == other, *pair),
+}
+"""The rules, by their first word, that a flight keeps or breaks by itself: which do, from the rule, its column and the further ones."""
+
+
+def _off_step(steps: np.ndarray) -> np.ndarray:
+    return np.abs(steps - np.round(steps)) > 0.02  # the files keep two decimals
 
 
 def _unlike_most(rule: Rule, columns: Columns, others: Columns) -> np.ndarray:
