@@ -100,7 +100,7 @@ def _rename_columns(package: Path) -> None:
     for path in [package / f"{name}.py" for name in TABLE - {"schedule"}]:  # "month" is a length of time there
         path.write_text(re.sub(rf'"({names})"', r'"its_\1"', path.read_text()).replace('"flights.csv"', '"rows.csv"'))
     schema = package / "schema/schema.pbtxt"
-    text = re.sub(rf'name: "({names})"', r'name: "its_\1"', schema.read_text())
+    text = re.sub(rf'(name|domain): "({names})"', r'\1: "its_\2"', schema.read_text())
     tags = re.compile(rf"\b({names})\b(?! of )")  # "weekday of" and "every day of" are words of rules
     schema.write_text(re.sub(r'tag: ".*?"', lambda tag: tags.sub(r"its_\1", tag[0]), text))
 
