@@ -162,9 +162,9 @@ def test_calibration_is_judged_by_how_near_it_is_to_1() -> None:
 
 def test_groups_without_an_interval_are_not_called_in_line() -> None:
     """Where the label is no share between 0 and 1, as in a regression, there is nothing to hold the prediction against."""
-    from course.views.calibration_view import Calibrated
+    from course.views.calibration_view import Calibration
 
-    view, text = Calibrated(np.array([[50.0, 12.0, 3.0], [50.0, 30.0, 29.0]]), "all examples").parts
+    view, text = Calibration(np.array([[50.0, 12.0, 3.0], [50.0, 30.0, 29.0]]), "all examples").parts
     labels = [one.get_text() for one in view.figure.axes[0].get_legend().get_texts()]
     assert labels == ["perfect", "no interval, not judged"]
     assert "Not judged: 2 of 2 groups" in repr(text)

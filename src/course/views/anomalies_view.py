@@ -133,7 +133,7 @@ def _with_rows(found: list[Anomaly], contract: Any, data: Any, most: int) -> lis
     return [_block(one, shown.get(place), order) for place, one in enumerate(found)]
 
 
-def _block(one: Anomaly, shown: failing_rows.Offenders | None, order: list[str]) -> View:
+def _block(one: Anomaly, shown: failing_rows.FailingRows | None, order: list[str]) -> View:
     parts = [heading(plain(one.feature) if one.feature else _WHOLE, badge(one.short, style.RED)), note(one.long)]
     if shown is None or not shown.rows:
         return stack(*parts, note(_without_rows(one, shown)))
@@ -155,7 +155,7 @@ def _context(feature: str, rows: list[dict[str, list[Any]]], order: list[str]) -
     return [name for name in names if name in kept]
 
 
-def _how_many(shown: failing_rows.Offenders) -> str:
+def _how_many(shown: failing_rows.FailingRows) -> str:
     start = f"The first {shown.looked_at:,} rows were looked at: " if shown.looked_at >= failing_rows.LOOKED_AT else ""
     rows = f"{shown.count:,} row{' shows' if shown.count == 1 else 's show'} it"
     first = "the first is" if len(shown.rows) == 1 else f"the first {len(shown.rows)} are"
@@ -163,7 +163,7 @@ def _how_many(shown: failing_rows.Offenders) -> str:
     return f"{start}{rows}{more}."
 
 
-def _without_rows(one: Anomaly, shown: failing_rows.Offenders | None) -> str:
+def _without_rows(one: Anomaly, shown: failing_rows.FailingRows | None) -> str:
     """Why there is no row to see."""
     if one.kind == "SCHEMA_MISSING_COLUMN":
         return "No row has this column."

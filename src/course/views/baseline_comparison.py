@@ -17,7 +17,7 @@ from course.views.metrics_view import EVERYTHING, spoken
 from course.views.numbers import plain, readable
 
 
-class Against(Report):
+class BaselineComparison(Report):
     """A model and its baseline by slice: displays itself as figure, sentence and table.
 
     Attributes:
@@ -58,7 +58,7 @@ def against_baseline(
     sort: str | None = None,
     table: bool = True,
     most: int = slice_figure.MOST,
-) -> Against:
+) -> BaselineComparison:
     """A model against its baseline on each slice: both values, and the difference with its interval where one was computed.
 
     Args:
@@ -94,7 +94,7 @@ def against_baseline(
         names.sort(key=lambda one: math.inf if math.isnan(gains[one]) else back * gains[one])
     else:
         names = in_order(found, names, sort, None, name)
-    return Against({one: values[one] for one in [*whole, *names]}, found, name, table, most)
+    return BaselineComparison({one: values[one] for one in [*whole, *names]}, found, name, table, most)
 
 
 def _baseline(

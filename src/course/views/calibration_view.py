@@ -18,7 +18,7 @@ from course.views.numbers import plain, readable
 _Z = 1.96
 
 
-class Calibrated(Report):
+class Calibration(Report):
     """Predicted and observed shares: displays itself as a figure and a sentence; `table()` gives the numbers.
 
     Attributes:
@@ -55,7 +55,7 @@ def calibration(
     buckets: int = 10,
     equal: str = "examples",
     model: str | None = None,
-) -> Calibrated:
+) -> Calibration:
     """Observed against predicted share, with 95% intervals, and how many examples there are. From TFMA's calibration plot.
 
     Args:
@@ -73,7 +73,7 @@ def calibration(
         raise ValueError(f"buckets={buckets}, equal={equal!r}: at least 1, and 'examples' or 'width'.")
     side = one_model(plots(evaluation, "buckets"), model)
     name = find(list(side), slice)
-    return Calibrated(grouped(side[name].buckets, buckets, equal), name)
+    return Calibration(grouped(side[name].buckets, buckets, equal), name)
 
 
 def grouped(fine: np.ndarray, buckets: int, equal: str = "examples") -> np.ndarray:
@@ -151,7 +151,7 @@ def _draw(rows: np.ndarray, where: str) -> tuple[Any, str]:
     return figure, f"Observed against predicted, {plain(where)}, by group of predictions, with examples: {words}."
 
 
-def _sentence(found: Calibrated, where: str) -> str:
+def _sentence(found: Calibration, where: str) -> str:
     judged, off = judge(found._rows)
     known = (
         f"In {off.sum()} of {judged.sum()} groups the prediction is outside of the 95% interval of what was observed. "

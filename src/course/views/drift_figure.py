@@ -8,7 +8,7 @@ from typing import Any
 from course import style
 from course.views import histogram_bins, protos
 from course.views.drift_distances import TITLES, kind_of
-from course.views.drift_multiples import held, line, told
+from course.views.drift_multiples import line, reference, told
 from course.views.numbers import plain, readable, shares
 
 _FEW = 6
@@ -47,7 +47,7 @@ def draw(
         place = names.index(month)
         left.plot([place], [values[month]], marker="o", markersize=12, markerfacecolor="none", color=style.INK, lw=0)
     left.set_title(f"{readable(feature)}: {TITLES[measure]}", fontsize=12)
-    left.set(ylabel="distance", xlabel=f"month ({held(against)})")
+    left.set(ylabel="distance", xlabel=f"month ({reference(against)})")
     moved = _beside(right, feature, sides)
     words_of_line = told(feature, names, heights, limit)
     over = [name for name, value in values.items() if limit is not None and value > limit]
@@ -59,7 +59,7 @@ def draw(
     )
     if limit is not None:
         words += f" Above the threshold of {limit:g}: {len(over)} of {measured} months."
-    return figure, f"{TITLES[measure]} by month, {held(against)}: {words_of_line}. {moved}", words
+    return figure, f"{TITLES[measure]} by month, {reference(against)}: {words_of_line}. {moved}", words
 
 
 def _beside(axes: Any, feature: str, sides: dict[str, protos.Statistics]) -> str:

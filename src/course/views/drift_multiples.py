@@ -52,9 +52,11 @@ def multiples(found: Any) -> tuple[Any, str]:
     kinds = [TITLES[one] for one in dict.fromkeys(found.measures[name] for name in shown)]
     if mixed:
         kinds = [TITLES[one] + _sign(one) for one in dict.fromkeys(found.measures[name] for name in shown)]
-    figure.suptitle(f"{' and '.join(kinds)}, {held(found.against)}", x=0.01, ha="left", fontsize=13, fontweight="bold")
+    figure.suptitle(
+        f"{' and '.join(kinds)}, {reference(found.against)}", x=0.01, ha="left", fontsize=13, fontweight="bold"
+    )
     more = f" {len(order) - len(shown)} more features moved less." if len(order) > len(shown) else ""
-    return figure, f"Distance of each month's distribution, {held(found.against)}. {'; '.join(words)}.{more}"
+    return figure, f"Distance of each month's distribution, {reference(found.against)}. {'; '.join(words)}.{more}"
 
 
 def sentence(found: Any) -> str:
@@ -128,7 +130,7 @@ def told(name: str, months: list[str], heights: list[float], limit: float | None
     return f"{text}, threshold {limit:g}, above it in {', '.join(over) if over else 'no month'}"
 
 
-def held(against: str) -> str:
+def reference(against: str) -> str:
     """What each month is held against, in words."""
     return "each month against " + {"previous": "the one before", "first": "the first"}.get(against, readable(against))
 

@@ -18,7 +18,7 @@ Test = Callable[[list[Any]], int]
 
 
 @dataclass
-class Offenders:
+class FailingRows:
     """Rows that show one anomaly.
 
     Attributes:
@@ -44,7 +44,7 @@ class Offenders:
             self.rows.append(row)
 
 
-def find(rows: Iterable[Row], tests: dict[Any, tuple[str, Test]], most: int) -> dict[Any, Offenders]:
+def find(rows: Iterable[Row], tests: dict[Any, tuple[str, Test]], most: int) -> dict[Any, FailingRows]:
     """Looks for the rows that show each of several anomalies, in one pass.
 
     Args:
@@ -52,7 +52,7 @@ def find(rows: Iterable[Row], tests: dict[Any, tuple[str, Test]], most: int) -> 
         tests: by a key of the caller's, the feature and the test of its values.
         most: how many rows to keep of each.
     """
-    found = {key: Offenders() for key in tests}
+    found = {key: FailingRows() for key in tests}
     for number, row in enumerate(rows, start=1):
         if number > LOOKED_AT:
             break

@@ -52,13 +52,13 @@ def _baseline(own: Runs, run: Run) -> str:
     model = evaluator.one("inputs", "model")
     if model and baseline.id == model.id:
         return "February's run holds the model against itself. Run February before you run it again."
-    trainer = own.ledger.producer(baseline)
+    trainer = own.store.producer(baseline)
     graph = trainer.one("inputs", "transform_graph") if trainer else None
-    transform = own.ledger.producer(graph) if graph else None
+    transform = own.store.producer(graph) if graph else None
     raw = transform.one("inputs", "examples") if transform else None
     if raw is None or own.months(raw) != {"1"}:
         return "The baseline of February's run is not a model of January's."
-    judged = [one for one in own.ledger.executions if one.is_a("Evaluator") and one.one("inputs", "model") == baseline]
+    judged = [one for one in own.store.executions if one.is_a("Evaluator") and one.one("inputs", "model") == baseline]
     blessed = [one.one("outputs", "blessing") for one in judged if one.has_worked]
     if not any(found and found.properties.get("blessed") == 1 for found in blessed):
         return "The baseline of February's run was never blessed: the latest model is not the latest good one."

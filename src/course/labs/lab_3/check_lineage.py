@@ -6,7 +6,7 @@ from typing import Any
 
 from course import checks
 from course.labs.lab_3 import inherited_store, metadata_store
-from course.labs.lab_3.metadata_store import Artifact, Ledger
+from course.labs.lab_3.metadata_store import Artifact, MetadataStore
 
 WORDS = {
     "model": "the model",
@@ -42,7 +42,7 @@ def judge_lineage(lab: checks.Lab, store: Any, own: Any, inherited_lineage: Any)
         raise checks.Wrong("\n".join(problems), points=points)
 
 
-def newest_version(found: Ledger) -> Artifact | None:
+def newest_version(found: MetadataStore) -> Artifact | None:
     """What was pushed last."""
     pushed = [
         one for one in found.artifacts.values() if one.type == "PushedModel" and one.properties.get("pushed") == 1
@@ -51,7 +51,7 @@ def newest_version(found: Ledger) -> Artifact | None:
     return max(versions, key=lambda one: int(one.properties["pushed_version"]), default=None)
 
 
-def of(found: Ledger, pushed: Artifact) -> dict[str, Any]:
+def of(found: MetadataStore, pushed: Artifact) -> dict[str, Any]:
     """What led to a pushed model.
 
     Raises:
@@ -75,14 +75,14 @@ def of(found: Ledger, pushed: Artifact) -> dict[str, Any]:
     }
 
 
-def _baseline(found: Ledger, pushed: Artifact) -> int | None:
+def _baseline(found: MetadataStore, pushed: Artifact) -> int | None:
     blessing = _input(found, pushed, "model_blessing")
     evaluator = found.producer(blessing)
     baseline = evaluator.one("inputs", "baseline_model") if evaluator else None
     return baseline.id if baseline else None
 
 
-def _input(found: Ledger, artifact: Artifact, name: str) -> Artifact:
+def _input(found: MetadataStore, artifact: Artifact, name: str) -> Artifact:
     execution = found.producer(artifact)
     given = execution.one("inputs", name) if execution else None
     if given is None:

@@ -83,7 +83,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class MetadataStore:
     """Everything that a store tells."""
 
     artifacts: dict[int, Artifact]
@@ -108,7 +108,7 @@ class Ledger:
         return next((one for one in made if one.state == COMPLETE), made[0] if made else None)
 
 
-def of_student(lab: checks.Lab, given: Any) -> Ledger:
+def of_student(lab: checks.Lab, given: Any) -> MetadataStore:
     """The store that an answer names.
 
     Raises:
@@ -125,7 +125,7 @@ def of_student(lab: checks.Lab, given: Any) -> Ledger:
     return found
 
 
-def read(path: Path) -> Ledger:
+def read(path: Path) -> MetadataStore:
     """Reads a store.
 
     Raises:
@@ -141,7 +141,7 @@ def read(path: Path) -> Ledger:
         raise checks.Wrong(f"`{path.name}` is no metadata store of TFX: {str(error)[:120]}") from error
 
 
-def _read(connection: sqlite3.Connection) -> Ledger:
+def _read(connection: sqlite3.Connection) -> MetadataStore:
     kinds = dict(connection.execute("SELECT name, type FROM sqlite_master LIMIT 1000"))
     for table in TABLES:
         if kinds.get(table) != "table":
@@ -183,7 +183,7 @@ def _read(connection: sqlite3.Connection) -> Ledger:
             side = executions[execution].inputs if kind in INPUTS else executions[execution].outputs
             for key in keys.get(number, [""]):
                 side.setdefault(key, []).append(artifacts[artifact])
-    return Ledger(artifacts, sorted(executions.values(), key=lambda one: one.id))
+    return MetadataStore(artifacts, sorted(executions.values(), key=lambda one: one.id))
 
 
 def _properties(rows: list[tuple]) -> dict[int, dict[str, Any]]:

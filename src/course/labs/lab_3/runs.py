@@ -32,8 +32,8 @@ class Runs:
         Raises:
             checks.Wrong: there is none, or nothing has run.
         """
-        self.lab, self.ledger = lab, metadata_store.of_student(lab, store)
-        self.all = self.ledger.runs
+        self.lab, self.store = lab, metadata_store.of_student(lab, store)
+        self.all = self.store.runs
         if len(self.all) > MOST_RUNS:
             raise checks.Wrong(f"Your metadata store holds {len(self.all)} runs. Run this notebook from the top.")
         self._known: dict[Path, dict[str, Counter]] = {}

@@ -11,7 +11,7 @@ from typing import Any
 from course import checks
 from course.labs.lab_2 import workspace_files
 from course.labs.lab_3 import metadata_store, runs
-from course.labs.lab_3.metadata_store import Ledger
+from course.labs.lab_3.metadata_store import MetadataStore
 from course.labs.lab_3.runs import Runs
 from course.labs.lab_4 import dag_file, record, states
 from course.labs.lab_4.record import Rehearsal
@@ -33,12 +33,12 @@ def judge_run(lab: checks.Lab, store: Any) -> None:
     if not done:
         raise checks.Wrong(f"Airflow has not run `{dag_file.NAME}` yet: its database has no run of it.")
     months = Runs(lab, store)
-    seen = _Seen(rehearsal, months.ledger, _begun(lab, store), done)
+    seen = _Seen(rehearsal, months.store, _begun(lab, store), done)
     whole = {}
     for name, numbers in (("January", (1,)), ("February", (1, 2))):
         runs_of = months.of(*numbers)
         if not runs_of:
-            read = [sorted(months.months(raw)) for run in months.ledger.runs if (raw := runs.source(run))]
+            read = [sorted(months.months(raw)) for run in months.store.runs if (raw := runs.source(run))]
             raise checks.Wrong(
                 f"No run in your store is the one for {name}; the months that were read are {', '.join(' and '.join(one) for one in read) or 'none'}. `dags test` takes the date "
                 "of the day on which a run would start by itself, with the hour if the schedule has one: January's starts in February.",
@@ -65,7 +65,7 @@ class _Seen:
     """What both databases tell."""
 
     rehearsal: Rehearsal
-    store: Ledger
+    store: MetadataStore
     begun: dict[int, datetime]
     done: dict[str, states.Run]
 

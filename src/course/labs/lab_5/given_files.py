@@ -22,7 +22,7 @@ def write(root: Path, seed: int) -> list[str]:
         path.write_text(text, encoding="utf-8")
     inherited_pipeline.write(root, seed)
     shutil.copytree(root / inherited_pipeline.FOLDER, root / check_migration.FOLDER)
-    beside = ", ".join(sorted(inherited_pipeline.beside(seed)))
+    beside = ", ".join(sorted(inherited_pipeline.files_beside(seed)))
     return [
         f"{FOLDER}/{NAME}: the package of lab 3, as its solution leaves it",
         "months/span-01, span-02: January and February, 2,000 flights each",

@@ -218,7 +218,7 @@ def _imports(text: str) -> str:
     return re.sub(r"\n{4,}", "\n\n\n", text)
 
 
-def beside(seed: int) -> dict[str, str]:
+def files_beside(seed: int) -> dict[str, str]:
     """Files that lie beside the package, and of which some code of it speaks: by name."""
     text = "".join(sources(seed).values())
     files = VALUES | {"schema.pbtxt": (SCHEMA_FOLDER / "schema.pbtxt").read_text(encoding="utf-8")}
@@ -231,5 +231,5 @@ def write(root: Path, seed: int) -> None:
     (folder / NAME).mkdir(parents=True)
     for name, text in sources(seed).items():
         (folder / NAME / name).write_text(text, encoding="utf-8")
-    for name, text in (beside(seed) | {"pyproject.toml": PYPROJECT}).items():
+    for name, text in (files_beside(seed) | {"pyproject.toml": PYPROJECT}).items():
         (folder / name).write_text(text, encoding="utf-8")
