@@ -154,7 +154,9 @@ def _as_in_a_notebook() -> None:
     import pandas as pd
 
     matplotlib.rcParams["backend"] = os.environ["MPLBACKEND"]  # the kernel has set it
-    sys.modules.pop("matplotlib_inline.backend_inline", None)  # imported anew, it has figures shown at the end of a cell
+    sys.modules.pop(
+        "matplotlib_inline.backend_inline", None
+    )  # imported anew, it has figures shown at the end of a cell
     pd.set_option("display.max_columns", 20)  # at a terminal, tables are as wide as that
     # What is logged is to be seen in the notebook, as if the first that logs something had set up where it goes.
     logging.root.handlers.clear()

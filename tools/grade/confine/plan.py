@@ -16,6 +16,9 @@ OWN_PROCESSES = (*NAMESPACES, CONTAINER)
 
 MEGABYTE = 2**20
 
+FLOOD = "COURSE_FLOOD"
+"""Environment variable of a kernel: letters of output at which a cell is stopped."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Limits:

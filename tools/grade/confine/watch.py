@@ -13,10 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tools.grade.confine import syscalls, system
-from tools.grade.confine.plan import MEGABYTE, NAMESPACES, OWN_PROCESSES, Plan
+from tools.grade.confine.plan import FLOOD, MEGABYTE, NAMESPACES, OWN_PROCESSES, Plan
 
-FLOOD = "COURSE_FLOOD"
-"""Environment variable of a kernel: letters of output at which a cell is stopped."""
 PERIOD = 0.1
 """Seconds between two looks at memory and processes."""
 SAID = 48 * MEGABYTE

@@ -17,7 +17,7 @@ from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 
 from course.checks.answers import NotPlain, plain
-from tools.grade.confine.watch import FLOOD
+from tools.grade.confine.plan import FLOOD
 
 ASKED, ANSWERED = "course_answers", "course_answered"
 

@@ -27,7 +27,7 @@ from jupyter_client.blocking import BlockingKernelClient
 from nbformat.v4 import output_from_msg
 
 from tools.grade.confine import system
-from tools.grade.confine.watch import FLOOD
+from tools.grade.confine.plan import FLOOD
 from tools.grade.inside import forked
 from tools.grade.inside.kernel import ANSWERED, ASKED
 
