@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from course.labs import lab_1_data
-from course.labs.lab_1 import check_contract, contract_cases, faults, monthly_data
+from course.labs.lab_1 import check_contract, contract_cases, faults, monthly_data, tfdv_validation
 from course.labs.lab_1.questions import COLUMNS, QUESTIONS, TARGET, labelled
 from flights.data import COLUMN_TYPES, INTEGER, TEXT, WEATHER, source_table
 from tools.labs import source
@@ -288,7 +288,7 @@ def test_statistics_of_a_changed_month_are_those_that_counting_anew_finds():
         flights = contract_cases.SPOILS[what].change(
             labelled(monthly_data.month(*contract_cases.CLEAN), QUESTIONS["hotel"])
         )
-        anew, quick = lab_1_data.statistics(flights), contract_cases.bad("hotel")[what]
+        anew, quick = tfdv_validation.without_histograms(flights), contract_cases.bad("hotel")[what]
         assert anew.datasets[0].num_examples == quick.datasets[0].num_examples
         by_name = [{one.path.step[0]: one for one in found.datasets[0].features} for found in (anew, quick)]
         assert set(by_name[0]) == set(by_name[1])
@@ -534,3 +534,16 @@ def test_fault_taken_for_news_is_told(tmp_path, kind):
     points, message = revise(lab, schema)
     assert points == 1
     assert f"the fault of kind {kind}" in message or "half of the values" in message
+
+
+def test_a_contract_says_the_same_without_histograms():
+    contract, flights = by_hand(), labelled(monthly_data.month(*contract_cases.CLEAN), QUESTIONS["hotel"])
+    of_each_kind = {spoil.kind: what for what, spoil in contract_cases.SPOILS.items()}
+    assert len(of_each_kind) == 5
+    for what in of_each_kind.values():
+        spoilt = contract_cases.SPOILS[what].change(flights.copy())
+        whole, least = tfdv_validation.statistics(spoilt), tfdv_validation.without_histograms(spoilt)
+        assert whole.ByteSize() > least.ByteSize()
+        found = tfdv_validation.anomalies(whole, contract, "TRAINING")
+        assert found
+        assert tfdv_validation.anomalies(least, contract, "TRAINING") == found

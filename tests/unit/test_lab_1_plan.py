@@ -237,17 +237,16 @@ def test_message_names_no_column_that_leaks(lab):
 def example(row):
     import tensorflow as tf
 
-    features = {}
+    made = tf.train.Example()
     for name, cell in row.items():
-        if pd.isna(cell):
-            features[name] = tf.train.Feature()
-        elif isinstance(cell, str):
-            features[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[cell.encode()]))
+        feature = made.features.feature[name]
+        if isinstance(cell, str):
+            feature.bytes_list.value.append(cell.encode())
         elif isinstance(cell, float):
-            features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[cell]))
-        else:
-            features[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=[cell]))
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+            feature.float_list.value.append(cell)
+        elif cell is not None:
+            feature.int64_list.value.append(cell)
+    return made.SerializeToString()
 
 
 def ingest(lab, train, evaluation, shards=1, packed=True, folder="artifacts/CsvExampleGen/examples/1"):
@@ -255,7 +254,8 @@ def ingest(lab, train, evaluation, shards=1, packed=True, folder="artifacts/CsvE
     root = lab.workspace / folder
     for name, flights in (("train", train), ("eval", evaluation)):
         (root / f"Split-{name}").mkdir(parents=True)
-        records = [example(row) for row in flights.astype(object).to_dict("records")]
+        cells = flights.astype(object).where(flights.notna(), None)
+        records = [example(row) for row in cells.to_dict("records")]
         for shard in range(shards):
             framed = b"".join(struct.pack("<Q", len(one)) + b"0000" + one + b"0000" for one in records[shard::shards])
             ending = ".gz" if packed else ""

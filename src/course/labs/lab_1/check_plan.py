@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from course import checks
@@ -50,15 +52,15 @@ def judge_labels(found: dict[int, pd.DataFrame], question: Question) -> None:
     example = ""
     for number, flights in found.items():
         month = monthly_data.month(number)
-        delivered, right = _rows(month), labelled(month, question)
-        given = _rows(flights)
-        strange = Counter(given) - Counter(delivered)
+        right, given = labelled(month, question), _rows(flights)
+        rows = _rows(right)
+        strange = Counter(given) - Counter(_delivered(number))
         if strange:
             raise checks.Wrong(
                 f"Month {number}: {sum(strange.values())} flights are not as they were delivered (changed, or there twice). "
                 f"{_changed(next(iter(strange)))}"
             )
-        _population(number, month, Counter(given), Counter(_rows(right)))
+        _population(number, month, Counter(given), Counter(rows))
         values = flights[TARGET]
         _no_gaps(number, flights)
         if not pd.api.types.is_integer_dtype(values) or not values.isin([0, 1]).fillna(False).all():
@@ -66,7 +68,7 @@ def judge_labels(found: dict[int, pd.DataFrame], question: Question) -> None:
                 f"Month {number}: `{TARGET}` has to be the whole number 0 or 1 for each flight; you give {_given(values)}.",
                 points=0.5,
             )
-        truth = dict(zip(_rows(right), right[TARGET], strict=True))
+        truth = dict(zip(rows, right[TARGET], strict=True))
         off = [place for place, row in enumerate(given) if truth[row] != values.iloc[place]]
         wrong += len(off)
         if off and not example:
@@ -103,10 +105,15 @@ def _population(number: int, month: pd.DataFrame, given: Counter, right: Counter
         (right - given, "are missing, and your question has an answer for them", "What in it made you leave it out?"),
     ):
         if difference:
-            flight = month.iloc[_rows(month).index(next(iter(difference)))]
+            flight = month.iloc[_delivered(number).index(next(iter(difference)))]
             raise checks.Wrong(
                 f"Month {number}: {sum(difference.values())} flights {what}. One of them: {_told(flight)}. {hint}"
             )
+
+
+@functools.cache
+def _delivered(number: int) -> list[tuple]:
+    return _rows(monthly_data.month(number))
 
 
 def _rows(flights: pd.DataFrame) -> list[tuple]:
@@ -115,14 +122,15 @@ def _rows(flights: pd.DataFrame) -> list[tuple]:
 
 
 def _tuples(flights: pd.DataFrame, columns: list[str]) -> list[tuple]:
-    listed = (
-        [None if pd.isna(cell) else _rounded(cell) for cell in flights[column].astype(object)] for column in columns
-    )
-    return list(zip(*listed, strict=True))
+    return list(zip(*(_cells(flights[column]) for column in columns), strict=True))
 
 
-def _rounded(cell: Any) -> Any:
-    return cell if isinstance(cell, str) else round(float(cell), 2)
+def _cells(column: pd.Series) -> list[float | str | None]:
+    if pd.api.types.is_numeric_dtype(column):
+        numbers = column.to_numpy(float, na_value=np.nan).round(2)
+        return [None if number != number else number for number in numbers.tolist()]
+    cells = column.astype(object).where(column.notna(), None)
+    return [cell if cell is None or isinstance(cell, str) else round(float(cell), 2) for cell in cells]
 
 
 def _told(flight: pd.Series) -> str:

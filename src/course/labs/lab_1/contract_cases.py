@@ -32,13 +32,13 @@ def training(question: str, month: int, draw: int) -> Any:
     if (month, draw) == (UNSEEN[-1], monthly_data.UNSEEN):
         register = source_table("airlines")["carrier"]
         flights = flights.assign(carrier=[*register, *flights["carrier"].iloc[len(register) :]])
-    return tfdv_validation.statistics(labelled(flights, QUESTIONS[question]))
+    return tfdv_validation.without_histograms(labelled(flights, QUESTIONS[question]))
 
 
 @functools.cache
 def serving(question: str, month: int, columns: tuple[str, ...]) -> Any:
     """Statistics of a good month as it is when the question is asked, with the columns that the model may see."""
-    return tfdv_validation.statistics(
+    return tfdv_validation.without_histograms(
         in_service(monthly_data.month(month, monthly_data.UNSEEN), QUESTIONS[question], list(columns))
     )
 
@@ -101,7 +101,7 @@ def bad_serving(question: str, columns: tuple[str, ...]) -> dict[str, Any]:
     asked = QUESTIONS[question]
     flights = monthly_data.month(*CLEAN)
     batch = in_service(flights, asked, list(columns))
-    found = tfdv_validation.statistics(batch)
+    found = tfdv_validation.without_histograms(batch)
     outcome = flights.loc[asked.asked(flights), LEAKS_ANYWHERE].reset_index(drop=True)
     frames = {
         f"a batch without `{name}`, which your model needs": batch.drop(columns=name)
