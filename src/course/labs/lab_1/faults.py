@@ -103,7 +103,7 @@ def delivery(seed: int, kinds: tuple[str, ...] = KINDS) -> Delivery:
         kinds: plant only these; what is planted of one kind does not depend on the others.
     """
     chosen, added = choose(seed)
-    cells = monthly_data.as_text(monthly_data.drawn(monthly_data.year().query("month == @MONTH"), seed))
+    cells = _without_faults(seed).copy()
     for number, fault in enumerate(chosen):
         if fault.kind in kinds:
             cells = fault.plant(cells, np.random.default_rng([seed, number])).reset_index(drop=True)
@@ -111,6 +111,12 @@ def delivery(seed: int, kinds: tuple[str, ...] = KINDS) -> Delivery:
     told = [fault for fault in chosen if fault.news and fault.kind in kinds]
     lines = [str(fault.news) for fault in told]
     return Delivery(cells, delivery_notes.write(lines, np.random.default_rng([seed, 99])), facts, _kinds(told), added)
+
+
+@functools.lru_cache(4)
+def _without_faults(seed: int) -> pd.DataFrame:
+    """The cells of the student's month; a check asks for it with this fault and with that."""
+    return monthly_data.as_text(monthly_data.drawn(monthly_data.year().query("month == @MONTH"), seed))
 
 
 def choose(seed: int) -> tuple[list[Fault], delivery_notes.NewColumn]:
