@@ -113,7 +113,9 @@ def test_formula_and_bootstrap_agree():
 # --- Candidates ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("student", STUDENTS)
+@pytest.mark.parametrize(
+    "student", [*STUDENTS[:6], *(pytest.param(one, marks=pytest.mark.long) for one in STUDENTS[6:])]
+)
 def test_candidates_are_what_the_text_says(tmp_path, student):
     seed = lab_two.lab(tmp_path, student).seed
     table = candidate_predictions.table(seed)
