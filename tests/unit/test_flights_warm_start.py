@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -160,3 +161,18 @@ def test_model_whose_code_has_changed_since_is_refused_by_layer(flights, monkeyp
 def test_model_without_a_past_is_refused_with_what_to_do(flights, tmp_path):
     with pytest.raises(flights.warm_start.BaseModelError, match="Run once without --warm-start"):
         flights.warm_start.recall(tmp_path / "Format-Serving")
+
+
+def test_feature_that_does_not_vary_with_its_columns_is_named(flights, monkeypatch):
+    """What it is scaled by could not be told from it, and each later warm start would count in units of nothing."""
+    import tensorflow as tf
+
+    transform = SimpleNamespace(
+        raw_feature_spec=lambda: {name: tf.io.FixedLenFeature([1], tf.float32) for name in ("seats", "unused")},
+        transform_features_layer=lambda: lambda parsed: {"seats_scaled": parsed["seats"]},
+    )
+    monkeypatch.setattr(flights.features, "measured", lambda parsed: {"seats": parsed["seats"] * 2 + 6})
+    assert flights.warm_start.moments_of(transform) == {"seats_scaled": (6.0, 2.0)}
+    monkeypatch.setattr(flights.features, "measured", lambda parsed: {"seats": parsed["seats"] * 0})
+    with pytest.raises(ValueError, match=r"seats is 0 where its columns are 0 and where they are 10000"):
+        flights.warm_start.moments_of(transform)
