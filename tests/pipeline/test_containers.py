@@ -30,7 +30,7 @@ def engine() -> docker.DockerClient:
         client = docker.from_env()
         client.ping()
     except docker.errors.DockerException:
-        pytest.skip("no Docker engine answers (as root: `bash deploy/image/engine.sh make test` starts one)")
+        pytest.skip("no Docker engine answers (as root: `bash deploy/image/engine.sh make test-all` starts one)")
     return client
 
 
@@ -117,14 +117,14 @@ def test_killed_with_a_container_at_work_then_run_again_it_finishes_with_one_ver
     assert not containers_of(engine, config)
 
 
-def test_what_containers_wrote_is_not_roots(config):
+def test_what_containers_wrote_is_not_roots(engine, config):
     """It is that of who ran the pipeline, or, where that is root, of the image's user."""
     files = [path for path in Path(config.serving_root).rglob("*") if path.is_file()]
     assert files
     assert {path.stat().st_uid for path in files} == {os.getuid() or 1000}
 
 
-def test_the_result_is_that_of_the_local_engine(config, run, tmp_path_factory):
+def test_the_result_is_that_of_the_local_engine(engine, config, run, tmp_path_factory):
     shared = outcomes.shared_folder(tmp_path_factory)
     local = dataclasses.replace(config, output_root=str(shared / "local"))
     assert outcomes.of_kubeflow(config) == outcomes.reference(local, run, shared)
