@@ -22,7 +22,9 @@ PATIENCE = 60  # seconds, on a machine with much to do
 @pytest.fixture(autouse=True)
 def _few_imports(monkeypatch, tmp_path):
     """A server of this test's own, which is there in a second: what it is to import is not what is tested here."""
-    monkeypatch.setattr(kernels, "IMPORTED", ("ipykernel.kernelapp", "pandas", "matplotlib_inline.backend_inline", "absl.logging"))
+    monkeypatch.setattr(
+        kernels, "IMPORTED", ("ipykernel.kernelapp", "pandas", "matplotlib_inline.backend_inline", "absl.logging")
+    )
     monkeypatch.setattr(kernels, "LINGER", 0.0)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)  # the kernel has its own
