@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
-import pytest
-from matplotlib import pyplot
+from alt_text import alt
 
-from course.display import bundle
 from course.figures import evaluate
-
-
-@pytest.fixture(autouse=True)
-def no_figure_stays_open() -> Iterator[None]:
-    yield
-    pyplot.close("all")
-
-
-def alt(figure: pyplot.Figure) -> str:
-    """The alt text with which a figure is shown."""
-    return bundle(figure)[0]["text/plain"]
 
 
 def test_lowest_says_how_often_chance_is_as_low() -> None:
@@ -35,6 +20,7 @@ def test_difference_marks_nothing_and_the_interval() -> None:
     figure = evaluate.difference(np.linspace(-0.1, 0.3, 401), 0.1)
     assert [line.get_xdata()[0] for line in figure.axes[0].lines] == [0, 0.1]
     assert "+0.100, and 95 % of the draws from -0.090 to +0.290" in alt(figure)
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["measured", "95 % of the draws"]
 
 
 def test_burden_has_two_bars_for_each_slice() -> None:
@@ -58,3 +44,9 @@ def test_owed_shows_what_speaks_for_late_and_against() -> None:
     assert [bar.get_width() for bar in bars] == [0.18, -0.01]
     assert bars[0].get_facecolor() != bars[1].get_facecolor()
     assert "Prediction 80%. departure +0.18; airline -0.01." in alt(figure)
+
+
+def test_owed_has_no_sign_where_there_is_nothing_to_see() -> None:
+    figure = evaluate.owed(0.8, pd.Series({"departure": 0.18, "pressure": -0.004, "weekday": 0.002}))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["+0.18", "0.00", "0.00"]
+    assert "pressure 0.00; weekday 0.00." in alt(figure)

@@ -30,7 +30,7 @@ def lowest(by_chance: np.ndarray, measured: float) -> Figure:
     axes.axvline(measured, color=style.RED, linewidth=2)
     axes.margins(y=0.2)  # room for the label above the highest bar
     axes.text(measured, axes.get_ylim()[1] * 0.93, f"measured: {measured:.3f} ", color=style.RED, ha="right")
-    axes.set(title="Somebody always comes last", xlabel="lowest AUC of all slices", ylabel="draws")
+    axes.set(title="One slice always comes last", xlabel="lowest AUC of all slices", ylabel="draws")
     share = (by_chance <= measured).mean()
     middle = np.median(by_chance)
     return _say(
@@ -51,8 +51,9 @@ def difference(draws: np.ndarray, measured: float) -> Figure:
     axes.hist(draws, bins=30, color=style.SKY)
     low, high = np.quantile(draws, [0.025, 0.975])
     axes.axvline(0, color=style.MUTED, linewidth=1.5, linestyle="--")
-    axes.axvline(measured, color=style.BLUE, linewidth=2)
-    axes.hlines(axes.get_ylim()[1] * 0.03, low, high, color=style.RED, linewidth=4)
+    axes.axvline(measured, color=style.BLUE, linewidth=2, label="measured")
+    axes.hlines(axes.get_ylim()[1] * 0.03, low, high, color=style.RED, linewidth=4, label="95 % of the draws")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     axes.set(title="The gain, and how far chance moves it", xlabel="gain of AUC", ylabel="draws")
     return _say(
         figure, f"Histogram of the gain of AUC: {measured:+.3f}, and 95 % of the draws from {low:+.3f} to {high:+.3f}."
@@ -107,14 +108,14 @@ def owed(prediction: float, groups: pd.Series) -> Figure:
     figure, axes = _figure(8, 1.2 + 0.34 * len(groups))
     colours = [style.RED if value > 0 else style.BLUE for value in groups]
     bars = axes.barh(groups.index, groups, color=colours)
-    axes.bar_label(bars, [f"{value:+.2f}" for value in groups], padding=3, fontsize=9)
+    values = [f"{value:+.2f}" if abs(value) >= 0.005 else "0.00" for value in groups]  # and no "-0.00"
+    axes.bar_label(bars, values, padding=3, fontsize=9)
     axes.axvline(0, color=style.MUTED, linewidth=1)
     axes.margins(x=0.15)
     axes.set(title=f"One flight, {prediction:.0%}: what speaks for late, and against", xlabel="probability owed to it")
     axes.invert_yaxis()
-    return _say(
-        figure, f"Prediction {prediction:.0%}. {'; '.join(f'{name} {value:+.2f}' for name, value in groups.items())}."
-    )
+    said = "; ".join(f"{name} {value}" for name, value in zip(groups.index, values, strict=True))
+    return _say(figure, f"Prediction {prediction:.0%}. {said}.")
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Any]:
