@@ -15,8 +15,8 @@ import lab_three
 
 from course import checks
 from course.labs.lab_3 import ledger
-from course.labs.lab_4 import dag_file, engine, executed, record
-from course.labs.lab_4.scenes import UPSTREAM, scenes
+from course.labs.lab_4 import airflow_command, check_runs, dag_file, rehearsed
+from course.labs.lab_4.cases import UPSTREAM, cases
 from tools.labs import source
 from tools.notebooks import form
 
@@ -64,49 +64,50 @@ def rehearse(
     """Has Airflow rehearse files, one after the other in one process; returns what was written down of each.
 
     Args:
-        lab: whose scenes.
+        lab: whose cases.
         texts: the files.
         folder: an empty one.
-        only: for a file, the scenes that are played; the others are as those of the first file.
+        only: for a file, the cases that are played; the others are as those of the first file.
     """
     home = folder / "home"
     home.mkdir(parents=True)
-    engine.prepare(home)
+    airflow_command.prepare(home)
     plans = []
     for name, text in texts.items():
         top = folder / re.sub(r"\W", "-", name)
         (top / "given").mkdir(parents=True)
         (top / "given" / f"{dag_file.NAME}.py").write_text(text)
-        plans.append(record.set_up(lab, top / "given", top, only.get(name)))
-    script = str(plans[0].parent / "dags" / "rehearse.py")
+        plans.append(rehearsed.set_up(lab, top / "given", top, only.get(name)))
+    script = str(plans[0].parent / "dags" / "run.py")
     done = subprocess.run(
-        [engine.python(), script, *map(str, plans)],
-        env=engine.environment(home, folder / "none"),
+        [airflow_command.python(), script, *map(str, plans)],
+        env=airflow_command.environment(home, folder / "none"),
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
     assert not done.returncode, done.stdout[-2000:] + done.stderr[-2000:]
-    found = {name: json.loads((plan.parent / record.OUT).read_text()) for name, plan in zip(texts, plans, strict=True)}
+    found = {
+        name: json.loads((plan.parent / rehearsed.OUT).read_text()) for name, plan in zip(texts, plans, strict=True)
+    }
     first = next(iter(found.values()))
     return {
-        name: one | {"scenes": first["scenes"] | one["scenes"]} if "scenes" in one else one
-        for name, one in found.items()
+        name: one | {"cases": first["cases"] | one["cases"]} if "cases" in one else one for name, one in found.items()
     }
 
 
 def put(lab: checks.Lab, text: str, found: dict[str, Any]) -> None:
     """Puts a file and what was written down of its rehearsal into the workspace."""
     dag_file.path(lab.workspace).write_text(text)
-    found = found | {"files": record.fingerprint(lab)}
-    (lab.workspace / record.FILE).write_text(json.dumps(found))
+    found = found | {"files": rehearsed.fingerprint(lab)}
+    (lab.workspace / rehearsed.FILE).write_text(json.dumps(found))
 
 
 def played() -> dict[str, Any]:
     """A record in which each step has a task of its name, for tests that are of something else."""
     steps = [{"step": step, "month": "1", "run": "a", "task": step, "code": 0} for step in UPSTREAM]
-    scene = {"state": "success", "tasks": {}, "raised": {}, "steps": steps, "alerts": []}
+    case = {"state": "success", "tasks": {}, "raised": {}, "steps": steps, "alerts": []}
     tasks = {step: {"kind": "X", "needs": [], "retries": 1, "delay": 60, "sensor": None} for step in UPSTREAM}
     return {
         "errors": {},
@@ -114,7 +115,7 @@ def played() -> dict[str, Any]:
         "at_reading": {"steps": [], "alerts": []},
         "dag": {"max_active_runs": 1, "tasks": tasks},
         "runs": [{"after": "2013-02-01", "start": "2013-01-01"}],
-        "scenes": dict.fromkeys(scenes(0), scene),
+        "cases": dict.fromkeys(cases(0), case),
     }
 
 
@@ -148,7 +149,7 @@ class Databases:
             self.store.execute("LatestBlessedModel")
             self.store.runs -= 1
         self.store.run(**how)
-        begun = executed._begun(self.lab, STORE)
+        begun = check_runs._begun(self.lab, STORE)
         found = ledger.read(self.lab.workspace / STORE).executions
         ends = {one.node: begun[one.id] for one in found if one.run == f"run-{self.store.runs}"}
         name = name or f"run-{self.store.runs}"

@@ -7,9 +7,9 @@ import json
 import lab_four
 import pytest
 
-from course.labs.lab_4 import failing
-from course.labs.lab_4.record import Played
-from course.labs.lab_4.scenes import NAMES, Scene, scenes
+from course.labs.lab_4 import check_failures
+from course.labs.lab_4.cases import NAMES, Case, cases
+from course.labs.lab_4.rehearsed import Result
 from engines.errors import MissingEngineError
 
 pytestmark = [pytest.mark.xdist_group("lab-4"), pytest.mark.slow]
@@ -258,7 +258,7 @@ WRONG = {
 }
 
 
-PLAYED = {
+CASES_OF = {
     "end of the interval": ("well",),
     "another time zone": ("well",),
     "month before the end": ("tries",),
@@ -282,10 +282,10 @@ PLAYED = {
     "none": ("missing",),
     "the month before": ("missing",),
     "the month after": ("well",),
-    "the month after, also of December": tuple(scenes(0)),
+    "the month after, also of December": tuple(cases(0)),
     "left out": ("never",),
 }
-"""The scenes in which a wrong file goes another way than the right one; the others are about what Airflow reads in it."""
+"""The cases in which a wrong file goes another way than the right one; the others are about what Airflow reads in it."""
 
 
 @pytest.fixture(scope="module")
@@ -294,11 +294,11 @@ def seen(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rehearsals")
     lab = lab_four.lab(folder)
     texts = {name: text or lab_four.solution() for name, text in RIGHT.items()}
-    for task, cases in WRONG.items():
-        texts |= {f"{task}: {name}": lab_four.edited(*edits) for name, (edits, _, _) in cases.items()}
-    only = {f"{task}: {name}": PLAYED.get(name, ()) for task, cases in WRONG.items() for name in cases}
+    for task, wrong in WRONG.items():
+        texts |= {f"{task}: {name}": lab_four.edited(*edits) for name, (edits, _, _) in wrong.items()}
+    only = {f"{task}: {name}": CASES_OF.get(name, ()) for task, wrong in WRONG.items() for name in wrong}
     try:
-        found = lab_four.rehearse(lab, texts, folder / "stage", only)
+        found = lab_four.rehearse(lab, texts, folder / "rehearsals", only)
     except MissingEngineError as error:
         pytest.skip(str(error))
     return lab, {name: (text, found[name]) for name, text in texts.items()}
@@ -315,7 +315,7 @@ def test_right_dag_passes_however_it_is_written(seen, name):
     assert [judged(seen, name, task) for task in ("dag", "failures", "sensor")] == [(5, ""), (3, ""), (2, "")]
 
 
-@pytest.mark.parametrize(("task", "name"), [(task, name) for task, cases in WRONG.items() for name in cases])
+@pytest.mark.parametrize(("task", "name"), [(task, name) for task, wrong in WRONG.items() for name in cases])
 def test_wrong_dag_is_told(seen, task, name):
     _, points, told = WRONG[task][name]
     got, message = judged(seen, f"{task}: {name}", task)
@@ -354,22 +354,22 @@ def test_forged_record_is_told(seen, text):
     ],
 )
 def test_month_of_an_alert_is_found_however_it_is_written(text, month):
-    assert failing._names_month(text, scene_of(month))
+    assert check_failures._names_month(text, case_of(month))
 
 
 @pytest.mark.parametrize(
     "text", ["scheduled__2013: Trainer", "at 02:00:00 Trainer", "Trainer, 2.5 minutes", "2013-12-01: Trainer"]
 )
 def test_alert_without_the_month_is_not_taken_for_one_that_has_it(text):
-    assert not failing._names_month(text, scene_of(2))
+    assert not check_failures._names_month(text, case_of(2))
 
 
-def scene_of(month):
-    scene = Scene(NAMES[month - 1], month, [])
+def case_of(month):
+    case = Case(NAMES[month - 1], month, [])
     found = {"state": "failed", "tasks": {}, "steps": [], "alerts": [], "raised": {}}
-    return Played(scene, found | {"run": "manual__2012-12-31T23:00:00+00:00" if month == 1 else "manual__another"})
+    return Result(case, found | {"run": "manual__2012-12-31T23:00:00+00:00" if month == 1 else "manual__another"})
 
 
 def test_long_alert_is_shown_with_the_place_where_it_is_cut():
-    assert failing._short("x" * 200) == repr("x" * 200)
-    assert failing._short("x" * 201).endswith("x...'")
+    assert check_failures._short("x" * 200) == repr("x" * 200)
+    assert check_failures._short("x" * 201).endswith("x...'")

@@ -11,8 +11,8 @@ import lab_four
 import psutil
 import pytest
 
-from course.labs.lab_4 import dag_file, engine, incidents, night_files, notebook, states
-from course.labs.lab_4.scenes import UPSTREAM, after, scenes
+from course.labs.lab_4 import airflow_command, dag_file, failed_run_files, failed_runs, notebook, run_states
+from course.labs.lab_4.cases import UPSTREAM, after, cases
 from engines.errors import MissingEngineError
 
 STUDENTS = [f"student-{number}" for number in range(1, 13)]
@@ -27,7 +27,7 @@ def truth(lab):
             "what": night.what,
             "clear": sorted(night.clear),
         }
-        for night in incidents.nights(lab.seed)
+        for night in failed_runs.nights(lab.seed)
     }
 
 
@@ -38,11 +38,11 @@ def judge(lab, answer):
 @pytest.mark.parametrize("student", STUDENTS)
 def test_each_student_has_three_nights_of_three_kinds_that_the_logs_tell(tmp_path, student):
     lab = lab_four.lab(tmp_path, student)
-    night_files.write(lab.workspace, lab.seed)
-    home = lab.workspace / incidents.FOLDER
-    runs = {run.month: run for run in states.read(home / states.DATABASE)}
-    found = incidents.nights(lab.seed)
-    assert sorted(night.cause for night in found) == sorted(incidents.CAUSES)
+    failed_run_files.write(lab.workspace, lab.seed)
+    home = lab.workspace / failed_runs.FOLDER
+    runs = {run.month: run for run in run_states.read(home / run_states.DATABASE)}
+    found = failed_runs.nights(lab.seed)
+    assert sorted(night.cause for night in found) == sorted(failed_runs.CAUSES)
     assert [month for month, run in runs.items() if run.state == "failed"] == [night.month for night in found]
     for night in found:
         of_run = runs[night.month].tasks
@@ -101,7 +101,7 @@ WRONG = {
 def test_wrong_diagnosis_costs_half_a_point_and_is_told(tmp_path, student, name):
     cause, key, value, told = WRONG[name]
     lab = lab_four.lab(tmp_path, student)
-    night = next(one for one in incidents.nights(lab.seed) if one.cause == cause)
+    night = next(one for one in failed_runs.nights(lab.seed) if one.cause == cause)
     if value == "task":
         value = sorted(after(night.task))
         if set(value) == night.clear:
@@ -154,7 +154,7 @@ def test_without_airflow_a_sentence_says_how_to_get_it(tmp_path, monkeypatch, ca
     lab = lab_four.lab(tmp_path)
     monkeypatch.setattr(session._session, "lab", lab, raising=False)
     with pytest.raises(MissingEngineError, match="make airflow-environment"):
-        engine.python()
+        airflow_command.python()
     notebook.rehearse()
     assert "no dags/my_flights.py" in capsys.readouterr().out
     dag_file.path(lab.workspace).write_text("x = 1\n")
@@ -201,11 +201,11 @@ def test_command_that_waits_for_ever_is_stopped_and_what_it_waits_for_is_told(
     month.parent.mkdir(parents=True)
     month.touch()
     monkeypatch.setattr(session._session, "lab", lab, raising=False)
-    monkeypatch.setattr(engine, "python", lambda: sys.executable)
-    monkeypatch.setattr(engine, "environment", lambda home, dags: dict(os.environ))
-    monkeypatch.setattr(engine, "_server", lambda: "")
+    monkeypatch.setattr(airflow_command, "python", lambda: sys.executable)
+    monkeypatch.setattr(airflow_command, "environment", lambda home, dags: dict(os.environ))
+    monkeypatch.setattr(airflow_command, "_server", lambda: "")
     for name, seconds in (("PATIENCE", 4), ("WAITING", 1), ("LOOK", 0.3)):
-        monkeypatch.setattr(engine, name, seconds)
+        monkeypatch.setattr(airflow_command, name, seconds)
     notebook.airflow("dags test my_flights 2013-07-01")
     said = " ".join(capsys.readouterr().out.split())
     assert told in said
@@ -229,15 +229,15 @@ def is_over(process):
 def test_patience_ends_before_the_time_of_a_cell():
     from course.labs import lab_4_airflow
 
-    assert engine.PATIENCE + 10 <= lab_4_airflow.CELL_SECONDS
+    assert airflow_command.PATIENCE + 10 <= lab_4_airflow.CELL_SECONDS
 
 
 def test_scenes_of_a_student_do_not_share_a_month_by_accident():
     for seed in range(200):
-        found = scenes(seed)
-        assert all(1 <= scene.month <= 12 for scene in found.values())
+        found = cases(seed)
+        assert all(1 <= case.month <= 12 for case in found.values())
         assert found["missing"].there == list(range(1, found["missing"].month))
-        assert json.dumps([scene.plan() for scene in found.values()])
+        assert json.dumps([case.plan() for case in found.values()])
 
 
 @pytest.mark.slow
@@ -263,6 +263,6 @@ def test_graph_of_the_lab_is_that_of_the_package(tmp_path, monkeypatch):
 
 
 def _before(step):
-    from course.labs.lab_4.scenes import before
+    from course.labs.lab_4.cases import before
 
     return before(step)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 
 from course import checks
-from course.labs.lab_4 import dag_file, record
-from course.labs.lab_4.record import Rehearsal
-from course.labs.lab_4.scenes import NAMES, UPSTREAM, before
+from course.labs.lab_4 import dag_file, rehearsed
+from course.labs.lab_4.cases import NAMES, UPSTREAM, before
+from course.labs.lab_4.rehearsed import Rehearsal
 
 LATEST_DAY = 7
 """A month is run on one of these days of the month after it."""
@@ -30,7 +30,7 @@ def read(lab: checks.Lab) -> Rehearsal:
     Raises:
         checks.Wrong: it could not.
     """
-    found = record.of_student(lab)
+    found = rehearsed.of_student(lab)
     if not found.is_there:
         told = [f"Airflow cannot read `{name[:40]}`: {text[:300]}" for name, text in found.errors.items()]
         named = f" It has: {', '.join(found.dags)[:100]}." if found.dags else ""
@@ -74,18 +74,18 @@ def _tasks(found: Rehearsal) -> str:
         others = [other for other in UPSTREAM if other != step and found.task_of(other) == task]
         if others:
             return f"The task `{task[:60]}` starts {step} and {others[0]}. Each step is a task of its own, so that each can be tried again."
-    played = found.scenes["well"]
-    twice = next((step for step in UPSTREAM if played.tries(step) > 1), "")
+    result = found.cases["well"]
+    twice = next((step for step in UPSTREAM if result.tries(step) > 1), "")
     if twice:
-        return f"In a run in which every step works, {twice} was started {played.tries(twice)} times."
-    if played.state != "success":
-        return stuck(found) or f"The run in which every step works ended as {played.state!r}."
+        return f"In a run in which every step works, {twice} was started {result.tries(twice)} times."
+    if result.state != "success":
+        return stuck(found) or f"The run in which every step works ended as {result.state!r}."
     return ""
 
 
 def stuck(found: Rehearsal) -> str:
     """Where the run in which every step works has stopped, if it has."""
-    states, raised = found.scenes["well"].states, found.scenes["well"].raised
+    states, raised = found.cases["well"].states, found.cases["well"].raised
     over = {
         name for name, text in raised.items() if "SensorTimeout" in text
     }  # in the other mode it sits until its time is over
@@ -184,11 +184,11 @@ def _date(text: str) -> tuple[int, int, int]:
 def _months(found: Rehearsal) -> str:
     names = {}
     for name in ("well", "tries"):
-        played = found.scenes[name]
-        if not played.steps:
+        result = found.cases[name]
+        if not result.steps:
             return stuck(found) or "Which month the steps are given cannot be seen: none was started."
-        wanted = played.scene.month
-        for one in played.steps:
+        wanted = result.case.month
+        for one in result.steps:
             if _number(one.month) != wanted:
                 return (
                     f"In the run for {NAMES[wanted - 1]}, which starts in {NAMES[wanted % 12]}, the step {one.step[:40]} was given the month {one.month[:40]!r}. "

@@ -1,4 +1,4 @@
-"""The scenes of a rehearsal: for which month, which files are there, and how steps end. Months and steps depend on the student."""
+"""The cases of a rehearsal: for which month, which files are there, and how steps end. Months and steps depend on the student."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def after(*steps: str) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Scene:
+class Case:
     """One run of the DAG.
 
     Attributes:
@@ -54,7 +54,7 @@ class Scene:
     never: bool = False
 
     def plan(self) -> dict[str, Any]:
-        """As `stage/rehearse.py` takes it."""
+        """As `rehearsal/run.py` takes it."""
         return asdict(self)
 
 
@@ -62,14 +62,14 @@ NAMES = list(calendar.month_name)[1:]
 """January to December."""
 
 
-def scenes(seed: int) -> dict[str, Scene]:
+def cases(seed: int) -> dict[str, Case]:
     """The student's, by their names."""
     unreadable, gate, always, missing = 2 + seed % 3, 5 + seed // 3 % 3, 8 + seed // 9 % 3, 3 + seed // 27 % 8
     later = ("Transform", "Trainer")[seed // 5 % 2]
     falls = ("StatisticsGen", "ImportSchemaGen", "ExampleValidator")[seed // 7 % 3]
     return {
-        "well": _scene(1, "every step works"),
-        "tries": _scene(
+        "well": _case(1, "every step works"),
+        "tries": _case(
             12,
             "four steps fail at their first try, and work at the second",
             {
@@ -79,21 +79,21 @@ def scenes(seed: int) -> dict[str, Scene]:
                 "Pusher": [OTHER, 0],
             },
         ),
-        "unreadable": _scene(unreadable, f"{READS} ends with status {BAD_DATA}", {READS: [BAD_DATA]}),
-        "gate": _scene(gate, f"DataGate ends with status {BAD_DATA}", {"DataGate": [BAD_DATA]}),
-        "later": _scene(11, f"{later} ends with status {BAD_DATA}", {later: [BAD_DATA]}),
-        "always": _scene(
+        "unreadable": _case(unreadable, f"{READS} ends with status {BAD_DATA}", {READS: [BAD_DATA]}),
+        "gate": _case(gate, f"DataGate ends with status {BAD_DATA}", {"DataGate": [BAD_DATA]}),
+        "later": _case(11, f"{later} ends with status {BAD_DATA}", {later: [BAD_DATA]}),
+        "always": _case(
             always,
             f"{falls} and {ALONE} fail whenever they are tried",
             {falls: [OTHER], ALONE: [OTHER]},
         ),
-        "missing": _scene(missing, "the month's file is not there", is_there=False),
-        "never": _scene(missing, "the file does not come before the sensor's time is over", is_there=False, never=True),
+        "missing": _case(missing, "the month's file is not there", is_there=False),
+        "never": _case(missing, "the file does not come before the sensor's time is over", is_there=False, never=True),
     }
 
 
-def _scene(
+def _case(
     month: int, title: str, endings: dict[str, list[int]] | None = None, is_there: bool = True, never: bool = False
-) -> Scene:
+) -> Case:
     there = list(range(1, month + is_there))
-    return Scene(f"{NAMES[month - 1]}: {title}", month, there, endings or {}, never)
+    return Case(f"{NAMES[month - 1]}: {title}", month, there, endings or {}, never)

@@ -1,16 +1,16 @@
-"""Plays a step of the pipeline: writes down that it was started, and ends as the scene says. Starts in hundredths of a second."""
+"""Plays a step of the pipeline: writes down that it was started, and ends as the case says. Starts in hundredths of a second."""
 
 import json
 import os
 import sys
 
-STAGE = os.path.dirname(os.path.abspath(__file__))
+FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
 def read(name: str) -> dict:
     """A file of the stage; empty where there is none."""
     try:
-        with open(os.path.join(STAGE, name)) as file:
+        with open(os.path.join(FOLDER, name)) as file:
             return json.load(file)
     except FileNotFoundError:
         return {}
@@ -18,12 +18,12 @@ def read(name: str) -> dict:
 
 def main(step: str, month: str, run: str) -> int:
     """Returns the exit status."""
-    ledger = os.path.join(STAGE, "steps.jsonl")
+    ledger = os.path.join(FOLDER, "steps.jsonl")
     earlier = 0
     if os.path.exists(ledger):
         with open(ledger) as file:
             earlier = sum(json.loads(line)["step"] == step for line in file)
-    endings = read("scene.json").get(step, [])
+    endings = read("case.json").get(step, [])
     code = endings[min(earlier, len(endings) - 1)] if endings else 0
     told = {"step": step, "month": month, "run": run, "task": read("task.json").get("task"), "code": code}
     with open(ledger, "a") as file:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from course import checks
-from course.labs.lab_4.scenes import UPSTREAM, after
+from course.labs.lab_4.cases import UPSTREAM, after
 
 FOLDER, DAG, SENSOR = "nights", "my_flights", "wait_for_month"
 MONTHS = range(1, 8)

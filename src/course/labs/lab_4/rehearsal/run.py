@@ -1,9 +1,9 @@
-"""Reads a folder of DAGs as Airflow's scheduler does, has one of them run in scenes with played steps, and writes down what happened.
+"""Reads a folder of DAGs as Airflow's scheduler does, has one of them run in cases with played steps, and writes down what happened.
 
     .airflow/bin/python rehearse.py PLAN.json ...
 
 It is run by the Python of Airflow's environment, from its own file: nothing of the course is imported. The plan says: `dag`, `dags` (a folder of
-this rehearsal's own, a copy), `scenes`, `out`. What is written to `out` is data; `course.labs.lab_4.record` reads it.
+this rehearsal's own, a copy), `cases`, `out`. What is written to `out` is data; `course.labs.lab_4.rehearsed` reads it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from airflow.utils.types import DagRunType
 from sqlalchemy import event
 
 MOST_RUNS, MOST_SECONDS, ENOUGH_POKES = 40, 60, 3
-"""Runs of a schedule that are counted, seconds of a scene, and how often a sensor looks before a scene ends."""
+"""Runs of a schedule that are counted, seconds of a case, and how often a sensor looks before a case ends."""
 
 
 @event.listens_for(settings.engine, "connect")
@@ -58,11 +58,11 @@ def main(plan: dict[str, Any]) -> dict[str, Any]:
         for info in infos
     ]
     hasten(dag)
-    found["scenes"] = {}
-    for name, scene in plan["scenes"].items():
+    found["cases"] = {}
+    for name, case in plan["cases"].items():
         if infos:
-            info = infos[min(scene["month"], len(infos)) - 1]
-            found["scenes"][name] = play(dag, info, scene, folder)
+            info = infos[min(case["month"], len(infos)) - 1]
+            found["cases"][name] = play(dag, info, case, folder)
     return found
 
 
@@ -128,14 +128,14 @@ def hasten(dag: Any) -> None:
                 task.timeout = 0.3
 
 
-def play(dag: Any, info: Any, scene: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """One run of the DAG as the scheduler would start it, with the steps ending as the scene says."""
+def play(dag: Any, info: Any, case: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """One run of the DAG as the scheduler would start it, with the steps ending as the case says."""
     clear(folder)
-    set_months(folder, scene["there"])
-    (folder / "scene.json").write_text(json.dumps(scene["endings"]))
+    set_months(folder, case["there"])
+    (folder / "case.json").write_text(json.dumps(case["endings"]))
     sensors = [task for task in dag.tasks if isinstance(task, BaseSensorOperator)]
     timeouts = {task.task_id: task.timeout for task in sensors}
-    if scene.get("never"):
+    if case.get("never"):
         for task in sensors:
             task.timeout = -1
     with create_session() as session:

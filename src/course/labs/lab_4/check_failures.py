@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from course import checks
-from course.labs.lab_4.dags import add_up, read, stuck
-from course.labs.lab_4.record import EVERY, Played, Rehearsal, Task
-from course.labs.lab_4.scenes import BAD_DATA, NAMES, READS, UPSTREAM, after
+from course.labs.lab_4.cases import BAD_DATA, NAMES, READS, UPSTREAM, after
+from course.labs.lab_4.check_dag import add_up, read, stuck
+from course.labs.lab_4.rehearsed import EVERY, Rehearsal, Result, Task
 
 # --- Task 2 -------------------------------------------------------------------------------------------------------
 
@@ -26,7 +26,7 @@ def judge_failures(lab: checks.Lab) -> None:
 
 
 def _retries(found: Rehearsal) -> str:
-    played = found.scenes["tries"]
+    result = found.cases["tries"]
     for step in UPSTREAM:
         task = found.tasks[found.task_of(step)]
         if task.retries < 1:
@@ -37,35 +37,35 @@ def _retries(found: Rehearsal) -> str:
             return f"{step} is tried {task.retries + 1} times before anybody hears of it."
         if not 5 <= task.delay <= 6 * 3600:
             return f"{step} is tried again after {task.delay:g} seconds. What passes by itself needs a while, and the month should not wait for a day: 5 s to 6 h."
-    for step, endings in played.scene.endings.items():
-        if played.tries(step) != len(endings):
-            return f"In {_scene(played)}, {step} ended with status {endings[0]} and was started {played.tries(step)} time(s). It would have worked the second time."
-    return "" if played.state == "success" else f"{_scene(played)} ended as {played.state!r}."
+    for step, endings in result.case.endings.items():
+        if result.tries(step) != len(endings):
+            return f"In {_case(result)}, {step} ended with status {endings[0]} and was started {result.tries(step)} time(s). It would have worked the second time."
+    return "" if result.state == "success" else f"{_case(result)} ended as {result.state!r}."
 
 
-def _scene(played: Played) -> str:
-    return f"the rehearsal of {NAMES[played.scene.month - 1]}"
+def _case(result: Result) -> str:
+    return f"the rehearsal of {NAMES[result.case.month - 1]}"
 
 
 def _bad_data(found: Rehearsal) -> str:
     for name in ("unreadable", "gate", "later"):
-        played = found.scenes[name]
-        [step] = played.scene.endings
-        if not played.tries(step):
-            return stuck(found) or f"In {_scene(played)}, {step} was not started."
-        if played.tries(step) != 1:
+        result = found.cases[name]
+        [step] = result.case.endings
+        if not result.tries(step):
+            return stuck(found) or f"In {_case(result)}, {step} was not started."
+        if result.tries(step) != 1:
             return (
-                f"In {_scene(played)}, {step} ended with status {BAD_DATA}, and was started {played.tries(step)} time(s). The data do not become better by trying: "
+                f"In {_case(result)}, {step} ended with status {BAD_DATA}, and was started {result.tries(step)} time(s). The data do not become better by trying: "
                 "once is enough. Which exception of Airflow fails a task for good?"
             )
-        state = played.states.get(found.task_of(step), "")
-        on = [one for one in played.started() if one in after(step) - {step}]
+        state = result.states.get(found.task_of(step), "")
+        on = [one for one in result.started() if one in after(step) - {step}]
         if state == "failed" and on:
-            return f"In {_scene(played)} {step} failed, and {on[0]} was started nevertheless.{_rule(found.tasks[found.task_of(on[0])])}"
-        if state != "failed" or played.state != "failed":
+            return f"In {_case(result)} {step} failed, and {on[0]} was started nevertheless.{_rule(found.tasks[found.task_of(on[0])])}"
+        if state != "failed" or result.state != "failed":
             return (
-                f"In {_scene(played)} the data were bad, and Airflow has {step} as {state!r} and the run as {played.state!r}. A month that was not learned from must not look "
-                f"like one that was: both have to be failed.{_rule(_last(found, played)) if state == 'failed' else ''}"
+                f"In {_case(result)} the data were bad, and Airflow has {step} as {state!r} and the run as {result.state!r}. A month that was not learned from must not look "
+                f"like one that was: both have to be failed.{_rule(_last(found, result)) if state == 'failed' else ''}"
             )
     return ""
 
@@ -77,41 +77,41 @@ def _rule(task: Task | None) -> str:
     return f" `{task.name[:60]}` has the `trigger_rule` {task.rule[:40]!r}, which does not ask whether all before it have worked."
 
 
-def _last(found: Rehearsal, played: Played) -> Task | None:
+def _last(found: Rehearsal, result: Result) -> Task | None:
     """A task that worked although one before it had failed, and that no other waits for: it makes the run a success."""
     waited = {one for task in found.tasks.values() for one in task.needs}
     last = [task for task in found.tasks.values() if task.name not in waited and task.rule != EVERY]
-    return next((task for task in last if played.states.get(task.name) == "success"), None)
+    return next((task for task in last if result.states.get(task.name) == "success"), None)
 
 
 def _alerts(found: Rehearsal) -> str:
-    quiet = found.scenes["tries"]
+    quiet = found.cases["tries"]
     if quiet.alerts:
-        return f"In {_scene(quiet)} everything worked in the end, and somebody was called {len(quiet.alerts)} time(s): {_short(quiet.alerts[0])}. Who is called for nothing stops listening."
+        return f"In {_case(quiet)} everything worked in the end, and somebody was called {len(quiet.alerts)} time(s): {_short(quiet.alerts[0])}. Who is called for nothing stops listening."
     for name in ("unreadable", "gate", "later", "always"):
-        played = found.scenes[name]
-        told = _calls(found, played, [step for step in played.scene.endings if played.tries(step)])
+        result = found.cases[name]
+        told = _calls(found, result, [step for step in result.case.endings if result.tries(step)])
         if told:
             return told
     return ""
 
 
-def _calls(found: Rehearsal, played: Played, steps: list[str]) -> str:
-    """What is wrong with the calls of a scene in which these steps have failed for good. One call may name several of them."""
+def _calls(found: Rehearsal, result: Result, steps: list[str]) -> str:
+    """What is wrong with the calls of a case in which these steps have failed for good. One call may name several of them."""
     failed = " and ".join(steps)
-    if not played.alerts or len(played.alerts) > len(steps):
+    if not result.alerts or len(result.alerts) > len(steps):
         return (
-            f"In {_scene(played)} {failed} failed for good, and somebody was called {len(played.alerts)} times; wanted is once for each task that fails for good. "
+            f"In {_case(result)} {failed} failed for good, and somebody was called {len(result.alerts)} times; wanted is once for each task that fails for good. "
             "Where does Airflow look for what it should call?"
         )
-    for text in played.alerts:
+    for text in result.alerts:
         if not any(_names(text, step, found.task_of(step)) for step in steps):
-            return f"The alert of {_scene(played)} says {_short(text)}. It does not name what failed: {failed}."
-        if not _names_month(text, played):
-            return f"The alert of {_scene(played)} says {_short(text)}. It does not say which month it is about: {NAMES[played.scene.month - 1]}, {played.scene.month}, or the whole name of the run."
+            return f"The alert of {_case(result)} says {_short(text)}. It does not name what failed: {failed}."
+        if not _names_month(text, result):
+            return f"The alert of {_case(result)} says {_short(text)}. It does not say which month it is about: {NAMES[result.case.month - 1]}, {result.case.month}, or the whole name of the run."
     for step in steps:
-        if not any(_names(text, step, found.task_of(step)) for text in played.alerts):
-            return f"In {_scene(played)} {failed} failed for good, and nobody was told of {step}: wanted is a call for each task that fails for good."
+        if not any(_names(text, step, found.task_of(step)) for text in result.alerts):
+            return f"In {_case(result)} {failed} failed for good, and nobody was told of {step}: wanted is a call for each task that fails for good."
     return ""
 
 
@@ -124,11 +124,11 @@ def _names(text: str, *names: str) -> bool:
     return any(name.lower() in text.lower() for name in names)
 
 
-def _names_month(text: str, played: Played) -> bool:
-    """Whether a text has the month of a scene: by its name, its number, a date in it, or the name of the run. A time of day is none of them."""
-    month = played.scene.month
+def _names_month(text: str, result: Result) -> bool:
+    """Whether a text has the month of a case: by its name, its number, a date in it, or the name of the run. A time of day is none of them."""
+    month = result.case.month
     numbers = re.findall(r"(?<!\d)(?<!\d[:.])0?(\d{1,2})(?!\d|[:.]\d)", text)
-    run = bool(played.run) and played.run in text
+    run = bool(result.run) and result.run in text
     return run or _names(text, NAMES[month - 1], NAMES[month - 1][:3]) or str(month) in numbers
 
 
@@ -156,25 +156,25 @@ def _waits(found: Rehearsal) -> str:
     waited = [task for task in found.sensors if task.name in found.closure(reader)]
     if not waited:
         return f"{READS} does not wait for your sensor `{found.sensors[0].name[:60]}`: it would read a month that is not there."
-    played = found.scenes["missing"]
-    month = NAMES[played.scene.month - 1]
-    if played.tries(READS):
+    result = found.cases["missing"]
+    month = NAMES[result.case.month - 1]
+    if result.tries(READS):
         return (
-            f"In {_scene(played)} the file of {month} was not there, those of the months before it were; and {READS} was started. For which month's file does your sensor ask? "
+            f"In {_case(result)} the file of {month} was not there, those of the months before it were; and {READS} was started. For which month's file does your sensor ask? "
             "A run is of the month in which its data interval begins."
         )
-    if not {played.states.get(task.name) for task in waited} & {
+    if not {result.states.get(task.name) for task in waited} & {
         "up_for_reschedule",
         "deferred",
         "up_for_retry",
         "failed",
     }:
-        return f"In {_scene(played)} the file was not there, and your sensor did not ask for it."
-    if played.state == "failed" and waited[0].sensor["mode"] != "poke":
-        return f"In {_scene(played)} the file was not there, and the run failed at once instead of waiting for it."
-    well = found.scenes["well"]
+        return f"In {_case(result)} the file was not there, and your sensor did not ask for it."
+    if result.state == "failed" and waited[0].sensor["mode"] != "poke":
+        return f"In {_case(result)} the file was not there, and the run failed at once instead of waiting for it."
+    well = found.cases["well"]
     if not well.tries(READS):
-        return stuck(found) or f"In {_scene(well)} the file was there, and {READS} was not started."
+        return stuck(found) or f"In {_case(well)} the file was there, and {READS} was not started."
     return ""
 
 
@@ -183,20 +183,20 @@ def _patient(found: Rehearsal) -> str:
         told = _waiting(task)
         if told:
             return told
-    played = found.scenes["never"]
+    result = found.cases["never"]
     skips = next(
-        (task for task in found.sensors if task.sensor.get("soft") or played.states.get(task.name) == "skipped"), None
+        (task for task in found.sensors if task.sensor.get("soft") or result.states.get(task.name) == "skipped"), None
     )
     if skips:
         return f"`{skips.name[:60]}` is skipped, not failed, when its time is over (`soft_fail` does that): nobody is called, and a month that is missing must not look like one that was left out on purpose."
-    if any(state == "deferred" for state in played.states.values()):
+    if any(state == "deferred" for state in result.states.values()):
         return ""  # a trigger waits, and its time is Airflow's to end
-    if played.state != "failed":
-        return f"In {_scene(played)} the file did not come in time, and Airflow has the run as {played.state!r}. A month that is missing must not look like one that was done."
+    if result.state != "failed":
+        return f"In {_case(result)} the file did not come in time, and Airflow has the run as {result.state!r}. A month that is missing must not look like one that was done."
     names = [task.name for task in found.sensors]
-    if len(played.alerts) != 1 or not _names(played.alerts[0], *names):
-        said = f": {_short(played.alerts[0])}" if played.alerts else ""
-        return f"In {_scene(played)} the file did not come in time, and somebody was called {len(played.alerts)} times{said}. Wanted is one call, which names the sensor."
+    if len(result.alerts) != 1 or not _names(result.alerts[0], *names):
+        said = f": {_short(result.alerts[0])}" if result.alerts else ""
+        return f"In {_case(result)} the file did not come in time, and somebody was called {len(result.alerts)} times{said}. Wanted is one call, which names the sensor."
     return ""
 
 

@@ -13,9 +13,9 @@ from course.labs.lab_2 import files
 from course.labs.lab_3 import ledger, runs
 from course.labs.lab_3.ledger import Ledger
 from course.labs.lab_3.runs import Runs
-from course.labs.lab_4 import dag_file, record, states
-from course.labs.lab_4.record import Rehearsal
-from course.labs.lab_4.scenes import UPSTREAM
+from course.labs.lab_4 import dag_file, rehearsed, run_states
+from course.labs.lab_4.cases import UPSTREAM
+from course.labs.lab_4.rehearsed import Rehearsal
 
 SLACK = timedelta(seconds=2)
 """Clocks of two processes are read one after the other."""
@@ -27,8 +27,8 @@ def judge_run(lab: checks.Lab, store: Any) -> None:
     Raises:
         checks.Wrong: something is missing.
     """
-    rehearsal = record.of_student(lab)
-    found = states.read(files._inside(lab, f"{dag_file.HOME}/{states.DATABASE}"))
+    rehearsal = rehearsed.of_student(lab)
+    found = run_states.read(files._inside(lab, f"{dag_file.HOME}/{run_states.DATABASE}"))
     done = {run.name: run for run in found if run.dag == dag_file.NAME}
     if not done:
         raise checks.Wrong(f"Airflow has not run `{dag_file.NAME}` yet: its database has no run of it.")
@@ -67,7 +67,7 @@ class _Seen:
     rehearsal: Rehearsal
     store: Ledger
     begun: dict[int, datetime]
-    done: dict[str, states.Run]
+    done: dict[str, run_states.Run]
 
     def wrong(self, run: ledger.Run, name: str) -> str:
         """What is wrong with a run of the pipeline as one of Airflow's, in a sentence; empty when nothing is."""
@@ -84,7 +84,7 @@ class _Seen:
                 return told
         return ""
 
-    def _step(self, run: ledger.Run, airflows: states.Run, step: str, name: str) -> str:
+    def _step(self, run: ledger.Run, airflows: run_states.Run, step: str, name: str) -> str:
         """What is wrong with a step of a run."""
         task = airflows.tasks.get(self.rehearsal.task_of(step) or "")
         if task is None or task.state != "success" or not task.end:

@@ -6,17 +6,17 @@ import json
 import sys
 from pathlib import Path
 
-STAGE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 """The folder of the rehearsal, into which this file was copied: months, and what was written down."""
 
-STEPS = json.loads((STAGE / "steps.json").read_text())
-MONTHS = str(STAGE / "months")
+STEPS = json.loads((FOLDER / "steps.json").read_text())
+MONTHS = str(FOLDER / "months")
 BAD_DATA = 65
 
 
 def command(step: str, month: int | str, run: str) -> list[str]:
     """The program that plays a step."""
-    return [sys.executable, "-I", "-S", str(STAGE / "step.py"), str(step), str(month), str(run)]
+    return [sys.executable, "-I", "-S", str(FOLDER / "step.py"), str(step), str(month), str(run)]
 
 
 def month_file(month: int | str) -> str:
@@ -26,5 +26,5 @@ def month_file(month: int | str) -> str:
 
 def alert(text: str) -> None:
     """Writes down that somebody would have been called."""
-    with (STAGE / "alerts.jsonl").open("a") as file:
+    with (FOLDER / "alerts.jsonl").open("a") as file:
         file.write(json.dumps(str(text)[:500]) + "\n")

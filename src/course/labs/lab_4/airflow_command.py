@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from course import checks
-from course.labs.lab_4 import states
+from course.labs.lab_4 import run_states
 from engines.airflow import home as airflow_home
 from warm import client, imports
 
@@ -121,7 +121,7 @@ WAITS, GOES_ON = ("up_for_reschedule", "deferred"), ("running", "queued", "sched
 def _unfinished(home: Path) -> dict[tuple[str, str], str]:
     """The tasks of the newest run that have not ended: its name and theirs, and their states."""
     try:
-        run = states.newest(home)
+        run = run_states.newest(home)
     except checks.Wrong:  # Airflow is writing
         return {}
     return (

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from course.labs.lab_4 import states
-from course.labs.lab_4.incidents import DAG, FOLDER, MONTHS, PASSED, SENSOR, Attempt, Night, nights
-from course.labs.lab_4.scenes import UPSTREAM, after
+from course.labs.lab_4 import run_states
+from course.labs.lab_4.cases import UPSTREAM, after
+from course.labs.lab_4.failed_runs import DAG, FOLDER, MONTHS, PASSED, SENSOR, Attempt, Night, nights
 
 TRIES, PAUSE = 3, timedelta(minutes=5)
 WORKED = Attempt((), 0)
@@ -45,7 +45,7 @@ def write(root: Path, seed: int) -> None:
     (home / "logs").mkdir(parents=True)
     failed = {night.month: night for night in nights(seed)}
     rng = np.random.default_rng([seed, 6])
-    with closing(sqlite3.connect(home / states.DATABASE)) as connection:
+    with closing(sqlite3.connect(home / run_states.DATABASE)) as connection:
         for table in TABLES:
             connection.execute(table)
         for month in MONTHS:

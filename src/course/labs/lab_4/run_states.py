@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from course import checks
-from course.labs.lab_4.scenes import NAMES, UPSTREAM
+from course.labs.lab_4.cases import NAMES, UPSTREAM
 
 DATABASE = "airflow.db"
 MOST_ROWS, MOST_BYTES = 20_000, 50_000_000
