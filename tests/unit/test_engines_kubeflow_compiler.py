@@ -225,3 +225,27 @@ def test_a_resolver_is_refused_because_no_container_runs_it(compiler, tmp_path):
         ValueError, match="LatestBlessedModel is a Resolver: open-source Kubeflow Pipelines runs containers only"
     ):
         compiler.compile_pipeline(Config(), create, tmp_path / "pipeline.yaml")
+
+
+def renamed(config, baseline):
+    nodes = create_components(config, baseline)
+    nodes["Data_Gate"] = nodes.pop("DataGate").with_id("Data_Gate")
+    return nodes
+
+
+@pytest.mark.parametrize(
+    ("volume", "create", "retry", "words"),
+    [
+        ("my_rides", create_components, {}, "'my_rides' is no name of a claim"),
+        ("rides", renamed, {}, "step 'Data_Gate': Argo takes names"),
+        ("rides", create_components, {"backoffMaxDuration": "0s"}, "no backoffMaxDuration"),
+    ],
+)
+def test_what_a_server_or_argo_would_refuse_is_refused_when_it_is_compiled(
+    compiler, tmp_path, monkeypatch, volume, create, retry, words
+):
+    monkeypatch.setattr(Config, "volume", volume)
+    monkeypatch.setattr(compiler, "RETRY", compiler.RETRY | retry)
+    with pytest.raises(ValueError, match=words):
+        compiler.compile_pipeline(Config(), create, tmp_path / "pipeline.yaml")
+    assert not (tmp_path / "pipeline.yaml").exists()
