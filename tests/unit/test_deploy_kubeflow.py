@@ -10,6 +10,7 @@ import http.server
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import threading
 import urllib.parse
@@ -514,3 +515,103 @@ def test_the_manifests_mount_what_the_compiler_names():
     assert pod["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
     assert f"{mount}/data" in pod["containers"][0]["command"][-1]
     assert f"{mount}/serving" in pod["containers"][0]["command"][-1]
+
+
+def fake(folder: Path, **words: str) -> dict[str, str]:
+    """An environment in which commands write down how they are called, and then do what is given."""
+    folder.mkdir(exist_ok=True)
+    for name, line in words.items():
+        path = folder / name
+        path.write_text(f'#!/bin/bash\necho {name} "$@" >> {folder.parent}/calls\n{line}\n')
+        path.chmod(0o755)
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+def script(name: str, *arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        ["bash", str(FOLDER / name), *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_tools_that_are_not_the_ones_that_were_checked_are_not_installed(tmp_path):
+    environment = fake(tmp_path / "bin", curl='while [ "$1" != --output ]; do shift; done; echo other > "$2"')
+    done = script("tools.sh", str(tmp_path / "tools"), environment=environment)
+    assert done.returncode != 0
+    assert not [path for path in (tmp_path / "tools").iterdir() if path.suffix != ".part"]
+    assert "v0.31.0/kind-linux-amd64" in calls(tmp_path)[0]
+
+
+def test_a_kubectl_of_the_tools_goes_with_the_kubernetes_of_the_cluster():
+    """One minor version more or less: kubernetes.io/releases/version-skew-policy."""
+    kubectl = re.search(r"release/v1\.(\d+)\.\d+/bin", (FOLDER / "tools.sh").read_text())
+    node = re.search(r"kindest/node:v1\.(\d+)\.\d+@sha256:[0-9a-f]{64}", (FOLDER / "kind-up.sh").read_text())
+    assert abs(int(kubectl[1]) - int(node[1])) <= 1
+
+
+def test_all_of_it_is_cluster_installation_and_two_months(tmp_path):
+    environment = fake(
+        tmp_path / "bin",
+        docker='case $1 in info) echo "4 8200000000";; image) echo sha256:0123456789abcdef;; esac',
+        kind="",
+        kubectl='[ "$1" != config ] || echo kind-flights',
+        curl="",
+        python="",
+    )
+    done = script("try.sh", environment={**environment, "PYTHON": "python", "OUT": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    ran = [call for call in calls(tmp_path) if call.startswith("python ")]
+    compiled, submitted = ran[::2], ran[1::2]
+    assert [call.partition("--months ")[2] for call in compiled] == [
+        f"1 --output {tmp_path}/pipeline.yaml",
+        f"1 2 --output {tmp_path}/pipeline.yaml",
+    ]
+    assert all("compile.py mlops-course:0123456789ab " in call for call in compiled)
+    assert all(f"submit.py {tmp_path}/pipeline.yaml --host http://127.0.0.1:8085 --wait" in call for call in submitted)
+    names = calls(tmp_path)
+    first = [
+        next(i for i, call in enumerate(names) if word in call) for word in ("kind create", "apply -k", "compile.py")
+    ]
+    assert first == sorted(first)
+    assert next(call for call in names if "port-forward" in call).endswith("--address 127.0.0.1")
+
+
+def test_the_first_thing_that_fails_ends_it(tmp_path):
+    fine = {
+        "docker": "[ $1 != image ] || echo sha256:0123456789abcdef",
+        "kind": "",
+        "kubectl": "[ $1 != config ] || echo kind-flights",
+    }
+    environment = fake(tmp_path / "bin", **fine, curl="", python='[ "${1##*/}" != submit.py ]')
+    done = script("try.sh", environment={**environment, "PYTHON": "python", "OUT": str(tmp_path)})
+    assert done.returncode != 0
+    assert sum(call.startswith("python ") for call in calls(tmp_path)) == 2
+
+
+def test_logs_of_every_pod_are_kept_also_where_some_cannot_be_had(tmp_path):
+    words = 'case "$*" in *"get pods --output name"*) echo pod/a; echo pod/b;; *describe*) exit 1;; *) echo said;; esac'
+    done = script("logs.sh", str(tmp_path / "kept"), environment=fake(tmp_path / "bin", kubectl=words))
+    assert done.returncode == 0
+    assert (tmp_path / "kept" / "events.txt").read_text() == "said\n"
+    assert sorted(path.name for path in (tmp_path / "kept" / "pods").iterdir()) == ["a.txt", "b.txt"]
+
+
+def test_the_code_hosts_run_takes_its_commands_from_here_weekly_and_by_hand_and_keeps_what_was_said():
+    workflow = yaml.safe_load((FOLDER.parents[1] / ".github" / "workflows" / "kubeflow.yml").read_text())
+    assert set(workflow[True]) == {"workflow_dispatch", "schedule"}  # YAML 1.1 reads `on` as true
+    assert len(workflow[True]["schedule"]) == 1
+    assert workflow["permissions"] == {"contents": "read"}
+    (job,) = workflow["jobs"].values()
+    assert "permissions" not in job
+    ran = [step["run"] for step in job["steps"] if "run" in step]
+    names = [word for command in ran for word in command.split() if word.startswith("deploy/kubeflow/")]
+    assert names == [f"deploy/kubeflow/{name}.sh" for name in ("tools", "try", "logs")]
+    assert all((FOLDER.parents[1] / name).is_file() for name in names)
+    last = job["steps"][-2:]
+    assert all(step["if"] == "always()" for step in last)
+    assert "out/reports/kubeflow" in last[0]["run"]
+    assert "out/reports/kubeflow" in last[1]["with"]["path"]
