@@ -1,12 +1,10 @@
-"""Lab 4 for its tests: a student's lab in a folder, DAG files, right and wrong, and the databases of runs, made without TFX."""
+"""Lab 4 for its tests: a student's lab in a folder, DAG files, right and wrong, and what tells of runs, made without TFX."""
 
 from __future__ import annotations
 
 import json
 import re
-import sqlite3
 import subprocess
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import lab_three
 
 from course import checks
 from course.labs.lab_3 import ledger
-from course.labs.lab_4 import airflow_command, check_runs, dag_file, rehearsed
+from course.labs.lab_4 import airflow_command, check_runs, dag_file, rehearsed, run_states
 from course.labs.lab_4.cases import UPSTREAM, cases
 from tools.labs import source
 from tools.notebooks import form
@@ -107,7 +105,7 @@ def put(lab: checks.Lab, text: str, found: dict[str, Any]) -> None:
 def played() -> dict[str, Any]:
     """A record in which each step has a task of its name, for tests that are of something else."""
     steps = [{"step": step, "month": "1", "run": "a", "task": step, "code": 0} for step in UPSTREAM]
-    case = {"state": "success", "tasks": {}, "raised": {}, "steps": steps, "alerts": []}
+    case = {"state": "success", "tasks": {}, "raised": {}, "steps": steps, "alerts": [], "broken": []}
     tasks = {step: {"kind": "X", "needs": [], "retries": 1, "delay": 60, "sensor": None} for step in UPSTREAM}
     return {
         "errors": {},
@@ -120,19 +118,14 @@ def played() -> dict[str, Any]:
 
 
 class Databases:
-    """The two databases of real runs: the pipeline's as TFX records it, and Airflow's."""
+    """What tells of real runs: the pipeline's metadata store as TFX records it, and what Airflow's API says."""
 
     def __init__(self, lab: checks.Lab) -> None:
         """Begins both."""
         self.lab, self.store = lab, lab_three.Store(lab)
         put(lab, "# a DAG\n", played())
-        self.path = lab.workspace / dag_file.HOME / "airflow.db"
-        with closing(sqlite3.connect(self.path)) as connection:
-            connection.execute(
-                "CREATE TABLE dag_run (id INTEGER PRIMARY KEY, dag_id, run_id, state, data_interval_start)"
-            )
-            columns = "dag_id, run_id, task_id, state, try_number, start_date, end_date"
-            connection.execute(f"CREATE TABLE task_instance ({columns})")
+        self.path = lab.workspace / dag_file.HOME / run_states.FILE
+        self.answers: dict[str, list[dict[str, Any]]] = {"dag_runs": [], "task_instances": []}
 
     def run(
         self,
@@ -153,17 +146,13 @@ class Databases:
         found = ledger.read(self.lab.workspace / STORE).executions
         ends = {one.node: begun[one.id] for one in found if one.run == f"run-{self.store.runs}"}
         name = name or f"run-{self.store.runs}"
-        with closing(sqlite3.connect(self.path)) as connection:
-            values = (dag_file.NAME, name, state, "2013-01-01 00:00:00.000000")
-            connection.execute(
-                "INSERT INTO dag_run (dag_id, run_id, state, data_interval_start) VALUES (?, ?, ?, ?)", values
-            )
-            for step in UPSTREAM:
-                end = ends.get(step, datetime.now(UTC)) + timedelta(seconds=later)
-                state_of = (tasks or {}).get(step, "success")
-                row = (dag_file.NAME, name, step, state_of, 1, None, str(end.replace(tzinfo=None)))
-                connection.execute("INSERT INTO task_instance VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-            connection.commit()
+        own = {"dag_id": dag_file.NAME, "dag_run_id": name}
+        self.answers["dag_runs"].append(own | {"state": state, "data_interval_start": "2013-01-01T00:00:00Z"})
+        for step in UPSTREAM:
+            end = (ends.get(step, datetime.now(UTC)) + timedelta(seconds=later)).isoformat()
+            told = {"task_id": step, "state": (tasks or {}).get(step, "success"), "try_number": 1}
+            self.answers["task_instances"].append(own | told | {"start_date": None, "end_date": end})
+        self.path.write_text(json.dumps(self.answers))
 
     def judge(self) -> tuple[float, str]:
         """What the check says."""

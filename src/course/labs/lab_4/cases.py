@@ -6,7 +6,9 @@ import calendar
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-BAD_DATA, OUT_OF_MEMORY, OTHER = 65, 137, 1
+BAD_DATA, KILLED, KILLED_IN_SHELL, OTHER = 65, -9, 137, 1
+"""How steps end: by an exit status, or, where it is negative, by the signal of that number; a shell reports signal 9 as 137."""
+
 READS, ALONE = "CsvExampleGen", "LatestBlessedModel"
 """The step that reads the month's file, and one that waits for no other: it fails beside whichever else does."""
 
@@ -66,17 +68,19 @@ def cases(seed: int) -> dict[str, Case]:
     """The student's, by their names."""
     unreadable, gate, always, missing = 2 + seed % 3, 5 + seed // 3 % 3, 8 + seed // 9 % 3, 3 + seed // 27 % 8
     later = ("Transform", "Trainer")[seed // 5 % 2]
+    others = [month for month in range(1, 13) if month != missing]
     falls = ("StatisticsGen", "ImportSchemaGen", "ExampleValidator")[seed // 7 % 3]
     return {
-        "well": _case(1, "every step works"),
+        # Other months are there as well, so that a sensor which counts files, or looks for the next one, is not taken for one that asks for its own.
+        "well": _case(1, "every step works", there=[1, 4, 7]),
         "tries": _case(
             12,
-            "four steps fail at their first try, and work at the second",
+            "four steps fail at their first try, two of them killed, and work at the second",
             {
                 READS: [OTHER, 0],
-                "DataGate": [OTHER, 0],
-                "Trainer": [OUT_OF_MEMORY, 0],
-                "Pusher": [OTHER, 0],
+                "DataGate": [KILLED_IN_SHELL, 0],
+                "Trainer": [KILLED, 0],
+                "Pusher": [2, 0],
             },
         ),
         "unreadable": _case(unreadable, f"{READS} ends with status {BAD_DATA}", {READS: [BAD_DATA]}),
@@ -87,13 +91,16 @@ def cases(seed: int) -> dict[str, Case]:
             f"{falls} and {ALONE} fail whenever they are tried",
             {falls: [OTHER], ALONE: [OTHER]},
         ),
-        "missing": _case(missing, "the month's file is not there", is_there=False),
-        "never": _case(missing, "the file does not come before the sensor's time is over", is_there=False, never=True),
+        "missing": _case(missing, "the month's file is not there, all others are", there=others),
+        "never": _case(missing, "the file does not come before the sensor's time is over", there=others, never=True),
     }
 
 
 def _case(
-    month: int, title: str, endings: dict[str, list[int]] | None = None, is_there: bool = True, never: bool = False
+    month: int,
+    title: str,
+    endings: dict[str, list[int]] | None = None,
+    there: list[int] | None = None,
+    never: bool = False,
 ) -> Case:
-    there = list(range(1, month + is_there))
-    return Case(f"{NAMES[month - 1]}: {title}", month, there, endings or {}, never)
+    return Case(f"{NAMES[month - 1]}: {title}", month, there or list(range(1, month + 1)), endings or {}, never)

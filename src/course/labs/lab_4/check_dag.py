@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 
 from course import checks
 from course.labs.lab_4 import dag_file, rehearsed
@@ -96,8 +97,8 @@ def stuck(found: Rehearsal) -> str:
     ]
     if waits:
         return (
-            f"In the rehearsal of {NAMES[0]} the file of {NAMES[0]} is there and that of {NAMES[1]} is not, and `{waits[0][:60]}` did not go on: "
-            f"it asks for the file of another month. {zone(found, 1)}"
+            f"In the rehearsal of {NAMES[0]} the file of {NAMES[0]} is there, that of {NAMES[1]} is not and some later ones are, and `{waits[0][:60]}` did not go on: "
+            f"it asks for another file than that of the run's month. {zone(found, 1)}"
         ).rstrip()
     failed = next((name for name, state in states.items() if state == "failed"), "")
     return (
@@ -163,8 +164,8 @@ def _schedule(found: Rehearsal) -> str:
     if [date[:2] for date in given] != wanted:
         return (
             f"{listed} Wanted are twelve: each month of 2013 is run once it is over, in the first days of the next. `lab.rehearse()` "
-            "shows what Airflow makes of `schedule`, `start_date` and `end_date`."
-        )
+            f"shows what Airflow makes of `schedule`, `start_date` and `end_date`. {no_interval(found)}"
+        ).rstrip()
     late = next((text for text, date in zip(found.runs, given, strict=True) if date[2] > LATEST_DAY), "")
     if late:
         return f"A run starts on {late[:10]}: a month is run in the first {LATEST_DAY} days of the next."
@@ -176,15 +177,23 @@ def _schedule(found: Rehearsal) -> str:
     return ""
 
 
+def no_interval(found: Rehearsal) -> str:
+    """That the runs are of a moment, if they are: since Airflow 3 a schedule has an interval only if it is asked for one."""
+    if datetime.fromisoformat(found.runs[0]) != datetime.fromisoformat(found.starts[0]):
+        return ""
+    return (
+        "The data interval of your runs begins when they start, and has no length: since Airflow 3 that is so for a bare cron expression such as `@monthly`. "
+        "Which timetable has intervals?"
+    )
+
+
 def _date(text: str) -> tuple[int, int, int]:
     parts = re.match(r"(\d{4})-(\d\d)-(\d\d)", text)
     return (int(parts[1]), int(parts[2]), int(parts[3])) if parts else (0, 0, 0)
 
 
 def _months(found: Rehearsal) -> str:
-    names = {}
-    for name in ("well", "tries"):
-        result = found.cases[name]
+    for result in (found.cases["well"], found.cases["tries"]):
         if not result.steps:
             return stuck(found) or "Which month the steps are given cannot be seen: none was started."
         wanted = result.case.month
@@ -192,13 +201,13 @@ def _months(found: Rehearsal) -> str:
             if _number(one.month) != wanted:
                 return (
                     f"In the run for {NAMES[wanted - 1]}, which starts in {NAMES[wanted % 12]}, the step {one.step[:40]} was given the month {one.month[:40]!r}. "
-                    f"{zone(found, wanted) or 'A run is of the month that is over: where does its data interval begin?'}"
+                    f"{zone(found, wanted) or no_interval(found) or 'A run is of the month that is over: where does its data interval begin?'}"
                 )
-            names.setdefault(name, set()).add(one.run)
-        if len(names[name]) > 1:
-            return "The steps of one run were given different names for it: each would be a run of the pipeline of its own. Which name has Airflow for the run?"
-    if names["well"] & names["tries"] or not all(min(found_names) for found_names in names.values()):
-        return "The runs for January and December were given the same name. Which name has Airflow for a run?"
+            if one.run != result.run:
+                return (
+                    f"The step {one.step[:40]} was given {one.run[:60]!r} as the name of its run, and Airflow's name for that run is {result.run[:80]!r}. All steps of a run "
+                    "need the same name, no two runs may have one, and by Airflow's you find one in the other."
+                )
     return ""
 
 

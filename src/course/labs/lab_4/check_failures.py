@@ -39,8 +39,16 @@ def _retries(found: Rehearsal) -> str:
             return f"{step} is tried again after {task.delay:g} seconds. What passes by itself needs a while, and the month should not wait for a day: 5 s to 6 h."
     for step, endings in result.case.endings.items():
         if result.tries(step) != len(endings):
-            return f"In {_case(result)}, {step} ended with status {endings[0]} and was started {result.tries(step)} time(s). It would have worked the second time."
+            return (
+                f"In {_case(result)}, {step} {_ended(endings[0])} and was started {result.tries(step)} time(s). It would have worked the second time: "
+                "each status but 0 is a failure."
+            )
     return "" if result.state == "success" else f"{_case(result)} ended as {result.state!r}."
+
+
+def _ended(status: int) -> str:
+    """How a step ended, in words."""
+    return f"was killed by signal {-status} (status {status})" if status < 0 else f"ended with status {status}"
 
 
 def _case(result: Result) -> str:
@@ -99,6 +107,8 @@ def _alerts(found: Rehearsal) -> str:
 def _calls(found: Rehearsal, result: Result, steps: list[str]) -> str:
     """What is wrong with the calls of a case in which these steps have failed for good. One call may name several of them."""
     failed = " and ".join(steps)
+    if told := _callbacks(result):
+        return told
     if not result.alerts or len(result.alerts) > len(steps):
         return (
             f"In {_case(result)} {failed} failed for good, and somebody was called {len(result.alerts)} times; wanted is once for each task that fails for good. "
@@ -111,7 +121,23 @@ def _calls(found: Rehearsal, result: Result, steps: list[str]) -> str:
             return f"The alert of {_case(result)} says {_short(text)}. It does not say which month it is about: {NAMES[result.case.month - 1]}, {result.case.month}, or the whole name of the run."
     for step in steps:
         if not any(_names(text, step, found.task_of(step)) for text in result.alerts):
-            return f"In {_case(result)} {failed} failed for good, and nobody was told of {step}: wanted is a call for each task that fails for good."
+            return f"In {_case(result)} {failed} failed for good, and no call told of {step}: wanted is a call for each task that fails for good."
+    return ""
+
+
+def _callbacks(result: Result) -> str:
+    """What is wrong with what has called: a callback that itself fails, or a task that calls while it runs."""
+    if result.broken:
+        task, told = next(iter(result.broken.items()))
+        return (
+            f"In {_case(result)} a callback{f' of `{task[:60]}`' if task else ''} has itself failed ({told[:300]}). Airflow only writes that into the log, and the call "
+            "is lost. What the context holds is in the hint."
+        )
+    if result.from_tasks:
+        return (
+            f"In {_case(result)} a task has called by itself, while it ran: {_short(result.from_tasks[0])}. A task that is killed cannot do that: leave the call to Airflow, "
+            "which makes it when the task has failed for good."
+        )
     return ""
 
 
@@ -160,7 +186,7 @@ def _waits(found: Rehearsal) -> str:
     month = NAMES[result.case.month - 1]
     if result.tries(READS):
         return (
-            f"In {_case(result)} the file of {month} was not there, those of the months before it were; and {READS} was started. For which month's file does your sensor ask? "
+            f"In {_case(result)} the file of {month} was not there, those of all other months were; and {READS} was started. For which month's file does your sensor ask? "
             "A run is of the month in which its data interval begins."
         )
     if not {result.states.get(task.name) for task in waited} & {
@@ -188,11 +214,13 @@ def _patient(found: Rehearsal) -> str:
         (task for task in found.sensors if task.sensor.get("soft") or result.states.get(task.name) == "skipped"), None
     )
     if skips:
-        return f"`{skips.name[:60]}` is skipped, not failed, when its time is over (`soft_fail` does that): nobody is called, and a month that is missing must not look like one that was left out on purpose."
+        return f"`{skips.name[:60]}` is skipped, not failed, when its time is over (`soft_fail` does that): then no callback is called, and a month that is missing must not look like one that was left out on purpose."
     if any(state == "deferred" for state in result.states.values()):
         return ""  # a trigger waits, and its time is Airflow's to end
     if result.state != "failed":
         return f"In {_case(result)} the file did not come in time, and Airflow has the run as {result.state!r}. A month that is missing must not look like one that was done."
+    if told := _callbacks(result):
+        return told
     names = [task.name for task in found.sensors]
     if len(result.alerts) != 1 or not _names(result.alerts[0], *names):
         said = f": {_short(result.alerts[0])}" if result.alerts else ""

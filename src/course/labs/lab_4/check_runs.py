@@ -1,4 +1,4 @@
-"""Judges a real run of lab 4 by what two databases tell of it: Airflow's, and the pipeline's metadata store."""
+"""Judges a real run of lab 4 by what is told of it by Airflow's REST API and by the pipeline's metadata store."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def judge_run(lab: checks.Lab, store: Any) -> None:
         checks.Wrong: something is missing.
     """
     rehearsal = rehearsed.of_student(lab)
-    found = run_states.read(files._inside(lab, f"{dag_file.HOME}/{run_states.DATABASE}"))
+    found = run_states.read(files._inside(lab, f"{dag_file.HOME}/{run_states.FILE}"))
     done = {run.name: run for run in found if run.dag == dag_file.NAME}
     if not done:
-        raise checks.Wrong(f"Airflow has not run `{dag_file.NAME}` yet: its database has no run of it.")
+        raise checks.Wrong(f"Airflow has not run `{dag_file.NAME}` yet: it knows of no run of it.")
     months = Runs(lab, store)
     seen = _Seen(rehearsal, months.ledger, _begun(lab, store), done)
     whole = {}
@@ -62,7 +62,7 @@ def judge_run(lab: checks.Lab, store: Any) -> None:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What both databases tell."""
+    """What Airflow and the store tell."""
 
     rehearsal: Rehearsal
     store: Ledger
@@ -73,11 +73,11 @@ class _Seen:
         """What is wrong with a run of the pipeline as one of Airflow's, in a sentence; empty when nothing is."""
         airflows = self.done.get(run.name)
         if airflows is None:
-            return f"{name} was run, and not by Airflow: its database has no run of the name that the store has."
+            return f"{name} was run as {run.name[:60]!r}, and Airflow knows of no run of that name: the steps were not run by it, or got another name than its `run_id`. A second `dags test` for the same date replaces the run before."
         if airflows.state != "success":
             failed = [task.task for task in airflows.tasks.values() if task.state == "failed"]
             which = f": {failed[0][:60]} failed" if failed else ""
-            return f"Airflow has the run for {name} as {airflows.state[:20]!r}{which}. Its log is under `airflow/logs`."
+            return f"Airflow has the run for {name} as {airflows.state[:20]!r}{which}. What it said is in `airflow/last-command.log`."
         for step in UPSTREAM:
             told = self._step(run, airflows, step, name)
             if told:

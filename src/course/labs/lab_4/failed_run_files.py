@@ -1,31 +1,22 @@
-"""Writes what the three nights have left: Airflow's database, the log of each try of each task, the alerts. As Airflow 2.11 writes them."""
+"""Writes what the three nights have left: what Airflow's API said of the runs, the log of each try of each task, the alerts. As Airflow 3.3 writes them."""
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from course.labs.lab_4 import run_states
-from course.labs.lab_4.cases import UPSTREAM, after
+from course.labs.lab_4.cases import BAD_DATA, UPSTREAM, after
 from course.labs.lab_4.failed_runs import DAG, FOLDER, MONTHS, PASSED, SENSOR, Attempt, Night, nights
 
 TRIES, PAUSE = 3, timedelta(minutes=5)
 WORKED = Attempt((), 0)
 SECONDS = {"CsvExampleGen": 9, "StatisticsGen": 14, "Transform": 21, "Trainer": 16, "Evaluator": 19}
-
-TABLES = (
-    "CREATE TABLE dag_run (id INTEGER PRIMARY KEY, dag_id VARCHAR(250), execution_date TIMESTAMP, start_date TIMESTAMP, end_date TIMESTAMP, "
-    "state VARCHAR(50), run_id VARCHAR(250), run_type VARCHAR(50), data_interval_start TIMESTAMP, data_interval_end TIMESTAMP)",
-    "CREATE TABLE task_instance (task_id VARCHAR(250), dag_id VARCHAR(250), run_id VARCHAR(250), map_index INTEGER DEFAULT -1, start_date TIMESTAMP, "
-    "end_date TIMESTAMP, duration FLOAT, state VARCHAR(20), try_number INTEGER, max_tries INTEGER, operator VARCHAR(1000), "
-    "PRIMARY KEY (dag_id, task_id, run_id, map_index))",
-)
-"""The columns of Airflow's own tables that tell what happened."""
 
 
 @dataclass
@@ -45,55 +36,58 @@ def write(root: Path, seed: int) -> None:
     (home / "logs").mkdir(parents=True)
     failed = {night.month: night for night in nights(seed)}
     rng = np.random.default_rng([seed, 6])
-    with closing(sqlite3.connect(home / run_states.DATABASE)) as connection:
-        for table in TABLES:
-            connection.execute(table)
-        for month in MONTHS:
-            _run(home, connection, month, failed.get(month), rng)
-        connection.commit()
+    answers: dict[str, list[dict[str, Any]]] = {"dag_runs": [], "task_instances": []}
+    for month in MONTHS:
+        run, tasks = _run(home, month, failed.get(month), rng)
+        answers["dag_runs"].append(run)
+        answers["task_instances"] += tasks
+    (home / run_states.FILE).write_text(json.dumps(answers, indent=1), encoding="utf-8")
 
 
-def _run(home: Path, connection: sqlite3.Connection, month: int, night: Night | None, rng: np.random.Generator) -> None:
+def _run(
+    home: Path, month: int, night: Night | None, rng: np.random.Generator
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Writes the logs and alerts of a run; returns the API's entries for it and its tasks, with the fields that tell what happened."""
     begins, ends = datetime(2013, month, 1, tzinfo=UTC), datetime(2013, month + 1, 1, tzinfo=UTC)
-    name = f"scheduled__{begins.isoformat()}"
-    now = ends + timedelta(seconds=int(rng.integers(2, 40)))
-    started = now
+    name = f"scheduled__{ends.isoformat()}"
+    now = started = ends + timedelta(seconds=int(rng.integers(2, 40)))
+    tasks = []
     for done in _tasks(night, rng):
-        if done.attempts:
-            done.start = done.end = now
         for number, attempt in enumerate(done.attempts, start=1):
             done.start = now
             now += timedelta(seconds=SECONDS.get(done.task, 6) * float(rng.uniform(0.8, 1.4)))
             done.end = now
             _log(home, name, begins, done, number, attempt)
             now += PAUSE if number < len(done.attempts) else timedelta(seconds=2)
-        operator = "SpanSensor" if done.task == SENSOR else "StepOperator"
-        seconds = (done.end - done.start).total_seconds() if done.end else None
-        row = (
-            done.task,
-            DAG,
-            name,
-            _text(done.start),
-            _text(done.end),
-            seconds,
-            done.state,
-            len(done.attempts),
-            TRIES - 1,
-            operator,
-        )
-        connection.execute(
-            "INSERT INTO task_instance (task_id, dag_id, run_id, start_date, end_date, duration, state, try_number, max_tries, operator) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            row,
+        tasks.append(
+            {
+                "task_id": done.task,
+                "dag_id": DAG,
+                "dag_run_id": name,
+                "start_date": _text(done.start),
+                "end_date": _text(done.end),
+                "duration": (done.end - done.start).total_seconds() if done.end else None,
+                "state": done.state,
+                "try_number": len(done.attempts),
+                "max_tries": TRIES - 1,
+                "operator": "SpanSensor" if done.task == SENSOR else "StepOperator",
+            }
         )
         if done.state == "failed":
             _alert(home, name, begins, done, now)
-    state = "failed" if night else "success"
-    connection.execute(
-        "INSERT INTO dag_run (dag_id, execution_date, start_date, end_date, state, run_id, run_type, data_interval_start, data_interval_end) "
-        "VALUES (?, ?, ?, ?, ?, ?, 'scheduled', ?, ?)",
-        (DAG, _text(begins), _text(started), _text(now), state, name, _text(begins), _text(ends)),
-    )
+    run = {
+        "dag_run_id": name,
+        "dag_id": DAG,
+        "logical_date": _text(begins),
+        "data_interval_start": _text(begins),
+        "data_interval_end": _text(ends),
+        "run_after": _text(ends),
+        "start_date": _text(started),
+        "end_date": _text(now),
+        "run_type": "scheduled",
+        "state": "failed" if night else "success",
+    }
+    return run, tasks
 
 
 def _tasks(night: Night | None, rng: np.random.Generator) -> list[_Done]:
@@ -124,58 +118,44 @@ def _tasks(night: Night | None, rng: np.random.Generator) -> list[_Done]:
 
 
 def _text(moment: datetime | None) -> str | None:
-    return moment.strftime("%Y-%m-%d %H:%M:%S.%f") if moment else None
+    return moment.isoformat().replace("+00:00", "Z") if moment else None
 
 
 def _log(home: Path, run: str, begins: datetime, done: _Done, number: int, attempt: Attempt) -> None:
-    """The log of one try."""
+    """The log of one try: an object of JSON a line."""
     path = home / "logs" / f"dag_id={DAG}" / f"run_id={run}" / f"task_id={done.task}" / f"attempt={number}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
-    instance = f"<TaskInstance: {DAG}.{done.task} {run} [running]>"
-    lines = [
-        ("local_task_job_runner.py:123", "INFO - ::group::Pre task execution logs"),
-        ("taskinstance.py:2885", f"INFO - Starting attempt {number} of {TRIES}"),
-        ("taskinstance.py:2908", f"INFO - Executing <Task(StepOperator): {done.task}> on {begins.isoformat(' ')}"),
-        ("task_command.py:467", f"INFO - Running {instance} on host airflow-1"),
-        ("taskinstance.py:740", "INFO - ::endgroup::"),
-    ]
+    own = "airflow.task.operators.engines.airflow.dag"
+    entries = [("task", "info", "::group::Pre Execute", {}), ("task", "info", "::endgroup::", {})]
     if done.task == SENSOR:
-        lines.append(("dag.py:118", f"INFO - months/span-{begins.month:02d}/flights.csv is there"))
+        entries.append(
+            (f"{own}.SpanSensor", "info", f"Month {begins.month}: months/span-{begins.month:02d}/flights.csv", {})
+        )
     else:
         command = (
             f"/srv/flights/.venv/bin/python -m engines.airflow.step {done.task} --run {run} --months {begins.month}"
         )
-        lines.append(("dag.py:171", f"INFO - {command} --project /srv/flights/airflow/project.json"))
-        lines += [("dag.py:180", f"INFO - {line}") for line in attempt.said]
-        if not attempt.code:
-            lines.append(("dag.py:180", f"INFO - {done.task}: done"))
-    lines += _ending(run, begins, done, number, attempt)
-    moments = [done.start + (done.end - done.start) * share for share in np.linspace(0, 1, len(lines))]
-    text = "".join(
-        f"[{moment.strftime('%Y-%m-%dT%H:%M:%S')}.{moment.microsecond // 1000:03d}+0000] {{{where}}} {said}\n"
-        for moment, (where, said) in zip(moments, lines, strict=True)
-    )
-    path.write_text(text, encoding="utf-8")
-
-
-def _ending(run: str, begins: datetime, done: _Done, number: int, attempt: Attempt) -> list[tuple[str, str]]:
-    """How Airflow ends a try."""
-    about = f"dag_id={DAG}, task_id={done.task}, run_id={run}, execution_date={begins.strftime('%Y%m%dT%H%M%S')}"
-    if not attempt.code:
-        return [
-            ("taskinstance.py:1242", f"INFO - Marking task as SUCCESS. {about}"),
-            ("local_task_job_runner.py:266", "INFO - Task exited with return code 0"),
-        ]
-    is_last = number == len(done.attempts) and done.state == "failed"
-    told = "Immediate failure requested. " if attempt.code == 65 else ""
-    return [
-        (
-            "taskinstance.py:3337",
-            f"ERROR - Task failed with exception: the step {done.task} ended with exit status {attempt.code}",
-        ),
-        ("taskinstance.py:1242", f"INFO - {told}Marking task as {'FAILED' if is_last else 'UP_FOR_RETRY'}. {about}"),
-        ("local_task_job_runner.py:266", "INFO - Task exited with return code 1"),
+        said = [f"{command} --project /srv/flights/airflow/project.json", *attempt.said]
+        said += [] if attempt.code else [f"{done.task}: done"]
+        entries += [(f"{own}.StepOperator", "info", line, {}) for line in said]
+    entries += _ending(done.task, attempt)
+    moments = [done.start + (done.end - done.start) * share for share in np.linspace(0, 1, len(entries))]
+    about = {"dag_id": DAG, "run_id": run, "task_id": done.task, "try_number": number}
+    lines = [
+        json.dumps({"timestamp": _text(moment), "level": level, "event": event, "logger": logger, **more, **about})
+        for moment, (logger, level, event, more) in zip(moments, entries, strict=True)
     ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _ending(task: str, attempt: Attempt) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """How Airflow ends a try (`airflow.sdk.execution_time.task_runner`)."""
+    last: list[tuple[str, str, str, dict[str, Any]]] = [("task", "info", "::group::Post Execute", {})]
+    if attempt.code:
+        name = "AirflowFailException" if attempt.code == BAD_DATA else "AirflowException"
+        error = {"exc_type": name, "exc_value": f"the step {task} ended with exit status {attempt.code}"}
+        last.insert(0, ("task", "error", "Task failed with exception", {"error_detail": [error]}))
+    return [*last, ("task", "info", "::endgroup::", {})]
 
 
 def _alert(home: Path, run: str, begins: datetime, done: _Done, now: datetime) -> None:

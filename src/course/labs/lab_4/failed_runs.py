@@ -191,7 +191,7 @@ def judge_nights(lab: checks.Lab, given: Any) -> None:
     for night in wanted:
         answer = answers.get(night.month)
         if answer is None:
-            problems.append("`NIGHTS` lacks a month whose run has failed: the table `dag_run` has their states.")
+            problems.append("`NIGHTS` lacks a month whose run has failed: `lab.grid` shows their states.")
             continue
         if not isinstance(answer, dict):
             problems.append(f"{_name(night)}: give a dictionary with task, attempt, cause, what and clear.")

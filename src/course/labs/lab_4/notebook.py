@@ -13,7 +13,7 @@ from engines.errors import MissingEngineError
 
 
 def rehearse() -> None:
-    """Has Airflow read `dags/my_flights.py` and run it in eight cases, in which steps are played; prints what happened.
+    """Has Airflow read `dags/my_flights.py` and run it in eight cases, with stand-ins for the steps; prints what happened.
 
     It takes some twenty seconds. Nothing is learned, and no file of the pipeline is touched. What happened is kept in `airflow/rehearsal.json` for the
     checks, the log of all cases in `airflow/rehearsal.log`.
@@ -56,14 +56,17 @@ def case_lines(result: Result) -> list[str]:
     told += [f"{task}: {state}" for task, state in result.states.items() if state in short]
     meant = bool(result.case.endings) or result.case.never
     told += [f"{task} raised {text}" for task, text in result.raised.items() if not meant][:2]
-    return told + [f"alert: {text[:110]}" for text in result.alerts[:3]]
+    told += [f"alert: {text[:110]}" for text in result.alerts[:3]]
+    return (
+        told + [f"{text[:200]} (a callback{f' of {task}' if task else ''})" for task, text in result.broken.items()][:2]
+    )
 
 
 def airflow(command: str) -> None:
     """Runs a command of Airflow in this lab's own AIRFLOW_HOME, `lab.airflow("dags list")`, and prints what it says.
 
     Of `dags test` and `tasks test`, which say a thousand lines, the tasks and their states are printed, and of one that fails the errors; the rest
-    is in `airflow/last-command.log`, and what Airflow says of each try in a file under `airflow/logs`. A command that waits for what does not come,
+    is in `airflow/last-command.log`. A command that waits for what does not come,
     such as a sensor for a month without a file, is stopped, and a sentence says what it waited for.
     """
     from course.checks.session import current
@@ -90,7 +93,7 @@ def airflow(command: str) -> None:
 
 ERROR = re.compile(r"[A-Za-z_.]*(Error|Exception): ")
 """A line with the reason of a failure."""
-NOISE = ("RemovedInAirflow3Warning", "Could not import graphviz", "{dagbag.py", "{plugins.py")
+NOISE = ("Could not import graphviz", "[info     ]", "[warning  ]", "[py.warnings]")
 """What Airflow says of itself."""
 
 
@@ -101,5 +104,5 @@ def said(output: str) -> list[str]:
 
 
 def grid(folder: str | Path) -> None:
-    """Prints what became of the runs in an AIRFLOW_HOME: a row for each task, a column for each run, and the tries where there were several."""
-    print("\n".join(run_states.grid(Path(folder) / run_states.DATABASE)))
+    """Prints what became of the runs in a folder with the answers of an Airflow: a row for each task, a column for each run, and the tries where there were several."""
+    print("\n".join(run_states.grid(Path(folder) / run_states.FILE)))

@@ -78,19 +78,19 @@ def rehearse(lab: checks.Lab) -> Rehearsal:
 
 
 def set_up(lab: checks.Lab, dags: Path, top: Path, only: Collection[str] | None = None) -> Path:
-    """Copies a folder of DAGs into `top/dags`, with the played steps, and writes what is to be rehearsed: all cases, or some.
+    """Copies a folder of DAGs into `top/dags`, with stand-ins for the steps, and writes what is to be rehearsed: all cases, or some.
 
     Returns:
         The file that `rehearsal/run.py` takes; what happened will be in `top/out.json`.
     """
-    stage = top / "dags"
-    shutil.copytree(dags, stage, ignore=shutil.ignore_patterns("__pycache__"))
+    copy = top / "dags"
+    shutil.copytree(dags, copy, ignore=shutil.ignore_patterns("__pycache__"))
     for path in FOLDER.glob("*.py"):
-        shutil.copyfile(path, stage / path.name)
-    (stage / "steps.json").write_text(json.dumps([*UPSTREAM]))
-    (stage / ".airflowignore").write_text("step.py\nsteps.py\nrun.py\n")
+        shutil.copyfile(path, copy / path.name)
+    (copy / "steps.json").write_text(json.dumps([*UPSTREAM]))
+    (copy / ".airflowignore").write_text("step.py\nsteps.py\nrun.py\n")
     plan = {name: case.plan() for name, case in cases(lab.seed).items() if only is None or name in only}
-    told = {"dag": dag_file.NAME, "dags": str(stage), "cases": plan, "out": str(top / OUT)}
+    told = {"dag": dag_file.NAME, "dags": str(copy), "cases": plan, "out": str(top / OUT)}
     (top / "plan.json").write_text(json.dumps(told))
     return top / "plan.json"
 
@@ -176,9 +176,13 @@ class Result:
     def __init__(self, case: Case, found: dict[str, Any]) -> None:
         """From the record."""
         self.case, self.state, self.run = case, str(found["state"]), str(found.get("run", ""))
-        self.states = {str(name): str(one["state"]) for name, one in found["tasks"].items()}
+        self.states = {str(name): str(state) for name, state in found["tasks"].items()}
         self.steps = [Step(one) for one in found["steps"]]
-        self.alerts = [str(text) for text in found["alerts"]]
+        self.alerts = [str(one["text"]) for one in found["alerts"]]
+        self.from_tasks = [str(one["text"]) for one in found["alerts"] if not one["callback"]]
+        """Those alerts that a task has made by itself, while it ran."""
+        self.broken = {str(one["task"]): f"{one['callback']}: {one['error']}" for one in found["broken"]}
+        """For a task, which of its callbacks has raised, and what."""
         self.raised = {str(name): str(text) for name, text in found["raised"].items()}
 
     def tries(self, step: str) -> int:

@@ -1,9 +1,12 @@
-"""Reads a folder of DAGs as Airflow's scheduler does, has one of them run in cases with played steps, and writes down what happened.
+"""Reads a folder of DAGs as Airflow does, runs one of them in several cases with stand-ins for the steps, and writes down what happened.
 
-    .airflow/bin/python rehearse.py PLAN.json ...
+    .airflow/bin/python run.py PLAN.json ...
 
 It is run by the Python of Airflow's environment, from its own file: nothing of the course is imported. The plan says: `dag`, `dags` (a folder of
 this rehearsal's own, a copy), `cases`, `out`. What is written to `out` is data; `course.labs.lab_4.rehearsed` reads it.
+
+The loop that runs a DAG is that of `airflow.sdk.DAG.test`, which `airflow dags test` calls, but for a run that the schedule starts: Airflow has no
+command for one run of the schedule without its scheduler.
 """
 
 from __future__ import annotations
@@ -11,24 +14,31 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import airflow.providers.fab.auth_manager.models  # noqa: F401  (the table of users, which Airflow's own tables refer to)
+import structlog
 from airflow import settings
-from airflow.exceptions import TaskDeferred
-from airflow.models import DagBag, DagRun, TaskInstance, TaskReschedule
-from airflow.models.dag import _get_or_create_dagrun
-from airflow.sensors.base import BaseSensorOperator
-from airflow.serialization.serialized_objects import SerializedDAG
-from airflow.utils.session import create_session
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+from airflow.dag_processing.processor import _execute_dag_callbacks
+from airflow.models import DagRun
+from airflow.sdk import DAG, BaseSensorOperator, timezone
+from airflow.sdk.definitions.dag import _run_task
+from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.state import DagRunState, TaskInstanceState
-from airflow.utils.types import DagRunType
+from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import event
+
+BUNDLE = "dags-folder"
+"""Airflow's name for its folder of DAGs."""
 
 MOST_RUNS, MOST_SECONDS, ENOUGH_POKES = 40, 60, 3
 """Runs of a schedule that are counted, seconds of a case, and how often a sensor looks before a case ends."""
+
+CALLBACKS = ("on_failure_callback", "on_retry_callback", "on_success_callback", "on_skipped_callback")
 
 
 @event.listens_for(settings.engine, "connect")
@@ -41,28 +51,28 @@ def hurry(connection: Any, _: Any) -> None:
 def main(plan: dict[str, Any]) -> dict[str, Any]:
     """Everything that is to be known about the folder."""
     folder = Path(plan["dags"])
-    bag = DagBag(dag_folder=str(folder), include_examples=False, read_dags_from_db=False)
+    bag = DagBag(dag_folder=folder, bundle_path=folder, bundle_name=BUNDLE)
     errors = {Path(path).name: last_words(text) for path, text in bag.import_errors.items()}
-    found: dict[str, Any] = {"errors": errors, "dags": sorted(bag.dag_ids), "at_reading": told(folder)}
+    found: dict[str, Any] = {"errors": errors, "dags": sorted(bag.dag_ids), "at_reading": written(folder)}
     dag = bag.dags.get(plan["dag"])
     if dag is None:
         return found
     try:
-        SerializedDAG.to_dict(dag)
+        infos = schedule(stored(dag))
     except Exception as error:
         found["errors"]["(stored form)"] = f"{type(error).__name__}: {error}"
-    infos = schedule(dag)
+        infos = []
     found["dag"] = describe(dag)
     found["runs"] = [
         {"after": str(info.run_after.astimezone(dag.timezone)), "start": str(info.data_interval.start)}
         for info in infos
     ]
-    hasten(dag)
     found["cases"] = {}
-    for name, case in plan["cases"].items():
-        if infos:
-            info = infos[min(case["month"], len(infos)) - 1]
-            found["cases"][name] = play(dag, info, case, folder)
+    if infos and plan["cases"]:
+        sync_bag_to_db(bag, BUNDLE, None)
+        prepare(dag, folder)
+        for name, case in plan["cases"].items():
+            found["cases"][name] = run_case(bag, dag, infos[min(case["month"], len(infos)) - 1], case, folder)
     return found
 
 
@@ -73,19 +83,23 @@ def last_words(trace: str) -> str:
     return f"line {where[-1]}: {lines[-1]}" if where else lines[-1]
 
 
+def stored(dag: DAG) -> Any:
+    """The DAG as the scheduler has it, which reads no file of it."""
+    return DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+
+
 def schedule(dag: Any) -> list[Any]:
     """The runs that the scheduler would start, one after the other, if the year were long over."""
-    infos, last = [], None
+    infos: list[Any] = []
     while len(infos) < MOST_RUNS:
-        info = dag.next_dagrun_info(last)
-        if info is None:
+        info = dag.next_dagrun_info(last_automated_run_info=infos[-1] if infos else None)
+        if info is None or info.data_interval is None:
             break
         infos.append(info)
-        last = info.data_interval
     return infos
 
 
-def describe(dag: Any) -> dict[str, Any]:
+def describe(dag: DAG) -> dict[str, Any]:
     """Settings of the DAG and of its tasks."""
     return {
         "catchup": bool(dag.catchup),
@@ -105,114 +119,131 @@ def describe(dag: Any) -> dict[str, Any]:
     }
 
 
-def sensor(task: Any) -> dict[str, Any]:
+def sensor(task: BaseSensorOperator) -> dict[str, Any]:
     """How a sensor waits."""
     return {
         "mode": str(task.mode),
         "deferrable": bool(getattr(task, "deferrable", False)),
         "timeout": float(task.timeout),
-        "poke": float(
-            task.poke_interval.total_seconds() if hasattr(task.poke_interval, "total_seconds") else task.poke_interval
-        ),
+        "poke": float(task.poke_interval),
         "soft": bool(task.soft_fail),
     }
 
 
-def hasten(dag: Any) -> None:
-    """Nobody waits in a rehearsal."""
+def prepare(dag: DAG, folder: Path) -> None:
+    """Takes out what waits, and has each callback noted."""
     for task in dag.tasks:
         task.retry_delay, task.retry_exponential_backoff = timedelta(0), False
+        for kind in CALLBACKS:
+            setattr(task, kind, [noted(one, kind, folder) for one in getattr(task, kind) or ()])
         if isinstance(task, BaseSensorOperator):
             task.poke_interval, task.exponential_backoff = 0.05, False
             if task.mode == "poke":  # it would sit here until its time is over
                 task.timeout = 0.3
+    own = dag.on_failure_callback or []
+    dag.on_failure_callback = [
+        noted(one, "on_failure_callback of the DAG", folder) for one in (own if isinstance(own, list) else [own])
+    ]
 
 
-def play(dag: Any, info: Any, case: dict[str, Any], folder: Path) -> dict[str, Any]:
+def noted(callback: Callable, kind: str, folder: Path) -> Callable:
+    """A callback that says in `now.json` that it runs, and writes down what it raises: Airflow only logs that."""
+
+    def run(context: Any) -> None:
+        now = json.loads((folder / "now.json").read_text())
+        (folder / "now.json").write_text(json.dumps(now | {"callback": kind}))
+        try:
+            callback(context)
+        except Exception as error:
+            with (folder / "broken.jsonl").open("a") as file:
+                file.write(json.dumps(now | {"callback": kind, "error": words(error)}) + "\n")
+            raise
+        finally:
+            (folder / "now.json").write_text(json.dumps(now))
+
+    return run
+
+
+def words(error: BaseException) -> str:
+    """An error in a line."""
+    return f"{type(error).__name__}: {error}"[:500]
+
+
+def run_case(bag: DagBag, dag: DAG, info: Any, case: dict[str, Any], folder: Path) -> dict[str, Any]:
     """One run of the DAG as the scheduler would start it, with the steps ending as the case says."""
-    clear(folder)
-    set_months(folder, case["there"])
+    for path in folder.glob("*.jsonl"):
+        path.unlink()
+    for month in range(1, 13):
+        path = folder / "months" / f"span-{month:02d}" / "flights.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("month\n") if month in case["there"] else path.unlink(missing_ok=True)
     (folder / "case.json").write_text(json.dumps(case["endings"]))
-    sensors = [task for task in dag.tasks if isinstance(task, BaseSensorOperator)]
-    timeouts = {task.task_id: task.timeout for task in sensors}
-    if case.get("never"):
-        for task in sensors:
-            task.timeout = -1
-    with create_session() as session:
-        for kind in (TaskReschedule, TaskInstance, DagRun):
-            session.query(kind).delete()
-        session.commit()
-        found = run(dag, info, session, folder)
-    for task in sensors:
-        task.timeout = timeouts[task.task_id]
-    return found | told(folder)
+    timeouts = {task: task.timeout for task in dag.tasks if isinstance(task, BaseSensorOperator)}
+    for task in timeouts:
+        task.timeout = -1 if case["never"] else task.timeout
+    found = run(bag, dag, info, folder)
+    for task, timeout in timeouts.items():
+        task.timeout = timeout
+    return found | written(folder)
 
 
-def run(dag: Any, info: Any, session: Any, folder: Path) -> dict[str, Any]:
-    """The smallest loop that does what the scheduler does, as `dag.test()` has it, for a scheduled run."""
-    started, pokes, deferred, raised = time.monotonic(), 0, set(), {}
-    dag_run = _get_or_create_dagrun(
-        dag=dag,
-        conf=None,
-        start_date=info.logical_date,
-        execution_date=info.logical_date,
-        run_id=DagRun.generate_run_id(DagRunType.SCHEDULED, info.logical_date),
+def run(bag: DagBag, dag: DAG, info: Any, folder: Path) -> dict[str, Any]:
+    """The smallest loop that does what the scheduler does, as `DAG.test` has it, for a scheduled run."""
+    session, as_stored = settings.Session(), stored(dag)
+    session.query(DagRun).delete()
+    started, pokes, deferred, raised = time.monotonic(), 0, False, {}
+    interval = info.data_interval
+    name = as_stored.timetable.generate_run_id(
+        run_type=DagRunType.SCHEDULED, run_after=info.run_after, data_interval=interval
+    )
+    dag_run = as_stored.create_dagrun(
+        run_id=name,
+        logical_date=info.logical_date,
+        data_interval=interval,
+        run_after=info.run_after,
+        run_type=DagRunType.SCHEDULED,
+        triggered_by=DagRunTriggeredByType.TIMETABLE,
+        state=DagRunState.RUNNING,
+        start_date=timezone.utcnow(),
         session=session,
-        data_interval=info.data_interval,
     )
     while dag_run.state == DagRunState.RUNNING and pokes < ENOUGH_POKES and not deferred:
         if time.monotonic() - started > MOST_SECONDS:
             break
         session.expire_all()
-        ready, _ = dag_run.update_state(session=session)
+        dag_run = session.merge(dag_run)  # a task that has run has closed the session of this thread
+        ready, callback = dag_run.update_state(session=session, execute_callbacks=False)
         for one in ready:
             if one.state != TaskInstanceState.UP_FOR_RESCHEDULE:
                 one.try_number += 1
             one.state = TaskInstanceState.SCHEDULED
+            one.scheduled_dttm = timezone.utcnow()
         session.commit()
+        (folder / "now.json").write_text(json.dumps({"task": "", "callback": ""}))
+        if callback:
+            _execute_dag_callbacks(bag, callback, structlog.get_logger())
         waiting = [
             one for one in dag_run.get_task_instances(session=session) if one.state == TaskInstanceState.SCHEDULED
         ]
         if not waiting:
             time.sleep(0.02)
         for one in sorted(waiting, key=lambda one: one.task_id):
-            one.task = dag.get_task(one.task_id)
-            (folder / "task.json").write_text(json.dumps({"task": one.task_id}))
-            try:
-                one._run_raw_task(session=session, raise_on_defer=True)
-            except TaskDeferred:
-                deferred.add(one.task_id)
-            except Exception as error:  # Airflow has entered it as failed, or as to be tried again
-                raised[one.task_id] = f"{type(error).__name__}: {error}"[:500]
+            (folder / "now.json").write_text(json.dumps({"task": one.task_id, "callback": ""}))
+            done = _run_task(ti=one, task=dag.get_task(one.task_id))
+            if done and done.error:
+                raised[one.task_id] = words(done.error)
+            deferred |= one.state == TaskInstanceState.DEFERRED
             pokes += one.state == TaskInstanceState.UP_FOR_RESCHEDULE
-    tasks = {
-        one.task_id: {
-            "state": "deferred" if one.task_id in deferred else str(one.state or "none"),
-            "tries": one.try_number,
-        }
-        for one in dag_run.get_task_instances(session=session)
-    }
-    return {"run": dag_run.run_id, "state": str(dag_run.state), "tasks": tasks, "raised": raised}
+    states = {one.task_id: str(one.state or "none") for one in dag_run.get_task_instances(session=session)}
+    found = {"run": name, "state": str(dag_run.state), "tasks": states, "raised": raised}
+    session.close()
+    return found
 
 
-def set_months(folder: Path, there: list[int]) -> None:
-    """Files for these months, and for no others."""
-    for month in range(1, 13):
-        path = folder / "months" / f"span-{month:02d}" / "flights.csv"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("month\n") if month in there else path.unlink(missing_ok=True)
-
-
-def clear(folder: Path) -> None:
-    """Forgets what was written down."""
-    for name in ("steps.jsonl", "alerts.jsonl", "task.json"):
-        (folder / name).unlink(missing_ok=True)
-
-
-def told(folder: Path) -> dict[str, Any]:
-    """What was written down: the steps that were started, and the alerts."""
+def written(folder: Path) -> dict[str, Any]:
+    """What was written down: the steps that were started, the alerts, and the callbacks that raised."""
     found = {}
-    for name in ("steps", "alerts"):
+    for name in ("steps", "alerts", "broken"):
         path = folder / f"{name}.jsonl"
         found[name] = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     return found
@@ -229,6 +260,7 @@ def on_path(plan: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    DagBundlesManager().sync_bundles_to_db()
     for path in sys.argv[1:]:
         plan = json.loads(Path(path).read_text())
         Path(plan["out"]).write_text(json.dumps(on_path(plan)))

@@ -1,4 +1,4 @@
-"""Stands in for the delivered `steps.py` in a rehearsal: the same names, but what a step would do is played, and written down."""
+"""Stands in for the delivered `steps.py` in a rehearsal: the same names, but a stand-in for each step, and what happens is written down."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BAD_DATA = 65
 
 
 def command(step: str, month: int | str, run: str) -> list[str]:
-    """The program that plays a step."""
+    """The program that stands in for a step."""
     return [sys.executable, "-I", "-S", str(FOLDER / "step.py"), str(step), str(month), str(run)]
 
 
@@ -25,6 +25,8 @@ def month_file(month: int | str) -> str:
 
 
 def alert(text: str) -> None:
-    """Writes down that somebody would have been called."""
+    """Writes down that somebody would have been called, and from where."""
+    now = FOLDER / "now.json"
+    told = json.loads(now.read_text()) if now.exists() else {}
     with (FOLDER / "alerts.jsonl").open("a") as file:
-        file.write(json.dumps(str(text)[:500]) + "\n")
+        file.write(json.dumps(told | {"text": str(text)[:500]}) + "\n")
