@@ -87,7 +87,7 @@ flink-cluster: flink ## run a Flink cluster with its web page on this machine un
 airflow: airflow-environment ## start Airflow, with the pipeline as a DAG, and print the address of its web page (AIRFLOW_PORT=8090)
 	@exec $(PYTHON) -m engines.airflow.home --port $(AIRFLOW_PORT) standalone
 
-airflow-environment: environment ## make or repair the environment of Airflow in .airflow (half a minute, half a GB with its cache)
+airflow-environment: environment ## make or repair the environment of Airflow in .airflow (less than a minute, half a GB with its cache)
 	@bash deploy/airflow/environment.sh
 
 environment: ## make or repair the environment in .venv

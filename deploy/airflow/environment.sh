@@ -27,7 +27,7 @@ rm -f "$stamp"
     "$("$course/bin/python" -c 'import os, sys; print(os.path.realpath(os.path.join(sys.base_prefix, "bin", "python3.11")))')" \
         -m venv --without-pip "$venv"
 }
-say "Installing Airflow into $venv, an environment of its own (half a minute, half a GB with its cache) ..."
+say "Installing Airflow into $venv, an environment of its own (less than a minute, half a GB with its cache) ..."
 UV_COMPILE_BYTECODE=1 UV_LINK_MODE=${UV_LINK_MODE:-copy} VIRTUAL_ENV=$(cd "$venv" && pwd) \
     "$PWD/$tools/venv/bin/uv" pip sync --quiet --require-hashes --strict requirements/airflow.txt ||
     stop "the packages could not be installed (see above)." "Run the same command again: what was downloaded is kept."

@@ -30,7 +30,7 @@ from engines.kubeflow import checks
 from engines.kubeflow.schedule import HOW, Schedule, ScheduleError, parse, words
 
 HOST = "http://127.0.0.1:8085"
-"""Where `kubectl port-forward` makes the service appear. Airflow's page is at 8080 (`make airflow`)."""
+"""Where `kubectl port-forward` makes the service appear. Airflow's page is at 8090 (`make airflow`)."""
 FORWARD = "kubectl -n kubeflow port-forward service/ml-pipeline-ui 8085:80"
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")

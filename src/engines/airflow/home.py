@@ -26,7 +26,7 @@ HOME = ROOT / "out" / "airflow"
 DAGS = ROOT / "deploy" / "airflow" / "dags"
 
 PORT = 8090
-"""Of the web page; Airflow's own, 8080, is where Kubeflow's page is."""
+"""Of the web page. Airflow's own is 8080, which much else takes as well."""
 
 CHATTER = "[py.warnings]"
 """In lines with which commands of Airflow begin, about packages that nobody needs here."""
@@ -42,7 +42,7 @@ def find_airflow() -> Path:
     if not found.is_file():
         raise MissingEngineError(
             f"Airflow has an environment of its own, and {found.parent.parent} is not there yet. "
-            "`make airflow-environment` makes it (half a minute, half a GB with its cache)."
+            "`make airflow-environment` makes it (less than a minute, half a GB with its cache)."
         )
     return found
 

@@ -14,7 +14,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 from airflow.cli.commands import standalone_command
@@ -26,15 +28,29 @@ SAYS = "standalone.log"
 """What the parts of Airflow say; in AIRFLOW_HOME."""
 
 
+API_SERVER = "api-server"
+
 SERVE_LOGS = ("scheduler", "triggerer")
 """The parts that would."""
 
 
 class SubCommand(standalone_command.SubCommand):
-    """A part of Airflow that offers no port but the API server's, and ends when this process does."""
+    """A part of Airflow that offers no port but the API server's, starts after that one, and ends when this process does."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        """As Airflow's own."""
+        super().__init__(*given, **named)
+        self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Starts the process and collects what it says."""
+        """Starts the process and collects what it says.
+
+        A task asks the API server whether it may begin. A scheduler that is ready sooner would start one, and it would fail: five questions
+        in ten seconds, and none is answered.
+        """
+        while self.name != API_SERVER and not self.parent.port_open(conf.getint("api", "port")):
+            if self._stopped.wait(0.5):
+                return
         local = ["--skip-serve-logs"] if self.name in SERVE_LOGS else []
         self.process = subprocess.Popen(
             ["airflow", *self.command, *local],
@@ -46,6 +62,11 @@ class SubCommand(standalone_command.SubCommand):
         )
         for line in self.process.stdout:
             self.parent.output_queue.append((self.name, line))
+
+    def stop(self) -> None:
+        """Ends the process, if it was started."""
+        self._stopped.set()
+        super().stop()
 
 
 class Standalone(standalone_command.StandaloneCommand):
