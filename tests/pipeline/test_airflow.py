@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import first_node
 import ledger
 import outcomes
 import pytest
@@ -73,28 +74,6 @@ print(json.dumps({
     ],
 }))
 """
-
-PACKAGE = """
-import dataclasses
-from flights import pipeline
-from flights.config import Config as FlightsConfig
-from tfx import v1 as tfx
-
-@dataclasses.dataclass(frozen=True)
-class Config(FlightsConfig):
-    pipeline_name: str = "first-node"
-
-def create_pipeline(config):
-    whole = pipeline.create_pipeline(config)
-    return tfx.dsl.Pipeline(
-        pipeline_name=whole.pipeline_info.pipeline_name,
-        pipeline_root=whole.pipeline_info.pipeline_root,
-        components=[pipeline.create_components(config)["CsvExampleGen"]],
-        metadata_connection_config=whole.metadata_connection_config,
-        beam_pipeline_args=pipeline.BEAM_ARGS,
-    )
-"""
-"""A package of somebody's own, whose pipeline is one node."""
 
 DAG_BY_HAND = """
 import os
@@ -224,21 +203,8 @@ def test_the_result_is_that_of_the_local_engine(airflow, config, run, tmp_path_f
 
 
 @pytest.fixture
-def package(tmp_path) -> Path:
-    folder = tmp_path / "packages" / "their_flights"
-    folder.mkdir(parents=True)
-    (folder / "__init__.py").touch()
-    (folder / "pipeline.py").write_text(PACKAGE)
-    return folder.parent
-
-
-@pytest.fixture
-def theirs(package, tmp_path) -> project.Project:
-    """The package's project, on months in a folder of the test's own."""
-    settings = {"data_root": str(tmp_path / "months"), "output_root": str(tmp_path / "output")}
-    return schedule.project(
-        settings, 3, "their_flights.pipeline:create_pipeline", "their_flights.pipeline:Config", (str(package),)
-    )
+def theirs(tmp_path) -> project.Project:
+    return first_node.project(tmp_path)
 
 
 def variables(given: project.Project, folder: Path) -> dict[str, str]:

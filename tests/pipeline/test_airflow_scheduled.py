@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import first_node
 import ledger
 import listening
 import psutil
@@ -24,32 +25,9 @@ import pytest
 
 from engines.airflow import home, logs, project
 from engines.errors import MissingEngineError
-from flights import schedule
 from flights.config import Config
 
 PATIENCE = 900  # seconds, on a machine with much to do
-
-PACKAGE = """
-import dataclasses
-from flights import pipeline
-from flights.config import Config as FlightsConfig
-from tfx import v1 as tfx
-
-@dataclasses.dataclass(frozen=True)
-class Config(FlightsConfig):
-    pipeline_name: str = "first-node"
-
-def create_pipeline(config):
-    whole = pipeline.create_pipeline(config)
-    return tfx.dsl.Pipeline(
-        pipeline_name=whole.pipeline_info.pipeline_name,
-        pipeline_root=whole.pipeline_info.pipeline_root,
-        components=[pipeline.create_components(config)["CsvExampleGen"]],
-        metadata_connection_config=whole.metadata_connection_config,
-        beam_pipeline_args=pipeline.BEAM_ARGS,
-    )
-"""
-"""A package of somebody's own, whose pipeline is one node."""
 
 DAG = """
 import os
@@ -107,17 +85,9 @@ class Airflow:
 
 @pytest.fixture
 def theirs(root, tmp_path) -> project.Project:
-    """The package's project, with the months January and February in a folder of the test's own."""
-    package = tmp_path / "packages" / "their_flights"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "pipeline.py").write_text(PACKAGE)
     for month in ("span-01", "span-02"):
         shutil.copytree(root / "data/flights" / month, tmp_path / "months" / month)
-    settings = {"data_root": str(tmp_path / "months"), "output_root": str(tmp_path / "output")}
-    return schedule.project(
-        settings, 3, "their_flights.pipeline:create_pipeline", "their_flights.pipeline:Config", (str(package.parent),)
-    )
+    return first_node.project(tmp_path)
 
 
 @pytest.fixture
@@ -171,7 +141,9 @@ def test_january_is_run_then_february_by_the_scheduler_itself_and_a_killed_step_
     assert "paused until you switch it on" in airflow.log.read_text()
     airflow.ask("PATCH", "/api/v2/dags/first-node", {"is_paused": False})
 
-    step = airflow.wait_for("the first step began", lambda: step_of(folder))
+    config = Config(pipeline_name="first-node", output_root=str(tmp_path / "output"))
+    airflow.wait_for("the step wrote", lambda: any((Path(config.pipeline_root) / "CsvExampleGen/examples").glob("*")))
+    step = step_of(folder)
     assert airflow.runs() == {"2013-01": "running"}, "of all the months that are over, one at a time"
     os.kill(step, signal.SIGKILL)
     ended = {"2013-01": "success", "2013-02": "success"}
@@ -187,7 +159,6 @@ def test_january_is_run_then_february_by_the_scheduler_itself_and_a_killed_step_
     first = logs.path(folder, "first-node", tasks[0].run, "CsvExampleGen", 1)
     assert logs.reason(first) == "CsvExampleGen was killed by signal 9."
     assert "CsvExampleGen: done" in logs.said(tasks[0].log)
-    config = Config(pipeline_name="first-node", output_root=str(tmp_path / "output"))
     assert [one.state for one in ledger.executions(config)] == ["FAILED", "COMPLETE", "COMPLETE"]
     ledger.assert_sound(config)
 
