@@ -254,6 +254,31 @@ def test_somebody_is_told_of_a_run_without_a_date_and_of_a_task_that_was_lost(tm
     ]
 
 
+SAID = """\
+2026-11-29T22:50:02.755532Z [error    ] Failed to import: /dags/broken.py [airflow.dag_processing.importers.python_importer] loc=python_importer.py:244
+engines.airflow.project.ProjectError: There is no package 'nowhere':
+name another.
+2026-11-29T22:50:02.761468Z [error    ] Error loading DAG from broken.py: There is no package 'nowhere':
+name another. [airflow.dag_processing.dagbag.BundleDagBag] loc=dagbag.py:319
+Traceback (most recent call last):
+airflow.sdk.exceptions.AirflowException: Dag 'broken' could not be found; either it does not exist or it failed to parse.
+"""
+"""Of `airflow dags test broken 2013-01-01`, Airflow 3.3.2."""
+
+
+def test_a_dag_that_cannot_be_imported_names_its_cause(tmp_path):
+    """And not that it could not be found."""
+    from engines.airflow import runner as airflow
+
+    log = tmp_path / "run.log"
+    log.write_text(SAID)
+    assert airflow._failure(tmp_path, log).endswith(
+        "(log: " + str(log) + "):\nThere is no package 'nowhere':\nname another."
+    )
+    log.write_text("sqlalchemy.exc.OperationalError: no room\n")
+    assert airflow._failure(tmp_path, log).endswith(":\nsqlalchemy.exc.OperationalError: no room")
+
+
 def test_airflow_is_an_engine_and_misses_its_environment_in_a_sentence(tmp_path, monkeypatch, root):
     from engines.airflow import runner as airflow
 

@@ -7,6 +7,7 @@ retries and a web page: `engines.airflow.dag.make_dag`, in a file in Airflow's f
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -21,6 +22,9 @@ from warm import client, imports
 
 DAGS = Path(__file__).parent / "foreground"
 """The folder with the file that makes the DAG. Its name is that of the pipeline."""
+
+UNREAD = r"Error loading DAG from [^\n]*?: (.*?)\s+\[airflow\."
+"""Airflow's line on a file with a DAG that cannot be imported; the command itself ends with no more than that there is no such DAG."""
 
 INTERVAL = 0.5
 """Seconds between two looks at what has ended."""
@@ -143,6 +147,7 @@ def _failure(folder: Path, log: Path) -> str:
     """Which task failed, why, and where it says so."""
     failed = next((task for task in ended.read(folder) if task.reason), None)
     if failed is None:
-        said = last_words(log.read_text(errors="replace"))
-        return f"Airflow ended before the pipeline did (log: {log}):\n{said}"
+        said = log.read_text(errors="replace")
+        unread = re.search(UNREAD, said, flags=re.DOTALL)
+        return f"Airflow ended before the pipeline did (log: {log}):\n{unread[1] if unread else last_words(said)}"
     return f"{failed.task} failed (log: {failed.log}):\n{failed.reason}"
