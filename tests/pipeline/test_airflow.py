@@ -16,6 +16,7 @@ from pathlib import Path
 
 import first_node
 import ledger
+import listening
 import outcomes
 import pytest
 
@@ -174,6 +175,7 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(airflow, c
     try:
         folder = Path(config.pipeline_root) / "StatisticsGen"
         wait_for("StatisticsGen began", lambda: any(folder.glob("[a-z]*/*")), process)
+        assert listening.to_others(listening.of([process.pid])) == []
         os.kill(process.pid, signal.SIGKILL)
     finally:
         process.kill()
