@@ -17,9 +17,9 @@ from tools.labs import source
 from tools.notebooks import form
 
 LAB = lab_four.LAB
-ENDLESS = "# dags/my_flights.py, part 1: imports\nfrom airflow import DAG\n\nwhile True:\n    pass\n"
+ENDLESS = "# dags/my_flights.py, part 1: imports\nfrom airflow.sdk import DAG\n\nwhile True:\n    pass\n"
 MADE_UP = """# dags/my_flights.py, part 1: imports
-from airflow import DAG
+from airflow.sdk import DAG
 """
 WRITES = """
 import json

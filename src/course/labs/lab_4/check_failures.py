@@ -56,7 +56,7 @@ def _case(result: Result) -> str:
 
 
 def _bad_data(found: Rehearsal) -> str:
-    for name in ("unreadable", "gate", "later"):
+    for name in ("unreadable", "later"):
         result = found.cases[name]
         [step] = result.case.endings
         if not result.tries(step):
@@ -96,7 +96,7 @@ def _alerts(found: Rehearsal) -> str:
     quiet = found.cases["tries"]
     if quiet.alerts:
         return f"In {_case(quiet)} everything worked in the end, and somebody was called {len(quiet.alerts)} time(s): {_short(quiet.alerts[0])}. Who is called for nothing stops listening."
-    for name in ("unreadable", "gate", "later", "always"):
+    for name in ("unreadable", "later", "always"):
         result = found.cases[name]
         told = _calls(found, result, [step for step in result.case.endings if result.tries(step)])
         if told:

@@ -85,10 +85,12 @@ def set_up(lab: checks.Lab, dags: Path, top: Path, only: Collection[str] | None 
     """
     copy = top / "dags"
     shutil.copytree(dags, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in FOLDER.glob("*.py"):
+    for path in FOLDER.iterdir():
+        if path.is_dir():
+            continue
         shutil.copyfile(path, copy / path.name)
     (copy / "steps.json").write_text(json.dumps([*UPSTREAM]))
-    (copy / ".airflowignore").write_text("step.py\nsteps.py\nrun.py\n")
+    (copy / ".airflowignore").write_text("steps.py\nrun.py\n")
     plan = {name: case.plan() for name, case in cases(lab.seed).items() if only is None or name in only}
     told = {"dag": dag_file.NAME, "dags": str(copy), "cases": plan, "out": str(top / OUT)}
     (top / "plan.json").write_text(json.dumps(told))

@@ -30,7 +30,7 @@ from airflow.sdk.definitions.dag import _run_task
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 BUNDLE = "dags-folder"
 """Airflow's name for its folder of DAGs."""
@@ -51,6 +51,8 @@ def hurry(connection: Any, _: Any) -> None:
 def main(plan: dict[str, Any]) -> dict[str, Any]:
     """Everything that is to be known about the folder."""
     folder = Path(plan["dags"])
+    for name in ("steps", "now", "callback"):
+        (folder / name).write_text("")
     bag = DagBag(dag_folder=folder, bundle_path=folder, bundle_name=BUNDLE)
     errors = {Path(path).name: last_words(text) for path, text in bag.import_errors.items()}
     found: dict[str, Any] = {"errors": errors, "dags": sorted(bag.dag_ids), "at_reading": written(folder)}
@@ -109,7 +111,7 @@ def describe(dag: DAG) -> dict[str, Any]:
             task.task_id: {
                 "kind": type(task).__name__,
                 "needs": sorted(task.upstream_task_ids),
-                "rule": str(task.trigger_rule),
+                "rule": task.trigger_rule.value,
                 "retries": task.retries or 0,
                 "delay": task.retry_delay.total_seconds() if task.retry_delay else 0,
                 "sensor": sensor(task) if isinstance(task, BaseSensorOperator) else None,
@@ -147,19 +149,19 @@ def prepare(dag: DAG, folder: Path) -> None:
 
 
 def noted(callback: Callable, kind: str, folder: Path) -> Callable:
-    """A callback that says in `now.json` that it runs, and writes down what it raises: Airflow only logs that."""
+    """A callback that says in the file `callback` that it runs, and writes down what it raises: Airflow only logs that."""
 
     def run(context: Any) -> None:
-        now = json.loads((folder / "now.json").read_text())
-        (folder / "now.json").write_text(json.dumps(now | {"callback": kind}))
+        task = (folder / "now").read_text().strip()
+        (folder / "callback").write_text(kind)
         try:
             callback(context)
         except Exception as error:
             with (folder / "broken.jsonl").open("a") as file:
-                file.write(json.dumps(now | {"callback": kind, "error": words(error)}) + "\n")
+                file.write(json.dumps({"task": task, "callback": kind, "error": words(error)}) + "\n")
             raise
         finally:
-            (folder / "now.json").write_text(json.dumps(now))
+            (folder / "callback").write_text("")
 
     return run
 
@@ -171,13 +173,17 @@ def words(error: BaseException) -> str:
 
 def run_case(bag: DagBag, dag: DAG, info: Any, case: dict[str, Any], folder: Path) -> dict[str, Any]:
     """One run of the DAG as the scheduler would start it, with the steps ending as the case says."""
-    for path in folder.glob("*.jsonl"):
+    for path in (*folder.glob("*.jsonl"), *folder.glob("endings/*")):
         path.unlink()
+    (folder / "endings").mkdir(exist_ok=True)
+    for name in ("steps", "now", "callback"):
+        (folder / name).write_text("")
+    for step, endings in case["endings"].items():
+        (folder / "endings" / step).write_text("".join(f"{ending}\n" for ending in endings))
     for month in range(1, 13):
         path = folder / "months" / f"span-{month:02d}" / "flights.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("month\n") if month in case["there"] else path.unlink(missing_ok=True)
-    (folder / "case.json").write_text(json.dumps(case["endings"]))
     timeouts = {task: task.timeout for task in dag.tasks if isinstance(task, BaseSensorOperator)}
     for task in timeouts:
         task.timeout = -1 if case["never"] else task.timeout
@@ -211,7 +217,9 @@ def run(bag: DagBag, dag: DAG, info: Any, folder: Path) -> dict[str, Any]:
         if time.monotonic() - started > MOST_SECONDS:
             break
         session.expire_all()
-        dag_run = session.merge(dag_run)  # a task that has run has closed the session of this thread
+        # A task that has run has closed the session of this thread, and with it what was loaded.
+        dag_run = session.scalars(select(DagRun).where(DagRun.run_id == name)).one()
+        dag_run.dag = as_stored
         ready, callback = dag_run.update_state(session=session, execute_callbacks=False)
         for one in ready:
             if one.state != TaskInstanceState.UP_FOR_RESCHEDULE:
@@ -219,7 +227,7 @@ def run(bag: DagBag, dag: DAG, info: Any, folder: Path) -> dict[str, Any]:
             one.state = TaskInstanceState.SCHEDULED
             one.scheduled_dttm = timezone.utcnow()
         session.commit()
-        (folder / "now.json").write_text(json.dumps({"task": "", "callback": ""}))
+        (folder / "now").write_text("\n")
         if callback:
             _execute_dag_callbacks(bag, callback, structlog.get_logger())
         waiting = [
@@ -228,7 +236,7 @@ def run(bag: DagBag, dag: DAG, info: Any, folder: Path) -> dict[str, Any]:
         if not waiting:
             time.sleep(0.02)
         for one in sorted(waiting, key=lambda one: one.task_id):
-            (folder / "now.json").write_text(json.dumps({"task": one.task_id, "callback": ""}))
+            (folder / "now").write_text(f"{one.task_id}\n")
             done = _run_task(ti=one, task=dag.get_task(one.task_id))
             if done and done.error:
                 raised[one.task_id] = words(done.error)
@@ -242,8 +250,13 @@ def run(bag: DagBag, dag: DAG, info: Any, folder: Path) -> dict[str, Any]:
 
 def written(folder: Path) -> dict[str, Any]:
     """What was written down: the steps that were started, the alerts, and the callbacks that raised."""
-    found = {}
-    for name in ("steps", "alerts", "broken"):
+    started = (folder / "steps").read_text().splitlines()
+    found: dict[str, Any] = {
+        "steps": [
+            dict(zip(("step", "month", "run", "task", "code"), line.split("\t", 4), strict=True)) for line in started
+        ]
+    }
+    for name in ("alerts", "broken"):
         path = folder / f"{name}.jsonl"
         found[name] = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     return found
