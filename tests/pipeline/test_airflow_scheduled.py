@@ -136,6 +136,8 @@ def test_january_is_run_then_february_by_the_scheduler_itself_and_a_killed_step_
     folder = tmp_path / "home"
     airflow.wait_for("it was ready", lambda: "Stop it with Ctrl-C" in airflow.log.read_text())
     airflow.log_in()
+    secret = {path.name for path in folder.iterdir() if path.is_file() and not path.stat().st_mode & 0o077}
+    assert secret >= {"airflow.cfg", "simple_auth_manager_passwords.json.generated", "standalone.log"}
     dag = airflow.wait_for("the DAG was read", lambda: airflow.ask("GET", "/api/v2/dags/first-node"))
     assert dag["is_paused"], "a person is told so, and switches it on"
     assert "paused until you switch it on" in airflow.log.read_text()

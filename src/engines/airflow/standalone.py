@@ -77,8 +77,17 @@ class Standalone(standalone_command.StandaloneCommand):
         super().__init__()
         self.person = os.fdopen(os.dup(sys.stdout.fileno()), "w")
         with log.open("w") as file:
+            log.chmod(0o600)  # Airflow says the password there, once
             os.dup2(file.fileno(), sys.stdout.fileno())
             os.dup2(file.fileno(), sys.stderr.fileno())
+
+    def find_user_info(self) -> None:
+        """Makes the user, and a file with the password that other users of this machine cannot read."""
+        before = os.umask(0o077)
+        try:
+            super().find_user_info()
+        finally:
+            os.umask(before)
 
     def is_ready(self) -> bool:
         """Whether a page would be answered as well; Airflow asks only for the other parts."""
