@@ -697,7 +697,7 @@ def test_the_first_thing_that_fails_ends_it(tmp_path):
     fine = {
         "docker": "[ $1 != image ] || echo sha256:0123456789abcdef",
         "kind": "",
-        "kubectl": "[ $1 != config ] || echo kind-flights",
+        "kubectl": KUBECTL,
     }
     environment = fake(tmp_path / "bin", **fine, curl="", python='[ "${1##*/}" != submit.py ]')
     done = script("try.sh", environment={**environment, "PYTHON": "python", "OUT": str(tmp_path)})
