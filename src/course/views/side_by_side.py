@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from course.views.html import RULE, View, escape
 
-_TEXT = "margin: 0; padding: 0; background: transparent; font-size: 0.8em; line-height: 1.35; white-space: pre; text-align: left;"
+_TEXT = "margin: 0; padding: 0 16px 0 0; background: transparent; font-size: min(0.85em, 18px); line-height: 1.35; white-space: pre; text-align: left;"
 _CELL = f"padding: 6px 18px 6px 0; vertical-align: top; text-align: left; border: none; border-top: 1px solid {RULE};"
 
 
