@@ -50,6 +50,7 @@ def environment(home: Path, dags: Path) -> dict[str, str]:
     # FileSensor asks for a connection of this name, which has no other use here.
     own = {"AIRFLOW_CONN_FS_DEFAULT": "fs://", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "120"}
     own["AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT"] = READING
+    own["PYTHONPATH"] = str(dags)  # for `dags list --local`, which does not look there for modules as the others do
     return airflow_home.environment(home, dags) | own
 
 
