@@ -60,7 +60,7 @@ print(json.dumps({
     "upstream": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks},
     "dates": [
         [str(info.logical_date.date()), str(info.run_after.date())]
-        for info in stored.iter_dagrun_infos_between(None, dag.end_date, align=True)
+        for info in stored.iter_dagrun_infos_between(None, dag.end_date)
     ],
     "one_at_a_time": [dag.max_active_runs, dag.max_active_tasks, dag.catchup],
     "sensor": [sensor.mode, sensor.retries],
