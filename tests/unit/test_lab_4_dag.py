@@ -144,11 +144,6 @@ WRONG = {
             4,
             "in the time zone Europe/Berlin",
         ),
-        "one name for all runs": (
-            [("data_interval_start.month, run_id", 'data_interval_start.month, "mine"')],
-            4,
-            "Airflow's name for that run is",
-        ),
         "a name of its own for each month": (
             [("data_interval_start.month, run_id", 'data_interval_start.month, f"{data_interval_start:%B}"')],
             4,
@@ -232,8 +227,11 @@ WRONG = {
             2,
             "while it ran",
         ),
-        "killed counts as done": ([("    if status:", "    if status > 0:")], 2, "Trainer was killed by signal 9"),
-        "one status alone": ([("    if status:", "    if status in (1, 137, -9):")], 2, "Pusher ended with status 2"),
+        "killed counts as done": (
+            [("    if status:", "    if status in (1, 2, 137):")],
+            2,
+            "Trainer was killed by signal 9",
+        ),
     },
     "sensor": {
         "none": ([("PythonSensor(task_id", "PythonOperator(task_id"), (", **WAITING", "")], 0, "is a sensor"),
@@ -301,7 +299,6 @@ CASES_OF = {
     "end of the interval": ("well",),
     "another time zone": ("well",),
     "month before the end": ("tries",),
-    "one name for all runs": ("well",),
     "two steps, one task": ("well",),
     "bad data again": ("unreadable",),
     "reader alone": ("later",),
@@ -319,7 +316,6 @@ CASES_OF = {
     "callback that fails": ("unreadable",),
     "task calls by itself": ("unreadable",),
     "killed counts as done": ("tries",),
-    "one status alone": ("tries",),
     "counts files": ("missing",),
     "counts them to the last": ("well",),
     "any later month": ("missing",),
