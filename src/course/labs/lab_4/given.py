@@ -42,7 +42,7 @@ def write(lab: checks.Lab) -> list[str]:
         "months/span-01, span-02: January and February, 2,000 flights each",
         "package/my_flights: the package that lab 3 builds",
         "airflow/: AIRFLOW_HOME of this lab, with its database, and a folder dags/ in which steps.py lies",
-        f"{failed_runs.FOLDER}/: database, logs and alerts of another installation (task 5)",
+        f"{failed_runs.FOLDER}/: what the Airflow of another installation says of its runs, its logs and alerts (task 5)",
     ]
 
 
