@@ -3,7 +3,7 @@ SHELL := bash
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 PORT ?= 8888
-AIRFLOW_PORT ?= 8080
+AIRFLOW_PORT ?= 8090
 FLINK_PORT ?= 8081
 LESSON ?= notebooks/00-first-pipeline.ipynb
 BROWSER_FLAG := $(if $(filter no,$(BROWSER)),--no-browser)
@@ -84,7 +84,7 @@ flink-cluster: flink ## run a Flink cluster with its web page on this machine un
 	@bash deploy/flink/fetch-cluster.sh
 	@exec $(PYTHON) -m engines.flink.cluster --port $(FLINK_PORT)
 
-airflow: airflow-environment ## start Airflow, with the pipeline as a DAG, and print the address of its web page (AIRFLOW_PORT=8080)
+airflow: airflow-environment ## start Airflow, with the pipeline as a DAG, and print the address of its web page (AIRFLOW_PORT=8090)
 	@exec $(PYTHON) -m engines.airflow.home --port $(AIRFLOW_PORT) standalone
 
 airflow-environment: environment ## make or repair the environment of Airflow in .airflow (less than a minute, half a GB with its cache)

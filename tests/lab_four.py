@@ -1,12 +1,10 @@
-"""Lab 4 for its tests: a student's lab in a folder, DAG files, right and wrong, and the databases of runs, made without TFX."""
+"""Lab 4 for its tests: a student's lab in a folder, DAG files, right and wrong, and what tells of runs, made without TFX."""
 
 from __future__ import annotations
 
 import json
 import re
-import sqlite3
 import subprocess
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,8 @@ import lab_three
 
 from course import checks
 from course.labs.lab_3 import metadata_store
-from course.labs.lab_4 import dag_file, engine, executed, record
-from course.labs.lab_4.scenes import UPSTREAM, scenes
+from course.labs.lab_4 import airflow_command, check_runs, dag_file, rehearsed, run_states
+from course.labs.lab_4.cases import UPSTREAM, cases
 from tools.labs import source
 from tools.notebooks import form
 
@@ -64,49 +62,50 @@ def rehearse(
     """Has Airflow rehearse files, one after the other in one process; returns what was written down of each.
 
     Args:
-        lab: whose scenes.
+        lab: whose cases.
         texts: the files.
         folder: an empty one.
-        only: for a file, the scenes that are played; the others are as those of the first file.
+        only: for a file, the cases that are played; the others are as those of the first file.
     """
     home = folder / "home"
     home.mkdir(parents=True)
-    engine.prepare(home)
+    airflow_command.prepare(home)
     plans = []
     for name, text in texts.items():
         top = folder / re.sub(r"\W", "-", name)
         (top / "given").mkdir(parents=True)
         (top / "given" / f"{dag_file.NAME}.py").write_text(text)
-        plans.append(record.set_up(lab, top / "given", top, only.get(name)))
-    script = str(plans[0].parent / "dags" / "rehearse.py")
+        plans.append(rehearsed.set_up(lab, top / "given", top, only.get(name)))
+    script = str(plans[0].parent / "dags" / "run.py")
     done = subprocess.run(
-        [engine.python(), script, *map(str, plans)],
-        env=engine.environment(home, folder / "none"),
+        [airflow_command.python(), script, *map(str, plans)],
+        env=airflow_command.environment(home, folder / "none"),
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
     assert not done.returncode, done.stdout[-2000:] + done.stderr[-2000:]
-    found = {name: json.loads((plan.parent / record.OUT).read_text()) for name, plan in zip(texts, plans, strict=True)}
+    found = {
+        name: json.loads((plan.parent / rehearsed.OUT).read_text()) for name, plan in zip(texts, plans, strict=True)
+    }
     first = next(iter(found.values()))
     return {
-        name: one | {"scenes": first["scenes"] | one["scenes"]} if "scenes" in one else one
-        for name, one in found.items()
+        name: one | {"cases": first["cases"] | one["cases"]} if "cases" in one else one for name, one in found.items()
     }
 
 
 def put(lab: checks.Lab, text: str, found: dict[str, Any]) -> None:
     """Puts a file and what was written down of its rehearsal into the workspace."""
     dag_file.path(lab.workspace).write_text(text)
-    found = found | {"files": record.fingerprint(lab)}
-    (lab.workspace / record.FILE).write_text(json.dumps(found))
+    found = found | {"files": rehearsed.fingerprint(lab)}
+    (lab.workspace / rehearsed.FILE).write_text(json.dumps(found))
 
 
 def played() -> dict[str, Any]:
     """A record in which each step has a task of its name, for tests that are of something else."""
     steps = [{"step": step, "month": "1", "run": "a", "task": step, "code": 0} for step in UPSTREAM]
-    scene = {"state": "success", "tasks": {}, "raised": {}, "steps": steps, "alerts": []}
+    case = {"state": "success", "tasks": {}, "raised": {}, "steps": steps, "alerts": [], "broken": []}
     tasks = {step: {"kind": "X", "needs": [], "retries": 1, "delay": 60, "sensor": None} for step in UPSTREAM}
     return {
         "errors": {},
@@ -114,24 +113,19 @@ def played() -> dict[str, Any]:
         "at_reading": {"steps": [], "alerts": []},
         "dag": {"max_active_runs": 1, "tasks": tasks},
         "runs": [{"after": "2013-02-01", "start": "2013-01-01"}],
-        "scenes": dict.fromkeys(scenes(0), scene),
+        "cases": dict.fromkeys(cases(0), case),
     }
 
 
 class Databases:
-    """The two databases of real runs: the pipeline's as TFX records it, and Airflow's."""
+    """What tells of real runs: the pipeline's metadata store as TFX records it, and what Airflow's API says."""
 
     def __init__(self, lab: checks.Lab) -> None:
         """Begins both."""
         self.lab, self.store = lab, lab_three.Store(lab)
         put(lab, "# a DAG\n", played())
-        self.path = lab.workspace / dag_file.HOME / "airflow.db"
-        with closing(sqlite3.connect(self.path)) as connection:
-            connection.execute(
-                "CREATE TABLE dag_run (id INTEGER PRIMARY KEY, dag_id, run_id, state, data_interval_start)"
-            )
-            columns = "dag_id, run_id, task_id, state, try_number, start_date, end_date"
-            connection.execute(f"CREATE TABLE task_instance ({columns})")
+        self.path = lab.workspace / dag_file.HOME / run_states.FILE
+        self.answers: dict[str, list[dict[str, Any]]] = {"dag_runs": [], "task_instances": []}
 
     def run(
         self,
@@ -148,21 +142,17 @@ class Databases:
             self.store.execute("LatestBlessedModel")
             self.store.runs -= 1
         self.store.run(**how)
-        begun = executed._begun(self.lab, STORE)
+        begun = check_runs._begun(self.lab, STORE)
         found = metadata_store.read(self.lab.workspace / STORE).executions
         ends = {one.node: begun[one.id] for one in found if one.run == f"run-{self.store.runs}"}
         name = name or f"run-{self.store.runs}"
-        with closing(sqlite3.connect(self.path)) as connection:
-            values = (dag_file.NAME, name, state, "2013-01-01 00:00:00.000000")
-            connection.execute(
-                "INSERT INTO dag_run (dag_id, run_id, state, data_interval_start) VALUES (?, ?, ?, ?)", values
-            )
-            for step in UPSTREAM:
-                end = ends.get(step, datetime.now(UTC)) + timedelta(seconds=later)
-                state_of = (tasks or {}).get(step, "success")
-                row = (dag_file.NAME, name, step, state_of, 1, None, str(end.replace(tzinfo=None)))
-                connection.execute("INSERT INTO task_instance VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-            connection.commit()
+        own = {"dag_id": dag_file.NAME, "dag_run_id": name}
+        self.answers["dag_runs"].append(own | {"state": state, "data_interval_start": "2013-01-01T00:00:00Z"})
+        for step in UPSTREAM:
+            end = (ends.get(step, datetime.now(UTC)) + timedelta(seconds=later)).isoformat()
+            told = {"task_id": step, "state": (tasks or {}).get(step, "success"), "try_number": 1}
+            self.answers["task_instances"].append(own | told | {"start_date": None, "end_date": end})
+        self.path.write_text(json.dumps(self.answers))
 
     def judge(self) -> tuple[float, str]:
         """What the check says."""

@@ -26,9 +26,10 @@ kubectl() { command kubectl --context "$context" "$@"; }
 kubectl version --request-timeout=10s >/dev/null \
   || { echo "install: no cluster answers kubectl. kind-up.sh makes one; \`kubectl config current-context\` names the one in use." >&2; exit 1; }
 
-kubectl apply -k "$FROM/cluster-scoped-resources?ref=$VERSION"
+# Without `timeout`, kubectl gives git 27 seconds to fetch the repository.
+kubectl apply -k "$FROM/cluster-scoped-resources?ref=$VERSION&timeout=300"
 kubectl wait crd/applications.app.k8s.io --for condition=established --timeout=60s
-kubectl apply -k "$FROM/env/platform-agnostic?ref=$VERSION"
+kubectl apply -k "$FROM/env/platform-agnostic?ref=$VERSION&timeout=300"
 kubectl -n kubeflow wait deployments --all --for condition=available --timeout=900s
 
 kubectl -n kubeflow apply -f "$here/volume.yaml"

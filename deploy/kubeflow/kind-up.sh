@@ -6,7 +6,8 @@
 # Needs Docker, kind and kubectl, and the image (`make image`). May be run again: what is there stays, a new image is added.
 set -euo pipefail
 CLUSTER=${CLUSTER:-flights}
-NODE=${NODE:-kindest/node:v1.34.0}   # Kubernetes that Kubeflow Pipelines 2.16.1 is tested with: 1.29 to 1.34
+# Kubernetes that Kubeflow Pipelines 2.16.1 is tested with: 1.29 to 1.34. The image is that of the release notes of kind 0.30.0.
+NODE=${NODE:-kindest/node:v1.34.0@sha256:7416a61b42b1662ca6ca89f02028ac133a309a2a30ba309614e8ec94d976dc5a}
 IMAGE=${IMAGE:-mlops-course:latest}
 
 for tool in docker kind kubectl; do

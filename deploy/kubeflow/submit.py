@@ -26,14 +26,19 @@ import kfp_server_api
 import urllib3
 import yaml
 
+from engines.kubeflow import checks
 from engines.kubeflow.schedule import HOW, Schedule, ScheduleError, parse, words
 
 HOST = "http://127.0.0.1:8085"
-"""Where `kubectl port-forward` makes the service appear. Airflow's page is at 8080 (`make airflow`)."""
+"""Where `kubectl port-forward` makes the service appear. Airflow's page is at 8090 (`make airflow`)."""
 FORWARD = "kubectl -n kubeflow port-forward service/ml-pipeline-ui 8085:80"
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 """States that a run does not leave. The client's own `wait_for_run_completion` does not know the third."""
+
+
+AWAY = 6
+"""How often in a row the service may not answer while a run is waited for: `kubectl port-forward` ends when the pod behind it does."""
 
 
 class SubmitError(RuntimeError):
@@ -44,9 +49,12 @@ def read(path: str | Path) -> tuple[str, str]:
     """The name of a compiled pipeline, and a name for this version of it, which is another whenever the file is.
 
     Raises:
-        SubmitError: no such file, no compiled pipeline, or images that a cluster would look for on the internet at every start.
+        SubmitError: no such file, no compiled pipeline, one that would be refused or never run, or images that a cluster would look for on the
+            internet at every start.
     """
     name, executors, content = load(path)
+    if found := checks.problems(content.decode()):
+        raise SubmitError("\n".join(f"{path}: {problem}" for problem in found))
     for image in sorted({executor["container"]["image"] for executor in executors.values() if "container" in executor}):
         tag = image.rpartition("/")[2].partition(":")[2]
         if tag in ("", "latest") and "@" not in image:
@@ -69,7 +77,7 @@ def load(path: str | Path) -> tuple[str, dict[str, Any], bytes]:
         return documents[0]["pipelineInfo"]["name"], documents[0]["deploymentSpec"]["executors"], content
     except OSError as error:
         raise SubmitError(f"{path}: {error.strerror}. Compile the pipeline first (lesson 12).") from None
-    except (yaml.YAMLError, KeyError, TypeError, IndexError):
+    except (yaml.YAMLError, KeyError, TypeError, IndexError, UnicodeDecodeError):
         raise SubmitError(f"{path}: not a compiled pipeline.") from None
 
 
@@ -241,9 +249,16 @@ def wait(client: kfp.Client, run_id: str, seconds: float, pause: float = 10) -> 
     Raises:
         SubmitError: it ended otherwise, or not in time.
     """
-    end = time.monotonic() + seconds
+    end, away = time.monotonic() + seconds, 0
     while True:
-        state = client.get_run(run_id).state
+        try:
+            state, away = client.get_run(run_id).state, 0
+        except urllib3.exceptions.HTTPError:
+            away += 1
+            if away > AWAY:
+                raise
+            time.sleep(pause)
+            continue
         if state == "SUCCEEDED":
             return
         if state in ENDED:
@@ -253,6 +268,18 @@ def wait(client: kfp.Client, run_id: str, seconds: float, pause: float = 10) -> 
                 f"The run is still {state or 'pending'} after {seconds:g} s. It goes on; its page shows how far it is."
             )
         time.sleep(pause)
+
+
+def reason(body: bytes | str | None) -> str:
+    """What an answer says of an error: to its user, of the several texts that it has."""
+    words = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
+    try:
+        found = json.loads(words)
+        details = [one["message"] for one in found.get("details") or [] if one.get("message")]
+        words = (details or [found.get("error_message") or found["message"]])[0]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass  # it is of another form
+    return " ".join(str(words).split())[:500]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -294,7 +321,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ScheduleError as error:
         print(f"submit: --every {error}", file=sys.stderr)
         return 1
-    except SubmitError as error:
+    except (SubmitError, ValueError) as error:  # the client's own: two pipelines of one name, for example
         print(f"submit: {error}", file=sys.stderr)
         return 1
     except (urllib3.exceptions.HTTPError, TimeoutError):
@@ -306,8 +333,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except kfp_server_api.ApiException as error:
         print(
-            f"submit: Kubeflow Pipelines refused: {error.status} {error.reason}: {str(error.body)[:500]}",
-            file=sys.stderr,
+            f"submit: Kubeflow Pipelines refused ({error.status} {error.reason}): {reason(error.body)}", file=sys.stderr
         )
         return 1
     return 0

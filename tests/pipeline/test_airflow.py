@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import first_node
 import ledger
+import listening
 import outcomes
 import pytest
 
 from engines import store
-from engines.airflow import graph, home, project
+from engines.airflow import graph, home, logs, project
 from engines.errors import MissingEngineError
 from flights import schedule
 from flights.config import Config
@@ -33,19 +35,22 @@ COMMAND = [str(Path(sys.executable).with_name("flights")), "run", "--engine", "a
 LOOK_AT_DAG = """
 import datetime, json, sys
 from types import SimpleNamespace
-from airflow.exceptions import AirflowFailException
-from airflow.models import DagBag
-from airflow.utils.types import DagRunType
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.api.datamodels._generated import DagRunState, DagRunType
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.serialization.serialized_objects import DagSerialization
 from engines.airflow import alerts, dag as ours
-bag = DagBag(include_examples=False)
+bag = DagBag()
 assert not bag.import_errors, bag.import_errors
 dag = bag.dags["flights"]
+stored = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
 
-def told(run_type, state):
-    previous = SimpleNamespace(state=state, logical_date=datetime.datetime(2013, 2, 1)) if state else None
-    run = SimpleNamespace(run_type=run_type, id=1, get_previous_scheduled_dagrun=lambda id: previous)
+def told(run_type, state, previous_type=DagRunType.SCHEDULED):
+    when = datetime.datetime(2013, 2, 1)
+    previous = SimpleNamespace(state=DagRunState(state), run_type=previous_type, logical_date=when) if state else None
+    context = {"dag_run": SimpleNamespace(run_type=run_type), "ti": SimpleNamespace(get_previous_dagrun=lambda: previous)}
     try:
-        ours._require_previous({"dag_run": run})
+        ours._require_previous(context)
     except AirflowFailException as error:
         return str(error)
     return ""
@@ -53,49 +58,36 @@ def told(run_type, state):
 sensor = dag.task_dict["wait_for_month"]
 print(json.dumps({
     "upstream": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks},
-    "dates": [str(info.logical_date.date()) for info in dag.iter_dagrun_infos_between(None, dag.end_date, align=True)],
+    "dates": [
+        [str(info.logical_date.date()), str(info.run_after.date())]
+        for info in stored.iter_dagrun_infos_between(None, dag.end_date)
+    ],
     "one_at_a_time": [dag.max_active_runs, dag.max_active_tasks, dag.catchup],
     "sensor": [sensor.mode, sensor.retries],
     "retries": sorted({task.retries for task in dag.tasks if task is not sensor}),
-    "alerts": all(task.on_failure_callback == alerts.tell for task in dag.tasks),
+    "alerts": all(alerts.tell in task.on_failure_callback for task in dag.tasks),
     "after_failure": told(DagRunType.SCHEDULED, "failed"),
-    "otherwise": [told(DagRunType.SCHEDULED, "success"), told(DagRunType.SCHEDULED, None), told(DagRunType.MANUAL, "failed")],
+    "otherwise": [
+        told(DagRunType.SCHEDULED, "success"),
+        told(DagRunType.SCHEDULED, None),
+        told(DagRunType.MANUAL, "failed"),
+        told(DagRunType.SCHEDULED, "failed", DagRunType.MANUAL),
+    ],
 }))
 """
-
-PACKAGE = """
-import dataclasses
-from flights import pipeline
-from flights.config import Config as FlightsConfig
-from tfx import v1 as tfx
-
-@dataclasses.dataclass(frozen=True)
-class Config(FlightsConfig):
-    pipeline_name: str = "first-node"
-
-def create_pipeline(config):
-    whole = pipeline.create_pipeline(config)
-    return tfx.dsl.Pipeline(
-        pipeline_name=whole.pipeline_info.pipeline_name,
-        pipeline_root=whole.pipeline_info.pipeline_root,
-        components=[pipeline.create_components(config)["CsvExampleGen"]],
-        metadata_connection_config=whole.metadata_connection_config,
-        beam_pipeline_args=pipeline.BEAM_ARGS,
-    )
-"""
-"""A package of somebody's own, whose pipeline is one node."""
 
 DAG_BY_HAND = """
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
-from airflow.models import DAG
+from airflow.sdk import DAG, CronDataIntervalTimetable
 from engines.airflow import alerts
 from engines.airflow.dag import SpanSensor, add_steps
 from engines.airflow.project import load
 
 project = load(Path(os.environ["FLIGHTS_AIRFLOW_PROJECT"]).read_text())
-with DAG("by-hand", schedule="@monthly", start_date=datetime(2013, 1, 1), max_active_runs=1, default_args={
+monthly = CronDataIntervalTimetable("@monthly", timezone="UTC")
+with DAG("by-hand", schedule=monthly, start_date=datetime(2013, 1, 1), catchup=True, max_active_runs=1, default_args={
     "retries": 1, "retry_delay": timedelta(seconds=1), "on_failure_callback": alerts.tell,
 }) as dag:
     wait = SpanSensor(task_id="wait_for_month", project=project, mode="reschedule", poke_interval=1, timeout=600)
@@ -164,13 +156,14 @@ def test_the_dag_has_the_graph_of_the_pipeline_and_a_run_for_each_month(run, tmp
     wanted = {node.id: sorted(one.id for one in node.upstream_nodes) or ["wait_for_month"] for node in nodes}
     assert wanted["Transform"] == ["CsvExampleGen", "DataGate", "ImportSchemaGen"], "of data, and of order alone"
     assert found["upstream"] == {"wait_for_month": [], **wanted}
-    assert found["dates"] == [f"2013-{month:02d}-01" for month in range(1, 13)]
+    begins = [f"2013-{month:02d}-01" for month in range(1, 13)]
+    assert found["dates"] == list(map(list, zip(begins, [*begins[1:], "2014-01-01"], strict=True))), "date, then start"
     assert found["one_at_a_time"] == [1, 1, True]
     assert found["sensor"] == ["reschedule", 0]
     assert found["retries"] == [2]
     assert found["alerts"]
     assert found["after_failure"].startswith("The run of 2013-02 has failed. Mend")
-    assert found["otherwise"] == ["", "", ""]
+    assert found["otherwise"] == ["", "", "", ""]
 
 
 def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(airflow, config, root):
@@ -182,6 +175,7 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(airflow, c
     try:
         folder = Path(config.pipeline_root) / "StatisticsGen"
         wait_for("StatisticsGen began", lambda: any(folder.glob("[a-z]*/*")), process)
+        assert listening.to_others(listening.of([process.pid])) == []
         os.kill(process.pid, signal.SIGKILL)
     finally:
         process.kill()
@@ -211,21 +205,8 @@ def test_the_result_is_that_of_the_local_engine(airflow, config, run, tmp_path_f
 
 
 @pytest.fixture
-def package(tmp_path) -> Path:
-    folder = tmp_path / "packages" / "their_flights"
-    folder.mkdir(parents=True)
-    (folder / "__init__.py").touch()
-    (folder / "pipeline.py").write_text(PACKAGE)
-    return folder.parent
-
-
-@pytest.fixture
-def theirs(package, tmp_path) -> project.Project:
-    """The package's project, on months in a folder of the test's own."""
-    settings = {"data_root": str(tmp_path / "months"), "output_root": str(tmp_path / "output")}
-    return schedule.project(
-        settings, 3, "their_flights.pipeline:create_pipeline", "their_flights.pipeline:Config", (str(package),)
-    )
+def theirs(tmp_path) -> project.Project:
+    return first_node.project(tmp_path)
 
 
 def variables(given: project.Project, folder: Path) -> dict[str, str]:
@@ -240,8 +221,8 @@ def test_a_bad_month_fails_at_once_and_somebody_is_told(theirs, airflow, root, t
     tasks = {one.task: one for one in home.task_runs(tmp_path / "home", "flights")}
     failed = tasks["CsvExampleGen"]
     assert (failed.state, failed.tries, failed.run_state) == ("failed", 1, "failed")
-    assert "sched_dep_time" in airflow.reason(failed.log)
-    assert airflow.reason(failed.log).startswith("DataError: ")
+    assert "sched_dep_time" in logs.reason(failed.log)
+    assert logs.reason(failed.log).startswith("DataError: ")
 
     (alert,) = (tmp_path / "home" / "alerts.log").read_text().splitlines()
     _, dag, task, month, reason, log = alert.split(" | ")
@@ -275,40 +256,37 @@ def test_a_month_is_waited_for_and_a_step_that_is_killed_is_tried_again(theirs, 
     (tmp_path / "dags" / "by_hand.py").write_text(textwrap.dedent(DAG_BY_HAND))
     folder = tmp_path / "home"
     home.prepare(folder, tmp_path / "dags")
-    process = subprocess.Popen(
-        [str(home.find_airflow()), "dags", "test", "by-hand", "2013-02-01"],
-        env=home.environment(folder, tmp_path / "dags") | variables(theirs, tmp_path),
-        cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    log = tmp_path / "run.log"
+    with log.open("w") as said:
+        process = subprocess.Popen(
+            [str(home.find_airflow()), "dags", "test", "by-hand", "2013-02-01"],
+            env=home.environment(folder, tmp_path / "dags") | variables(theirs, tmp_path),
+            cwd=root,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
 
     def tasks() -> dict[str, home.TaskRun]:
-        return {one.task: one for one in home.task_runs(folder, "by-hand")}
-
-    def waits() -> bool:
-        found = tasks()
-        return "wait_for_month" in found and found["wait_for_month"].state == "up_for_reschedule"
+        return {one.task: one for one in home.task_runs(folder, "by-hand", tmp_path / "dags")}
 
     try:
-        wait_for("the sensor waited", waits, process)
-        assert not tasks()["CsvExampleGen"].state
+        wait_for("the sensor looked", lambda: "Month 2: not in" in log.read_text(), process)
+        waiting = tasks()
+        assert waiting["wait_for_month"].state in ("up_for_reschedule", "running", "queued", "scheduled")
+        assert not waiting["CsvExampleGen"].state
         shutil.copytree(root / "data/flights/span-02", tmp_path / "months" / "span-02")
         examples = Path(config.pipeline_root) / "CsvExampleGen" / "examples"
         wait_for("the step wrote", lambda: any(examples.glob("*")), process)
-        (step,) = processes_of(
-            f"engines.airflow.step\0CsvExampleGen\0--run\0manual__2013-02-01T00:00:00+00:00\0--months\0{1}-2\0--project\0{folder}"
-        )
+        (step,) = processes_of(f"\0--months\x001-2\0--project\0{folder}")
         os.kill(step, signal.SIGKILL)
-        said, _ = process.communicate(timeout=PATIENCE)
+        process.wait(timeout=PATIENCE)
     finally:
         process.kill()
-        process.communicate()
-    assert process.returncode == 0, said
+        process.wait()
+    assert process.returncode == 0, log.read_text()
     done = tasks()["CsvExampleGen"]
     assert (done.state, done.tries, done.result) == ("success", 2, "done")
-    assert "was killed by signal 9" in said
+    assert "was killed by signal 9" in log.read_text()
     assert [one.state for one in ledger.executions(config)] == ["FAILED", "COMPLETE"]
     ledger.assert_sound(config)
     assert not (folder / "alerts.log").exists(), "an alert is for what no retry has mended"

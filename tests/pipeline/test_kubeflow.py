@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import listening
 import outcomes
 import pytest
 import yaml
-from kubeflow_backend import LOGS, Backend
+from kubeflow_backend import DEFAULT_ROOT, Backend
+from kubeflow_pod import pods
 from lazy_pipeline import create_components
 
 from flights import data
@@ -56,13 +63,34 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(kubeflow, 
     killed = kubeflow.latest_run(config)
     assert not running(str(kubeflow.runs_folder(config))), "the step outlived its run"
 
-    seen = []
-    reports = kubeflow.run(config, create_components, seen.append)
+    seen, before = [], listening.of([os.getpid()])
+    with heard() as addresses:
+        reports = kubeflow.run(config, create_components, seen.append)
+    assert listening.to_others(addresses - before) == []
     assert seen == reports
     assert len(reports) == 10
     assert not killed.exists()
     assert kubeflow.verdict(config).startswith("Blessed and pushed")
     assert len(list(Path(config.serving_root).iterdir())) == 1
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[set[str]]:
+    """The addresses at which this process, and all that it starts, listen while this lasts, as far as five looks a second find them."""
+    found: set[str] = set()
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.2):
+            found.update(listening.of([os.getpid()]))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield found
+    finally:
+        ended.set()
+        thread.join()
 
 
 def running(name: str) -> list[str]:
@@ -100,21 +128,93 @@ def test_a_step_that_fails_is_named_with_its_reason_and_its_log(kubeflow, make_c
     assert kubeflow.verdict(Config(output_root=str(tmp_path / "out"))) == "No model was evaluated yet."
 
 
-def test_all_steps_run_as_on_a_real_kubeflow_with_its_logs_and_its_store(run, make_config, tmp_path):
-    """Each in an empty file system, with messages as driver and launcher make them; `kfp.local` makes others."""
-    from engines.kubeflow import compiler, entrypoint
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    """A folder that each user may enter. pytest's are its own user's; and TensorFlow asks by access(2), which leaves out what a process may read beyond it."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
-    path = compiler.compile_pipeline(Config(), create_components, tmp_path / "pipeline.yaml")
-    serving = tmp_path / "serving"
-    destination = json.dumps({"filesystem": {"base_directory": str(serving)}})
-    parameters = {"data_root": str(Path(make_config().data_root).absolute()), "push_destination": destination}
-    backend = Backend(next(yaml.safe_load_all(path.read_text())), tmp_path, parameters)
-    for name in backend.tasks:
-        status = backend.run(name, entrypoint.main)
-        assert status == 0, backend.stored(backend.recorded[name][LOGS]["uri"]).read_text()[-2000:]
+
+@pytest.fixture(scope="module")
+def volume(root, place) -> Path:
+    """What a claim holds: data that its user may only read, and a folder for models."""
+    folder = place / "volume"
+    shutil.copytree(root / "data" / "flights", folder / "data")
+    (folder / "serving").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def image(root, place):
+    packages = [root / "src" / name for name in ("flights", "engines", "warm")]
+    (place / "pods").mkdir()
+    with pods(packages, place / "pods") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def spec(run, tmp_path_factory) -> dict:
+    from engines.kubeflow import compiler
+
+    path = compiler.compile_pipeline(Config(), create_components, tmp_path_factory.mktemp("spec") / "pipeline.yaml")
+    return next(yaml.safe_load_all(path.read_text()))
+
+
+@pytest.fixture(scope="module")
+def on_both_stores(spec, image, volume, place) -> list[Backend]:
+    """A run of all steps with the store that is installed, and a second one with another: each step in a pod."""
+    if image.user != os.getuid():
+        os.chown(volume / "serving", image.user, image.user)
+    destination = json.dumps({"filesystem": {"base_directory": str(volume / "serving")}})
+    parameters = {"data_root": str(volume / "data"), "push_destination": destination}
+    folder, runs = place / "cluster", list[Backend]()
+    for pipeline_root in (DEFAULT_ROOT, "s3://models/runs"):
+        backend = Backend(
+            spec,
+            folder,
+            parameters,
+            pipeline_root=pipeline_root,
+            earlier=runs[-1] if runs else None,
+        )
+        for name in backend.tasks:
+            status = backend.run(name, image)
+            assert status == 0, backend.log(name)[-2000:]
+        runs.append(backend)
+    return runs
+
+
+def test_a_pod_has_an_empty_home_and_no_repository_beside_its_code(image, root):
+    assert image.about["user"] == image.user
+    assert image.about["in_home"] == []
+    assert not image.about["folder"].startswith(str(root))
+    assert not [file for file in image.about["files"] if file.startswith(str(root))]
+
+
+def test_a_pod_has_a_user_that_is_not_root(image):
+    if image.user == 0:
+        pytest.skip("this container's root may not hand on the right to read all files (CAP_DAC_READ_SEARCH)")
+    assert image.about["user"] > 0
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["minio", "s3"])
+def test_all_steps_run_as_on_a_real_kubeflow_with_its_logs_and_both_kinds_of_store(which, on_both_stores):
+    """Each in an empty file system, with messages as driver and launcher make them; `kfp.local` makes others."""
+    backend = on_both_stores[which]
     assert len(backend.recorded) == 10
+    assert backend.cached == []
     blessing = backend.recorded["Evaluator"]["blessing"]["metadata"]
-    assert blessing["blessed"] == 1
     assert blessing["current_model"] == backend.recorded["Trainer"]["model"]["uri"]
-    assert len(list(serving.glob("*/saved_model.pb"))) == 1
-    assert "/minio/" not in json.dumps(backend.recorded), "a folder of a pod that is gone is on record"
+    scheme = ("minio", "s3")[which]
+    made = [artifact for outputs in backend.recorded.values() for artifact in outputs.values()]
+    assert all(artifact["uri"].startswith(f"{scheme}://") for artifact in made)
+    assert f"/{scheme}/" not in json.dumps(backend.recorded), "a folder of a pod that is gone is on record"
+
+
+def test_the_second_run_finds_the_first_ones_model_as_its_baseline_and_the_first_finds_none(on_both_stores, volume):
+    """With nothing pushed, the step before leaves an empty folder, which a store does not keep: an optional input is lost."""
+    first, second = (one.recorded["Evaluator"]["blessing"]["metadata"] for one in on_both_stores)
+    assert first["blessed"] == 1
+    assert "baseline_model" not in first
+    assert second["baseline_model"] == on_both_stores[1].recorded["LatestBlessedModel"]["model"]["uri"]
+    assert len(list((volume / "serving").glob("*/saved_model.pb"))) == 1 + int(second["blessed"])

@@ -11,21 +11,21 @@ import nbformat
 import pytest
 
 from course import checks
-from course.labs.lab_4 import engine, incidents
+from course.labs.lab_4 import airflow_command, failed_runs
 from engines.errors import MissingEngineError
 from tools.labs import source
 from tools.notebooks import form
 
 LAB = lab_four.LAB
-ENDLESS = "# dags/my_flights.py, part 1: imports\nfrom airflow import DAG\n\nwhile True:\n    pass\n"
+ENDLESS = "# dags/my_flights.py, part 1: imports\nfrom airflow.sdk import DAG\n\nwhile True:\n    pass\n"
 MADE_UP = """# dags/my_flights.py, part 1: imports
-from airflow import DAG
+from airflow.sdk import DAG
 """
 WRITES = """
 import json
 import hashlib
 
-found = {"errors": {}, "dags": ["my_flights"], "at_reading": {"steps": [], "alerts": []}, "runs": [], "scenes": {}}
+found = {"errors": {}, "dags": ["my_flights"], "at_reading": {"steps": [], "alerts": []}, "runs": [], "cases": {}}
 found["dag"] = {"max_active_runs": 1, "tasks": {}}
 text = (workspace / "airflow/dags/my_flights.py").read_text()
 found["files"] = hashlib.sha256(f"my_flights.py\\n{text}\\n".encode()).hexdigest()
@@ -41,7 +41,7 @@ CASES = {
 
 
 def _nights(student: str) -> str:
-    nights = incidents.nights(checks.Lab(LAB, student, source.ROOT).seed)
+    nights = failed_runs.nights(checks.Lab(LAB, student, source.ROOT).seed)
     answer = {
         night.month: {
             "task": night.task,
@@ -70,7 +70,7 @@ def submission(name: str) -> nbformat.NotebookNode:
 def graded(tmp_path_factory):
     """All of them, graded in one run; by name."""
     try:
-        engine.python()
+        airflow_command.python()
     except MissingEngineError as error:
         pytest.skip(str(error))
     return classroom.grade(LAB, {name: submission(name) for name in CASES}, tmp_path_factory.mktemp("class"))

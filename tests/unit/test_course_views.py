@@ -323,3 +323,12 @@ def test_html_follows_the_theme_and_has_no_scripts_or_style_sheets() -> None:
     assert "var(--jp-content-font-color1, #" in text
     assert "<style" not in text
     assert "onclick" not in text
+
+
+def test_side_by_side_keeps_lines_and_pairs_and_takes_no_text_for_html() -> None:
+    view = views.side_by_side(("Python", "YAML"), [("def f(a: str):\n    ...", "<b>a</b>:\n  STRING"), ("2", "b")])
+    markup = view._repr_mimebundle_()["text/html"]
+    assert [row.count("<pre") for row in markup.split("<tr>")[2:]] == [2, 2]
+    assert "def f(a: str):\n    ...</pre>" in markup
+    assert "&lt;b&gt;a&lt;/b&gt;:\n  STRING" in markup
+    assert str(view).split("\n\n")[:2] == ["Python:\ndef f(a: str):\n    ...", "YAML:\n<b>a</b>:\n  STRING"]

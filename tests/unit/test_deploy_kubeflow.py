@@ -1,7 +1,9 @@
 """What `deploy/kubeflow` hands to a cluster. The client is Kubeflow's own, and speaks to a service that keeps what it is told.
 
-What the service answers is known from `backend/api/v2beta1/recurring_run.proto` and `toApiRecurringRun` in
-`backend/src/apiserver/server/api_converter.go` of Kubeflow Pipelines 2.16.1, and from the client's own models.
+What the service answers is known from the source of Kubeflow Pipelines 2.16.1: `backend/api/v2beta1/recurring_run.proto`, `toApiRecurringRun` in
+`backend/src/apiserver/server/api_converter.go`, `writeErrorToResponse` in `pipeline_upload_server.go` beside it, `/healthz` in
+`backend/src/apiserver/main.go`, `GRPCStatus` and `NewResourceNotFoundError` in `backend/src/common/util/error.go`; from what gRPC's gateway makes of such a
+status (`DefaultHTTPErrorHandler` of grpc-gateway 2.27.1); and from the client's own models.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import http.server
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import threading
 import urllib.parse
@@ -46,15 +49,16 @@ class Service:
         self.runs: list[dict] = []
         self.recurring: list[dict] = []
         self.states = ["PENDING", "RUNNING", "SUCCEEDED"]
-        self.refuse = self.refuse_schedules = ""
+        self.refuse = self.refuse_schedules = self.refuse_uploads = self.gone = ""
         self.most_enabled = 0
         self.page: bytes | None = None  # instead of any answer, or
         self.page_after = ""  # of answers to this path only
+        self.page_status, self.page_kind = 200, "text/html"
 
     def get(self, path: str, query: dict[str, str]) -> dict:
         wanted = json.loads(query.get("filter", "{}")).get("predicates", [{}])[0].get("stringValue")
         if path == "healthz":
-            return {"multi_user": False}
+            return {"commit_sha": "unknown", "tag_name": "2.16.1", "multi_user": False, "pipeline_store": "database"}
         if path == "pipelines":
             return {"pipelines": [{"pipeline_id": key} for key, name in self.pipelines.items() if name == wanted]}
         if path.endswith("/versions"):
@@ -107,6 +111,20 @@ class Service:
         return self.versions[-1]
 
 
+def error(code: int, inside: str, outside: str) -> dict:
+    """What the gateway answers with a status that is not 200."""
+    details = {"@type": "type.googleapis.com/google.rpc.Status", "code": code, "message": outside}
+    return {"code": code, "message": inside, "details": [details]}
+
+
+def upload_error(words: str) -> dict:
+    """What the server of uploads answers."""
+    return {
+        "error_message": words,
+        "error_details": f"{words}\ngithub.com/kubeflow/pipelines/backend/src/apiserver/server....",
+    }
+
+
 def handler(service: Service) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -126,13 +144,28 @@ def handler(service: Service) -> type[http.server.BaseHTTPRequestHandler]:
             path, _, query = self.path.partition("?")
             values = {key: found[0] for key, found in urllib.parse.parse_qs(query).items()}
             if service.page is not None and path.endswith(service.page_after):
-                self._send(200, "text/html", service.page)
+                self._send(service.page_status, service.page_kind, service.page)
                 return
             refused = "" if path.endswith("/healthz") else service.refuse
             if self.command == "POST" and path.endswith("/recurringruns"):
                 refused = refused or service.refuse_schedules
-            answer = {"error": refused} if refused else find(path.removeprefix(PREFIX), values)
-            self._send(400 if refused else 200, "application/json", json.dumps(answer).encode())
+            refused = refused or (service.refuse_uploads if "/pipelines/upload" in path else "")
+            if refused and "/pipelines/upload" in path:
+                self._send(500, "text/plain; charset=utf-8", json.dumps(upload_error(refused)).encode())
+            elif refused:
+                self._send(
+                    400, "application/json", json.dumps(error(3, f"Invalid input error: {refused}", refused)).encode()
+                )
+            elif service.gone and path.endswith(service.gone):
+                words = f"Run {service.gone} not found"
+                self._send(
+                    404, "application/json", json.dumps(error(5, f"ResourceNotFoundError: {words}", words)).encode()
+                )
+            else:
+                found = find(path.removeprefix(PREFIX), values)
+                # An empty list is left out: `CustomMarshaler` in `backend/src/apiserver/common/utils.go`.
+                found = {key: value for key, value in found.items() if value != []}
+                self._send(200, "application/json", json.dumps(found).encode())
 
         def _send(self, status: int, kind: str, content: bytes) -> None:
             self.send_response(status)
@@ -165,7 +198,7 @@ def no_context_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 def compiled(folder: Path, image: str = "mlops-course:0123456789ab", memory: int = 3) -> str:
     """A pipeline of one step, as small as the service takes it."""
-    container = {"image": image, "command": ["true"], "resources": {"memoryLimit": memory}}
+    container = {"image": image, "command": ["true"], "resources": {"memoryLimit": memory, "memoryRequest": 1}}
     spec = {
         "pipelineInfo": {"name": "flights"},
         "schemaVersion": "2.1.0",
@@ -318,10 +351,25 @@ def test_a_program_that_answers_with_a_page_is_no_kubeflow_and_that_is_said(serv
     assert not service.runs
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "kind"), [(404, b"not found", "text/plain"), (200, b"[]", "application/json")]
+)
+def test_a_program_that_answers_otherwise_is_no_kubeflow_and_that_is_said(
+    service, tmp_path, capsys, status, body, kind
+):
+    """Another program's page that is not found, or JSON of another kind: before anything is uploaded."""
+    service.page, service.page_status, service.page_kind = body, status, kind
+    assert submit.main([compiled(tmp_path), "--host", service.address]) == 1
+    assert capsys.readouterr().err.startswith(f"submit: {service.address} answers {status} with {kind}, which is not")
+    assert not service.pipelines
+
+
 def test_the_port_is_not_that_of_airflow():
     from engines.airflow import home
 
-    assert urllib.parse.urlsplit(submit.HOST).port != home.PORT
+    port = urllib.parse.urlsplit(submit.HOST).port
+    assert port != home.PORT
+    assert f" {port}:80" in submit.FORWARD
     for name in ("README.md", "install.sh"):
         assert f"{submit.FORWARD.removeprefix('kubectl -n kubeflow ')}" in (FOLDER / name).read_text()
 
@@ -374,9 +422,71 @@ def test_no_service_is_said_with_what_to_do(tmp_path, capsys):
 
 
 def test_what_the_service_refuses_is_said(service, tmp_path, capsys):
-    service.refuse = "KFP only supports schema version 2.1.0"
+    service.refuse = "parameter months is not optional"
     assert submit.main([compiled(tmp_path), "--host", service.address]) == 1
-    assert "schema version 2.1.0" in capsys.readouterr().err
+    assert (
+        capsys.readouterr().err
+        == "submit: Kubeflow Pipelines refused (400 Bad Request): parameter months is not optional\n"
+    )
+
+
+def test_an_upload_that_the_service_refuses_is_said_without_its_trace(service, tmp_path, capsys):
+    service.pipelines["p1"] = "flights"
+    service.refuse_uploads = "Failed to create a pipeline version"
+    assert submit.main([compiled(tmp_path), "--host", service.address]) == 1
+    said = capsys.readouterr().err
+    assert (
+        said == "submit: Kubeflow Pipelines refused (500 Internal Server Error): Failed to create a pipeline version\n"
+    )
+
+
+def test_two_pipelines_of_one_name_are_said(service, tmp_path, capsys):
+    """Kubeflow's client raises a ValueError."""
+    service.pipelines |= {"p1": "flights", "p2": "flights"}
+    assert submit.main([compiled(tmp_path), "--host", service.address]) == 1
+    assert capsys.readouterr().err.startswith("submit: ")
+
+
+def test_a_run_that_was_deleted_while_it_is_waited_for_is_said(service, tmp_path, capsys):
+    service.gone = "run_id-1"
+    assert submit.main([compiled(tmp_path), "--host", service.address, "--wait", "60"]) == 1
+    assert capsys.readouterr().err.endswith("refused (404 Not Found): Run run_id-1 not found\n")
+
+
+def test_a_service_that_is_away_for_a_moment_is_waited_for(service, tmp_path, monkeypatch, capsys):
+    """`kubectl port-forward` ends when the pod behind it does."""
+    monkeypatch.setattr(submit.time, "sleep", lambda _: None)
+    times = iter([True, True, False])
+    theirs = submit.kfp.Client.get_run
+
+    def get_run(client, run_id):
+        if next(times, False):
+            raise submit.urllib3.exceptions.ProtocolError("Connection aborted.")
+        return theirs(client, run_id)
+
+    monkeypatch.setattr(submit.kfp.Client, "get_run", get_run)
+    assert submit.main([compiled(tmp_path), "--host", service.address, "--wait", "60"]) == 0
+    assert "succeeded" in capsys.readouterr().out
+
+
+def test_a_service_that_stays_away_is_said(service, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(submit.time, "sleep", lambda _: None)
+
+    def get_run(*_):
+        raise submit.urllib3.exceptions.ProtocolError("Connection aborted.")
+
+    monkeypatch.setattr(submit.kfp.Client, "get_run", get_run)
+    assert submit.main([compiled(tmp_path), "--host", service.address, "--wait", "60"]) == 1
+    assert "no Kubeflow Pipelines answers" in capsys.readouterr().err
+
+
+def test_a_file_that_would_be_refused_or_never_run_is_not_uploaded(service, tmp_path, capsys):
+    """The server's own answer to a bad file says that it failed, and not why."""
+    path = Path(compiled(tmp_path))
+    path.write_text(path.read_text().replace("2.1.0", "2.0.0"))
+    assert submit.main([str(path), "--host", service.address]) == 1
+    assert "its schema version is 2.0.0" in capsys.readouterr().err
+    assert not service.pipelines
 
 
 @pytest.fixture
@@ -514,3 +624,107 @@ def test_the_manifests_mount_what_the_compiler_names():
     assert pod["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
     assert f"{mount}/data" in pod["containers"][0]["command"][-1]
     assert f"{mount}/serving" in pod["containers"][0]["command"][-1]
+
+
+def fake(folder: Path, **words: str) -> dict[str, str]:
+    """An environment in which commands write down how they are called, and then do what is given."""
+    folder.mkdir(exist_ok=True)
+    for name, line in words.items():
+        path = folder / name
+        path.write_text(f'#!/bin/bash\necho {name} "$@" >> {folder.parent}/calls\n{line}\n')
+        path.chmod(0o755)
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+KUBECTL = '[ "$1" != config ] || echo kind-flights\n[ "${@: -1}" != - ] || cat > /dev/null'
+"""A kubectl for `fake`: it reads what it is to apply."""
+
+
+def script(name: str, *arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        ["bash", str(FOLDER / name), *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_tools_that_are_not_the_ones_that_were_checked_are_not_installed(tmp_path):
+    environment = fake(tmp_path / "bin", curl='while [ "$1" != --output ]; do shift; done; echo other > "$2"')
+    done = script("tools.sh", str(tmp_path / "tools"), environment=environment)
+    assert done.returncode != 0
+    assert not [path for path in (tmp_path / "tools").iterdir() if path.suffix != ".part"]
+    assert "v0.31.0/kind-linux-amd64" in calls(tmp_path)[0]
+
+
+def test_a_kubectl_of_the_tools_goes_with_the_kubernetes_of_the_cluster():
+    """One minor version more or less: kubernetes.io/releases/version-skew-policy."""
+    kubectl = re.search(r"release/v1\.(\d+)\.\d+/bin", (FOLDER / "tools.sh").read_text())
+    node = re.search(r"kindest/node:v1\.(\d+)\.\d+@sha256:[0-9a-f]{64}", (FOLDER / "kind-up.sh").read_text())
+    assert abs(int(kubectl[1]) - int(node[1])) <= 1
+
+
+def test_all_of_it_is_cluster_installation_and_two_months(tmp_path):
+    environment = fake(
+        tmp_path / "bin",
+        docker='case $1 in info) echo "4 8200000000";; image) echo sha256:0123456789abcdef;; esac',
+        kind="",
+        kubectl=KUBECTL,
+        curl=f"grep -q port-forward {tmp_path}/calls",  # it answers when it is forwarded
+        python="",
+    )
+    done = script("try.sh", environment={**environment, "PYTHON": "python", "OUT": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    ran = [call for call in calls(tmp_path) if call.startswith("python ")]
+    compiled, submitted = ran[::2], ran[1::2]
+    assert [call.partition("--months ")[2] for call in compiled] == [
+        f"1 --output {tmp_path}/pipeline.yaml",
+        f"1 2 --output {tmp_path}/pipeline.yaml",
+    ]
+    assert all("compile.py mlops-course:0123456789ab " in call for call in compiled)
+    assert all(f"submit.py {tmp_path}/pipeline.yaml --host http://127.0.0.1:8085 --wait" in call for call in submitted)
+    names = calls(tmp_path)
+    first = [
+        next(i for i, call in enumerate(names) if word in call) for word in ("kind create", "apply -k", "compile.py")
+    ]
+    assert first == sorted(first)
+    assert next(call for call in names if "port-forward" in call).endswith("--address 127.0.0.1")
+
+
+def test_the_first_thing_that_fails_ends_it(tmp_path):
+    fine = {
+        "docker": "[ $1 != image ] || echo sha256:0123456789abcdef",
+        "kind": "",
+        "kubectl": KUBECTL,
+    }
+    environment = fake(tmp_path / "bin", **fine, curl="", python='[ "${1##*/}" != submit.py ]')
+    done = script("try.sh", environment={**environment, "PYTHON": "python", "OUT": str(tmp_path)})
+    assert done.returncode != 0
+    assert sum(call.startswith("python ") for call in calls(tmp_path)) == 2
+
+
+def test_logs_of_every_pod_are_kept_also_where_some_cannot_be_had(tmp_path):
+    words = 'case "$*" in *"get pods --output name"*) echo pod/a; echo pod/b;; *describe*) exit 1;; *) echo said;; esac'
+    done = script("logs.sh", str(tmp_path / "kept"), environment=fake(tmp_path / "bin", kubectl=words))
+    assert done.returncode == 0
+    assert (tmp_path / "kept" / "events.txt").read_text() == "said\n"
+    assert sorted(path.name for path in (tmp_path / "kept" / "pods").iterdir()) == ["a.txt", "b.txt"]
+
+
+def test_the_code_hosts_run_takes_its_commands_from_here_weekly_and_by_hand_and_keeps_what_was_said():
+    workflow = yaml.safe_load((FOLDER.parents[1] / ".github" / "workflows" / "kubeflow.yml").read_text())
+    assert set(workflow[True]) == {"workflow_dispatch", "schedule"}  # YAML 1.1 reads `on` as true
+    assert len(workflow[True]["schedule"]) == 1
+    assert workflow["permissions"] == {"contents": "read"}
+    (job,) = workflow["jobs"].values()
+    assert "permissions" not in job
+    ran = [step["run"] for step in job["steps"] if "run" in step]
+    names = [word for command in ran for word in command.split() if word.startswith("deploy/kubeflow/")]
+    assert names == [f"deploy/kubeflow/{name}.sh" for name in ("tools", "try", "logs")]
+    assert all((FOLDER.parents[1] / name).is_file() for name in names)
+    last = job["steps"][-2:]
+    assert all(step["if"] == "always()" for step in last)
+    assert "out/reports/kubeflow" in last[0]["run"]
+    assert "out/reports/kubeflow" in last[1]["with"]["path"]

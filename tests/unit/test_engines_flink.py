@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -70,9 +71,12 @@ def test_java_of_the_path_is_found_without_java_home(tmp_path, monkeypatch):
 
 def test_without_jars_the_message_says_make_flink(tmp_path, monkeypatch):
     monkeypatch.setenv("FLINK_JARS", str(tmp_path))
-    with pytest.raises(MissingEngineError, match=rf"not in {tmp_path}\. `make flink` fetches them once.*Maven"):
-        job_server.find_jars()
-    (tmp_path / "beam-runners-flink-1.19-2.62.0.jar").touch()
+    for name in ("beam-runners-flink-1.19-2.62.0.jar", job_server.AGENT):
+        with pytest.raises(
+            MissingEngineError, match=rf"not in {tmp_path}, or not all.*`make flink` fetches them once.*Maven"
+        ):
+            job_server.find_jars()
+        (tmp_path / name).touch()
     assert job_server.find_jars() == tmp_path
 
 
@@ -96,7 +100,8 @@ def fake(home, tmp_path, monkeypatch):
     """A Java that answers as the job server does; `text` is what it does after it was asked for its version."""
     monkeypatch.setenv("FLINK_JARS", str(tmp_path / "jars"))
     (tmp_path / "jars").mkdir()
-    (tmp_path / "jars" / "beam-runners-flink-1.19-2.62.0.jar").touch()
+    for name in ("beam-runners-flink-1.19-2.62.0.jar", job_server.AGENT):
+        (tmp_path / "jars" / name).touch()
 
     def make(text: str) -> None:
         program(home / "bin" / "java", f'[ "$1" = -version ] && echo \'version "17"\' >&2 && exit\n{text}')
@@ -116,6 +121,7 @@ def test_job_server_is_told_apart_from_its_words_and_ends_with_the_block(fake, t
     assert not (folder / "staging").exists()
     told = (folder / job_server.LOG).read_text()
     assert "--job-host=127.0.0.1" in told
+    assert f"-javaagent:{tmp_path}/jars/loopback-agent.jar" in told
     assert "--flink-master=[local]" in told
     assert "bind-host: 127.0.0.1" in (folder / "conf" / "config.yaml").read_text()
 
@@ -230,6 +236,34 @@ ValueError: a month without flights [while running 'Read']
     assert flink.JOB_FAILED.match(story)
     assert flink._reason(story) == "ValueError: a month without flights [while running 'Read']"
     assert flink._reason("Pipeline x failed in state CANCELLED") == "Pipeline x failed in state CANCELLED"
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ("Multiplexer hanging up", False),
+        # What a worker's thread `read_state` got on a busy machine, at the end of a job that was done.
+        ("Received RST_STREAM with error code 8", False),
+        ("failed to connect to all addresses", True),
+    ],
+)
+def test_end_of_a_job_is_no_error_of_a_worker(details, told, monkeypatch):
+    import grpc
+
+    from engines.flink import runner
+
+    error = grpc.RpcError(f'<_MultiThreadedRendezvous of RPC that terminated with: details = "{details}">')
+    heard = []
+    monkeypatch.setattr(threading, "excepthook", heard.append)
+    with runner._quiet_goodbyes():
+        worker = threading.Thread(target=_raise, args=[error])
+        worker.start()
+        worker.join()
+    assert bool(heard) is told
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def test_other_ports_are_no_other_pipeline_to_the_cache(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 from pathlib import Path
 
@@ -225,3 +226,39 @@ def test_a_resolver_is_refused_because_no_container_runs_it(compiler, tmp_path):
         ValueError, match="LatestBlessedModel is a Resolver: open-source Kubeflow Pipelines runs containers only"
     ):
         compiler.compile_pipeline(Config(), create, tmp_path / "pipeline.yaml")
+
+
+def renamed(config, baseline):
+    nodes = create_components(config, baseline)
+    nodes["Data_Gate"] = nodes.pop("DataGate").with_id("Data_Gate")
+    return nodes
+
+
+@pytest.mark.parametrize(
+    ("volume", "create", "retry", "words"),
+    [
+        ("my_rides", create_components, {}, "'my_rides' is no name of a claim"),
+        ("rides", renamed, {}, "step 'Data_Gate': Argo takes names"),
+        ("rides", create_components, {"backoffMaxDuration": "0s"}, "no backoffMaxDuration"),
+    ],
+)
+def test_what_a_server_or_argo_would_refuse_is_refused_when_it_is_compiled(
+    compiler, tmp_path, monkeypatch, volume, create, retry, words
+):
+    monkeypatch.setattr(Config, "volume", volume)
+    monkeypatch.setattr(compiler, "RETRY", compiler.RETRY | retry)
+    with pytest.raises(ValueError, match=words):
+        compiler.compile_pipeline(Config(), create, tmp_path / "pipeline.yaml")
+    assert not (tmp_path / "pipeline.yaml").exists()
+
+
+def test_the_command_of_deploy_compiles_for_an_image_and_for_months(root, tmp_path, capsys):
+    place = importlib.util.spec_from_file_location("deploy_compile", root / "deploy" / "kubeflow" / "compile.py")
+    command = importlib.util.module_from_spec(place)
+    place.loader.exec_module(command)
+    path = tmp_path / "pipeline.yaml"
+    assert command.main(["mlops-course:0123456789ab", "--months", "1", "2", "--output", str(path)]) == 0
+    executors = next(yaml.safe_load_all(path.read_text()))["deploymentSpec"]["executors"]
+    assert {executor["container"]["image"] for executor in executors.values()} == {"mlops-course:0123456789ab"}
+    assert command.main(["mlops-course:1", "--months", "2", "1", "--output", str(path)]) == 1
+    assert capsys.readouterr().err.startswith("compile: ")

@@ -297,4 +297,31 @@ def test_an_input_of_kubeflows_keeps_what_its_step_said_of_it(backend):
     (examples,) = Spy.seen[0]["examples"]
     assert examples.type_name == "Examples"
     assert examples.get_string_custom_property("colour") == "green"
-    assert examples.uri.startswith(str(backend.root / "pods" / "StatisticsGen-0" / "minio"))
+    assert examples.uri.startswith(str(backend.root / "pods" / "run-1" / "StatisticsGen-0" / "minio"))
+
+
+def run_all(backend: Backend) -> Backend:
+    """Runs the steps until one fails."""
+    for name in backend.tasks:
+        assert backend.run(name, entrypoint.main, executor=f"{__name__}.Remember") == 0, backend.log(name)
+    return backend
+
+
+def test_nothing_of_another_store_comes_out_of_the_cache(backend):
+    """A second run with another root: what the cache answers lies at the first one's address, which TFX cannot open."""
+    second = Backend(
+        backend.spec, backend.root, backend.parameters, pipeline_root="s3://models/runs", earlier=run_all(backend)
+    )
+    assert run_all(second).cached == []
+    assert len(second.recorded) == 10
+
+
+def test_the_cache_of_kubeflow_answers_a_step_whose_inputs_are_the_same(backend):
+    """What the stand-in does with a step that has no input, where the compiled pipeline lets it be cached: as the real one, it fails in the next."""
+    backend.spec = json.loads(json.dumps(backend.spec))
+    backend.spec["root"]["dag"]["tasks"]["ImportSchemaGen"]["cachingOptions"] = {"enableCache": True}
+    again = run_all(Backend(backend.spec, backend.root, backend.parameters, earlier=run_all(backend)))
+    assert again.cached == ["ImportSchemaGen"]
+    elsewhere = Backend(backend.spec, backend.root, backend.parameters, pipeline_root="s3://models/runs", earlier=again)
+    with pytest.raises(LookupError, match='no driver registered for "minio"'):
+        run_all(elsewhere)

@@ -6,6 +6,7 @@ course.show(figures.lifecycle())
 from course.figures.component import component_anatomy
 from course.figures.example_gen_figure import example_gen
 from course.figures.feature_store import feature_store
+from course.figures.kubeflow_page import run_on_kubeflow
 from course.figures.kubeflow_step import step_on_kubeflow
 from course.figures.lifecycle_figure import lifecycle
 from course.figures.pipeline import pipeline_dag
@@ -27,6 +28,7 @@ __all__ = [
     "lifecycle",
     "pipeline_dag",
     "poc_factory",
+    "run_on_kubeflow",
     "spans",
     "step_on_kubeflow",
     "tfx_lifecycle",

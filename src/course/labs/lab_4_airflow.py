@@ -1,6 +1,6 @@
 """Lab 4, Airflow: what it gives to the student, and its tasks.
 
-Months and package are the same for all. The scenes of the rehearsal and the incidents depend on the student (`lab.seed`).
+Months and package are the same for all. The cases of the rehearsal and the incidents depend on the student (`lab.seed`).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from course import checks
-from course.labs.lab_4 import dag_file, dags, executed, failing, given, incidents
+from course.labs.lab_4 import check_dag, check_failures, check_runs, dag_file, failed_runs, given
 from course.labs.lab_4.notebook import airflow, grid, rehearse
 
 __all__ = ["airflow", "data", "deliver", "grid", "rehearse"]
@@ -47,28 +47,28 @@ def data(lab: checks.Lab) -> list[str]:
 @checks.task("dag", points=5, title="1. The DAG")
 def dag(lab: checks.Lab) -> None:
     """A task for each step, in the pipeline's order, twelve months, one at a time."""
-    dags.judge_dag(lab)
+    check_dag.judge_dag(lab)
 
 
 @checks.task("failures", points=3, title="2. What fails")
 def failures(lab: checks.Lab) -> None:
     """Tried again, or not, and somebody is called."""
-    failing.judge_failures(lab)
+    check_failures.judge_failures(lab)
 
 
 @checks.task("sensor", points=2, title="3. The month that has not come")
 def sensor(lab: checks.Lab) -> None:
     """Waiting, without keeping a worker."""
-    failing.judge_sensor(lab)
+    check_failures.judge_sensor(lab)
 
 
 @checks.task("run", points=2, title="4. Two months")
 def run(lab: checks.Lab, store: Any) -> None:
     """Two real runs."""
-    executed.judge_run(lab, store)
+    check_runs.judge_run(lab, store)
 
 
 @checks.task("nights", points=3, title="5. Three nights")
 def three_nights(lab: checks.Lab, nights: Any) -> None:
     """What failed, why, and what is cleared."""
-    incidents.judge_nights(lab, nights)
+    failed_runs.judge_nights(lab, nights)

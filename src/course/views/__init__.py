@@ -21,6 +21,7 @@ from course.views.metrics_view import metrics
 from course.views.pipeline_graph import pipeline
 from course.views.rows import examples
 from course.views.schema_comparison import explore_schema_diff, schema_diff
+from course.views.side_by_side import side_by_side
 from course.views.statistics_comparison import compare
 from course.views.statistics_controls import choose
 from course.views.statistics_view import statistics
@@ -53,6 +54,7 @@ __all__ = [
     "pipeline",
     "schema",
     "schema_diff",
+    "side_by_side",
     "slice_plot",
     "slices",
     "statistics",

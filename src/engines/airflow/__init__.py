@@ -1,7 +1,7 @@
 """Airflow runs the pipeline: a task for each of its nodes, one span of the data after the other.
 
 Two environments
-    Airflow has one of its own, `.airflow` (`make airflow-environment`), with Airflow 2.11 and nothing else: no TFX, no pandas. It reads this
+    Airflow has one of its own, `.airflow` (`make airflow-environment`), with Airflow 3.3 and nothing else: no TFX, no pandas. It reads this
     package from `src/`. The steps run in the environment that has TFX, `.venv`, each as a process. So the file with the DAG stays light,
     as the scheduler wants it, which reads it every half minute; and neither side forces its versions on the other.
 
@@ -12,7 +12,10 @@ What is imported where
     engines.airflow.graph         both           `read(project) -> Graph`: the nodes in order, and for each those that it waits for
     engines.airflow.dag           .airflow       `make_dag`, and what it is made of: `SpanSensor`, `StepOperator`, `add_steps`
     engines.airflow.alerts        .airflow       `tell`, for `on_failure_callback`
-    engines.airflow.home          both           runs Airflow's command: `airflow(...)`, `environment(...)`; reads what became of a run: `task_runs`
+    engines.airflow.logs          both           where the log of a task is, what it says, why the task failed
+    engines.airflow.ended         both           what has become of each task, as callbacks are told, for who waits for a run
+    engines.airflow.rest          .airflow       Airflow's REST API, asked in a process, without a server
+    engines.airflow.home          both           runs Airflow's command: `airflow(...)`, `environment(...)`; what became of a DAG's runs: `task_runs`
     engines.airflow.step          .venv          `python -m engines.airflow.step`: one node of the pipeline, in a process
     engines.airflow.runner        .venv          `run(config, create_pipeline, calendar, report)`: one DAG run, in the foreground
 
@@ -35,7 +38,8 @@ A DAG in one call, in a file of Airflow's folder `dags`
 or by hand, from its parts, as any DAG of Airflow
 
     project = Project(pipeline=..., config=..., calendar=..., python_path=(...), settings={...}, history=3)
-    with DAG("my-pipeline", schedule="@monthly", start_date=datetime(2013, 1, 1), end_date=datetime(2013, 12, 1), catchup=True,
+    monthly = CronDataIntervalTimetable("@monthly", timezone="UTC")   # of airflow.sdk, as DAG is
+    with DAG("my-pipeline", schedule=monthly, start_date=datetime(2013, 1, 1), end_date=datetime(2013, 12, 1), catchup=True,
              max_active_runs=1, max_active_tasks=1,
              default_args={"retries": 2, "retry_delay": timedelta(seconds=30), "on_failure_callback": alerts.tell}) as dag:
         wait = SpanSensor(task_id="wait_for_month", project=project, mode="reschedule", poke_interval=30, timeout=7 * 24 * 3600)
@@ -75,10 +79,11 @@ Running it
     home.airflow("dags", "test", "my-pipeline", "2013-02-01", home=HOME, dags=FOLDER)      # the same, from Python
 
 What a run leaves in AIRFLOW_HOME
-    airflow.db      SQLite, Airflow's states: tables `dag_run`, `task_instance` (`home.task_runs(HOME, dag_id)` reads them: a `TaskRun` for
-                    each with dag, run, month, run_state, task, state, tries, ended, seconds, result, log). States: success, failed, up_for_retry, up_for_reschedule, upstream_failed, ...
-    logs/           dag_id=D/run_id=R/task_id=T/attempt=N.log
+    airflow.db      SQLite, for Airflow alone. `home.task_runs(HOME, dag_id)` asks Airflow's REST API: a `TaskRun` for each task of each run, with
+                    dag, run, month, run_state, task, state, tries, ended, seconds, result, log. States: success, failed, up_for_retry, up_for_reschedule, upstream_failed, ...
+    logs/           dag_id=D/run_id=R/task_id=T/attempt=N.log, JSON, an object a line; `logs.said(log)` gives its lines, `logs.reason(log)` the error
+    ended.jsonl     what has become of each task of the latest run in the foreground
     alerts.log      a line for each task that failed for good: time | DAG | task | month | reason | log
     graphs/         the graph of each pipeline, JSON
-    standalone_admin_password.txt   of `make airflow`
+    simple_auth_manager_passwords.json.generated   of `make airflow`
 """

@@ -11,7 +11,7 @@ UNITS = {"day": 1, "week": 7, "month": 1, "year": 12}
 """What a span may be, and how many days (of a day, a week) or months (of a month, a year) it has."""
 
 SCHEDULES = {"day": "@daily", "week": "@weekly", "month": "@monthly", "year": "@yearly"}
-"""What Airflow calls them."""
+"""When one ends and the next begins, as `cron` has it."""
 
 
 class CalendarError(ValueError):
@@ -58,7 +58,7 @@ class Calendar:
 
     @property
     def schedule(self) -> str:
-        """What Airflow calls it."""
+        """When one span ends and the next begins: an expression of `cron`."""
         return SCHEDULES[self.unit]
 
     def span_of(self, date: datetime.date | None) -> int | None:

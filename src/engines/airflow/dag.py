@@ -6,26 +6,32 @@ import datetime
 import os
 import subprocess
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pendulum
-from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
-from airflow.models import DAG, BaseOperator
-from airflow.models.param import Param
-from airflow.sensors.base import BaseSensorOperator
-from airflow.utils.context import Context
-from airflow.utils.state import DagRunState
-from airflow.utils.types import DagRunType
+from airflow.sdk import (
+    DAG,
+    BaseOperator,
+    BaseSensorOperator,
+    Context,
+    CronDataIntervalTimetable,
+    DagRunState,
+    Param,
+    timezone,
+)
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from engines.airflow import alerts, graph
+from engines.airflow import alerts, graph, logs
 from engines.airflow.calendar import Calendar
 from engines.airflow.project import ROOT, Project, ProjectError
 from engines.common import end_with_parent, last_words
 
 BAD_DATA, SKIPPED = os.EX_DATAERR, 99
 """Exit statuses of `engines.airflow.step`, which cannot be imported for them: what it does needs TFX."""
+
+MANUAL = "manual"
+"""The type of a run that was triggered by hand."""
 
 LAST_LINES = 200
 """Of what a step prints, so many lines are searched for the reason of its failure."""
@@ -34,13 +40,13 @@ DOC = """
 **What it does.** For each {unit} of {when}: waits for its data, learns from the {unit}s before it, judges the candidate on the {unit} itself and against the
 model in service, and pushes it if it is blessed. A task is a node of the TFX pipeline.
 
-**Start it** with the switch on the left: the {unit}s that have passed are run one after the other. Or trigger one run with the
-arrow on the right, and name its {unit}s in the form.
+**Start it** with the switch: the {unit}s that have passed are run one after the other. Or trigger one run with the button, and name its
+{unit}s in the form.
 
 **When a task has failed**, its log ends with the reason. Mend it, and clear the task: it is run again, and what follows it. `alerts.log` in AIRFLOW_HOME
 has a line for each. Bad data are not tried again by themselves; anything else is.
 """
-"""What the web page shows under "DAG Docs"."""
+"""What the web page shows under "Dag Docs"."""
 
 
 def make_dag(
@@ -78,10 +84,11 @@ def make_dag(
     with DAG(
         dag_id,
         description=f"{project.pipeline} for each {calendar.unit}, once its data have arrived",
-        schedule=calendar.schedule,
+        # A run belongs to the span that ends when it starts; the expression alone would give it the moment of its start as its date.
+        schedule=CronDataIntervalTimetable(calendar.schedule, timezone="UTC"),
         start_date=_moment(calendar, calendar.first),
         end_date=_moment(calendar, calendar.last),
-        catchup=True,
+        catchup=True,  # the spans that are over are run as well
         # A span is held against the model of the one before it; and the metadata store is an SQLite file, for one writer.
         max_active_runs=1,
         max_active_tasks=1,
@@ -108,9 +115,9 @@ def make_dag(
     return dag
 
 
-def _moment(calendar: Calendar, span: int) -> pendulum.DateTime:
+def _moment(calendar: Calendar, span: int) -> datetime.datetime:
     date = calendar.date_of(span)
-    return pendulum.datetime(date.year, date.month, date.day, tz="UTC")
+    return timezone.datetime(date.year, date.month, date.day)
 
 
 def add_steps(project: Project) -> dict[str, StepOperator]:
@@ -143,10 +150,6 @@ class StepOperator(BaseOperator):
         self.project, self.node = project, node or self.task_id
         self._process: subprocess.Popen | None = None
 
-    def pre_execute(self, context: Context) -> None:
-        """Opens the log."""
-        _log_to_file(context)
-
     def execute(self, context: Context) -> str:
         """Runs the step, and logs what it prints.
 
@@ -159,8 +162,12 @@ class StepOperator(BaseOperator):
             AirflowException: anything else; the message is the reason that the step gave.
         """
         command = self.command(context)
-        self.log.info("%s", " ".join(command))
+        with logs.keeper(context["ti"]) as keep:
+            return self._run(command, keep)
+
+    def _run(self, command: list[str], keep: Callable[[str], None]) -> str:
         said: deque[str] = deque(maxlen=LAST_LINES)
+        self._say(" ".join(command), keep)
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -172,9 +179,13 @@ class StepOperator(BaseOperator):
             preexec_fn=end_with_parent,
         )
         for line in self._process.stdout:
-            self.log.info("%s", line.rstrip())
+            self._say(line.rstrip(), keep)
             said.append(line)
         return self._judge(self._process.wait(), "".join(said))
+
+    def _say(self, line: str, keep: Callable[[str], None]) -> None:
+        self.log.info("%s", line)
+        keep(line)
 
     def command(self, context: Context) -> list[str]:
         """What is run, for the spans and the run of this context."""
@@ -224,10 +235,6 @@ class SpanSensor(BaseSensorOperator):
         super().__init__(**kwargs)
         self.project = project
 
-    def pre_execute(self, context: Context) -> None:
-        """Opens the log."""
-        _log_to_file(context)
-
     def poke(self, context: Context) -> bool:
         """One look.
 
@@ -243,29 +250,24 @@ class SpanSensor(BaseSensorOperator):
         return found is not None
 
 
-def _log_to_file(context: Context) -> None:
-    """Airflow's own place for the log of a task; without this, `airflow dags test` would show what tasks say, and keep nothing of it."""
-    context["ti"].init_run_context()
-
-
 def _spans(project: Project, context: Context) -> tuple[int, int]:
     try:
-        return project.spans(context["logical_date"], context["params"].get(project.calendar.field) or "")
+        # A run that was triggered by hand need not have a date.
+        return project.spans(context.get("logical_date"), context["params"].get(project.calendar.field) or "")
     except ProjectError as error:
         raise AirflowFailException(str(error)) from None
 
 
 def _require_previous(context: Context) -> None:
-    """Fails when the scheduled run of the span before has failed: a span is held against the model of the one before it.
+    """Fails when the run of the span before has failed: a span is held against the model of the one before it.
 
     Airflow's own `depends_on_past` would wait instead; with one active run at a time the one that waits would keep the failed one, once
     it is mended and cleared, from ever starting.
     """
-    run = context["dag_run"]
-    if run.run_type == DagRunType.MANUAL:
+    if context["dag_run"].run_type == MANUAL:
         return
-    previous = run.get_previous_scheduled_dagrun(run.id)
-    if previous and previous.state == DagRunState.FAILED:
+    previous = context["ti"].get_previous_dagrun()
+    if previous and previous.run_type != MANUAL and previous.state == DagRunState.FAILED:
         month = f"{previous.logical_date:%Y-%m}"
         raise AirflowFailException(
             f"The run of {month} has failed. Mend what it says, clear its failed task, and when it has succeeded, clear this one."

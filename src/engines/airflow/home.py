@@ -6,17 +6,17 @@ Whoever has TFX, a notebook or a test, needs no Airflow for it.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+from engines.airflow import logs
 from engines.airflow.project import ROOT
 from engines.errors import EngineError, MissingEngineError
 
@@ -25,10 +25,11 @@ HOME = ROOT / "out" / "airflow"
 
 DAGS = ROOT / "deploy" / "airflow" / "dags"
 
-PORT = 8080
+PORT = 8090
+"""Of the web page. Airflow's own is 8080, which much else takes as well."""
 
-CHATTER = "INFO - setup plugin alembic"
-"""In lines with which every command of Airflow begins."""
+CHATTER = "[py.warnings]"
+"""In lines with which commands of Airflow begin, about packages that nobody needs here."""
 
 
 def find_airflow() -> Path:
@@ -52,40 +53,31 @@ def environment(home: str | Path = HOME, dags: str | Path = DAGS, port: int = PO
     Args:
         home: AIRFLOW_HOME.
         dags: folder of the files with DAGs.
-        port: of the web server.
+        port: of the web page and the API.
     """
     home = Path(home).absolute()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AIRFLOW__"))}
+    page = f"http://localhost:{port}"
     sections = {
         "CORE": {
             "DAGS_FOLDER": str(Path(dags).absolute()),
             "LOAD_EXAMPLES": "False",
-            # One task at a time, which is what SQLite and the metadata store bear.
-            "EXECUTOR": "SequentialExecutor",
+            # One task at a time, which is what the metadata store bears.
+            "EXECUTOR": "LocalExecutor",
+            "PARALLELISM": "1",
             # The first look at a DAG makes the pipeline, in ten seconds; on a busy machine in a minute.
             "DAGBAG_IMPORT_TIMEOUT": "300",
-            "DAG_FILE_PROCESSOR_TIMEOUT": "300",
+            "EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         },
-        "DATABASE": {"SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db", "LOAD_DEFAULT_CONNECTIONS": "False"},
-        "LOGGING": {"BASE_LOG_FOLDER": str(home / "logs")},
-        # With a sequential executor the scheduler is silent as long as a task runs. A task that was lost with its scheduler
-        # is found after two minutes, instead of five.
-        "SCHEDULER": {
-            "SCHEDULER_HEALTH_CHECK_THRESHOLD": "300",
-            "SCHEDULER_ZOMBIE_TASK_THRESHOLD": "120",
-            "PARSING_PROCESSES": "1",
-            "DAG_DIR_LIST_INTERVAL": "20",
+        "DAG_PROCESSOR": {"DAG_FILE_PROCESSOR_TIMEOUT": "300", "PARSING_PROCESSES": "1", "REFRESH_INTERVAL": "20"},
+        "DATABASE": {"SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db"},
+        "LOGGING": {
+            "BASE_LOG_FOLDER": str(home / "logs"),
+            "DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dag_processor"),
         },
-        "WEBSERVER": {
-            "WEB_SERVER_HOST": "127.0.0.1",
-            "WEB_SERVER_PORT": str(port),
-            "BASE_URL": f"http://localhost:{port}",
-            "WORKERS": "2",
-            "WEB_SERVER_MASTER_TIMEOUT": "600",
-            "WARN_DEPLOYMENT_EXPOSURE": "False",
-        },
-        "USAGE_DATA_COLLECTION": {"ENABLED": "False"},
-        "METRICS": {"TIMER_UNIT_CONSISTENCY": "True"},
+        # A task that was lost with its scheduler is found after two minutes, instead of five.
+        "SCHEDULER": {"TASK_INSTANCE_HEARTBEAT_TIMEOUT": "120"},
+        "API": {"HOST": "127.0.0.1", "PORT": str(port), "BASE_URL": page},
     }
     return {
         **inherited,
@@ -94,28 +86,37 @@ def environment(home: str | Path = HOME, dags: str | Path = DAGS, port: int = PO
         "PYTHONWARNINGS": "ignore",
         "AIRFLOW_HOME": str(home),
         "AIRFLOW_CONFIG": str(home / "airflow.cfg"),
-        "SCARF_ANALYTICS": "false",
         "NO_COLOR": "1",
         **{f"AIRFLOW__{name}__{key}": value for name, some in sections.items() for key, value in some.items()},
     }
 
 
 def prepare(home: str | Path = HOME, dags: str | Path = DAGS) -> None:
-    """Makes Airflow's database, if it is not there yet (ten seconds).
+    """Makes Airflow's database, if it is not there yet, or is that of another version (five seconds).
 
     Raises:
         MissingEngineError: there is no Airflow.
         EngineError: the database could not be made.
     """
-    marker = Path(home) / ".migrated"
-    if marker.exists():
+    marker, version = Path(home) / ".migrated", _version()
+    if marker.exists() and marker.read_text() == version:
         _follow(Path(home).absolute())
         return
     Path(home).mkdir(parents=True, exist_ok=True)
+    if marker.exists() and (settings := Path(home) / "airflow.cfg").exists():
+        settings.rename(settings.with_suffix(".cfg.before"))  # it names what the new Airflow does not have
     done = _run(["db", "migrate"], environment(home, dags))
     if done.returncode:
         raise EngineError(f"Airflow's database in {home} could not be made:\n{done.stdout[-2000:]}")
-    marker.touch()
+    marker.write_text(version)
+
+
+def _version() -> str:
+    """Of the Airflow that is installed: the database of another is brought to it, with the runs that it has."""
+    environment = find_airflow().parents[1]
+    return next(
+        (path.name for path in environment.glob("lib/python*/site-packages/apache_airflow_core-*.dist-info")), ""
+    )
 
 
 def _follow(home: Path) -> None:
@@ -166,18 +167,18 @@ def _run(arguments: Sequence[str], variables: dict[str, str]) -> subprocess.Comp
 
 @dataclasses.dataclass(frozen=True)
 class TaskRun:
-    """A task of a DAG run, as Airflow's database has it.
+    """A task of a DAG run, as Airflow has it.
 
     Attributes:
         dag: its DAG.
         run: id of the DAG run.
-        month: of its logical date, for example `2013-02`.
+        month: of its logical date, for example `2013-02`; empty: it has none.
         run_state: `queued`, `running`, `success` or `failed`.
         task: its id.
         state: `success`, `failed`, `up_for_retry`, `up_for_reschedule`, `upstream_failed`, ...; empty: not looked at yet.
         tries: how often it was begun.
-        ended: when its last try ended, in UTC, for example `2026-11-27 21:05:09.123456`; empty: not yet.
-        seconds: of its last try; `airflow dags test` does not note them.
+        ended: when its last try ended, in UTC, for example `2026-11-27T21:05:09.123456Z`; empty: not yet.
+        seconds: of its last try.
         result: what it returned: for a step `done` or `cached`.
         log: the file with what its last try said; it need not exist.
     """
@@ -195,35 +196,38 @@ class TaskRun:
     log: Path
 
 
-QUERY = """
-SELECT r.dag_id, r.run_id, substr(r.execution_date, 1, 7), r.state, t.task_id, coalesce(t.state, ''), coalesce(t.try_number, 0),
-       coalesce(t.end_date, ''), coalesce(t.duration, 0.0), x.value
-FROM dag_run r JOIN task_instance t ON t.dag_id = r.dag_id AND t.run_id = r.run_id
-LEFT JOIN xcom x ON x.dag_id = t.dag_id AND x.run_id = t.run_id AND x.task_id = t.task_id AND x.key = 'return_value'
-WHERE r.dag_id = ? ORDER BY r.execution_date, r.id, t.end_date IS NULL, t.end_date
-"""
+def task_runs(home: str | Path, dag_id: str, dags: str | Path = DAGS) -> list[TaskRun]:
+    """All tasks of all runs of a DAG, by logical date and then in the order in which they ended, as Airflow's REST API has them (six seconds).
 
+    Args:
+        home: AIRFLOW_HOME.
+        dag_id: the DAG.
+        dags: folder of the files with DAGs.
 
-def task_runs(home: str | Path, dag_id: str) -> list[TaskRun]:
-    """All tasks of all runs of a DAG, by logical date and then in the order in which they ended."""
-    database = Path(home).absolute() / "airflow.db"
-    if not database.exists():
+    Raises:
+        MissingEngineError: there is no Airflow.
+        EngineError: it gave no answer.
+    """
+    home = Path(home).absolute()
+    if not (home / "airflow.db").exists():
         return []
-    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as opened:
-        try:
-            rows = opened.execute(QUERY, (dag_id,)).fetchall()
-        except sqlite3.OperationalError as error:
-            if "no such table" in str(error):
-                return []  # the database is being made
-            raise
-    return [_task_run(Path(home).absolute(), *row) for row in rows]
+    done = subprocess.run(
+        [str(find_airflow().with_name("python")), "-m", "engines.airflow.rest", dag_id],
+        env=environment(home, dags),
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise EngineError(f"Airflow in {home} did not say what became of {dag_id}:\n{done.stderr[-2000:]}")
+    found = [_task_run(home, told) for told in json.loads(done.stdout)]
+    return sorted(found, key=lambda one: (one.month, one.run, not one.ended, one.ended))
 
 
-def _task_run(home: Path, dag: str, run: str, month: str, run_state: str, task: str, state: str, *rest) -> TaskRun:
-    tries, ended, seconds, value = rest
-    result = json.loads(value) if value else ""
-    log = home / "logs" / f"dag_id={dag}" / f"run_id={run}" / f"task_id={task}" / f"attempt={max(tries, 1)}.log"
-    return TaskRun(dag, run, month, run_state, task, state, tries, ended, seconds, str(result), log)
+def _task_run(home: Path, told: dict[str, Any]) -> TaskRun:
+    return TaskRun(**told, log=logs.path(home, told["dag"], told["run"], told["task"], told["tries"]))
 
 
 def main(arguments: Sequence[str] | None = None, become: Callable = os.execve) -> int:
@@ -233,7 +237,7 @@ def main(arguments: Sequence[str] | None = None, become: Callable = os.execve) -
     parser.add_argument(
         "--dags", default=str(DAGS), help="folder of the files with DAGs (default: deploy/airflow/dags)"
     )
-    parser.add_argument("--port", type=int, default=PORT, help=f"of the web server (default: {PORT})")
+    parser.add_argument("--port", type=int, default=PORT, help=f"of the web page (default: {PORT})")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="of Airflow, for example: dags list")
     options = parser.parse_args(arguments)
     try:

@@ -6,7 +6,6 @@ retries and a web page: `engines.airflow.dag.make_dag`, in a file in Airflow's f
 
 from __future__ import annotations
 
-import datetime
 import json
 import re
 import subprocess
@@ -14,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from engines.airflow import graph, home, project
+from engines.airflow import ended, graph, home, project
 from engines.airflow.calendar import Calendar
 from engines.common import NodeReport, Report, end_with_parent, last_words, one_at_a_time, require_inputs
 from engines.errors import EngineError
@@ -24,8 +23,11 @@ from warm import client, imports
 DAGS = Path(__file__).parent / "foreground"
 """The folder with the file that makes the DAG. Its name is that of the pipeline."""
 
+UNREAD = r"Error loading DAG from [^\n]*?: (.*?)\s+\[airflow\."
+"""Airflow's line on a file with a DAG that cannot be imported; the command itself ends with no more than that there is no such DAG."""
+
 INTERVAL = 0.5
-"""Seconds between two looks into Airflow's database."""
+"""Seconds between two looks at what has ended."""
 
 
 def run(
@@ -93,7 +95,7 @@ def _test(
         "ENGINES_PYTHON": graph.python(),
         client.SOCKET: str(ready.path) if ready else "",
     }
-    started = datetime.datetime.now(datetime.UTC).isoformat(" ")
+    ended.file(folder).unlink(missing_ok=True)
     with log_of(config).open("w") as log:
         process = subprocess.Popen(
             [str(home.find_airflow()), *command],
@@ -105,12 +107,12 @@ def _test(
             preexec_fn=end_with_parent,
         )
     try:
-        reports = _watch(process, folder, dag, started, report)
+        reports = _watch(process, folder, report)
     finally:
         process.kill()
         process.wait()
     if process.returncode:
-        raise EngineError(_failure(folder, dag, started, log_of(config)))
+        raise EngineError(_failure(folder, log_of(config)))
     return reports
 
 
@@ -124,41 +126,28 @@ def log_of(config: Settings) -> Path:
     return home_of(config) / "run.log"
 
 
-def _watch(process: subprocess.Popen, folder: Path, dag: str, started: str, report: Report) -> list[NodeReport]:
+def _watch(process: subprocess.Popen, folder: Path, report: Report) -> list[NodeReport]:
     """Reports the nodes that succeed, until the process ends."""
     reports: dict[str, NodeReport] = {}
-    ended, before = False, time.monotonic()
-    while not ended:
-        ended = process.poll() is not None
-        for task in _tasks(folder, dag, started):
-            if task.state in ("success", "skipped") and task.result and task.task not in reports:
+    over, before = False, time.monotonic()
+    while not over:
+        over = process.poll() is not None
+        for task in ended.read(folder):
+            if task.result and task.task not in reports:
                 # One at a time, so each has what passed since the one before it.
                 reports[task.task] = NodeReport(task.task, task.result, (now := time.monotonic()) - before)
                 before = now
                 report(reports[task.task])
-        if not ended:
+        if not over:
             time.sleep(INTERVAL)
     return list(reports.values())
 
 
-def _tasks(folder: Path, dag: str, started: str) -> list[home.TaskRun]:
-    """The tasks that have ended since then; others are of an earlier run."""
-    return [task for task in home.task_runs(folder, dag) if task.ended >= started]
-
-
-def _failure(folder: Path, dag: str, started: str, log: Path) -> str:
+def _failure(folder: Path, log: Path) -> str:
     """Which task failed, why, and where it says so."""
-    failed = next((task for task in _tasks(folder, dag, started) if task.state == "failed"), None)
+    failed = next((task for task in ended.read(folder) if task.reason), None)
     if failed is None:
-        said = last_words(log.read_text(errors="replace"))
-        return f"Airflow ended before the pipeline did (log: {log}):\n{said}"
-    return f"{failed.task} failed (log: {failed.log}):\n{reason(failed.log)}"
-
-
-def reason(log: Path) -> str:
-    """The error of a task, out of the log of Airflow: without the lines that follow, and without Airflow's name for it."""
-    if not log.is_file():
-        return "It left no log."
-    said = last_words(log.read_text(errors="replace"))
-    said = re.split(r"^\[\d{4}-", said, maxsplit=1, flags=re.MULTILINE)[0].strip()
-    return re.sub(r"^airflow\.exceptions\.\w+: (\w+ failed: )?", "", said) or f"See {log}."
+        said = log.read_text(errors="replace")
+        unread = re.search(UNREAD, said, flags=re.DOTALL)
+        return f"Airflow ended before the pipeline did (log: {log}):\n{unread[1] if unread else last_words(said)}"
+    return f"{failed.task} failed (log: {failed.log}):\n{failed.reason}"

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engines.errors import EngineError, MissingEngineError
-from engines.flink.job_server import ADD_OPENS, bind_here, find_java, guarded
+from engines.flink.job_server import ADD_OPENS, AGENT, bind_here, find_jars, find_java, guarded
 
 PORT = 8081
 """Where Flink's web page usually is."""
@@ -123,7 +123,9 @@ def cluster(folder: Path, port: int = PORT, slots: int = 2) -> Iterator[str]:
     lines = [f"{key}: {json.dumps(value)}" for key, value in settings(folder, port, slots).items()]
     (conf / "config.yaml").write_text("\n".join(lines) + "\n")
     (conf / "log4j.properties").write_text(LOGGING)
-    run = [java, *ADD_OPENS, f"-Dlog4j.configurationFile={conf}/log4j.properties", f"-Djava.io.tmpdir={tmp}"]
+    # In a cluster, the servers that Beam's workers are connected to are the task manager's.
+    run = [java, *ADD_OPENS, f"-javaagent:{find_jars() / AGENT}"]
+    run += [f"-Dlog4j.configurationFile={conf}/log4j.properties", f"-Djava.io.tmpdir={tmp}"]
     classes = ["-cp", f"{distribution}/lib/*"]
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, tmp, ignore_errors=True)

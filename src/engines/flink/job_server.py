@@ -26,6 +26,9 @@ OPENED = ("lang", "lang.invoke", "lang.reflect", "io", "net", "nio", "time", "ut
 
 ADD_OPENS = [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in OPENED]
 
+AGENT = "loopback-agent.jar"
+"""Keeps Beam's servers to this machine (`deploy/flink/src`): Beam has no option for it."""
+
 STARTED = re.compile(r"JobService started on (\S+:\d+)")
 """What the server logs once it listens. It chooses free ports itself, so that two servers never want the same."""
 
@@ -60,9 +63,9 @@ def find_jars() -> Path:
         MissingEngineError: they were not fetched yet.
     """
     folder = Path(os.environ.get("FLINK_JARS") or Path(__file__).parents[3] / ".tools" / "flink" / "lib")
-    if not any(folder.glob("beam-runners-flink-*.jar")):
+    if not any(folder.glob("beam-runners-flink-*.jar")) or not (folder / AGENT).is_file():
         raise MissingEngineError(
-            f"The jars of Flink and of Beam's job server are not in {folder}. "
+            f"The jars of Flink and of Beam's job server are not in {folder}, or not all of them. "
             "`make flink` fetches them once (150 MB); it needs Java 17 and Maven (apt-get install maven, or brew install maven)."
         )
     return folder
@@ -70,10 +73,7 @@ def find_jars() -> Path:
 
 @contextmanager
 def job_server(folder: Path, flink_master: str) -> Iterator[str]:
-    """A job server for the length of the block, which does not outlive this process either.
-
-    Beam offers no way to tell its Java servers which network they listen on: while the block lasts, they take connections from every
-    network that the machine's firewall lets in. Flink itself, and the workers, are told to listen here only.
+    """A job server for the length of the block, which listens on this machine only and does not outlive this process either.
 
     Args:
         folder: of the server's own: its log `job-server.log`, and what it stages, which is deleted at the end.
@@ -95,6 +95,7 @@ def job_server(folder: Path, flink_master: str) -> Iterator[str]:
     command = [
         java,
         *ADD_OPENS,
+        f"-javaagent:{jars / AGENT}",
         # Flink's own scratch, too, is to be found and deleted.
         f"-Djava.io.tmpdir={staging}",
         "-Dorg.slf4j.simpleLogger.showDateTime=true",

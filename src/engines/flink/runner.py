@@ -29,7 +29,8 @@ EMBEDDED = "[local]"
 ADDRESSES = {"--job_endpoint": "ENGINES_FLINK_JOBS", "--environment_config": "ENGINES_FLINK_WORKERS"}
 """The options that hold an address, and the environment variables from which TFX reads it."""
 
-GOODBYE = "Multiplexer hanging up"
+GOODBYES = ("Multiplexer hanging up", "Received RST_STREAM with error code 8")
+"""How a worker hears that Flink has closed its connections: in Beam's words, or, where the machine is busy, in those of HTTP/2 (8: cancelled)."""
 
 JOB_FAILED = re.compile(r"Pipeline \S+ failed in state")
 """How Beam begins the message about a job that failed."""
@@ -179,4 +180,4 @@ def _quiet_goodbyes() -> Iterator[None]:
 
 
 def _is_goodbye(error: BaseException | None) -> bool:
-    return isinstance(error, grpc.RpcError) and GOODBYE in str(error)
+    return isinstance(error, grpc.RpcError) and any(goodbye in str(error) for goodbye in GOODBYES)

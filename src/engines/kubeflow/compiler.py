@@ -18,6 +18,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 
 from engines import settings as asked
 from engines.beam import BEAM_ARGS
+from engines.kubeflow import checks
 from engines.kubeflow.baseline import LatestPushedModel
 from engines.settings import Settings
 
@@ -73,6 +74,7 @@ def compile_pipeline(
     Raises:
         ValueError: the run reads a file that is not in the image; a step that is named is not there, or requests more
             than its limits; or one is no component, but a Resolver.
+        engines.kubeflow.checks.CheckError: a server, Argo or Kubernetes would refuse it; nothing is written.
     """
     baseline = LatestPushedModel(push_destination=RuntimeParameter(name=PUSH_DESTINATION, ptype=str))
     nodes = create_portable(config, create, baseline.with_id("LatestBlessedModel"))
@@ -83,29 +85,44 @@ def compile_pipeline(
             )
     limits = limit(nodes, resources or {})
     wanted = request(limits, requests or {})
+    spec = yaml.safe_load(draft(config, nodes, image, ".yaml"))
+    volume = asked.volume(config)
+    _mend(spec, nodes, limits, wanted, defaults(volume))
+    documents = [spec, _platform(spec, volume)]
+    text = _heading(spec, defaults(volume)) + yaml.safe_dump_all(documents, sort_keys=True)
+    checks.require(text)
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text)
+    return target
+
+
+def draft(config: Settings, nodes: Mapping[str, BaseNode], image: str, ending: str, pipeline_root: str = "") -> str:
+    """What TFX's compiler makes of the steps, with our command.
+
+    Args:
+        config: the run.
+        nodes: the steps.
+        image: name of their image.
+        ending: `.yaml` for the pipeline alone, `.json` for a job of Vertex AI's.
+        pipeline_root: where the artifacts go; unless it is given with each run.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder, "pipeline.yaml")
+        path = Path(folder, f"pipeline{ending}")
         settings = tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
             default_image=image, default_commands=COMMAND, use_pipeline_spec_2_1=True
         )
-        runner = tfx.orchestration.experimental.KubeflowV2DagRunner(config=settings, output_filename=str(draft))
+        runner = tfx.orchestration.experimental.KubeflowV2DagRunner(config=settings, output_filename=str(path))
         runner.run(
             tfx.dsl.Pipeline(
                 pipeline_name=config.pipeline_name,
-                pipeline_root="",  # given with each run
+                pipeline_root=pipeline_root,
                 components=list(nodes.values()),
                 enable_cache=config.enable_cache,
                 beam_pipeline_args=BEAM_ARGS,
             )
         )
-        spec = yaml.safe_load(draft.read_text())
-    volume = asked.volume(config)
-    _mend(spec, nodes, limits, wanted, defaults(volume))
-    documents = [spec, _platform(spec, volume)]
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(_heading(spec, defaults(volume)) + yaml.safe_dump_all(documents, sort_keys=True))
-    return target
+        return path.read_text()
 
 
 def defaults(volume: str) -> dict[str, str]:

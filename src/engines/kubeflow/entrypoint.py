@@ -120,7 +120,6 @@ class Task:
             self._prepare_input(name)
         for name in list(self.given.outputs.artifacts):
             self._prepare_output(name)
-        self.given.outputs.output_file = to_local(self.given.outputs.output_file)
 
     def _prepare_input(self, name: str) -> None:
         if name not in self.declared.artifacts:

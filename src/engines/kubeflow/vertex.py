@@ -10,17 +10,22 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
-from tfx import v1 as tfx
 from tfx.dsl.components.base.base_component import BaseComponent
 
-from engines.beam import BEAM_ARGS
-from engines.kubeflow.compiler import COMMAND, DATA_ROOT, PUSH_DESTINATION, Create, create_portable, limit, mend_step
+from engines.kubeflow.compiler import (
+    DATA_ROOT,
+    PUSH_DESTINATION,
+    Create,
+    create_portable,
+    draft,
+    limit,
+    mend_step,
+)
 from engines.settings import Settings
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
@@ -50,22 +55,7 @@ def compile_for_vertex(config: Settings, create: Create, path: str | Path, image
     nodes = create_portable(config, create)
     steps = {name: node for name, node in nodes.items() if isinstance(node, BaseComponent)}  # a Resolver is none
     limits = limit(steps, {})
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder, "pipeline.json")
-        settings = tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
-            default_image=image, default_commands=COMMAND, use_pipeline_spec_2_1=True
-        )
-        runner = tfx.orchestration.experimental.KubeflowV2DagRunner(config=settings, output_filename=str(draft))
-        runner.run(
-            tfx.dsl.Pipeline(
-                pipeline_name=config.pipeline_name,
-                pipeline_root=f"gs://{bucket}/{config.pipeline_name}",
-                components=list(nodes.values()),
-                enable_cache=config.enable_cache,
-                beam_pipeline_args=BEAM_ARGS,
-            )
-        )
-        job = json.loads(draft.read_text())
+    job = json.loads(draft(config, nodes, image, ".json", f"gs://{bucket}/{config.pipeline_name}"))
     spec = job["pipelineSpec"]
     for name, step in steps.items():
         component, task = spec["components"][name], spec["root"]["dag"]["tasks"][name]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from course import checks
 from course.labs.lab_3 import months, solution_package
-from course.labs.lab_4 import dag_file, engine, incidents, night_files
+from course.labs.lab_4 import airflow_command, dag_file, failed_run_files, failed_runs
 from engines.airflow.project import Project
 from engines.errors import MissingEngineError
 from flights import schedule
@@ -36,13 +36,13 @@ def write(lab: checks.Lab) -> list[str]:
     project(root).save(home / "project.json")
     (home / "step.py").write_text(_filled("step.py", root), encoding="utf-8")
     (dags / "steps.py").write_text(_filled("steps.py", root), encoding="utf-8")
-    night_files.write(root, lab.seed)
+    failed_run_files.write(root, lab.seed)
     return [
         *_airflow(home),
         "months/span-01, span-02: January and February, 2,000 flights each",
         "package/my_flights: the package that lab 3 builds",
         "airflow/: AIRFLOW_HOME of this lab, with its database, and a folder dags/ in which steps.py lies",
-        f"{incidents.FOLDER}/: database, logs and alerts of another installation (task 5)",
+        f"{failed_runs.FOLDER}/: what the Airflow of another installation says of its runs, its logs and alerts (task 5)",
     ]
 
 
@@ -76,7 +76,7 @@ def _filled(name: str, root: Path) -> str:
 def _airflow(home: Path) -> list[str]:
     """Makes Airflow's database; a sentence where there is no Airflow."""
     try:
-        engine.prepare(home)
+        airflow_command.prepare(home)
     except MissingEngineError as error:
         return [str(error)]
     return []

@@ -7,16 +7,16 @@ import shlex
 from datetime import datetime
 from pathlib import Path
 
-from course.labs.lab_4 import dag_file, engine, record, states
-from course.labs.lab_4.record import Played, Rehearsal
+from course.labs.lab_4 import airflow_command, dag_file, rehearsed, run_states
+from course.labs.lab_4.rehearsed import Rehearsal, Result
 from engines.errors import MissingEngineError
 
 
 def rehearse() -> None:
-    """Has Airflow read `dags/my_flights.py` and run it in eight scenes, in which steps are played; prints what happened.
+    """Has Airflow read `dags/my_flights.py` and run it in seven cases, with stand-ins for the steps; prints what happened.
 
     It takes some twenty seconds. Nothing is learned, and no file of the pipeline is touched. What happened is kept in `airflow/rehearsal.json` for the
-    checks, the log of all scenes in `airflow/rehearsal.log`.
+    checks, the log of all cases in `airflow/rehearsal.log`.
     """
     from course.checks.session import current
 
@@ -25,10 +25,10 @@ def rehearse() -> None:
         print(f"There is no dags/{dag_file.NAME}.py yet.")
         return
     try:
-        found = record.rehearse(lab)
+        found = rehearsed.rehearse(lab)
     except MissingEngineError as error:
         print(error)
-    except record.NotRehearsed as error:
+    except rehearsed.NotRehearsed as error:
         print(f"Airflow did not get to the end of the rehearsal. Its last words:\n{error}")
     else:
         print("\n".join(lines(found)))
@@ -43,27 +43,30 @@ def lines(found: Rehearsal) -> list[str]:
         return [*told, f"{len(found.tasks)} tasks, and Airflow starts no run"]
     first, last = (f"{datetime.fromisoformat(found.runs[at]):%-d %B %Y}" for at in (0, -1))
     told.append(f"{len(found.tasks)} tasks, {len(found.runs)} runs, the first on {first}, the last on {last}")
-    for played in found.scenes.values():
-        told += ["", played.scene.title, *(f"    {line}" for line in scene_lines(played))]
+    for result in found.cases.values():
+        told += ["", result.case.title, *(f"    {line}" for line in case_lines(result))]
     return told
 
 
-def scene_lines(played: Played) -> list[str]:
-    """What happened in a scene."""
-    again = [f"{step} x{played.tries(step)}" for step in played.started() if played.tries(step) > 1]
-    told = [f"run: {played.state}; steps started: {len(played.started())}{', ' if again else ''}{', '.join(again)}"]
+def case_lines(result: Result) -> list[str]:
+    """What happened in a case."""
+    again = [f"{step} x{result.tries(step)}" for step in result.started() if result.tries(step) > 1]
+    told = [f"run: {result.state}; steps started: {len(result.started())}{', ' if again else ''}{', '.join(again)}"]
     short = {"failed", "up_for_reschedule", "up_for_retry", "deferred", "skipped"}
-    told += [f"{task}: {state}" for task, state in played.states.items() if state in short]
-    meant = bool(played.scene.endings) or played.scene.never
-    told += [f"{task} raised {text}" for task, text in played.raised.items() if not meant][:2]
-    return told + [f"alert: {text[:110]}" for text in played.alerts[:3]]
+    told += [f"{task}: {state}" for task, state in result.states.items() if state in short]
+    meant = bool(result.case.endings) or result.case.never
+    told += [f"{task} raised {text}" for task, text in result.raised.items() if not meant][:2]
+    told += [f"alert: {text[:110]}" for text in result.alerts[:3]]
+    return (
+        told + [f"{text[:200]} (a callback{f' of {task}' if task else ''})" for task, text in result.broken.items()][:2]
+    )
 
 
 def airflow(command: str) -> None:
     """Runs a command of Airflow in this lab's own AIRFLOW_HOME, `lab.airflow("dags list")`, and prints what it says.
 
     Of `dags test` and `tasks test`, which say a thousand lines, the tasks and their states are printed, and of one that fails the errors; the rest
-    is in `airflow/last-command.log`, and what Airflow says of each try in a file under `airflow/logs`. A command that waits for what does not come,
+    is in `airflow/last-command.log`. A command that waits for what does not come,
     such as a sensor for a month without a file, is stopped, and a sentence says what it waited for.
     """
     from course.checks.session import current
@@ -71,18 +74,18 @@ def airflow(command: str) -> None:
     home = current().workspace / dag_file.HOME
     words = shlex.split(command.removeprefix("airflow "))
     try:
-        output = engine.airflow(words, home, dag_file.folder(current().workspace))
+        output = airflow_command.airflow(words, home, dag_file.folder(current().workspace))
     except MissingEngineError as error:
         print(error)
         return
-    except engine.NotOverError as error:
-        told = states.latest(home) if words[:2] == ["dags", "test"] else []
+    except airflow_command.NotOverError as error:
+        told = run_states.latest(home) if words[:2] == ["dags", "test"] else []
         print("\n".join([*told, str(error)]))
         return
     if words[1:2] != ["test"]:
         print("\n".join(said(output)))
         return
-    told = states.latest(home) if words[0] == "dags" else []
+    told = run_states.latest(home) if words[0] == "dags" else []
     if not told or not told[-1].endswith("success"):
         told += list(dict.fromkeys(line.strip()[:300] for line in output.splitlines() if ERROR.match(line)))[:4]
     print("\n".join(told or said(output)[-3:]))
@@ -90,7 +93,7 @@ def airflow(command: str) -> None:
 
 ERROR = re.compile(r"[A-Za-z_.]*(Error|Exception): ")
 """A line with the reason of a failure."""
-NOISE = ("RemovedInAirflow3Warning", "Could not import graphviz", "{dagbag.py", "{plugins.py")
+NOISE = ("Could not import graphviz", "[info     ]", "[warning  ]", "[py.warnings]")
 """What Airflow says of itself."""
 
 
@@ -101,5 +104,5 @@ def said(output: str) -> list[str]:
 
 
 def grid(folder: str | Path) -> None:
-    """Prints what became of the runs in an AIRFLOW_HOME: a row for each task, a column for each run, and the tries where there were several."""
-    print("\n".join(states.grid(Path(folder) / states.DATABASE)))
+    """Prints what became of the runs in a folder with the answers of an Airflow: a row for each task, a column for each run, and the tries where there were several."""
+    print("\n".join(run_states.grid(Path(folder) / run_states.FILE)))

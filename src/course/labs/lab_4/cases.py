@@ -1,4 +1,4 @@
-"""The scenes of a rehearsal: for which month, which files are there, and how steps end. Months and steps depend on the student."""
+"""The cases of a rehearsal: for which month, which files are there, and how steps end. Months and steps depend on the student."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import calendar
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-BAD_DATA, OUT_OF_MEMORY, OTHER = 65, 137, 1
+BAD_DATA, KILLED, KILLED_IN_SHELL, OTHER = 65, -9, 137, 1
+"""How steps end: by an exit status, or, where it is negative, by the signal of that number; a shell reports signal 9 as 137."""
+
 READS, ALONE = "CsvExampleGen", "LatestBlessedModel"
 """The step that reads the month's file, and one that waits for no other: it fails beside whichever else does."""
 
@@ -36,7 +38,7 @@ def after(*steps: str) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Scene:
+class Case:
     """One run of the DAG.
 
     Attributes:
@@ -54,7 +56,7 @@ class Scene:
     never: bool = False
 
     def plan(self) -> dict[str, Any]:
-        """As `stage/rehearse.py` takes it."""
+        """As `rehearsal/run.py` takes it."""
         return asdict(self)
 
 
@@ -62,38 +64,42 @@ NAMES = list(calendar.month_name)[1:]
 """January to December."""
 
 
-def scenes(seed: int) -> dict[str, Scene]:
+def cases(seed: int) -> dict[str, Case]:
     """The student's, by their names."""
-    unreadable, gate, always, missing = 2 + seed % 3, 5 + seed // 3 % 3, 8 + seed // 9 % 3, 3 + seed // 27 % 8
-    later = ("Transform", "Trainer")[seed // 5 % 2]
+    unreadable, always, missing = 2 + seed % 3, 8 + seed // 9 % 3, 3 + seed // 27 % 8
+    later = ("DataGate", "Transform", "Trainer")[seed // 5 % 3]
+    others = [month for month in range(1, 13) if month != missing]
     falls = ("StatisticsGen", "ImportSchemaGen", "ExampleValidator")[seed // 7 % 3]
     return {
-        "well": _scene(1, "every step works"),
-        "tries": _scene(
+        # Other months are there as well, so that a sensor which counts files, or looks for the next one, is not taken for one that asks for its own.
+        "well": _case(1, "every step works", there=[1, 4, 7]),
+        "tries": _case(
             12,
-            "four steps fail at their first try, and work at the second",
+            "four steps fail at their first try, two of them killed, and work at the second",
             {
                 READS: [OTHER, 0],
-                "DataGate": [OTHER, 0],
-                "Trainer": [OUT_OF_MEMORY, 0],
-                "Pusher": [OTHER, 0],
+                "DataGate": [KILLED_IN_SHELL, 0],
+                "Trainer": [KILLED, 0],
+                "Pusher": [2, 0],
             },
         ),
-        "unreadable": _scene(unreadable, f"{READS} ends with status {BAD_DATA}", {READS: [BAD_DATA]}),
-        "gate": _scene(gate, f"DataGate ends with status {BAD_DATA}", {"DataGate": [BAD_DATA]}),
-        "later": _scene(11, f"{later} ends with status {BAD_DATA}", {later: [BAD_DATA]}),
-        "always": _scene(
+        "unreadable": _case(unreadable, f"{READS} ends with status {BAD_DATA}", {READS: [BAD_DATA]}),
+        "later": _case(11, f"{later} ends with status {BAD_DATA}", {later: [BAD_DATA]}),
+        "always": _case(
             always,
             f"{falls} and {ALONE} fail whenever they are tried",
             {falls: [OTHER], ALONE: [OTHER]},
         ),
-        "missing": _scene(missing, "the month's file is not there", is_there=False),
-        "never": _scene(missing, "the file does not come before the sensor's time is over", is_there=False, never=True),
+        "missing": _case(missing, "the month's file is not there, all others are", there=others),
+        "never": _case(missing, "the file does not come before the sensor's time is over", there=others, never=True),
     }
 
 
-def _scene(
-    month: int, title: str, endings: dict[str, list[int]] | None = None, is_there: bool = True, never: bool = False
-) -> Scene:
-    there = list(range(1, month + is_there))
-    return Scene(f"{NAMES[month - 1]}: {title}", month, there, endings or {}, never)
+def _case(
+    month: int,
+    title: str,
+    endings: dict[str, list[int]] | None = None,
+    there: list[int] | None = None,
+    never: bool = False,
+) -> Case:
+    return Case(f"{NAMES[month - 1]}: {title}", month, there or list(range(1, month + 1)), endings or {}, never)

@@ -17,15 +17,15 @@ from typing import Any
 
 from course import checks
 from course.labs.lab_2 import workspace_files
-from course.labs.lab_4 import dag_file, engine
-from course.labs.lab_4.scenes import UPSTREAM, Scene, scenes
+from course.labs.lab_4 import airflow_command, dag_file
+from course.labs.lab_4.cases import UPSTREAM, Case, cases
 
-STAGE = Path(__file__).with_name("stage")
+FOLDER = Path(__file__).with_name("rehearsal")
 FILE = f"{dag_file.HOME}/rehearsal.json"
 DAGS, GIVEN = f"{dag_file.HOME}/dags", "steps.py"
 OUT = "out.json"
 PATIENCE, MOST_LOG = 240, 400_000
-"""Seconds that all scenes may take, and letters of the log that are kept."""
+"""Seconds that all cases may take, and letters of the log that are kept."""
 
 
 EVERY = "all_success"
@@ -37,23 +37,23 @@ class NotRehearsed(RuntimeError):
 
 
 def rehearse(lab: checks.Lab) -> Rehearsal:
-    """Runs the scenes, and stores what happened.
+    """Runs the cases, and stores what happened.
 
     Raises:
         NotRehearsed: Airflow itself did not come to an end; what it said last is the message.
         engines.errors.MissingEngineError: Airflow's environment is not there.
     """
-    python = engine.python()
+    python = airflow_command.python()
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as temporary:
         top = Path(temporary)
         home = top / "home"
         home.mkdir()
-        engine.prepare(home, lab.workspace / dag_file.HOME)
+        airflow_command.prepare(home, lab.workspace / dag_file.HOME)
         plan = set_up(lab, dag_file.folder(lab.workspace), top)
         try:
             done = subprocess.run(
-                [python, str(top / "dags" / "rehearse.py"), str(plan)],
-                env=engine.environment(home, top / "dags"),
+                [python, str(top / "dags" / "run.py"), str(plan)],
+                env=airflow_command.environment(home, top / "dags"),
                 cwd=top,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -78,19 +78,21 @@ def rehearse(lab: checks.Lab) -> Rehearsal:
 
 
 def set_up(lab: checks.Lab, dags: Path, top: Path, only: Collection[str] | None = None) -> Path:
-    """Copies a folder of DAGs into `top/dags`, with the played steps, and writes what is to be rehearsed: all scenes, or some.
+    """Copies a folder of DAGs into `top/dags`, with stand-ins for the steps, and writes what is to be rehearsed: all cases, or some.
 
     Returns:
-        The file that `stage/rehearse.py` takes; what happened will be in `top/out.json`.
+        The file that `rehearsal/run.py` takes; what happened will be in `top/out.json`.
     """
-    stage = top / "dags"
-    shutil.copytree(dags, stage, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in STAGE.glob("*.py"):
-        shutil.copyfile(path, stage / path.name)
-    (stage / "steps.json").write_text(json.dumps([*UPSTREAM]))
-    (stage / ".airflowignore").write_text("step.py\nsteps.py\nrehearse.py\n")
-    plan = {name: scene.plan() for name, scene in scenes(lab.seed).items() if only is None or name in only}
-    told = {"dag": dag_file.NAME, "dags": str(stage), "scenes": plan, "out": str(top / OUT)}
+    copy = top / "dags"
+    shutil.copytree(dags, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in FOLDER.iterdir():
+        if path.is_dir():
+            continue
+        shutil.copyfile(path, copy / path.name)
+    (copy / "steps.json").write_text(json.dumps([*UPSTREAM]))
+    (copy / ".airflowignore").write_text("steps.py\nrun.py\n")
+    plan = {name: case.plan() for name, case in cases(lab.seed).items() if only is None or name in only}
+    told = {"dag": dag_file.NAME, "dags": str(copy), "cases": plan, "out": str(top / OUT)}
     (top / "plan.json").write_text(json.dumps(told))
     return top / "plan.json"
 
@@ -108,7 +110,7 @@ def fingerprint(lab: checks.Lab) -> str:
 class Rehearsal:
     """What a rehearsal has written down, with the types that it should have."""
 
-    def __init__(self, found: dict[str, Any], plan: dict[str, Scene]) -> None:
+    def __init__(self, found: dict[str, Any], plan: dict[str, Case]) -> None:
         """Raises KeyError, TypeError, ValueError or AttributeError where it is not as it should be."""
         self.plan = plan
         self.errors = {str(name): str(text) for name, text in found["errors"].items()}
@@ -122,12 +124,12 @@ class Rehearsal:
         self.zone = str(described.get("zone", "UTC"))
         self.runs = [str(one["after"]) for one in found.get("runs", [])]
         self.starts = [str(one["start"]) for one in found.get("runs", [])]
-        self.scenes = {name: Played(scene, found["scenes"][name]) for name, scene in plan.items() if self.runs}
+        self.cases = {name: Result(case, found["cases"][name]) for name, case in plan.items() if self.runs}
 
     def task_of(self, step: str) -> str | None:
-        """The task that has started a step, in whichever scene."""
-        for scene in self.scenes.values():
-            for one in scene.steps:
+        """The task that has started a step, in whichever case."""
+        for case in self.cases.values():
+            for one in case.steps:
                 if one.step == step and one.task in self.tasks:
                     return one.task
         return None
@@ -170,15 +172,19 @@ class Step:
         self.task, self.code = str(found["task"]), int(found["code"])
 
 
-class Played:
-    """What happened in a scene."""
+class Result:
+    """What happened in a case."""
 
-    def __init__(self, scene: Scene, found: dict[str, Any]) -> None:
+    def __init__(self, case: Case, found: dict[str, Any]) -> None:
         """From the record."""
-        self.scene, self.state, self.run = scene, str(found["state"]), str(found.get("run", ""))
-        self.states = {str(name): str(one["state"]) for name, one in found["tasks"].items()}
+        self.case, self.state, self.run = case, str(found["state"]), str(found.get("run", ""))
+        self.states = {str(name): str(state) for name, state in found["tasks"].items()}
         self.steps = [Step(one) for one in found["steps"]]
-        self.alerts = [str(text) for text in found["alerts"]]
+        self.alerts = [str(one["text"]) for one in found["alerts"]]
+        self.from_tasks = [str(one["text"]) for one in found["alerts"] if not one["callback"]]
+        """Those alerts that a task has made by itself, while it ran."""
+        self.broken = {str(one["task"]): f"{one['callback']}: {one['error']}" for one in found["broken"]}
+        """For a task, which of its callbacks has raised, and what."""
         self.raised = {str(name): str(text) for name, text in found["raised"].items()}
 
     def tries(self, step: str) -> int:
@@ -200,12 +206,10 @@ def of_student(lab: checks.Lab) -> Rehearsal:
         raise checks.Wrong(
             f"There is no `dags/{dag_file.NAME}.py` yet. A cell that begins with `# dags/{dag_file.NAME}.py, part 1` becomes a part of it."
         )
-    found = workspace_files.mapping(
-        workspace_files.text(lab, FILE, "`lab.rehearse()` has Airflow read your file."), FILE
-    )
+    found = workspace_files.mapping(workspace_files.text(lab, FILE, "`lab.rehearse()` has Airflow read your file."), FILE)
     try:
         if found["files"] != fingerprint(lab):
             raise checks.Wrong("Your file is not the one that was rehearsed: run `lab.rehearse()` again.")
-        return Rehearsal(found, scenes(lab.seed))
+        return Rehearsal(found, cases(lab.seed))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
         raise checks.Wrong(f"`{FILE}` is not as `lab.rehearse()` writes it: run that again.") from error

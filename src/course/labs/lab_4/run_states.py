@@ -1,19 +1,20 @@
-"""What Airflow's database says became of runs: plain rows of SQLite, read-only, never more than is reasonable."""
+"""What became of runs, as Airflow's REST API says it: a file with its answers, never more than is reasonable."""
 
 from __future__ import annotations
 
-import re
-import sqlite3
-from contextlib import closing
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from course import checks
-from course.labs.lab_4.scenes import NAMES, UPSTREAM
+from course.labs.lab_4.cases import NAMES, UPSTREAM
 
-DATABASE = "airflow.db"
-MOST_ROWS, MOST_BYTES = 20_000, 50_000_000
+FILE = "runs.json"
+"""The entries of `dagRuns` and `taskInstances`, under `dag_runs` and `task_instances`."""
+
+MOST_ENTRIES, MOST_BYTES = 20_000, 50_000_000
 
 
 @dataclass(frozen=True)
@@ -39,58 +40,48 @@ class Run:
 
 
 def read(path: Path) -> list[Run]:
-    """The runs of a database, the oldest first.
+    """The runs, the oldest first.
 
     Raises:
-        checks.Wrong: it is no database of Airflow's.
+        checks.Wrong: the file is not as Airflow's API has it.
     """
     if not path.is_file():
-        raise checks.Wrong(f"There is no `{path.parent.name}/{path.name}`: Airflow has not run anything yet.")
+        raise checks.Wrong(
+            f'There is no `{path.parent.name}/{path.name}`, into which `lab.airflow("dags test ...")` writes what Airflow says of its runs: Airflow has not run anything yet.'
+        )
     if path.stat().st_size > MOST_BYTES:
         raise checks.Wrong(f"`{path.name}` is larger than {MOST_BYTES // 1_000_000} MB.")
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            connection.execute("PRAGMA trusted_schema = OFF")
-            return _read(connection)
-    except (sqlite3.Error, UnicodeError, TypeError, ValueError, OverflowError) as error:
-        raise checks.Wrong(f"`{path.name}` is no database of Airflow's: {str(error)[:120]}") from error
+        return _runs(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise checks.Wrong(
+            f"`{path.name}` is not as Airflow's API answers ({str(error)[:80]}): run `dags test` again."
+        ) from error
 
 
-def _read(connection: sqlite3.Connection) -> list[Run]:
-    kinds = dict(connection.execute("SELECT name, type FROM sqlite_master LIMIT 1000"))
-    if kinds.get("dag_run") != "table" or kinds.get("task_instance") != "table":
-        raise checks.Wrong("`airflow.db` has not the tables of Airflow.")
+def _runs(found: dict[str, Any]) -> list[Run]:
     runs = {}
-    columns = "dag_id, run_id, state, data_interval_start"
-    for dag, name, state, start in connection.execute(f"SELECT {columns} FROM dag_run ORDER BY id LIMIT {MOST_ROWS}"):
-        moment = _moment(start)
-        runs[dag, name] = Run(str(dag), str(name), str(state), moment.month if moment else 0)
-    columns = "dag_id, run_id, task_id, state, try_number, start_date, end_date"
-    rows = connection.execute(
-        f"SELECT {columns} FROM task_instance ORDER BY coalesce(end_date, '9'), task_id LIMIT {MOST_ROWS}"
-    )
-    for dag, name, task, state, tries, start, end in rows:
-        if (dag, name) in runs:
-            found = TaskState(str(task), str(state or "none"), int(tries or 0), _moment(start), _moment(end))
-            runs[dag, name].tasks[str(task)] = found
+    for one in found["dag_runs"][:MOST_ENTRIES]:
+        start = _moment(one["data_interval_start"])
+        own = Run(str(one["dag_id"]), str(one["dag_run_id"]), str(one["state"]), start.month if start else 0)
+        runs[own.dag, own.name] = own
+    entries = sorted(found["task_instances"][:MOST_ENTRIES], key=lambda one: (one["end_date"] or "9", one["task_id"]))
+    for one in entries:
+        run = runs.get((str(one["dag_id"]), str(one["dag_run_id"])))
+        if run:
+            task, state, tries = str(one["task_id"]), str(one["state"] or "none"), int(one["try_number"] or 0)
+            run.tasks[task] = TaskState(task, state, tries, _moment(one["start_date"]), _moment(one["end_date"]))
     return list(runs.values())
 
 
 def _moment(text: str | None) -> datetime | None:
-    found = re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?", str(text))
-    return datetime.fromisoformat(found[0]).replace(tzinfo=UTC) if found else None
-
-
-def newest(home: Path) -> Run | None:
-    """The run that was begun last."""
-    runs = read(home / DATABASE)
-    return runs[-1] if runs else None
+    return datetime.fromisoformat(str(text)).astimezone(UTC) if text else None
 
 
 def latest(home: Path) -> list[str]:
-    """The newest run, in lines: a task each with its state, then the run."""
-    run = newest(home)
-    return lines(run) if run else []
+    """The newest run, in lines: a task each with its state, then the run; nothing where Airflow has not said anything of runs."""
+    runs = read(home / FILE) if (home / FILE).is_file() else []
+    return lines(runs[-1]) if runs else []
 
 
 def lines(run: Run) -> list[str]:

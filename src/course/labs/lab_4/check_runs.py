@@ -1,4 +1,4 @@
-"""Judges a real run of lab 4 by what two databases tell of it: Airflow's, and the pipeline's metadata store."""
+"""Judges a real run of lab 4 by what is told of it by Airflow's REST API and by the pipeline's metadata store."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from course.labs.lab_2 import workspace_files
 from course.labs.lab_3 import metadata_store, runs
 from course.labs.lab_3.metadata_store import MetadataStore
 from course.labs.lab_3.runs import Runs
-from course.labs.lab_4 import dag_file, record, states
-from course.labs.lab_4.record import Rehearsal
-from course.labs.lab_4.scenes import UPSTREAM
+from course.labs.lab_4 import dag_file, rehearsed, run_states
+from course.labs.lab_4.cases import UPSTREAM
+from course.labs.lab_4.rehearsed import Rehearsal
 
 SLACK = timedelta(seconds=2)
 """Clocks of two processes are read one after the other."""
@@ -27,11 +27,11 @@ def judge_run(lab: checks.Lab, store: Any) -> None:
     Raises:
         checks.Wrong: something is missing.
     """
-    rehearsal = record.of_student(lab)
-    found = states.read(workspace_files.inside(lab, f"{dag_file.HOME}/{states.DATABASE}"))
+    rehearsal = rehearsed.of_student(lab)
+    found = run_states.read(workspace_files.inside(lab, f"{dag_file.HOME}/{run_states.FILE}"))
     done = {run.name: run for run in found if run.dag == dag_file.NAME}
     if not done:
-        raise checks.Wrong(f"Airflow has not run `{dag_file.NAME}` yet: its database has no run of it.")
+        raise checks.Wrong(f"Airflow has not run `{dag_file.NAME}` yet: it knows of no run of it.")
     months = Runs(lab, store)
     seen = _Seen(rehearsal, months.store, _begun(lab, store), done)
     whole = {}
@@ -62,29 +62,29 @@ def judge_run(lab: checks.Lab, store: Any) -> None:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What both databases tell."""
+    """What Airflow and the store tell."""
 
     rehearsal: Rehearsal
     store: MetadataStore
     begun: dict[int, datetime]
-    done: dict[str, states.Run]
+    done: dict[str, run_states.Run]
 
     def wrong(self, run: metadata_store.Run, name: str) -> str:
         """What is wrong with a run of the pipeline as one of Airflow's, in a sentence; empty when nothing is."""
         airflows = self.done.get(run.name)
         if airflows is None:
-            return f"{name} was run, and not by Airflow: its database has no run of the name that the store has."
+            return f"{name} was run as {run.name[:60]!r}, and Airflow knows of no run of that name: the steps were not run by it, or got another name than its `run_id`. A second `dags test` for the same date replaces the run before."
         if airflows.state != "success":
             failed = [task.task for task in airflows.tasks.values() if task.state == "failed"]
             which = f": {failed[0][:60]} failed" if failed else ""
-            return f"Airflow has the run for {name} as {airflows.state[:20]!r}{which}. Its log is under `airflow/logs`."
+            return f"Airflow has the run for {name} as {airflows.state[:20]!r}{which}. What it said is in `airflow/last-command.log`."
         for step in UPSTREAM:
             told = self._step(run, airflows, step, name)
             if told:
                 return told
         return ""
 
-    def _step(self, run: metadata_store.Run, airflows: states.Run, step: str, name: str) -> str:
+    def _step(self, run: metadata_store.Run, airflows: run_states.Run, step: str, name: str) -> str:
         """What is wrong with a step of a run."""
         task = airflows.tasks.get(self.rehearsal.task_of(step) or "")
         if task is None or task.state != "success" or not task.end:
@@ -104,7 +104,7 @@ class _Seen:
 
 
 def _begun(lab: checks.Lab, store: str) -> dict[int, datetime]:
-    """When each execution of a store began, which the ledger does not keep."""
+    """When each execution of a store began, which `metadata_store` does not read."""
     path = workspace_files.inside(lab, store)
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
@@ -122,9 +122,6 @@ def _is_pushed(lab: checks.Lab, run: metadata_store.Run) -> bool:
     pusher = run.find("Pusher")
     for artifact in (one for given in pusher.outputs.values() for one in given):
         folder = str(artifact.properties.get("pushed_destination") or artifact.uri)
-        if (
-            artifact.properties.get("pushed") == 1
-            and (workspace_files.inside(lab, folder) / "saved_model.pb").is_file()
-        ):
+        if artifact.properties.get("pushed") == 1 and (workspace_files.inside(lab, folder) / "saved_model.pb").is_file():
             return True
     return False

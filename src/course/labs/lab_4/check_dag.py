@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 
 from course import checks
-from course.labs.lab_4 import dag_file, record
-from course.labs.lab_4.record import Rehearsal
-from course.labs.lab_4.scenes import NAMES, UPSTREAM, before
+from course.labs.lab_4 import dag_file, rehearsed
+from course.labs.lab_4.cases import NAMES, UPSTREAM, before
+from course.labs.lab_4.rehearsed import Rehearsal
 
 LATEST_DAY = 7
 """A month is run on one of these days of the month after it."""
@@ -30,7 +31,7 @@ def read(lab: checks.Lab) -> Rehearsal:
     Raises:
         checks.Wrong: it could not.
     """
-    found = record.of_student(lab)
+    found = rehearsed.of_student(lab)
     if not found.is_there:
         told = [f"Airflow cannot read `{name[:40]}`: {text[:300]}" for name, text in found.errors.items()]
         named = f" It has: {', '.join(found.dags)[:100]}." if found.dags else ""
@@ -74,18 +75,18 @@ def _tasks(found: Rehearsal) -> str:
         others = [other for other in UPSTREAM if other != step and found.task_of(other) == task]
         if others:
             return f"The task `{task[:60]}` starts {step} and {others[0]}. Each step is a task of its own, so that each can be tried again."
-    played = found.scenes["well"]
-    twice = next((step for step in UPSTREAM if played.tries(step) > 1), "")
+    result = found.cases["well"]
+    twice = next((step for step in UPSTREAM if result.tries(step) > 1), "")
     if twice:
-        return f"In a run in which every step works, {twice} was started {played.tries(twice)} times."
-    if played.state != "success":
-        return stuck(found) or f"The run in which every step works ended as {played.state!r}."
+        return f"In a run in which every step works, {twice} was started {result.tries(twice)} times."
+    if result.state != "success":
+        return stuck(found) or f"The run in which every step works ended as {result.state!r}."
     return ""
 
 
 def stuck(found: Rehearsal) -> str:
     """Where the run in which every step works has stopped, if it has."""
-    states, raised = found.scenes["well"].states, found.scenes["well"].raised
+    states, raised = found.cases["well"].states, found.cases["well"].raised
     over = {
         name for name, text in raised.items() if "SensorTimeout" in text
     }  # in the other mode it sits until its time is over
@@ -96,8 +97,8 @@ def stuck(found: Rehearsal) -> str:
     ]
     if waits:
         return (
-            f"In the rehearsal of {NAMES[0]} the file of {NAMES[0]} is there and that of {NAMES[1]} is not, and `{waits[0][:60]}` did not go on: "
-            f"it asks for the file of another month. {zone(found, 1)}"
+            f"In the rehearsal of {NAMES[0]} the file of {NAMES[0]} is there, that of {NAMES[1]} is not and some later ones are, and `{waits[0][:60]}` did not go on: "
+            f"it asks for another file than that of the run's month. {zone(found, 1)}"
         ).rstrip()
     failed = next((name for name, state in states.items() if state == "failed"), "")
     return (
@@ -163,8 +164,8 @@ def _schedule(found: Rehearsal) -> str:
     if [date[:2] for date in given] != wanted:
         return (
             f"{listed} Wanted are twelve: each month of 2013 is run once it is over, in the first days of the next. `lab.rehearse()` "
-            "shows what Airflow makes of `schedule`, `start_date` and `end_date`."
-        )
+            f"shows what Airflow makes of `schedule`, `start_date` and `end_date`. {no_interval(found)}"
+        ).rstrip()
     late = next((text for text, date in zip(found.runs, given, strict=True) if date[2] > LATEST_DAY), "")
     if late:
         return f"A run starts on {late[:10]}: a month is run in the first {LATEST_DAY} days of the next."
@@ -176,29 +177,37 @@ def _schedule(found: Rehearsal) -> str:
     return ""
 
 
+def no_interval(found: Rehearsal) -> str:
+    """That the runs are of a moment, if they are: since Airflow 3 a schedule has an interval only if it is asked for one."""
+    if datetime.fromisoformat(found.runs[0]) != datetime.fromisoformat(found.starts[0]):
+        return ""
+    return (
+        "The data interval of your runs begins when they start, and has no length: since Airflow 3 that is so for a bare cron expression such as `@monthly`. "
+        "Which timetable has intervals?"
+    )
+
+
 def _date(text: str) -> tuple[int, int, int]:
     parts = re.match(r"(\d{4})-(\d\d)-(\d\d)", text)
     return (int(parts[1]), int(parts[2]), int(parts[3])) if parts else (0, 0, 0)
 
 
 def _months(found: Rehearsal) -> str:
-    names = {}
-    for name in ("well", "tries"):
-        played = found.scenes[name]
-        if not played.steps:
+    for result in (found.cases["well"], found.cases["tries"]):
+        if not result.steps:
             return stuck(found) or "Which month the steps are given cannot be seen: none was started."
-        wanted = played.scene.month
-        for one in played.steps:
+        wanted = result.case.month
+        for one in result.steps:
             if _number(one.month) != wanted:
                 return (
                     f"In the run for {NAMES[wanted - 1]}, which starts in {NAMES[wanted % 12]}, the step {one.step[:40]} was given the month {one.month[:40]!r}. "
-                    f"{zone(found, wanted) or 'A run is of the month that is over: where does its data interval begin?'}"
+                    f"{zone(found, wanted) or no_interval(found) or 'A run is of the month that is over: where does its data interval begin?'}"
                 )
-            names.setdefault(name, set()).add(one.run)
-        if len(names[name]) > 1:
-            return "The steps of one run were given different names for it: each would be a run of the pipeline of its own. Which name has Airflow for the run?"
-    if names["well"] & names["tries"] or not all(min(found_names) for found_names in names.values()):
-        return "The runs for January and December were given the same name. Which name has Airflow for a run?"
+            if one.run != result.run:
+                return (
+                    f"The step {one.step[:40]} was given {one.run[:60]!r} as the name of its run, and Airflow's name for that run is {result.run[:80]!r}. All steps of a run "
+                    "need the same name, no two runs may have one, and by Airflow's you find one in the other."
+                )
     return ""
 
 

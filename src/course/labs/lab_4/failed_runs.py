@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from course import checks
-from course.labs.lab_4.scenes import UPSTREAM, after
+from course.labs.lab_4.cases import UPSTREAM, after
 
 FOLDER, DAG, SENSOR = "nights", "my_flights", "wait_for_month"
 MONTHS = range(1, 8)
@@ -191,7 +191,7 @@ def judge_nights(lab: checks.Lab, given: Any) -> None:
     for night in wanted:
         answer = answers.get(night.month)
         if answer is None:
-            problems.append("`NIGHTS` lacks a month whose run has failed: the table `dag_run` has their states.")
+            problems.append("`NIGHTS` lacks a month whose run has failed: `lab.grid` shows their states.")
             continue
         if not isinstance(answer, dict):
             problems.append(f"{_name(night)}: give a dictionary with task, attempt, cause, what and clear.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
@@ -9,17 +10,18 @@ from pathlib import Path
 
 import psutil
 
-from course import checks
-from course.labs.lab_4 import states
+from course.labs.lab_4 import dag_file, run_states
 from engines.airflow import home as airflow_home
 from warm import client, imports
 
 LOG = "last-command.log"
+ASK = Path(__file__).with_name("ask_airflow.py")
 READING = "30"
 """Seconds that a file may take to be read; Airflow's own limit, which a file of this lab has no reason to reach."""
 
-PATIENCE, WAITING, LOOK = 270, 60, 3
-"""Seconds that a command may take (grading ends a cell after 300), that a sensor may wait when nothing else goes on, and between two looks."""
+PATIENCE, WAITING, LOOK, ANSWER = 240, 60, 3, 45
+"""Seconds that a command may take (grading ends a cell after 300), that a sensor may wait when nothing else goes on, between two looks, and that the API
+may take to answer."""
 
 _servers: list[client.Warm] = []
 """The process that is ready for steps, once something has been run."""
@@ -48,6 +50,7 @@ def environment(home: Path, dags: Path) -> dict[str, str]:
     # FileSensor asks for a connection of this name, which has no other use here.
     own = {"AIRFLOW_CONN_FS_DEFAULT": "fs://", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "120"}
     own["AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT"] = READING
+    own["PYTHONPATH"] = str(dags)  # for `dags list --local`, which does not look there for modules as the others do
     return airflow_home.environment(home, dags) | own
 
 
@@ -72,7 +75,7 @@ def airflow(words: list[str], home: Path, dags: Path) -> str:
         engines.errors.MissingEngineError: there is no Airflow.
         NotOverError: it waits for something, or does not end.
     """
-    variables = environment(home, dags)
+    variables, is_test = environment(home, dags), words[:2] == ["dags", "test"]
     if "test" in words[:2]:
         variables[client.SOCKET] = _server()
     with (home / LOG).open("w", encoding="utf-8") as log:
@@ -85,9 +88,11 @@ def airflow(words: list[str], home: Path, dags: Path) -> str:
             stderr=subprocess.STDOUT,
         )
         try:
-            waits = _wait(process, home, is_test=words[:2] == ["dags", "test"])
+            waits = _wait(process, home, is_test=is_test)
         finally:
             _stop(process)
+    if is_test:
+        _ask(home, variables)
     _tidy(home)
     if waits:
         raise NotOverError(f"{waits} What Airflow did last is in `{home.name}/{LOG}`.")
@@ -97,7 +102,7 @@ def airflow(words: list[str], home: Path, dags: Path) -> str:
 def _wait(process: subprocess.Popen, home: Path, is_test: bool) -> str:
     """Waits for the end of a command; returns what the command waits for, if that does not come, in a sentence or two."""
     begun = time.monotonic()
-    since: dict[tuple[str, str], float] = {}
+    since: dict[str, float] = {}
     """For each sensor of a run, since when it has been seen waiting while nothing else went on."""
     while True:
         try:
@@ -118,26 +123,46 @@ def _wait(process: subprocess.Popen, home: Path, is_test: bool) -> str:
 WAITS, GOES_ON = ("up_for_reschedule", "deferred"), ("running", "queued", "scheduled", "up_for_retry")
 
 
-def _unfinished(home: Path) -> dict[tuple[str, str], str]:
-    """The tasks of the newest run that have not ended: its name and theirs, and their states."""
-    try:
-        run = states.newest(home)
-    except checks.Wrong:  # Airflow is writing
-        return {}
-    return (
-        {(run.name, one.task): one.state for one in run.tasks.values() if one.state in WAITS + GOES_ON} if run else {}
-    )
+BEGINS = re.compile(r"\[DAG TEST\] starting task_id=(\S+)")
+IDLE = re.compile(r"No tasks to run\. unrunnable tasks: (.*)")
+STATE = re.compile(r"<TaskInstance: [^.>]+\.(\S+) [^>]*?\[(\w+)\]")
+"""What `dags test` says when it begins a task, and each second in which there is none to begin (`airflow.sdk.DAG.test`, Airflow 3.3)."""
 
 
-def _what_it_waits_for(tasks: dict[tuple[str, str], str], sensor: tuple[str, str] | None, home: Path) -> str:
+def _unfinished(home: Path) -> dict[str, str]:
+    """The tasks that `dags test` has spoken of last, if they have not ended, and their states."""
+    for line in reversed((home / LOG).read_text(encoding="utf-8", errors="replace").splitlines()):
+        if begun := BEGINS.search(line):
+            return {begun[1]: "running"}
+        if idle := IDLE.search(line):
+            return {task: state for task, state in STATE.findall(idle[1]) if state in WAITS + GOES_ON}
+    return {}
+
+
+def _ask(home: Path, variables: dict[str, str]) -> None:
+    """Has Airflow's REST API say what became of the runs, into a file; where it does not answer, there is no file."""
+    answers = home / run_states.FILE
+    answers.unlink(missing_ok=True)
+    command = [python(), str(ASK), dag_file.NAME, str(answers)]
+    with (home / f"{answers.stem}.log").open("w") as log:
+        process = subprocess.Popen(command, env=variables, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            process.wait(ANSWER)
+        except subprocess.TimeoutExpired:
+            answers.unlink(missing_ok=True)
+        finally:
+            _stop(process)
+
+
+def _what_it_waits_for(tasks: dict[str, str], sensor: str | None, home: Path) -> str:
     there = sorted(path.parent.name for path in home.parent.glob("months/*/flights.csv"))
     months = f"A sensor waits for the file of the run's month, and `months/` has {', '.join(there) or 'none'}"
     if sensor:
         return (
-            f"`{sensor[1][:60]}` has waited for {WAITING} seconds and nothing else goes on, so Airflow was stopped. "
+            f"`{sensor[:60]}` has waited for {WAITING} seconds and nothing else goes on, so Airflow was stopped. "
             f"{months}: are the date, and the file that your sensor asks for, the ones you mean?"
         )
-    named = [f"`{task[:60]}` is {state}" for (_, task), state in tasks.items()]
+    named = [f"`{task[:60]}` is {state}" for task, state in tasks.items()]
     return (
         f"Airflow was not done after {PATIENCE} seconds and was stopped{': ' if named else ''}{', '.join(named[:3])}. {months}; "
         "a task that is `up_for_retry` waits for the pause of your DAG."

@@ -1,0 +1,35 @@
+"""Where a process, and all that it started, takes connections: what another machine could reach is to be seen here."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+import psutil
+
+
+def of(pids: Iterable[int]) -> set[str]:
+    """The addresses at which these processes, their children, and theirs, listen now: `127.0.0.1:8080`, `:::8080`."""
+    found = set()
+    for pid in pids:
+        try:
+            processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        except psutil.NoSuchProcess:
+            continue
+        for process in processes:
+            try:
+                sockets = process.net_connections(kind="inet")
+            except psutil.NoSuchProcess:
+                continue  # it has ended meanwhile
+            found |= {f"{one.laddr.ip}:{one.laddr.port}" for one in sockets if one.status == psutil.CONN_LISTEN}
+    return found
+
+
+def to_others(addresses: Iterable[str]) -> list[str]:
+    """Those that another machine could reach."""
+    return sorted(one for one in addresses if not _is_loopback(ipaddress.ip_address(one.rpartition(":")[0])))
+
+
+def _is_loopback(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    # Java writes 127.0.0.1 as ::ffff:127.0.0.1, of which Python 3.11 does not say that it is loopback.
+    return bool((getattr(address, "ipv4_mapped", None) or address).is_loopback)
