@@ -115,8 +115,10 @@ def test_a_candidate_that_gains_too_little_is_refused_and_the_first_stays_in_ser
     assert list(Path(config.serving_root).iterdir()) == [served]
 
 
-def test_a_step_that_fails_is_named_with_its_reason_and_its_log(kubeflow, make_config, tmp_path):
-    broken = tmp_path / "data"
+def test_a_step_that_fails_is_named_with_its_reason_and_its_log(kubeflow, make_config, tmp_path, monkeypatch):
+    broken, temporary = tmp_path / "data", tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     source = data.month_path(make_config().data_root, 1)
     (broken / "span-01").mkdir(parents=True)
     text = source.read_text().replace(",UA,", ",??,")
@@ -126,6 +128,9 @@ def test_a_step_that_fails_is_named_with_its_reason_and_its_log(kubeflow, make_c
     ):
         kubeflow.run(Config(data_root=str(broken), output_root=str(tmp_path / "out")), create_components)
     assert kubeflow.verdict(Config(output_root=str(tmp_path / "out"))) == "No model was evaluated yet."
+    assert not list(temporary.glob("kfp-workspace-*")), (
+        "kfp makes a folder there for each run, unless it is told another place"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,8 @@ def run(
         runner, steps = _engine(config, image if in_containers else None, is_there, ready)
         path = compiler.compile_pipeline(config, create, runs_folder(config) / "pipeline.yaml", image)
         pipeline = components.load_component_from_file(str(path))
-        local.init(runner, pipeline_root=str(runs_folder(config)))
+        # Without a workspace named, kfp leaves an empty one among the system's temporary files after each run.
+        local.init(runner, pipeline_root=str(runs_folder(config)), workspace_root=str(runs_folder(config)))
         with steps(on_task), _quiet(runs_folder(config) / "kfp.log"):
             try:
                 pipeline(**arguments(config))
