@@ -184,6 +184,12 @@ class Config:
                 raise ValueError(
                     f"{by!r} forms no slices: write columns of the data, or {', '.join(DERIVED_SLICES)}: ('origin',)."
                 )
+        values = schema_values(self.schema_file)
+        for demand in [*planned, *self.demands]:
+            if unknown := sorted(set(demand.only) - values.get(demand.by[0], set(demand.only)) if demand.only else ()):
+                raise ValueError(
+                    f"only={demand.only!r}: by the schema, no data have {demand.by[0]} {', '.join(map(repr, unknown))}."
+                )
         floors = [Demand("AUC", by, at_least=self.min_slice_auc) for by in self.guarded]
         bars = [Demand("AUC", at_least=self.min_auc), *floors] if self.plan is None else planned
         refuse_contradictions([*bars, *self.demands])
@@ -283,11 +289,32 @@ def schema_columns(schema_file: str) -> set[str]:
 
     Read without TFX, which not every process that makes a configuration has. What stands in a comment is left out.
     """
-    if not Path(schema_file).is_file():
-        return set()
-    text = re.sub(r"^\s*#.*$", "", Path(schema_file).read_text(errors="replace"), flags=re.MULTILINE)
+    text = _schema_text(schema_file)
     found = set(re.findall(r"""^feature\s*:?\s*\{\s*name\s*:\s*["']([^"']+)["']""", text, flags=re.MULTILINE))
     return found | set(DERIVED_SLICES) if found else set()
+
+
+def schema_values(schema_file: str) -> dict[str, set[str]]:
+    """The values of columns of which the schema lists all; read as `schema_columns` reads."""
+    blocks = re.findall(
+        r"^(feature|string_domain)\s*:?\s*\{(.*?)^\}", _schema_text(schema_file), re.MULTILINE | re.DOTALL
+    )
+    quoted = r"""^\s*{}\s*:\s*["']([^"']*)["']"""
+    domains, columns = {}, {}
+    for kind, block in blocks:
+        names = re.findall(quoted.format("name"), block, re.MULTILINE)
+        if kind == "string_domain":
+            domains[names[0]] = set(re.findall(quoted.format("value"), block, re.MULTILINE))
+        elif "min_domain_mass" not in block:  # else, values beside those listed may occur
+            columns[names[0]] = (*re.findall(quoted.format("domain"), block, re.MULTILINE), "")[0]
+    return {column: domains[domain] for column, domain in columns.items() if domain in domains}
+
+
+def _schema_text(schema_file: str) -> str:
+    """The schema without its comments; empty where it cannot be read here."""
+    if not Path(schema_file).is_file():
+        return ""
+    return re.sub(r"^\s*#.*$", "", Path(schema_file).read_text(errors="replace"), flags=re.MULTILINE)
 
 
 def _is_whole(value: Any) -> bool:

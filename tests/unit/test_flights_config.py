@@ -7,7 +7,7 @@ import fnmatch
 
 import pytest
 
-from flights.config import DERIVED_SLICES, Config, Demand, Plan, schema_columns
+from flights.config import DERIVED_SLICES, Config, Demand, Plan, schema_columns, schema_values
 
 FILES = {month: f"span-{month:02d}/flights.csv" for month in range(1, 13)}
 SEVERAL = [(first, last) for first in range(1, 13) for last in range(first + 1, 13)]
@@ -215,3 +215,24 @@ def test_no_bar_stands_beside_a_plan(bar):
 def test_wrong_settings_of_the_evaluation_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Config(**wrong)
+
+
+def test_a_slice_that_no_data_have_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"by the schema, no data have carrier 'ZZ'\.$"):
+        Config(demands=(Demand("AUC", by=("carrier",), only=("UA", "ZZ"), at_least=0.5),))
+    Config(demands=(Demand("AUC", by=("carrier",), only=("UA",), at_least=0.5),))
+    # Of destinations the schema allows some that it does not list.
+    Config(demands=(Demand("AUC", by=("dest",), only=("ZZZ",), at_least=0.5),))
+
+
+def test_values_of_the_schema_are_those_that_tensorflow_metadata_reads():
+    import tensorflow_data_validation as tfdv
+
+    schema = tfdv.load_schema_text(Config().schema_file)
+    domains = {domain.name: set(domain.value) for domain in schema.string_domain}
+    closed = [
+        feature
+        for feature in schema.feature
+        if feature.domain and not feature.distribution_constraints.min_domain_mass < 1
+    ]
+    assert schema_values(Config().schema_file) == {feature.name: domains[feature.domain] for feature in closed} != {}
