@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from types import SimpleNamespace
+
 import lab_four
 import pytest
 from lab_three import FEBRUARY
+
+from course.labs.lab_4 import ask_airflow, run_states
+from course.labs.lab_4.cases import NAMES
 
 pytestmark = [pytest.mark.xdist_group("lab-4"), pytest.mark.slow]
 
@@ -85,3 +91,29 @@ def test_databases_that_are_none_are_told(databases):
         assert "is not as Airflow's API answers" in databases.judge()[1]
     databases.path.unlink()
     assert "not run anything" in databases.judge()[1]
+
+
+RUN = {
+    "dag_run_id": "manual__2026-11-29T22:58:19+00:00",
+    "dag_id": "my_flights",
+    "state": "success",
+    "data_interval_start": "2013-01-01T00:00:00Z",
+}
+TASK = {"dag_id": RUN["dag_id"], "dag_run_id": RUN["dag_run_id"], "task_id": "Trainer", "state": "success"}
+TASK |= {"try_number": 2, "start_date": "2026-11-29T22:58:20.1Z", "end_date": "2026-11-29T22:58:30.1Z"}
+PATH = "/dags/my_flights/dagRuns"
+ANSWERS = {
+    f"{PATH}?limit=100&order_by=id": {"dag_runs": [RUN], "total_entries": 1},
+    f"{PATH}/manual__2026-11-29T22%3A58%3A19%2B00%3A00/taskInstances?limit=100": {"task_instances": [TASK]},
+}
+"""Paths of Airflow 3.3.2's API, and of its answers the fields that are read."""
+
+
+@pytest.mark.parametrize(("known", "runs"), [(ANSWERS, ["January"]), ({}, [])])
+def test_what_the_api_says_of_runs_is_read(tmp_path, monkeypatch, known, runs):
+    monkeypatch.setattr(ask_airflow, "Api", lambda: SimpleNamespace(get=known.get))
+    (tmp_path / run_states.FILE).write_text(json.dumps(ask_airflow.answers("my_flights")))
+    found = run_states.read(tmp_path / run_states.FILE)
+    assert [NAMES[run.month - 1] for run in found] == runs
+    told = ["Trainer              success  (2 tries)", "run for January      success"]
+    assert run_states.latest(tmp_path) == (told if runs else [])

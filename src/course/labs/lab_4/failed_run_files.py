@@ -159,7 +159,7 @@ def _ending(task: str, attempt: Attempt) -> list[tuple[str, str, str, dict[str, 
 
 
 def _alert(home: Path, run: str, begins: datetime, done: _Done, now: datetime) -> None:
-    """What came to whoever was on duty: the last line of the last try."""
+    """What came to the person on duty: the last line of the last try."""
     said = done.attempts[-1].said
     reason = next((line for line in reversed(said) if "Error" in line), f"exit status {done.attempts[-1].code}")
     log = f"logs/dag_id={DAG}/run_id={run}/task_id={done.task}/attempt={len(done.attempts)}.log"
