@@ -67,6 +67,22 @@ def problems(documents) -> Callable[..., list[str]]:
     return problems
 
 
+def test_limits_and_image_that_a_run_gives_are_right(tmp_path):
+    """The SDK hands them to the step as parameters that its component does not declare."""
+    from kfp import compiler, dsl
+
+    @dsl.component(base_image="python:3.11")
+    def load(rows: int) -> None: ...
+
+    @dsl.pipeline(name="rides")
+    def rides(cores: str = "2", image: str = "python:3.12") -> None:
+        load(rows=1).set_cpu_limit(cores).set_cpu_request("1").set_container_image(image)
+
+    compiler.Compiler().compile(rides, str(tmp_path / "rides.yaml"))
+    assert "pipelinechannel--cores" in (tmp_path / "rides.yaml").read_text()
+    assert checks.problems((tmp_path / "rides.yaml").read_text()) == []
+
+
 def test_what_kubeflows_own_compiler_writes_is_right(problems):
     assert problems(lambda _: None) == []
 

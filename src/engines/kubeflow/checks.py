@@ -161,6 +161,8 @@ def _inputs(name: str, task: dict[str, Any], parent: dict[str, Any], components:
     for kind, word in (("parameters", "parameter"), ("artifacts", "artifact")):
         wanted, sent = declared.get(kind, {}), given.get(kind, {})
         for key in sent.keys() - wanted.keys():
+            if _sets_resources(key, sent[key]):
+                continue
             yield f"step {name!r} is given the {word} {key!r}, which its component does not take."
         if not {"parameterIterator", "artifactIterator"} & task.keys():  # those give one more
             for key in wanted.keys() - sent.keys():
@@ -174,6 +176,14 @@ def _inputs(name: str, task: dict[str, Any], parent: dict[str, Any], components:
             if made and not _makes(siblings.get(made.get("producerTask")), made, kind, components):
                 output = made.get("outputArtifactKey") or made.get("outputParameterKey")
                 yield f"step {name!r}: its {word} {key!r} is to be the output {output!r} of {made.get('producerTask')!r}, which makes none."
+
+
+def _sets_resources(key: str, source: dict[str, Any]) -> bool:
+    """Whether the SDK has added this parameter for an image or a limit that a run gives (`set_cpu_limit` of an input), for which no component asks."""
+    constant = source.get("runtimeValue", {}).get("constant")
+    return key.startswith("pipelinechannel--") or (
+        isinstance(constant, str) and constant.startswith("{{$.inputs.parameters[")
+    )
 
 
 def _makes(producer: dict[str, Any] | None, made: dict[str, Any], kind: str, components: dict[str, Any]) -> bool:
