@@ -85,8 +85,11 @@ def run(
         runner, steps = _engine(config, image if in_containers else None, is_there, ready)
         path = compiler.compile_pipeline(config, create, runs_folder(config) / "pipeline.yaml", image)
         pipeline = components.load_component_from_file(str(path))
-        # Without a workspace named, kfp leaves an empty one among the system's temporary files after each run.
-        local.init(runner, pipeline_root=str(runs_folder(config)), workspace_root=str(runs_folder(config)))
+        # kfp deletes it after a run that succeeded. Its own choice would be a folder among the system's temporary files, where one stays of each
+        # run that failed.
+        workspace = runs_folder(config) / "workspace"
+        workspace.mkdir(exist_ok=True)
+        local.init(runner, pipeline_root=str(runs_folder(config)), workspace_root=str(workspace))
         with steps(on_task), _quiet(runs_folder(config) / "kfp.log"):
             try:
                 pipeline(**arguments(config))
