@@ -200,6 +200,7 @@ def test_repeated_run_is_taken_from_the_cache(run, january, predictor):
     ledger.assert_sound(config)
 
 
+@pytest.mark.long
 def test_same_seed_in_a_fresh_store_gives_the_same_model(run_until, make_config, evaluated, probabilities):
     from flights.predict import Predictor
 
@@ -216,6 +217,7 @@ def test_same_seed_in_a_fresh_store_gives_the_same_model(run_until, make_config,
     assert another.predict(flights) != pytest.approx(probabilities.tolist(), abs=1e-3)
 
 
+@pytest.mark.long
 def test_raw_examples_through_the_graph_train_as_good_a_model(run_until, make_config, evaluated, probabilities):
     from sklearn.metrics import roc_auc_score
 

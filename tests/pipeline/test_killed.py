@@ -17,6 +17,9 @@ import pytest
 from engines import store
 from flights.config import Config
 
+# Flink, Airflow and Kubeflow each are killed once for each change, in their own tests: the order in the store is the same.
+pytestmark = pytest.mark.long
+
 PATIENCE = 300  # seconds that a step may take on a machine with much to do
 
 COMMAND = [str(Path(sys.executable).with_name("flights"))]

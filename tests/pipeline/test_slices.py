@@ -8,6 +8,9 @@ import pytest
 from flights.config import Config, Demand
 from flights.data import read_month
 
+# Lesson 08 shows slices and intervals for each change.
+pytestmark = pytest.mark.long
+
 SETTINGS = {
     "months": (1, 2),
     "train_epochs": 2,
@@ -51,7 +54,6 @@ def test_interval_lies_around_the_value(judged):
     assert auc["lowerBound"] < auc["value"] < auc["upperBound"]
 
 
-@pytest.mark.long
 def test_intervals_of_two_evaluations_are_alike(run, judged, make_config):
     """TFMA draws anew each time. The demand differs, so that the Evaluator runs again; the model and the flights are the same."""
     before = judged[()]["auc"]["boundedValue"]

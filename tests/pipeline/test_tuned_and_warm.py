@@ -21,6 +21,9 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from engines import store
 from flights.config import Config
 
+# Lesson 07 searches and goes on from a model for each change, and is compared with what it shows.
+pytestmark = pytest.mark.long
+
 PATIENCE = 300  # seconds that a step may take on a machine with much to do
 
 
@@ -208,7 +211,6 @@ def logged(uri: str, name: str, metric: str) -> list[float]:
 # --- Killed, and run again ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.long
 def test_killed_in_tuner_the_next_run_tries_the_same_again(february, run_until, make_config, root, uri):
     """No trial is lost or counted twice: the search begins anew, with the same seed."""
     config = make_config(months=(1, 2), train_epochs=2, tune=True, tuner_trials=4)
