@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
-from collections.abc import Iterable
+import os
+import threading
+from collections.abc import Iterable, Iterator
 
 import psutil
 
@@ -23,6 +26,25 @@ def of(pids: Iterable[int]) -> set[str]:
                 continue  # it has ended meanwhile
             found |= {f"{one.laddr.ip}:{one.laddr.port}" for one in sockets if one.status == psutil.CONN_LISTEN}
     return found
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[set[str]]:
+    """Where this process, and all that it starts, begin to listen while this lasts, as far as five looks a second find it."""
+    found: set[str] = set()
+    before, ended = of([os.getpid()]), threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.2):
+            found.update(of([os.getpid()]) - before)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield found
+    finally:
+        ended.set()
+        thread.join()
 
 
 def to_others(addresses: Iterable[str]) -> list[str]:

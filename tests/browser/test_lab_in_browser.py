@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
 
+import listening
 import nbformat
 import psutil
 import pytest
@@ -107,6 +108,7 @@ def test_first_lesson_runs_and_ends_with_a_prediction(chrome: webdriver.Chrome, 
     assert re.search(r"late with a probability of \d{1,2} ?%", text), "no prediction is shown"
     if FORKS:
         assert lab.forked_kernels(jupyter), "the kernel has imported TFX by itself"
+    assert listening.to_others(listening.of([jupyter.pid])) == []
     at = interactive_cell(jupyter, "00-first-pipeline")
     lab.move_control(chrome, at, Keys.ARROW_LEFT)  # one hour earlier
     chromium.screenshot(chrome, PICTURES / "00-first-pipeline-prediction.png")
@@ -222,3 +224,4 @@ writer.close()"""
         chromium.screenshot(chrome, PICTURES / "97-board.png")
     outside = [found for found in chromium.requests(chrome) if not found.startswith((jupyter.url, address))]
     assert outside == [], "TensorBoard loads nothing from the internet"
+    assert listening.to_others(listening.of([jupyter.pid])) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import ledger
+import listening
 import numpy as np
 import pytest
 import records
@@ -27,7 +28,10 @@ CACHED = {
 def january(run, make_config):
     """The configuration of a run on January, and the reports of its nodes."""
     config = make_config()
-    return config, run(config)
+    with listening.heard() as addresses:
+        reports = run(config)
+    assert listening.to_others(addresses) == []
+    return config, reports
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -11,7 +10,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,34 +61,15 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(kubeflow, 
     killed = kubeflow.latest_run(config)
     assert not running(str(kubeflow.runs_folder(config))), "the step outlived its run"
 
-    seen, before = [], listening.of([os.getpid()])
-    with heard() as addresses:
+    seen = []
+    with listening.heard() as addresses:
         reports = kubeflow.run(config, create_components, seen.append)
-    assert listening.to_others(addresses - before) == []
+    assert listening.to_others(addresses) == []
     assert seen == reports
     assert len(reports) == 10
     assert not killed.exists()
     assert kubeflow.verdict(config).startswith("Blessed and pushed")
     assert len(list(Path(config.serving_root).iterdir())) == 1
-
-
-@contextlib.contextmanager
-def heard() -> Iterator[set[str]]:
-    """The addresses at which this process, and all that it starts, listen while this lasts, as far as five looks a second find them."""
-    found: set[str] = set()
-    ended = threading.Event()
-
-    def look() -> None:
-        while not ended.wait(0.2):
-            found.update(listening.of([os.getpid()]))
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield found
-    finally:
-        ended.set()
-        thread.join()
 
 
 def running(name: str) -> list[str]:
