@@ -28,7 +28,7 @@ OUTCOMES = {None: "is not over", 1: "has failures", 2: "was interrupted"}
 
 HEAD = f"""# What the tests use
 
-Written by `python -m tools.checks.seconds --docs` after a whole `make test-all`, the long proofs included: processor seconds, which depend less on what else a machine does than minutes; how
+Written by `python -m tools.checks.seconds --docs` after a whole `make test`: processor seconds, which depend less on what else a machine does than minutes; how
 often TFX was imported; and how many pipelines ran as far as Pusher. A file has the seconds of all its tests, of the processes that they waited for, and of forks of the warm process.
 What is not seen: processes that are waited for by none, containers, and TFX inside of submissions. Machine: {os.cpu_count()} cores.
 
