@@ -121,6 +121,7 @@ class Warm:
         environment: Mapping[str, str] | None = None,
         words: Sequence[str] = (),
         through: Sequence[str] = (),
+        python: str | Path = sys.executable,
     ) -> Warm:
         """Starts a server of this process's own, which ends with it.
 
@@ -129,9 +130,10 @@ class Warm:
             environment: its variables; by default those of this process.
             words: what shall stand in its command, and so in that of each fork, for who looks for them.
             through: a command that prepares something, and becomes the command that follows it.
+            python: of the environment whose packages are imported; this package is found in it as well.
         """
         path = Path(tempfile.mkdtemp(prefix="warm")) / "s"  # the name of a socket has at most 107 bytes
-        process = _start([*through, *_command(path, modules, 0.0, words)], environment)
+        process = _start([*through, *_command(path, modules, 0.0, words, python)], environment)
         found = cls(path)
         found._process = process
         return found
@@ -220,12 +222,36 @@ def begin(warm: Warm | None, module: str, function: str, argument: Any, **settin
     return (warm.fork if warm else cold)(module, function, argument, **settings)
 
 
+def forked(module: str, function: str, argument: Any) -> int | None:
+    """Has the server that this process was told of do its work, in a fork that writes to where this process does, and ends with it.
+
+    Returns:
+        The exit status of the fork; None when there is no such server.
+    """
+    found = Warm.told()
+    if found is None:
+        return None
+    try:
+        status = found.fork(module, function, argument).wait()
+    except WarmError:
+        return None
+    if status < 0:  # the fork was killed: who waits for this process shall see it
+        os.kill(os.getpid(), -status)
+    return status
+
+
 def cold(
-    module: str, function: str, argument: Any, *, files: Sequence[int] = (0, 1, 2), **settings: Any
+    module: str,
+    function: str,
+    argument: Any,
+    *,
+    files: Sequence[int] = (0, 1, 2),
+    python: str | Path = sys.executable,
+    **settings: Any,
 ) -> subprocess.Popen:
     """Has a function called in a process of its own, as `Warm.fork` does, but of a process that begins from nothing."""
     order = _order(module, function, argument, **settings)
-    command = [sys.executable, "-m", "warm.server", "--once", json.dumps(order)]
+    command = [str(python), "-m", "warm.server", "--once", json.dumps(order)]
     return subprocess.Popen(command, env=order["environment"], stdin=files[0], stdout=files[1], stderr=files[2])
 
 
@@ -262,9 +288,15 @@ def _send(connection: socket.socket, order: dict[str, Any], files: Sequence[int]
         connection.sendall(words)
 
 
-def _command(path: Path, modules: Iterable[str], linger: float, words: Sequence[str] = ()) -> list[str]:
+def _command(
+    path: Path,
+    modules: Iterable[str],
+    linger: float,
+    words: Sequence[str] = (),
+    python: str | Path = sys.executable,
+) -> list[str]:
     marks = [f"--mark={word}" for word in words]
-    return [sys.executable, "-m", "warm.server", "--linger", str(linger), *marks, str(path), *modules]
+    return [str(python), "-m", "warm.server", "--linger", str(linger), *marks, str(path), *modules]
 
 
 def _start(command: Sequence[str], environment: Mapping[str, str] | None) -> subprocess.Popen:

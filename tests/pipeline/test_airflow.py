@@ -21,7 +21,7 @@ import outcomes
 import pytest
 
 from engines import store
-from engines.airflow import graph, home, logs, project
+from engines.airflow import graph, home, logs, project, ready
 from engines.errors import MissingEngineError
 from flights import schedule
 from flights.config import Config
@@ -101,6 +101,8 @@ def _airflow_is_there():
         home.find_airflow()
     except MissingEngineError as error:
         pytest.skip(str(error))
+    yield
+    ready.end()
 
 
 @pytest.fixture(scope="module")

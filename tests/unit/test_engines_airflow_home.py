@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
 
-from engines.airflow import alerts, ended, home, logs, rest
+from engines.airflow import alerts, ended, home, logs, ready, rest
 from engines.errors import EngineError, MissingEngineError
 from flights import schedule
 from flights.config import Config
+from warm import client
 
 
 @pytest.fixture
@@ -25,7 +28,80 @@ def airflow(tmp_path, monkeypatch):
     )
     script.chmod(0o755)
     monkeypatch.setenv("ENGINES_AIRFLOW", str(tmp_path / "environment"))
-    return script
+    yield script
+    ready.end()
+
+
+def answers_with(airflow, command: str) -> None:
+    """Makes the stand-in's `python` one that has another `engines.airflow.command`, and no Airflow to import."""
+    ready.end()
+    package = airflow.parents[1] / "packages" / "engines" / "airflow"
+    package.mkdir(parents=True, exist_ok=True)
+    (package.parent / "__init__.py").touch()
+    (package / "__init__.py").touch()
+    (package / "preloaded.py").write_text("import os\nserver = os.getpid()\n")
+    (package / "command.py").write_text(command)
+    python = airflow.with_name("python")
+    python.write_text(
+        f'#!/bin/sh\nPYTHONPATH={package.parents[1]} PYTHONDONTWRITEBYTECODE=1 exec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o755)
+
+
+SAYS_WHERE = """
+import os, sys
+def airflow(words):
+    from engines.airflow import preloaded
+    print("a warning [py.warnings]")
+    print(words, preloaded.server, os.environ["MINE"], flush=True)
+    sys.exit(3)
+def task_runs(words):
+    from engines.airflow import preloaded
+    print(preloaded.server)
+    print([])
+"""
+
+
+def test_a_test_of_a_dag_and_what_is_asked_of_it_are_forks_of_one_process(airflow, tmp_path):
+    """Which has imported Airflow, once; where it has ended, another takes its place."""
+    answers_with(airflow, SAYS_WHERE)
+    servers = []
+    for number in range(3):
+        done = home.airflow("dags", "test", "d", home=tmp_path / "home", MINE=str(number), WARM_SERVER="/none")
+        assert done.returncode == 3
+        *said, server, mine = done.stdout.split()
+        assert (" ".join(said), mine) == ("['dags', 'test', 'd']", str(number))
+        servers.append(int(server))
+        assert home.task_runs(tmp_path / "home", "d") == []
+        if number == 1:
+            os.kill(int(server), signal.SIGKILL)
+    assert servers[0] == servers[1] != servers[2]
+
+
+def test_where_processes_do_not_fork_each_command_makes_its_own_imports(airflow, tmp_path, monkeypatch):
+    """With the Python of Airflow's environment, not with the one that asks."""
+    monkeypatch.setattr(client, "FORKS", False)
+    answers_with(airflow, SAYS_WHERE)
+    servers = [home.airflow("dags", "test", "d", home=tmp_path / "home", MINE="1").stdout for _ in range(2)]
+    assert servers[0] != servers[1]
+    assert home.task_runs(tmp_path / "home", "d") == []
+
+
+def test_a_home_begins_with_a_copy_of_one_database_that_was_made_for_this_version(airflow, tmp_path):
+    installed = airflow.parents[1] / "lib/python3.11/site-packages/apache_airflow_core-3.3.2.dist-info"
+    installed.mkdir(parents=True)
+    airflow.write_text('#!/bin/sh\necho "$*" >>$(dirname "$0")/asked; echo made >$AIRFLOW_HOME/airflow.db\n')
+    for name in ("one", "other"):
+        home.prepare(tmp_path / name)
+        assert (tmp_path / name / "airflow.db").read_text() == "made\n"
+    assert airflow.with_name("asked").read_text() == "db migrate\n"
+    (tmp_path / "one" / ".migrated").unlink()
+    home.prepare(tmp_path / "one")
+    assert airflow.with_name("asked").read_text() == "db migrate\n" * 2, "one that is there is migrated, not replaced"
+    installed.rename(installed.with_name("apache_airflow_core-3.4.0.dist-info"))
+    home.prepare(tmp_path / "later")
+    assert airflow.with_name("asked").read_text() == "db migrate\n" * 3
+    assert not list(airflow.parents[1].glob(".empty-*"))
 
 
 def test_a_missing_environment_says_how_to_get_it(tmp_path, monkeypatch):
@@ -76,6 +152,7 @@ def test_a_home_of_another_version_keeps_its_runs_and_lays_its_settings_aside(ai
     installed = airflow.parents[1] / "lib/python3.11/site-packages/apache_airflow_core-3.3.2.dist-info"
     installed.mkdir(parents=True)
     (tmp_path / ".migrated").touch()
+    (tmp_path / "airflow.db").touch()
     (tmp_path / "airflow.cfg").write_text("auth_manager = airflow.providers.fab...\n")
     airflow.write_text('#!/bin/sh\necho "$*" >>$AIRFLOW_HOME/asked\n')
     for _ in range(2):
@@ -156,9 +233,7 @@ def test_task_runs_are_in_the_order_of_months_and_of_their_ends(airflow, tmp_pat
         {**same, "run": "january", "month": "2013-01", "task": "Trainer", "tries": 2, "ended": "2026-01-01T10:00:09Z"},
         {**same, "run": "january", "month": "2013-01", "task": "CsvExampleGen", "tries": 1, "ended": "2026-01-01T10Z"},
     ]
-    python = airflow.with_name("python")
-    python.write_text(f"#!/bin/sh\n[ \"$*\" = '-m engines.airflow.rest flights' ] && echo '{json.dumps(told)}'\n")
-    python.chmod(0o755)
+    answers_with(airflow, f"def task_runs(words):\n    print('chatter')\n    print({json.dumps(told)!r}, *words[1:])\n")
     runs = home.task_runs(tmp_path, "flights")
     assert [(one.month, one.task) for one in runs] == [
         ("2013-01", "Trainer"),
@@ -166,7 +241,7 @@ def test_task_runs_are_in_the_order_of_months_and_of_their_ends(airflow, tmp_pat
         ("2013-02", "CsvExampleGen"),
     ]
     assert runs[0].log == tmp_path / "logs" / "dag_id=flights" / "run_id=january" / "task_id=Trainer" / "attempt=2.log"
-    python.write_text("#!/bin/sh\necho it is locked >&2\nexit 1\n")
+    answers_with(airflow, "def task_runs(words):\n    raise OSError('it is locked')\n")
     with pytest.raises(EngineError, match=r"(?s)did not say what became of flights.*it is locked"):
         home.task_runs(tmp_path, "flights")
 

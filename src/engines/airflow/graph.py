@@ -19,11 +19,23 @@ from pathlib import Path
 from typing import Any
 
 from engines.airflow.project import ROOT, Project, ProjectError, load
+from warm import client
 
 SOURCES = ("*.py", "*.pbtxt")
 
 PATIENCE = 280
 """Seconds that the pipeline may take to be made: ten, on a machine that has nothing else to do."""
+
+
+QUIET = {
+    "PYTHONUNBUFFERED": "1",
+    # A log is read by a person who looks for a reason.
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "PYTHONWARNINGS": "ignore",
+}
+"""Environment variables of each process that makes or runs a pipeline."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,16 +116,14 @@ def python() -> str:
 
 def environment(project: Project) -> dict[str, str]:
     """The environment variables of a process that makes or runs the pipeline."""
-    return os.environ | {
-        "PYTHONPATH": os.pathsep.join(project.python_path),
-        "PYTHONUNBUFFERED": "1",
-        # A log is read by a person who looks for a reason.
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "TF_ENABLE_ONEDNN_OPTS": "0",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "PYTHONWARNINGS": "ignore",
-        "PATH": os.pathsep.join([str(Path(python()).parent), os.environ.get("PATH", "")]),
-    }
+    return (
+        os.environ
+        | QUIET
+        | {
+            "PYTHONPATH": os.pathsep.join(project.python_path),
+            "PATH": os.pathsep.join([str(Path(python()).parent), os.environ.get("PATH", "")]),
+        }
+    )
 
 
 def prepare(project: Project, folder: Path) -> None:
@@ -167,5 +177,11 @@ def make(project: Project) -> dict[str, list[str]]:
     return {node.node_info.id: list(node.upstream_nodes) for node in nodes}
 
 
+def main(_: object = None) -> None:
+    """Reads a project, and prints the nodes of its pipeline."""
+    print(json.dumps(make(load(sys.stdin.read()))), flush=True)
+
+
 if __name__ == "__main__":
-    print(json.dumps(make(load(sys.stdin.read()))))
+    status = client.forked("engines.airflow.graph", "main", None)
+    sys.exit(main() if status is None else status)

@@ -6,19 +6,23 @@ Whoever has TFX, a notebook or a test, needs no Airflow for it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from engines.airflow import logs
+from engines.airflow import graph, logs, ready
 from engines.airflow.project import ROOT
 from engines.errors import EngineError, MissingEngineError
+from warm import client, imports
 
 HOME = ROOT / "out" / "airflow"
 """AIRFLOW_HOME, unless something else is said."""
@@ -92,7 +96,9 @@ def environment(home: str | Path = HOME, dags: str | Path = DAGS, port: int = PO
 
 
 def prepare(home: str | Path = HOME, dags: str | Path = DAGS) -> None:
-    """Makes Airflow's database, if it is not there yet, or is that of another version (five seconds).
+    """Makes Airflow's database, if it is not there yet, or is that of another version.
+
+    A new one is a copy of one that was made once (five seconds) and is kept in Airflow's environment, for its version.
 
     Raises:
         MissingEngineError: there is no Airflow.
@@ -105,10 +111,40 @@ def prepare(home: str | Path = HOME, dags: str | Path = DAGS) -> None:
     Path(home).mkdir(parents=True, exist_ok=True)
     if marker.exists() and (settings := Path(home) / "airflow.cfg").exists():
         settings.rename(settings.with_suffix(".cfg.before"))  # it names what the new Airflow does not have
+    kept = find_airflow().parents[1] / f"empty-{version}.db"
+    if (Path(home) / "airflow.db").exists() or not version:
+        _migrate(Path(home), dags)
+    else:
+        with contextlib.suppress(OSError):  # an environment that is another user's: nothing is kept in it
+            _make_empty(kept)
+        if kept.exists():
+            copy_whole(kept, Path(home) / "airflow.db")
+        else:
+            _migrate(Path(home), dags)
+    marker.write_text(version)
+
+
+def _make_empty(kept: Path) -> None:
+    """Makes the database that is copied, whole or not at all."""
+    if kept.exists():
+        return
+    with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".empty-") as folder:
+        _migrate(Path(folder), Path(folder))
+        if (made := Path(folder) / "airflow.db").exists():
+            made.replace(kept)
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copies a database: at its place is a whole one, or none."""
+    beside = target.with_suffix(f".{os.getpid()}")
+    shutil.copyfile(source, beside)
+    beside.replace(target)
+
+
+def _migrate(home: Path, dags: str | Path) -> None:
     done = _run(["db", "migrate"], environment(home, dags))
     if done.returncode:
         raise EngineError(f"Airflow's database in {home} could not be made:\n{done.stdout[-2000:]}")
-    marker.write_text(version)
 
 
 def _version() -> str:
@@ -133,6 +169,9 @@ def airflow(
 ) -> subprocess.CompletedProcess[str]:
     """Runs a command of Airflow to its end, for example `airflow("dags", "test", "my-pipeline", "2013-01-01")`.
 
+    A test of a DAG or a task is a fork of a process that has imported Airflow, and so is what is asked of its result; its steps are forks of one that
+    has imported TFX.
+
     Args:
         arguments: of the command.
         home: AIRFLOW_HOME; its database is made if there is none.
@@ -147,7 +186,37 @@ def airflow(
         EngineError: the database could not be made.
     """
     prepare(home, dags)
-    return _run(arguments, environment(home, dags) | variables)
+    told = environment(home, dags) | variables
+    if "test" not in arguments[:2]:
+        return _run(arguments, told)
+    # Forked from this process's interpreter, which another one is not to be taken for.
+    ours = told.get("ENGINES_PYTHON", graph.python()) == sys.executable and client.SOCKET not in told
+    steps = client.start(imports.STEPS, os.environ | graph.QUIET) if ours else None
+    try:
+        told |= {client.SOCKET: str(steps.path)} if steps else {}
+        status, said = _forked("airflow", arguments, told)
+    finally:
+        if steps:
+            steps.end()
+    return subprocess.CompletedProcess(["airflow", *arguments], status, _heard(said))
+
+
+def _forked(function: str, words: Sequence[str], variables: dict[str, str]) -> tuple[int, str]:
+    """Has a function of `engines.airflow.command` called; returns its exit status and what it said."""
+    with tempfile.TemporaryFile("w+", errors="replace") as said, open(os.devnull) as nothing:
+        files = (nothing.fileno(), said.fileno(), said.fileno())
+        python = find_airflow().with_name("python")
+        process = ready.begin(python, function, words, variables, files=files, folder=ROOT)
+        try:
+            status = process.wait()
+        finally:
+            process.kill()
+        said.seek(0)
+        return status, said.read()
+
+
+def _heard(said: str) -> str:
+    return "".join(line for line in said.splitlines(keepends=True) if CHATTER not in line)
 
 
 def _run(arguments: Sequence[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -161,7 +230,7 @@ def _run(arguments: Sequence[str], variables: dict[str, str]) -> subprocess.Comp
         text=True,
         check=False,
     )
-    done.stdout = "".join(line for line in done.stdout.splitlines(keepends=True) if CHATTER not in line)
+    done.stdout = _heard(done.stdout)
     return done
 
 
@@ -197,7 +266,7 @@ class TaskRun:
 
 
 def task_runs(home: str | Path, dag_id: str, dags: str | Path = DAGS) -> list[TaskRun]:
-    """All tasks of all runs of a DAG, by logical date and then in the order in which they ended, as Airflow's REST API has them (six seconds).
+    """All tasks of all runs of a DAG, by logical date and then in the order in which they ended, as Airflow's REST API has them.
 
     Args:
         home: AIRFLOW_HOME.
@@ -211,18 +280,10 @@ def task_runs(home: str | Path, dag_id: str, dags: str | Path = DAGS) -> list[Ta
     home = Path(home).absolute()
     if not (home / "airflow.db").exists():
         return []
-    done = subprocess.run(
-        [str(find_airflow().with_name("python")), "-m", "engines.airflow.rest", dag_id],
-        env=environment(home, dags),
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise EngineError(f"Airflow in {home} did not say what became of {dag_id}:\n{done.stderr[-2000:]}")
-    found = [_task_run(home, told) for told in json.loads(done.stdout)]
+    status, said = _forked("task_runs", [dag_id], environment(home, dags))
+    if status:
+        raise EngineError(f"Airflow in {home} did not say what became of {dag_id}:\n{said[-2000:]}")
+    found = [_task_run(home, told) for told in json.loads(said.splitlines()[-1])]
     return sorted(found, key=lambda one: (one.month, one.run, not one.ended, one.ended))
 
 

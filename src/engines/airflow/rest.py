@@ -16,11 +16,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
+from warm.loading import quickly
+
 Get = Callable[[str], dict[str, Any] | None]
 """Gives the answer to a path, None when there is no such thing."""
 
 PAGE = 100
 """Entries of an answer; Airflow gives no more at a time."""
+
+
+_SECRET = secrets.token_hex(64)
+"""Signs the token; the API of this process, and of its forks, keeps the one that it was made with."""
 
 
 def task_runs(get: Get, dag: str) -> list[dict[str, Any]]:
@@ -65,13 +71,15 @@ class Api:
         """Imports it, which takes some seconds."""
         # Of this process alone: nobody else can ask it.
         os.environ["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] = "True"
-        os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = secrets.token_hex(64)
-        import httpx
-        from airflow.api_fastapi.app import create_app
+        os.environ["AIRFLOW__API_AUTH__JWT_SECRET"] = _SECRET
+        with quickly():
+            import httpx
+            from airflow.api_fastapi.app import cached_app
 
+            app = cached_app(apps="core")
         logging.disable(logging.WARNING)
         self._loop = asyncio.new_event_loop()
-        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(create_app("core")), base_url="http://here")
+        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here")
         token = self._ask("/auth/token").json()["access_token"]
         self._client.headers["Authorization"] = f"Bearer {token}"
 
@@ -84,7 +92,12 @@ class Api:
         return None if answer.status_code == 404 else answer.raise_for_status().json()
 
 
-if __name__ == "__main__":
+def main(dag: str) -> None:
+    """Prints what became of all runs of a DAG."""
     told = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what Airflow says while it is imported
-    print(json.dumps(task_runs(Api().get, sys.argv[1])), file=told)
+    print(json.dumps(task_runs(Api().get, dag)), file=told, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

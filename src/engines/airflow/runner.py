@@ -98,7 +98,7 @@ def _test(
     ended.file(folder).unlink(missing_ok=True)
     with log_of(config).open("w") as log:
         process = subprocess.Popen(
-            [str(home.find_airflow()), *command],
+            [str(home.find_airflow().with_name("python")), "-m", "engines.airflow.command", *command],
             env=home.environment(folder, DAGS) | variables,
             cwd=project.ROOT,
             stdin=subprocess.DEVNULL,

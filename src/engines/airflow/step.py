@@ -251,16 +251,7 @@ def forked(arguments: Sequence[str]) -> int | None:
     Returns:
         The exit status of the step; None when there is no such process.
     """
-    found = client.Warm.told()
-    if found is None:
-        return None
-    try:
-        status = found.fork("engines.airflow.step", "main", list(arguments)).wait()
-    except client.WarmError:
-        return None
-    if status < 0:  # the step was killed: who waits for this process shall see it
-        os.kill(os.getpid(), -status)
-    return status
+    return client.forked("engines.airflow.step", "main", list(arguments))
 
 
 if __name__ == "__main__":

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
 
 from course.labs.lab_4 import dag_file, run_states
 from engines.airflow import home as airflow_home
+from engines.airflow import ready
 from warm import client, imports
 
 LOG = "last-command.log"
@@ -22,6 +25,8 @@ READING = "30"
 PATIENCE, WAITING, LOOK, ANSWER = 240, 60, 3, 45
 """Seconds that a command may take (grading ends a cell after 300), that a sensor may wait when nothing else goes on, between two looks, and that the API
 may take to answer."""
+
+Process = client.Fork | subprocess.Popen
 
 _servers: list[client.Warm] = []
 """The process that is ready for steps, once something has been run."""
@@ -55,7 +60,7 @@ def environment(home: Path, dags: Path) -> dict[str, str]:
 
 
 def prepare(home: Path, like: Path | None = None) -> None:
-    """Makes the database of a folder, or takes a copy of another's: that saves some seconds.
+    """Makes the database of a folder, or takes a copy of another's.
 
     Raises:
         engines.errors.MissingEngineError: there is no Airflow.
@@ -65,7 +70,6 @@ def prepare(home: Path, like: Path | None = None) -> None:
         shutil.copyfile(like / "airflow.db", home / "airflow.db")
     else:
         airflow_home.prepare(home, home / "dags")
-        _tidy(home)
 
 
 def airflow(words: list[str], home: Path, dags: Path) -> str:
@@ -78,19 +82,11 @@ def airflow(words: list[str], home: Path, dags: Path) -> str:
     variables, is_test = environment(home, dags), words[:2] == ["dags", "test"]
     if "test" in words[:2]:
         variables[client.SOCKET] = _server()
-    with (home / LOG).open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            [python(), "-m", "airflow", *words],
-            env=variables,
-            cwd=home,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            waits = _wait(process, home, is_test=is_test)
-        finally:
-            _stop(process)
+    process = begin("airflow", words, home / LOG, variables, home)
+    try:
+        waits = _wait(process, home, is_test=is_test)
+    finally:
+        stop(process)
     if is_test:
         _ask(home, variables)
     _tidy(home)
@@ -99,16 +95,42 @@ def airflow(words: list[str], home: Path, dags: Path) -> str:
     return (home / LOG).read_text(encoding="utf-8", errors="replace")
 
 
-def _wait(process: subprocess.Popen, home: Path, is_test: bool) -> str:
+def begin(
+    function: str,
+    words: list[str],
+    log: Path,
+    variables: Mapping[str, str],
+    folder: Path,
+    like: Mapping[str, str] | None = None,
+) -> Process:
+    """Starts a function of `engines.airflow.command`; what it says goes to a file.
+
+    Args:
+        function: its name.
+        words: what it is given.
+        log: the file.
+        variables: of its environment.
+        folder: that it works in.
+        like: as `ready.begin` has it.
+
+    Raises:
+        engines.errors.MissingEngineError: there is no Airflow.
+    """
+    with log.open("w") as said, open(os.devnull) as nothing:
+        files = (nothing.fileno(), said.fileno(), said.fileno())
+        return ready.begin(Path(python()), function, words, variables, files=files, folder=folder, like=like)
+
+
+def _wait(process: Process, home: Path, is_test: bool) -> str:
     """Waits for the end of a command; returns what the command waits for, if that does not come, in a sentence or two."""
     begun = time.monotonic()
     since: dict[str, float] = {}
     """For each sensor of a run, since when it has been seen waiting while nothing else went on."""
     while True:
         try:
-            process.wait(LOOK)
+            ready.wait(process, LOOK)
             return ""
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             now = time.monotonic()
         tasks = _unfinished(home) if is_test else {}
         goes_on = any(state in GOES_ON for name, state in tasks.items() if name not in since)
@@ -143,15 +165,13 @@ def _ask(home: Path, variables: dict[str, str]) -> None:
     """Has Airflow's REST API say what became of the runs, into a file; where it does not answer, there is no file."""
     answers = home / run_states.FILE
     answers.unlink(missing_ok=True)
-    command = [python(), str(ASK), dag_file.NAME, str(answers)]
-    with (home / f"{answers.stem}.log").open("w") as log:
-        process = subprocess.Popen(command, env=variables, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        try:
-            process.wait(ANSWER)
-        except subprocess.TimeoutExpired:
-            answers.unlink(missing_ok=True)
-        finally:
-            _stop(process)
+    process = begin("script", [str(ASK), dag_file.NAME, str(answers)], home / f"{answers.stem}.log", variables, home)
+    try:
+        ready.wait(process, ANSWER)
+    except TimeoutError:
+        answers.unlink(missing_ok=True)
+    finally:
+        stop(process)
 
 
 def _what_it_waits_for(tasks: dict[str, str], sensor: str | None, home: Path) -> str:
@@ -169,7 +189,7 @@ def _what_it_waits_for(tasks: dict[str, str], sensor: str | None, home: Path) ->
     )
 
 
-def _stop(process: subprocess.Popen) -> None:
+def stop(process: Process) -> None:
     """Ends a command that has not ended, with all that it has started: also when the cell was interrupted."""
     if process.poll() is not None:
         return
@@ -200,6 +220,7 @@ def _server() -> str:
 
 
 def end() -> None:
-    """Ends the process that was kept ready."""
+    """Ends the processes that were kept ready."""
+    ready.end()
     while _servers:
         _servers.pop().end()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
@@ -19,6 +18,7 @@ from course import checks
 from course.labs.lab_2 import workspace_files
 from course.labs.lab_4 import airflow_command, dag_file
 from course.labs.lab_4.cases import UPSTREAM, Case, cases
+from engines.airflow import ready
 
 FOLDER = Path(__file__).with_name("rehearsal")
 FILE = f"{dag_file.HOME}/rehearsal.json"
@@ -43,34 +43,33 @@ def rehearse(lab: checks.Lab) -> Rehearsal:
         NotRehearsed: Airflow itself did not come to an end; what it said last is the message.
         engines.errors.MissingEngineError: Airflow's environment is not there.
     """
-    python = airflow_command.python()
+    own = lab.workspace / dag_file.HOME
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as temporary:
         top = Path(temporary)
         home = top / "home"
         home.mkdir()
-        airflow_command.prepare(home, lab.workspace / dag_file.HOME)
+        airflow_command.prepare(home, own)
         plan = set_up(lab, dag_file.folder(lab.workspace), top)
+        process = airflow_command.begin(
+            "script",
+            [str(top / "dags" / "run.py"), str(plan)],
+            top / "log",
+            airflow_command.environment(home, top / "dags"),
+            top,
+            like=airflow_command.environment(own, dag_file.folder(lab.workspace)),
+        )
         try:
-            done = subprocess.run(
-                [python, str(top / "dags" / "run.py"), str(plan)],
-                env=airflow_command.environment(home, top / "dags"),
-                cwd=top,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=PATIENCE,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+            status = ready.wait(process, PATIENCE)
+        except TimeoutError:
             raise NotRehearsed(
                 f"It was not over after {PATIENCE} seconds. Is there something that never ends?"
             ) from None
-        log = lab.workspace / dag_file.HOME / "rehearsal.log"
-        log.write_text(done.stdout[-MOST_LOG:], encoding="utf-8")
-        if done.returncode or not (top / OUT).is_file():
-            raise NotRehearsed("\n".join(done.stdout.strip().splitlines()[-6:]))
+        finally:
+            airflow_command.stop(process)
+        said = (top / "log").read_text(errors="replace")
+        (own / "rehearsal.log").write_text(said[-MOST_LOG:], encoding="utf-8")
+        if status or not (top / OUT).is_file():
+            raise NotRehearsed("\n".join(said.strip().splitlines()[-6:]))
         found = json.loads((top / OUT).read_text())
     found["files"] = fingerprint(lab)
     (lab.workspace / FILE).write_text(json.dumps(found, indent=1), encoding="utf-8")
@@ -206,7 +205,9 @@ def of_student(lab: checks.Lab) -> Rehearsal:
         raise checks.Wrong(
             f"There is no `dags/{dag_file.NAME}.py` yet. A cell that begins with `# dags/{dag_file.NAME}.py, part 1` becomes a part of it."
         )
-    found = workspace_files.mapping(workspace_files.text(lab, FILE, "`lab.rehearse()` has Airflow read your file."), FILE)
+    found = workspace_files.mapping(
+        workspace_files.text(lab, FILE, "`lab.rehearse()` has Airflow read your file."), FILE
+    )
     try:
         if found["files"] != fingerprint(lab):
             raise checks.Wrong("Your file is not the one that was rehearsed: run `lab.rehearse()` again.")

@@ -51,6 +51,12 @@ client_of = InProcessTestSupervisor._api_client
 TaskInstanceOperations.set_rtif = lambda *_, **__: OKResponse(ok=True)
 
 
+# This may be a fork of a process that has read of another database.
+settings.dispose_orm()
+settings.configure_vars()
+settings.configure_orm()
+
+
 @event.listens_for(settings.engine, "connect")
 def hurry(connection: Any, _: Any) -> None:
     """The database is thrown away afterwards: nothing waits until the disk has it, which is a third of the time."""
