@@ -71,6 +71,8 @@ def build_model(
         metrics=[keras.metrics.AUC(name="auc")],
         steps_per_execution=STEPS_AT_ONCE,
     )
+    # Otherwise the first training step makes the optimiser's variables, and TensorFlow traces it twice: without them, and with them.
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
