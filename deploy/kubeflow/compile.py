@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Writes the file and prints its name; returns the exit status: 0, or 1 after a sentence that says what is wrong."""
     parser = argparse.ArgumentParser(prog="compile.py", description=__doc__.partition("\n")[0])
     parser.add_argument("image", help="the name that kind-up.sh prints, or that of the image in your own registry")
-    parser.add_argument("--months", type=int, nargs="+", default=[1], help="to train and to evaluate with (default: 1)")
+    parser.add_argument("--months", type=int, nargs="+", default=[1], help="the first and the last (default: 1)")
     parser.add_argument("--output", default="out/pipeline.yaml", help="the file (default: out/pipeline.yaml)")
     options = parser.parse_args(arguments)
     import_quietly()
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from flights.pipeline import create_components
 
     try:
-        config = Config(months=tuple(options.months))
+        config = Config(months=(options.months[0], options.months[-1]))
         print(compile_pipeline(config, create_components, options.output, image=options.image))
     except (ValueError, OSError) as error:
         print(f"compile: {error}", file=sys.stderr)

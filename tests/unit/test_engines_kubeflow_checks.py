@@ -87,6 +87,11 @@ def test_what_kubeflows_own_compiler_writes_is_right(problems):
     assert problems(lambda _: None) == []
 
 
+@pytest.mark.parametrize("name", ["rides-", "r" * 128])
+def test_a_pipelines_name_that_a_real_server_took_and_ran_is_right(problems, name):
+    assert problems(lambda of: of["spec"]["pipelineInfo"].update(name=name)) == []
+
+
 CHANGES = {
     "a schema of another version": (
         lambda of: of["spec"].update(schemaVersion="2.0.0"),
@@ -94,19 +99,23 @@ CHANGES = {
     ),
     "a pipeline with an underscore": (
         lambda of: of["spec"]["pipelineInfo"].update(name="my_rides"),
-        "the pipeline's name 'my_rides' is none for Kubernetes",
+        "the pipeline's name 'my_rides' is none for the server",
     ),
     "a pipeline with a capital": (
         lambda of: of["spec"]["pipelineInfo"].update(name="Rides"),
-        "the pipeline's name 'Rides' is none for Kubernetes",
+        "the pipeline's name 'Rides' is none for the server",
     ),
-    "a pipeline whose name ends with a hyphen": (
-        lambda of: of["spec"]["pipelineInfo"].update(name="rides-"),
-        "the pipeline's name 'rides-' is none for Kubernetes",
+    "a pipeline with a dot": (
+        lambda of: of["spec"]["pipelineInfo"].update(name="my.rides"),
+        "the pipeline's name 'my.rides' is none for the server",
+    ),
+    "a pipeline whose name begins with a hyphen": (
+        lambda of: of["spec"]["pipelineInfo"].update(name="-rides"),
+        "the pipeline's name '-rides' is none for the server",
     ),
     "a pipeline with a long name": (
         lambda of: of["spec"]["pipelineInfo"].update(name="r" * 129),
-        "is none for Kubernetes: up to 128",
+        "is none for the server: up to 128",
     ),
     "a step with an underscore": (
         lambda of: of["tasks"].update(fit_it=of["tasks"].pop("fit")),

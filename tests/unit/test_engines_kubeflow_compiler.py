@@ -257,7 +257,8 @@ def test_the_command_of_deploy_compiles_for_an_image_and_for_months(root, tmp_pa
     command = importlib.util.module_from_spec(place)
     place.loader.exec_module(command)
     path = tmp_path / "pipeline.yaml"
-    assert command.main(["mlops-course:0123456789ab", "--months", "1", "2", "--output", str(path)]) == 0
+    for months in ([], ["--months", "1"], ["--months", "1", "2"]):
+        assert command.main(["mlops-course:0123456789ab", *months, "--output", str(path)]) == 0, capsys.readouterr().err
     executors = next(yaml.safe_load_all(path.read_text()))["deploymentSpec"]["executors"]
     assert {executor["container"]["image"] for executor in executors.values()} == {"mlops-course:0123456789ab"}
     assert command.main(["mlops-course:1", "--months", "2", "1", "--output", str(path)]) == 1

@@ -2,8 +2,10 @@
 
     python -m engines.kubeflow.checks pipeline.yaml
 
-The server looks at the names of fields when a file is uploaded, at the rest when a run starts, or it hands it on to Argo and Kubernetes.
-Sources, of Kubeflow Pipelines 2.16.1: `NewV2SpecTemplate` and `validatePipelineJobInputs` in `backend/src/apiserver/template/v2_template.go`,
+The server looks at the form and at the pipeline's name when a file is uploaded, at the rest when a run starts, or it hands it on to Argo and Kubernetes. It
+does not look at the fields of `deploymentSpec`: one that the format does not have is passed over. A file that is no YAML it goes on reading for ever (`isV2Spec`).
+Sources, of Kubeflow Pipelines 2.16.1: `ValidatePipelineName` in `backend/src/apiserver/common/utils.go`, `isV2Spec` in `template/template.go` beside it,
+`NewV2SpecTemplate` and `validatePipelineJobInputs` in `backend/src/apiserver/template/v2_template.go`,
 `validation/length.go` beside it, `backend/src/v2/compiler/visitor.go`, and `dag.go` and `container.go` in `backend/src/v2/compiler/argocompiler`;
 of Argo Workflows 3.7.8: `validateWorkflowFieldNames` in `workflow/validate/validate.go` and `processNodeRetries` in `workflow/controller/operator.go`;
 of Kubernetes: docs/concepts/overview/working-with-objects/names and docs/concepts/configuration/manage-resources-containers.
@@ -27,7 +29,8 @@ SCHEMA_VERSION = "2.1.0"
 
 LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN = re.compile(rf"{LABEL}(\.{LABEL})*")
-"""A name of Kubernetes: of a claim, and of a workflow, which is named after its pipeline."""
+"""A name of Kubernetes: of a claim."""
+PIPELINE = re.compile(r"[a-z0-9][-a-z0-9]*")
 LONGEST_PIPELINE, LONGEST_CLAIM = 128, 253
 
 STEP = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
@@ -93,10 +96,9 @@ def _pipeline(spec: dict[str, Any]) -> Found:
     name, version = spec["pipelineInfo"].get("name", ""), spec.get("schemaVersion", "none")
     if version != SCHEMA_VERSION:
         yield f"its schema version is {version}; Kubeflow Pipelines takes {SCHEMA_VERSION}. Compile with spec 2.1."
-    if not SUBDOMAIN.fullmatch(name) or len(name) > LONGEST_PIPELINE:
+    if not PIPELINE.fullmatch(name) or len(name) > LONGEST_PIPELINE:
         yield (
-            f"the pipeline's name {name!r} is none for Kubernetes: up to {LONGEST_PIPELINE} lower-case letters, digits, '-' and '.', "
-            "a letter or digit first and last."
+            f"the pipeline's name {name!r} is none for the server: up to {LONGEST_PIPELINE} lower-case letters, digits and '-', a letter or digit first."
         )
     if "dag" not in spec.get("root", {}):
         yield "it has no steps (root.dag)."
