@@ -39,6 +39,9 @@ ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 
 AWAY = 6
 """How often in a row the service may not answer while a run is waited for: `kubectl port-forward` ends when the pod behind it does."""
+GATEWAY = (502, 503, 504)
+"""What stands before the service answers so while that is away; Kubeflow's own page, which is installed with it, says 504."""
+NOT_READY = "`kubectl -n kubeflow get pods` shows whether ml-pipeline is ready."
 
 
 class SubmitError(RuntimeError):
@@ -85,13 +88,17 @@ def connect(host: str) -> kfp.Client:
     """A client of the service.
 
     Raises:
-        SubmitError: something else answers there. The client would take a page of HTML for an answer without content.
+        SubmitError: something else answers there, or Kubeflow's page before its API server does. The client would take a page of HTML for an
+            answer without content.
     """
     path = f"{host.rstrip('/')}/apis/v2beta1/healthz"
     answer = urllib3.request("GET", path, redirect=False, retries=False, timeout=30)
     is_asking_who_we_are = 300 <= answer.status < 400 or answer.status in (401, 403)  # the client may know
-    if not is_asking_who_we_are and not (answer.status == 200 and _is_object(answer.data)):
+    health = _read_object(answer.data)
+    if not is_asking_who_we_are and (answer.status != 200 or health is None):
         raise _not_kubeflow(host, answer.status, answer.headers.get("Content-Type"))
+    if (health or {}).get("apiServerReady") is False:
+        raise SubmitError(f"{host} is Kubeflow's page, and its API server does not answer yet. {NOT_READY}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # that it speaks to version 2 only
         client = kfp.Client(host=host)
@@ -99,7 +106,7 @@ def connect(host: str) -> kfp.Client:
     theirs = api.deserialize
 
     def deserialize(response: Any, kind: Any) -> Any:
-        if not _is_object(response.data):
+        if _read_object(response.data) is None:
             raise _not_kubeflow(host, 200, response.getheader("Content-Type"))
         return theirs(response, kind)
 
@@ -107,11 +114,12 @@ def connect(host: str) -> kfp.Client:
     return client
 
 
-def _is_object(content: bytes | str) -> bool:
+def _read_object(content: bytes | str) -> dict[str, Any] | None:
     try:
-        return isinstance(json.loads(content), dict)
+        found = json.loads(content)
     except ValueError:
-        return False
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _not_kubeflow(host: str, status: int, kind: str | None) -> SubmitError:
@@ -253,9 +261,9 @@ def wait(client: kfp.Client, run_id: str, seconds: float, pause: float = 10) -> 
     while True:
         try:
             state, away = client.get_run(run_id).state, 0
-        except urllib3.exceptions.HTTPError:
+        except (urllib3.exceptions.HTTPError, kfp_server_api.ApiException) as error:
             away += 1
-            if away > AWAY:
+            if away > AWAY or getattr(error, "status", GATEWAY[0]) not in GATEWAY:
                 raise
             time.sleep(pause)
             continue
@@ -271,15 +279,17 @@ def wait(client: kfp.Client, run_id: str, seconds: float, pause: float = 10) -> 
 
 
 def reason(body: bytes | str | None) -> str:
-    """What an answer says of an error: to its user, of the several texts that it has."""
+    """What an answer says of an error: to its user where it does, and nothing of the trace of the server's calls that some end with."""
     words = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
     try:
         found = json.loads(words)
+        words = found.get("error_message") or found["message"]
         details = [one["message"] for one in found.get("details") or [] if one.get("message")]
-        words = (details or [found.get("error_message") or found["message"]])[0]
+        if details and words.endswith(details[0]):  # else that is only `Internal Server Error`
+            words = details[0]
     except (ValueError, KeyError, TypeError, AttributeError):
         pass  # it is of another form
-    return " ".join(str(words).split())[:500]
+    return " ".join(str(words).partition("\ngithub.com/")[0].split())[:500]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -332,9 +342,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 1
     except kfp_server_api.ApiException as error:
-        print(
-            f"submit: Kubeflow Pipelines refused ({error.status} {error.reason}): {reason(error.body)}", file=sys.stderr
-        )
+        said = f"({error.status} {error.reason}): {reason(error.body)}"
+        if error.status in GATEWAY:
+            print(f"submit: the API server behind {options.host} does not answer {said}. {NOT_READY}", file=sys.stderr)
+        else:
+            print(f"submit: Kubeflow Pipelines refused {said}", file=sys.stderr)
         return 1
     return 0
 

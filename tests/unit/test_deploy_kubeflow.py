@@ -1,214 +1,37 @@
-"""What `deploy/kubeflow` hands to a cluster. The client is Kubeflow's own, and speaks to a service that keeps what it is told.
-
-What the service answers is known from the source of Kubeflow Pipelines 2.16.1: `backend/api/v2beta1/recurring_run.proto`, `toApiRecurringRun` in
-`backend/src/apiserver/server/api_converter.go`, `writeErrorToResponse` in `pipeline_upload_server.go` beside it, `/healthz` in
-`backend/src/apiserver/main.go`, `GRPCStatus` and `NewResourceNotFoundError` in `backend/src/common/util/error.go`; from what gRPC's gateway makes of such a
-status (`DefaultHTTPErrorHandler` of grpc-gateway 2.27.1); and from the client's own models.
-"""
+"""What `deploy/kubeflow` hands to a cluster. The client is Kubeflow's own, and speaks to a service that answers as a real one did (`kubeflow_api`)."""
 
 from __future__ import annotations
 
-import http.server
-import importlib.util
 import json
 import os
 import re
 import subprocess
-import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
-from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 import yaml
+from kubeflow_api import ANSWERS, Answer, Service, recorded, serving
+from kubeflow_api.package import write as compiled
+from kubeflow_api.record import load
 
 from flights.config import Config
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubeflow"
-PREFIX = "/apis/v2beta1/"
-
-
-def load():
-    specification = importlib.util.spec_from_file_location("submit", FOLDER / "submit.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
 
 submit = load()
 
 
-class Service:
-    """A Kubeflow Pipelines that runs nothing: it answers as the real one does, and remembers."""
-
-    def __init__(self) -> None:
-        self.pipelines: dict[str, str] = {}
-        self.versions: list[dict] = []
-        self.experiments: list[dict] = []
-        self.runs: list[dict] = []
-        self.recurring: list[dict] = []
-        self.states = ["PENDING", "RUNNING", "SUCCEEDED"]
-        self.refuse = self.refuse_schedules = self.refuse_uploads = self.gone = ""
-        self.most_enabled = 0
-        self.page: bytes | None = None  # instead of any answer, or
-        self.page_after = ""  # of answers to this path only
-        self.page_status, self.page_kind = 200, "text/html"
-
-    def get(self, path: str, query: dict[str, str]) -> dict:
-        wanted = json.loads(query.get("filter", "{}")).get("predicates", [{}])[0].get("stringValue")
-        if path == "healthz":
-            return {"commit_sha": "unknown", "tag_name": "2.16.1", "multi_user": False, "pipeline_store": "database"}
-        if path == "pipelines":
-            return {"pipelines": [{"pipeline_id": key} for key, name in self.pipelines.items() if name == wanted]}
-        if path.endswith("/versions"):
-            return self._page("pipeline_versions", self.versions, query)
-        if path == "experiments":
-            return {"experiments": [one for one in self.experiments if one["display_name"] == wanted]}
-        if path == "recurringruns":
-            return self._page("recurringRuns", self.recurring, query)
-        assert path.startswith("runs/"), path
-        return {"run_id": "r1", "state": self.states.pop(0) if len(self.states) > 1 else self.states[0]}
-
-    def _page(self, name: str, kept: list[dict], query: dict[str, str]) -> dict:
-        """A page holds one, so that there are several pages."""
-        place = int(query.get("page_token") or 0)
-        more = {"next_page_token": str(place + 1)} if place + 1 < len(kept) else {}
-        return {name: kept[place : place + 1], **more}
-
-    def enabled(self) -> list[dict]:
-        return [one for one in self.recurring if one["status"] == "ENABLED"]
-
-    def _switch(self, one: dict, on: bool) -> dict:
-        one |= {"mode": "ENABLE", "status": "ENABLED"} if on else {"mode": "DISABLE", "status": "DISABLED"}
-        self.most_enabled = max(self.most_enabled, len(self.enabled()))
-        return one
-
-    def post(self, path: str, query: dict[str, str], body: dict, uploaded: bytes) -> dict:
-        if path == "pipelines/upload":
-            list(yaml.safe_load_all(uploaded))
-            self.pipelines["p1"] = query["name"]
-            return self.get_pipeline("p1") | {"version": self._add_version(query["name"])}
-        if path == "pipelines/upload_version":
-            return self._add_version(query["name"])
-        if path.startswith("recurringruns/"):
-            key, _, what = path.removeprefix("recurringruns/").partition(":")
-            (one,) = (one for one in self.recurring if one["recurring_run_id"] == key)
-            self._switch(one, {"enable": True, "disable": False}[what])
-            return {}
-        kinds = {"experiments": (self.experiments, "experiment_id"), "runs": (self.runs, "run_id")}
-        kept, key = kinds.get(path, (self.recurring, "recurring_run_id"))
-        kept.append(body | {key: f"{key}-{len(kept) + 1}"})
-        return self._switch(kept[-1], body.get("mode") == "ENABLE") if path == "recurringruns" else kept[-1]
-
-    def get_pipeline(self, key: str) -> dict:
-        return {"pipeline_id": key, "display_name": self.pipelines[key]}
-
-    def _add_version(self, name: str) -> dict:
-        self.versions.append(
-            {"pipeline_id": "p1", "pipeline_version_id": f"v{len(self.versions) + 1}", "display_name": name}
-        )
-        return self.versions[-1]
-
-
-def error(code: int, inside: str, outside: str) -> dict:
-    """What the gateway answers with a status that is not 200."""
-    details = {"@type": "type.googleapis.com/google.rpc.Status", "code": code, "message": outside}
-    return {"code": code, "message": inside, "details": [details]}
-
-
-def upload_error(words: str) -> dict:
-    """What the server of uploads answers."""
-    return {
-        "error_message": words,
-        "error_details": f"{words}\ngithub.com/kubeflow/pipelines/backend/src/apiserver/server....",
-    }
-
-
-def handler(service: Service) -> type[http.server.BaseHTTPRequestHandler]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer(lambda path, query: service.get(path, query))
-
-        def do_POST(self) -> None:
-            content = self.rfile.read(int(self.headers["Content-Length"] or 0))
-            kind = self.headers["Content-Type"]
-            if kind.startswith("multipart/"):
-                parts = message_from_bytes(f"Content-Type: {kind}\n\n".encode() + content).get_payload()
-                body, uploaded = {}, parts[0].get_payload(decode=True)
-            else:
-                body, uploaded = json.loads(content or b"{}"), b""
-            self._answer(lambda path, query: service.post(path, query, body, uploaded))
-
-        def _answer(self, find: Callable[[str, dict[str, str]], dict]) -> None:
-            path, _, query = self.path.partition("?")
-            values = {key: found[0] for key, found in urllib.parse.parse_qs(query).items()}
-            if service.page is not None and path.endswith(service.page_after):
-                self._send(service.page_status, service.page_kind, service.page)
-                return
-            refused = "" if path.endswith("/healthz") else service.refuse
-            if self.command == "POST" and path.endswith("/recurringruns"):
-                refused = refused or service.refuse_schedules
-            refused = refused or (service.refuse_uploads if "/pipelines/upload" in path else "")
-            if refused and "/pipelines/upload" in path:
-                self._send(500, "text/plain; charset=utf-8", json.dumps(upload_error(refused)).encode())
-            elif refused:
-                self._send(
-                    400, "application/json", json.dumps(error(3, f"Invalid input error: {refused}", refused)).encode()
-                )
-            elif service.gone and path.endswith(service.gone):
-                words = f"Run {service.gone} not found"
-                self._send(
-                    404, "application/json", json.dumps(error(5, f"ResourceNotFoundError: {words}", words)).encode()
-                )
-            else:
-                found = find(path.removeprefix(PREFIX), values)
-                # An empty list is left out: `CustomMarshaler` in `backend/src/apiserver/common/utils.go`.
-                found = {key: value for key, value in found.items() if value != []}
-                self._send(200, "application/json", json.dumps(found).encode())
-
-        def _send(self, status: int, kind: str, content: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return Handler
-
-
 @pytest.fixture
 def service() -> Iterator[Service]:
-    found = Service()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(found)) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        found.address = f"http://127.0.0.1:{server.server_port}"
+    with serving() as found:
         yield found
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)
 def no_context_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("kfp.client.client.Client._LOCAL_KFP_CONTEXT", str(tmp_path / "context.json"))
-
-
-def compiled(folder: Path, image: str = "mlops-course:0123456789ab", memory: int = 3) -> str:
-    """A pipeline of one step, as small as the service takes it."""
-    container = {"image": image, "command": ["true"], "resources": {"memoryLimit": memory, "memoryRequest": 1}}
-    spec = {
-        "pipelineInfo": {"name": "flights"},
-        "schemaVersion": "2.1.0",
-        "components": {"comp-a": {"executorLabel": "exec-a"}},
-        "deploymentSpec": {"executors": {"exec-a": {"container": container}}},
-        "root": {"dag": {"tasks": {"a": {"componentRef": {"name": "comp-a"}, "taskInfo": {"name": "a"}}}}},
-    }
-    path = folder / "pipeline.yaml"
-    path.write_text(yaml.safe_dump_all([spec, {"platforms": {"kubernetes": {}}}]))
-    return str(path)
 
 
 def test_a_run_has_the_version_of_the_file_and_its_parameters(service, tmp_path):
@@ -285,11 +108,11 @@ def test_a_time_that_is_not_understood_is_refused_before_anything_is_started(ser
 def test_a_time_that_the_service_refuses_starts_nothing_and_the_earlier_one_stays_on(service, tmp_path, capsys):
     path = compiled(tmp_path)
     assert submit.main([path, "--host", service.address, "--every", "monthly"]) == 0
-    service.refuse_schedules = "Schedule cron is not a supported format"
+    service.instead["POST recurringruns"] = recorded("create recurring run: wrong cron")
     assert submit.main([path, "--host", service.address, "--every", "weekly"]) == 1
     assert "not a supported format" in capsys.readouterr().err
     assert len(service.runs) == 1
-    assert [one["recurring_run_id"] for one in service.enabled()] == ["recurring_run_id-1"]
+    assert [one["recurring_run_id"] for one in service.enabled()] == ["recurring-1"]
 
 
 def leave_schedules(service: Service) -> None:
@@ -298,7 +121,7 @@ def leave_schedules(service: Service) -> None:
         reference = {"pipeline_id": pipeline, "pipeline_version_id": "v0"}
         trigger = {"cron_schedule": {"cron": cron}}
         body = {"display_name": f"of {pipeline}", "pipeline_version_reference": reference, "trigger": trigger}
-        service.post("recurringruns", {}, body | {"mode": "ENABLE"}, b"")
+        service.answer("POST", "recurringruns", {}, body | {"mode": "ENABLE", "max_concurrency": 1})
 
 
 def test_a_new_schedule_takes_the_place_of_all_earlier_ones_of_this_pipeline(service, tmp_path, capsys):
@@ -340,28 +163,47 @@ def test_schedules_are_listed_and_switched_off_and_nothing_is_started(service, t
     assert not service.runs
 
 
-@pytest.mark.parametrize("after", ["", "/pipelines", "/runs"])
-def test_a_program_that_answers_with_a_page_is_no_kubeflow_and_that_is_said(service, tmp_path, capsys, after):
+@pytest.mark.parametrize("request_", ["", "GET pipelines", "POST runs"])
+def test_a_program_that_answers_with_a_page_is_no_kubeflow_and_that_is_said(service, tmp_path, capsys, request_):
     """Any page at that port, or one that asks for a login, wherever it comes in."""
-    service.page, service.page_after = b"<!doctype html><title>Sign in</title>", after
+    service.instead[request_] = recorded("page")
     assert submit.main([compiled(tmp_path), "--host", service.address]) == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"submit: {service.address} answers 200 with text/html, which is not Kubeflow Pipelines")
+    assert said.startswith(
+        f"submit: {service.address} answers 200 with text/html; charset=utf-8, which is not Kubeflow"
+    )
     assert "port-forward" in said
     assert not service.runs
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "kind"), [(404, b"not found", "text/plain"), (200, b"[]", "application/json")]
-)
-def test_a_program_that_answers_otherwise_is_no_kubeflow_and_that_is_said(
-    service, tmp_path, capsys, status, body, kind
-):
+@pytest.mark.parametrize("other", [Answer(404, "text/plain", "not found"), Answer(200, "application/json", [])])
+def test_a_program_that_answers_otherwise_is_no_kubeflow_and_that_is_said(service, tmp_path, capsys, other):
     """Another program's page that is not found, or JSON of another kind: before anything is uploaded."""
-    service.page, service.page_status, service.page_kind = body, status, kind
+    service.instead[""] = other
     assert submit.main([compiled(tmp_path), "--host", service.address]) == 1
-    assert capsys.readouterr().err.startswith(f"submit: {service.address} answers {status} with {kind}, which is not")
+    said = capsys.readouterr().err
+    assert said.startswith(f"submit: {service.address} answers {other.status} with {other.kind}, which is not")
     assert not service.pipelines
+
+
+def test_kubeflows_page_without_its_api_server_is_said_before_anything_is_asked_of_that(service, tmp_path, capsys):
+    """The page says 200 for its own health."""
+    service.instead["GET healthz"] = recorded("healthz: no API server")
+    assert submit.main([compiled(tmp_path), "--host", service.address]) == 1
+    said = capsys.readouterr().err
+    assert "its API server does not answer yet" in said
+    assert "get pods" in said
+    assert not service.pipelines
+
+
+def test_an_api_server_that_goes_away_meanwhile_has_refused_nothing(service, tmp_path, capsys):
+    service.instead["POST runs"] = recorded("pipelines: no API server")
+    assert submit.main([compiled(tmp_path), "--host", service.address]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(
+        f"submit: the API server behind {service.address} does not answer (504 Gateway Timeout): Error"
+    )
+    assert "refused" not in said
 
 
 def test_the_port_is_not_that_of_airflow():
@@ -377,20 +219,28 @@ def test_the_port_is_not_that_of_airflow():
 def test_waits_for_a_run_until_it_succeeded(service, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(submit.time, "sleep", lambda _: None)
     assert submit.main([compiled(tmp_path), "--host", service.address, "--wait", "60"]) == 0
-    assert service.states == ["SUCCEEDED"]
+    assert service.states == [recorded("run: SUCCEEDED")]
     assert "succeeded" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("state", ["FAILED", "CANCELED", "SKIPPED"])
 def test_a_run_that_ends_otherwise_is_a_failure(service, tmp_path, capsys, state):
-    service.states = [state]
+    service.states = [recorded("run: FAILED", state=state)]
     assert submit.main([compiled(tmp_path), "--host", service.address, "--wait", "60"]) == 1
     assert state in capsys.readouterr().err
 
 
+def test_a_run_that_is_terminated_is_waited_for_until_it_has_ended(service, tmp_path, monkeypatch, capsys):
+    """Version 2.16.1 calls it FAILED then, not CANCELED."""
+    monkeypatch.setattr(submit.time, "sleep", lambda _: None)
+    service.states = [recorded(f"terminated run: {state}") for state in ("CANCELING", "FAILED")]
+    assert submit.main([compiled(tmp_path), "--host", service.address, "--wait", "60"]) == 1
+    assert "ended as FAILED" in capsys.readouterr().err
+
+
 def test_waiting_has_an_end(service, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(submit.time, "sleep", lambda _: None)
-    service.states = ["RUNNING"]
+    service.states = [recorded("run: RUNNING")]
     assert submit.main([compiled(tmp_path), "--host", service.address, "--wait", "0.01"]) == 1
     assert "still RUNNING" in capsys.readouterr().err
 
@@ -422,22 +272,43 @@ def test_no_service_is_said_with_what_to_do(tmp_path, capsys):
 
 
 def test_what_the_service_refuses_is_said(service, tmp_path, capsys):
-    service.refuse = "parameter months is not optional"
+    service.instead["POST runs"] = recorded("create run: unknown parameter")
     assert submit.main([compiled(tmp_path), "--host", service.address]) == 1
-    assert (
-        capsys.readouterr().err
-        == "submit: Kubeflow Pipelines refused (400 Bad Request): parameter months is not optional\n"
-    )
+    said = "parameter(s) provided are not required by pipeline: months"
+    assert capsys.readouterr().err == f"submit: Kubeflow Pipelines refused (400 Bad Request): {said}\n"
 
 
 def test_an_upload_that_the_service_refuses_is_said_without_its_trace(service, tmp_path, capsys):
     service.pipelines["p1"] = "flights"
-    service.refuse_uploads = "Failed to create a pipeline version"
+    service.versions.append(recorded("upload version").body)
+    service.instead["POST pipelines/upload_version"] = recorded("upload version: another schema")
     assert submit.main([compiled(tmp_path), "--host", service.address]) == 1
-    said = capsys.readouterr().err
-    assert (
-        said == "submit: Kubeflow Pipelines refused (500 Internal Server Error): Failed to create a pipeline version\n"
-    )
+    said = "Failed to create a pipeline version"
+    assert capsys.readouterr().err == f"submit: Kubeflow Pipelines refused (500 Internal Server Error): {said}\n"
+
+
+REFUSALS = [name for name, answer in ANSWERS.items() if answer["status"] >= 400]
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_the_reason_of_a_refusal_is_one_line_that_says_more_than_its_status(name):
+    """Some of the real answers hold it in `message` alone, beside a detail `Internal Server Error`, and some end with a trace of the server's calls."""
+    said = submit.reason(recorded(name).body if name.endswith("no API server") else json.dumps(recorded(name).body))
+    assert 5 < len(said) < 500
+    assert "Internal Server Error" not in said
+    assert not re.search(r"[\n{]|github.com/kubeflow", said)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("create run: no executor", 'executor(label="exec-b") not found in deployment config'),
+        ("create run: unknown version", "ResourceNotFoundError: PipelineVersion 0"),
+        ("run: deleted", "Run "),
+    ],
+)
+def test_the_reason_of_a_refusal_is_in_the_servers_words(name, words):
+    assert words in submit.reason(json.dumps(recorded(name).body))
 
 
 def test_two_pipelines_of_one_name_are_said(service, tmp_path, capsys):
@@ -448,9 +319,18 @@ def test_two_pipelines_of_one_name_are_said(service, tmp_path, capsys):
 
 
 def test_a_run_that_was_deleted_while_it_is_waited_for_is_said(service, tmp_path, capsys):
-    service.gone = "run_id-1"
+    service.states = [recorded("run: deleted")]
     assert submit.main([compiled(tmp_path), "--host", service.address, "--wait", "60"]) == 1
-    assert capsys.readouterr().err.endswith("refused (404 Not Found): Run run_id-1 not found\n")
+    assert re.search(r"refused \(404 Not Found\): Run [-0-9a-f]+ not found\n$", capsys.readouterr().err)
+
+
+def test_an_api_server_that_restarts_behind_its_page_is_waited_for(service, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(submit.time, "sleep", lambda _: None)
+    service.states[1:1] = [recorded("pipelines: no API server")] * 3
+    assert submit.main([compiled(tmp_path), "--host", service.address, "--wait", "60"]) == 0
+    service.states = [recorded("pipelines: no API server")]
+    assert submit.main([compiled(tmp_path), "--host", service.address, "--wait", "60"]) == 1
+    assert "does not answer (504 Gateway Timeout)" in capsys.readouterr().err
 
 
 def test_a_service_that_is_away_for_a_moment_is_waited_for(service, tmp_path, monkeypatch, capsys):
