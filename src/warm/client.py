@@ -213,6 +213,16 @@ def start(
     return Warm.own(modules, environment, words) if FORKS else None
 
 
+def near(
+    modules: Iterable[str], environment: Mapping[str, str] | None = None, words: Sequence[str] = ()
+) -> Warm | None:
+    """The server that this process was told of, or `start`: a kernel is told of the one that it is a fork of, which has imported TFX already.
+
+    What that one lacks of the modules, a fork imports itself; variables that are read at import are those of the kernel.
+    """
+    return Warm.told() or start(modules, environment, words)
+
+
 def begin(warm: Warm | None, module: str, function: str, argument: Any, **settings: Any) -> Fork | subprocess.Popen:
     """`Warm.fork`, or, where there is no warm process, the same in a process that makes its imports itself.
 

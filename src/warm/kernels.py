@@ -17,7 +17,7 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.provisioning import LocalProvisioner
 
-from warm.client import FORKS, Fork, Warm, WarmError
+from warm.client import FORKS, SOCKET, Fork, Warm, WarmError
 
 IMPORTED = (
     "tensorflow",
@@ -107,7 +107,7 @@ class WarmProvisioner(LocalProvisioner):
                 "warm.kernels",
                 "launch",
                 cmd[cmd.index("ipykernel_launcher") + 1 :],
-                environment=environment,
+                environment={**environment, SOCKET: str(self._warm.path)},  # for what the notebook starts
                 folder=settings.get("cwd"),
                 files=files,
             )

@@ -81,8 +81,8 @@ def test_retries_draws_each_attempt_and_says_how_it_ends() -> None:
     figure = orchestrate.retries(outage=20, delay=5)
     assert len(figure.axes[0].patches) == 1 + 1 + 4 + 4  # the fault, and the attempts of three policies
     said = alt(figure)
-    assert "no retry: 1 attempt, somebody is called at 1 min" in said
-    assert "3 retries, even: 4 attempts, somebody is called at 19 min" in said
+    assert "no retry: 1 attempt, a person is called at 1 min" in said
+    assert "3 retries, even: 4 attempts, a person is called at 19 min" in said
     assert "3 retries, growing: 4 attempts, done at 42 min" in said
 
 

@@ -273,7 +273,10 @@ def test_a_process_may_be_told_of_a_server(warm, targets, monkeypatch):
     monkeypatch.setenv(client.SOCKET, str(warm.path))
     found = client.Warm.told()
     assert told(found, targets)["server"] == told(warm, targets)["server"]
-    found.end()
+    near = client.near(["no_such_module"])
+    assert told(near, targets)["server"] == told(warm, targets)["server"], "instead of one of its own"
+    for one in (found, near):
+        one.end()
     assert warm.is_there
 
 

@@ -79,6 +79,16 @@ def test_a_kernel_is_forked_and_is_like_any_other(kernel):
     assert kernel.printed(code) == "True False 0 passive ipykernel_launcher __main__ True\n"
 
 
+def test_what_a_notebook_starts_may_have_forks_of_the_same_process(kernel):
+    """A step of a pipeline that Airflow runs for a lesson need not import TFX a second time."""
+    said = kernel.printed("import os\nfrom warm import client\nprint(client.Warm.told().path, os.getppid())")
+    assert said == f"{kernel.manager.provisioner._warm.path} {parent_of(kernel.process.pid)}\n"
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def test_libraries_know_that_they_are_in_a_notebook(kernel):
     """Each of these looks at its import, in the process that forks, where it is."""
     code = """

@@ -149,7 +149,7 @@ def attempts(outage: float, retries: int, delay: float, growing: bool, takes: fl
         takes: minutes of an attempt that succeeds.
 
     Returns:
-        The attempts, of which at most the last succeeds. If none does, somebody is called when the last has failed.
+        The attempts, of which at most the last succeeds. If none does, a person is called when the last has failed.
     """
     made: list[Attempt] = []
     start = 0.0
@@ -183,7 +183,7 @@ def retries(outage: float = 20, delay: float = 5) -> Figure:
             width = attempt.end - attempt.start
             axes.barh(row, width, 0.5, attempt.start, color=colour, hatch=hatch, edgecolor=style.PAPER, linewidth=0.5)
         last = made[-1]
-        word = f"done at {last.end:g} min" if last.succeeded else f"somebody is called at {last.end:g} min"
+        word = f"done at {last.end:g} min" if last.succeeded else f"a person is called at {last.end:g} min"
         axes.text(last.end + 0.8, row, word, va="center", fontsize=11, bbox={"color": "white", "alpha": 0.7, "pad": 1})
         tries = "1 attempt" if len(made) == 1 else f"{len(made)} attempts"
         ends.append(f"{name}: {tries}, {word}")

@@ -16,6 +16,9 @@ What is imported where
     engines.airflow.ended         both           what has become of each task, as callbacks are told, for who waits for a run
     engines.airflow.rest          .airflow       Airflow's REST API, asked in a process, without a server
     engines.airflow.home          both           runs Airflow's command: `airflow(...)`, `environment(...)`; what became of a DAG's runs: `task_runs`
+    engines.airflow.ready         .venv          keeps a process that has imported Airflow, for commands that are asked of one AIRFLOW_HOME
+    engines.airflow.preloaded     .airflow       what that process imports
+    engines.airflow.command       .airflow       what its forks do: Airflow's command, a question to the REST API, a script
     engines.airflow.step          .venv          `python -m engines.airflow.step`: one node of the pipeline, in a process
     engines.airflow.runner        .venv          `run(config, create_pipeline, calendar, report)`: one DAG run, in the foreground
 

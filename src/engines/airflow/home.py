@@ -190,8 +190,8 @@ def airflow(
     if "test" not in arguments[:2]:
         return _run(arguments, told)
     # Forked from this process's interpreter, which another one is not to be taken for.
-    ours = told.get("ENGINES_PYTHON", graph.python()) == sys.executable and client.SOCKET not in told
-    steps = client.start(imports.STEPS, os.environ | graph.QUIET) if ours else None
+    ours = told.get("ENGINES_PYTHON", graph.python()) == sys.executable and client.SOCKET not in variables
+    steps = client.near(imports.STEPS, os.environ | graph.QUIET) if ours else None
     try:
         told |= {client.SOCKET: str(steps.path)} if steps else {}
         status, said = _forked("airflow", arguments, told)

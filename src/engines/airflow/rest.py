@@ -1,7 +1,7 @@
 """Airflow's stable REST API, `/api/v2`, asked in this process: no server, no port. For Airflow's environment.
 
-`python -m engines.airflow.rest DAG` prints what became of all runs of a DAG, as JSON: `engines.airflow.home.task_runs` calls it, and takes six seconds
-for it, which is what it costs to import the API. Any other question to it: `engines.airflow.rest.Api().get(PATH)`.
+`python -m engines.airflow.rest DAG` prints what became of all runs of a DAG, as JSON, in six seconds, which is what it costs to make the API:
+`engines.airflow.home.task_runs` asks the same in a fork of a process that has made it. Any other question to it: `engines.airflow.rest.Api().get(PATH)`.
 """
 
 from __future__ import annotations

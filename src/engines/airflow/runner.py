@@ -63,7 +63,7 @@ def run(
         asked = project.of_config(config, create, calendar, python_path)
         given = asked.save(folder / "project.json")
         # The folder's name: so that it is known whose processes these are.
-        ready = client.start(imports.STEPS, graph.environment(asked), [str(folder)])
+        ready = client.near(imports.STEPS, graph.environment(asked), [str(folder)])
         try:
             if python_path:  # what is edited meanwhile is seen by a new process only
                 graph.read(asked, folder / "graphs")

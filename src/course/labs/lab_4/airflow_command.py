@@ -214,13 +214,17 @@ def _tidy(home: Path) -> None:
 def _server() -> str:
     """The socket of the process that is kept ready; none where processes do not fork."""
     if not _servers or not _servers[-1].is_there:
-        end()
-        _servers.extend(filter(None, [client.start(imports.STEPS)]))
+        _end_servers()
+        _servers.extend(filter(None, [client.near(imports.STEPS)]))
     return str(_servers[-1].path) if _servers else ""
 
 
 def end() -> None:
     """Ends the processes that were kept ready."""
     ready.end()
+    _end_servers()
+
+
+def _end_servers() -> None:
     while _servers:
         _servers.pop().end()

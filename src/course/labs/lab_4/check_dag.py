@@ -41,7 +41,7 @@ def read(lab: checks.Lab) -> Rehearsal:
         raise checks.Wrong(f"Airflow reports an error in `{name[:40]}`: {text[:300]}")
     if found.at_reading or found.alerts_at_reading:
         raise checks.Wrong(
-            "Your file starts a step, or calls somebody, when it is read. Airflow reads it every half minute: what a task does belongs into a function "
+            "Your file starts a step, or calls a person, when it is read. Airflow reads it every half minute: what a task does belongs into a function "
             "or a command that the task runs."
         )
     if not found.runs:

@@ -13,7 +13,7 @@ from course.labs.lab_4.rehearsed import EVERY, Rehearsal, Result, Task
 
 
 def judge_failures(lab: checks.Lab) -> None:
-    """Three points: tried again (1), not when the data are bad (1), and somebody is called (1).
+    """Three points: tried again (1), not when the data are bad (1), and a person is called (1).
 
     Raises:
         checks.Wrong: something is not as it should be.
@@ -95,7 +95,7 @@ def _last(found: Rehearsal, result: Result) -> Task | None:
 def _alerts(found: Rehearsal) -> str:
     quiet = found.cases["tries"]
     if quiet.alerts:
-        return f"In {_case(quiet)} everything worked in the end, and somebody was called {len(quiet.alerts)} time(s): {_short(quiet.alerts[0])}. Who is called for nothing stops listening."
+        return f"In {_case(quiet)} everything worked in the end, and a person was called {len(quiet.alerts)} time(s): {_short(quiet.alerts[0])}. Who is called for nothing stops listening."
     for name in ("unreadable", "later", "always"):
         result = found.cases[name]
         told = _calls(found, result, [step for step in result.case.endings if result.tries(step)])
@@ -111,7 +111,7 @@ def _calls(found: Rehearsal, result: Result, steps: list[str]) -> str:
         return told
     if not result.alerts or len(result.alerts) > len(steps):
         return (
-            f"In {_case(result)} {failed} failed for good, and somebody was called {len(result.alerts)} times; wanted is once for each task that fails for good. "
+            f"In {_case(result)} {failed} failed for good, and a person was called {len(result.alerts)} times; wanted is once for each task that fails for good. "
             "Where does Airflow look for what it should call?"
         )
     for text in result.alerts:
@@ -224,7 +224,7 @@ def _patient(found: Rehearsal) -> str:
     names = [task.name for task in found.sensors]
     if len(result.alerts) != 1 or not _names(result.alerts[0], *names):
         said = f": {_short(result.alerts[0])}" if result.alerts else ""
-        return f"In {_case(result)} the file did not come in time, and somebody was called {len(result.alerts)} times{said}. Wanted is one call, which names the sensor."
+        return f"In {_case(result)} the file did not come in time, and a person was called {len(result.alerts)} times{said}. Wanted is one call, which names the sensor."
     return ""
 
 

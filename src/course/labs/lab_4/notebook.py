@@ -15,7 +15,7 @@ from engines.errors import MissingEngineError
 def rehearse() -> None:
     """Has Airflow read `dags/my_flights.py` and run it in seven cases, with stand-ins for the steps; prints what happened.
 
-    It takes some twenty seconds. Nothing is learned, and no file of the pipeline is touched. What happened is kept in `airflow/rehearsal.json` for the
+    It takes some seconds, the first time some twenty. Nothing is learned, and no file of the pipeline is touched. What happened is kept in `airflow/rehearsal.json` for the
     checks, the log of all cases in `airflow/rehearsal.log`.
     """
     from course.checks.session import current

@@ -24,7 +24,7 @@ def month_file(month: int | str) -> str:
 
 
 def alert(text: str) -> None:
-    """Writes down that somebody would have been called, and from where."""
+    """Writes down that a person would have been called, and from where."""
     callback = (FOLDER / "callback").read_text()
     with (FOLDER / "alerts.jsonl").open("a") as file:
         file.write(json.dumps({"callback": callback, "text": str(text)[:500]}) + "\n")

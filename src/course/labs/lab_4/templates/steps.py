@@ -44,6 +44,6 @@ def month_file(month: "int | str") -> str:
 
 
 def alert(text: str) -> None:
-    """Calls somebody. Here it writes a line to a file; at work it would be a message to the person on duty."""
+    """Calls a person. Here it writes a line to a file; at work it would be a message to the person on duty."""
     with open(ALERTS, "a", encoding="utf-8") as file:
         file.write(f"{text}\n")
