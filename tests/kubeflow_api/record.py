@@ -97,12 +97,24 @@ class Recorder:
 
     def save(self) -> None:
         """Writes the file."""
-        ANSWERS.write_text(json.dumps(self.answers, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        ANSWERS.write_text(_written(self.answers) + "\n", encoding="utf-8")
+
+
+def _written(value: Any, indent: int = 0) -> str:
+    """JSON to be read: what fits on a line is on one."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if (indent + len(flat) < 150 and indent > 1) or not isinstance(value, dict | list):
+        return flat
+    start, end = flat[0], flat[-1]
+    items = [f"{json.dumps(key)}: {_written(one, indent + 1)}" for key, one in value.items()] if start == "{" else None
+    items = items or [_written(one, indent + 1) for one in value]
+    pad = "\n" + " " * indent
+    return f"{start}{pad} {f',{pad} '.join(items)}{pad}{end}"
 
 
 def _content(data: bytes) -> Any:
     """JSON as it is, or text; of a trace of the server's calls, which names places of the machine that built it, only the first."""
-    words = re.sub(rb"(\\n\\t|\n\t)[^\"]*", rb"\\n...", data) if data.startswith(b"{") else data
+    words = re.sub(rb'\\n\\t[^"]*', rb"\\n...", data) if data.startswith(b"{") else data
     try:
         return json.loads(words)
     except ValueError:

@@ -92,6 +92,9 @@ def test_a_pipelines_name_that_a_real_server_took_and_ran_is_right(problems, nam
     assert problems(lambda of: of["spec"]["pipelineInfo"].update(name=name)) == []
 
 
+# A real server (2.16.1, with Argo 3.7.8) was given each. When uploaded it refused the schema of another version, the names of pipelines, two pipelines,
+# and what is no pipeline; when a run was made the names of steps, a resolver, a component or an executor that is not there, a parameter without a value, and
+# steps that wait for each other or for none. It took the rest: what that breaks comes out in the driver, in the pod, at a retry, or never.
 CHANGES = {
     "a schema of another version": (
         lambda of: of["spec"].update(schemaVersion="2.0.0"),
