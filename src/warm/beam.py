@@ -82,17 +82,12 @@ def _specs_where_there_are(read: Callable[[Any], tuple[set, set]], parameter: ty
             method = getattr(step, name, None)
             if type(method) is not MethodType:
                 continue
+            if name.startswith("_inspect_") and type(getattr(step, name[9:], None)) is MethodType:
+                return True  # it says the arguments of that method
             function = method.__func__
-            if (
-                type(function) is not FunctionType
-                or "__wrapped__" in vars(function)
-                or "__signature__" in vars(function)
-            ):
+            if type(function) is not FunctionType or {"__wrapped__", "__signature__"} & vars(function).keys():
                 return True
-            defaults = function.__defaults__ or ()
-            if name.startswith("_inspect_"):  # says the arguments of a function that the step calls
-                defaults = (*defaults, *method()[1])
-            if any(isinstance(default, parameter) for default in defaults):
+            if any(isinstance(default, parameter) for default in function.__defaults__ or ()):
                 return True
         return False
 
