@@ -18,8 +18,9 @@ mkdir -p "$out"
 (while :; do kubectl -n kubeflow port-forward service/ml-pipeline-ui "$port:80" --address 127.0.0.1; sleep 2; done) >"$out/port-forward.log" 2>&1 &
 forward=$!
 trap 'pkill -P "$forward" 2>/dev/null || true; kill "$forward" 2>/dev/null || true' EXIT
+# Not its healthz: to that the page answers 200 also while the API server behind it is away.
 for _ in $(seq 150); do
-  if curl --fail --silent --output "$out/healthz.json" "http://127.0.0.1:$port/apis/v2beta1/healthz"; then break; fi
+  if curl --fail --silent --output "$out/pipelines.json" "http://127.0.0.1:$port/apis/v2beta1/pipelines"; then break; fi
   sleep 2
 done
 

@@ -571,6 +571,11 @@ def test_all_of_it_is_cluster_installation_and_two_months(tmp_path):
     ]
     assert first == sorted(first)
     assert next(call for call in names if "port-forward" in call).endswith("--address 127.0.0.1")
+    asked = next(call for call in names if call.startswith("curl ")).partition("/apis/v2beta1/")[2]
+    assert asked in ANSWERS["pipelines"]["request"]
+    assert ANSWERS[f"{asked}: no API server"]["status"] == 504, (
+        "it is waited until the API server answers, not its page alone"
+    )
 
 
 def test_the_first_thing_that_fails_ends_it(tmp_path):
