@@ -63,16 +63,15 @@ def test_metrics_of_slices_and_epochs_are_in_the_store(uri):
     ]
 
 
-def test_half_logged_run_is_not_compared_and_is_replaced(uri, tmp_path):
-    address = f"sqlite:///{tmp_path}/runs.db"
-    logged = {"settings": {}, "metrics": {"auc": 0.5}, "tags": {"evaluation": "one"}}
-    whole = experiments.log_run(address, "run", **logged)
-    client = experiments._client(address)
+def test_half_logged_run_is_not_compared_and_is_replaced(uri):
+    logged = {"settings": {}, "metrics": {"auc": 0.5}, "tags": {"evaluation": "one"}, "experiment": "half"}
+    whole = experiments.log_run(uri, "run", **logged)
+    client = experiments._client(uri)
     client.set_terminated(whole, "FAILED")
-    assert experiments.compare(address).empty
-    experiments.log_run(address, "run", **logged)
-    assert list(experiments.compare(address).index) == ["run"]
-    assert len(client.search_runs(["1"])) == 1
+    assert experiments.compare(uri, experiment="half").empty
+    experiments.log_run(uri, "run", **logged)
+    assert list(experiments.compare(uri, experiment="half").index) == ["run"]
+    assert len(client.search_runs([client.get_experiment_by_name("half").experiment_id])) == 1
 
 
 def test_mlflow_is_imported_only_when_it_is_used_and_says_nothing(tmp_path):
