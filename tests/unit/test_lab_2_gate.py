@@ -404,7 +404,7 @@ def tfma_says(tmp_path_factory):
 
 
 BY_TFMA = ("good", "slice", "leak")
-FEW = 2000
+FEW = 1000
 """Flights that are enough to compare computations: TFMA takes three seconds for each thousand."""
 
 
