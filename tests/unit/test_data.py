@@ -22,8 +22,18 @@ SHEET = (files.REPOSITORY / "data" / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def year() -> pd.DataFrame:
-    return data.build_year(keep_afterwards=True)
+def built() -> pd.DataFrame:
+    return data.build_year()
+
+
+@pytest.fixture(scope="module")
+def everything() -> pd.DataFrame:
+    return data.build_year(keep_afterwards=True, keep_unarrived=True)
+
+
+@pytest.fixture(scope="module")
+def year(everything) -> pd.DataFrame:
+    return everything[everything.late.notna()].reset_index(drop=True)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +65,8 @@ def small_month() -> bytes:
 # --- What is committed is what the code makes ---------------------------------------------------------------------
 
 
-def test_sample_is_reproduced_byte_for_byte(tmp_path):
+def test_sample_is_reproduced_byte_for_byte(tmp_path, built, monkeypatch):
+    monkeypatch.setattr(data, "build_year", lambda: built)
     data.write_months(tmp_path, rows_per_month=files.SAMPLE_ROWS)
     committed = data.checksums(files.SAMPLE)
     assert len(committed) == 12
@@ -148,7 +159,32 @@ def test_wrong_build_is_refused_and_what_was_there_stays(tmp_path, small_year, m
     assert not (tmp_path / "flights.unfinished").exists()
 
 
+def test_build_that_is_killed_leaves_nothing_half_and_is_finished_by_the_next(tmp_path, small_year, monkeypatch):
+    target = tmp_path / "flights"
+    write_months = data.write_months
+
+    def write_and_die(root):
+        write_months(root)
+        (root / "span-03" / "flights.csv").write_text("mon")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(data, "write_months", write_and_die)
+    if not (child := os.fork()):
+        try:
+            files.make_year(target)
+        finally:
+            os._exit(1)  # it was not killed
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert not target.exists()
+    assert (tmp_path / "flights.unfinished").exists()
+    monkeypatch.setattr(data, "write_months", write_months)
+    assert "built" in files.make_year(target)
+    assert (target / "span-03/flights.csv").read_text() == "month 3\n"
+    assert not (tmp_path / "flights.unfinished").exists()
+
+
 @pytest.mark.slow
+@pytest.mark.long
 def test_killed_build_of_the_year_leaves_nothing_half_and_is_finished_by_the_next(tmp_path):
     target = tmp_path / "flights"
     command = [sys.executable, "-m", "tools.data", "year", "--to", str(target)]
@@ -468,9 +504,7 @@ def test_no_column_of_the_files_is_known_only_afterwards():
     assert not set(data.AFTERWARDS) & set(data.read_month(files.SAMPLE, 1))
 
 
-def test_flights_that_never_arrived_are_there_only_when_asked_for(year):
-    everything = data.build_year(keep_unarrived=True)
+def test_flights_that_never_arrived_are_there_only_when_asked_for(built, everything, year):
     assert len(everything) == 336_776
     assert everything.late.isna().sum() == 9_430
-    arrived = everything[everything.late.notna()].reset_index(drop=True)
-    pd.testing.assert_frame_equal(arrived, year[[*data.COLUMN_TYPES]])
+    pd.testing.assert_frame_equal(built, year[[*data.COLUMN_TYPES]])
