@@ -1,11 +1,14 @@
-"""An error that is meant shows its message; any other shows where it comes from. Asked of a real kernel."""
+"""An error that is meant shows its message; any other shows where it comes from. Asked of a real kernel, which needs no TFX and is no fork."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from jupyter_client.manager import start_new_kernel
+
+from warm import kernels
 
 CODE = "def deep():\n    raise ValueError('no column colour')\n\ndeep()"
 
@@ -13,7 +16,7 @@ CODE = "def deep():\n    raise ValueError('no column colour')\n\ndeep()"
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """A client of a kernel in which a lesson has begun."""
-    manager, client = start_new_kernel(kernel_name="mlops-course")
+    manager, client = start_new_kernel(kernel_name="mlops-course", env=os.environ | {kernels.OFF: "no"})
     try:
         _run(client, f"import os; os.environ['COURSE_OUT'] = {str(tmp_path_factory.mktemp('out'))!r}")
         _run(client, "import course; course.begin('90-errors')")

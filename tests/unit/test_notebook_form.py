@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import nbformat
 import pytest
 import sample_lesson
@@ -9,6 +11,7 @@ from jupyter_client.manager import start_new_kernel
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools.notebooks import form
+from warm import kernels
 
 
 def normalised(*cells: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -24,7 +27,7 @@ def test_form_is_valid_and_doing_it_twice_changes_nothing():
 
 def test_kernel_says_of_its_language_what_the_form_holds():
     """JupyterLab writes it into each notebook that is opened: a patch release of Python must not be part of it."""
-    manager, client = start_new_kernel(kernel_name=form.KERNEL)
+    manager, client = start_new_kernel(kernel_name=form.KERNEL, env=os.environ | {kernels.OFF: "no"})
     try:
         said = client.kernel_info(reply=True, timeout=60)["content"]["language_info"]
     finally:
