@@ -18,6 +18,12 @@ from flights.data import WEATHER
 pytestmark = [pytest.mark.xdist_group("lab-1"), pytest.mark.slow]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_months():
+    with lab_one.small_months():
+        yield
+
+
 @pytest.fixture
 def lab(tmp_path):
     return lab_one.lab(tmp_path)
@@ -161,7 +167,7 @@ def test_label_without_files_or_in_files_of_other_months_is_told(lab):
     assert "no file `months/span-01/flights.csv`" in lab_one.evaluate(lab, "label", question="hotel")[1]
     lab_one.months(lab)
     monthly_data.write(labelled(monthly_data.month(3), QUESTIONS["hotel"]), lab.workspace / "months", 2)
-    assert "Month 2: 2000 flights are not as they were delivered" in lab_one.evaluate(lab, "label", question="hotel")[1]
+    assert "Month 2: 400 flights are not as they were delivered" in lab_one.evaluate(lab, "label", question="hotel")[1]
     (lab.workspace / "months" / "span-01" / "flights.csv").write_bytes(b"a,b\n1\n")
     assert "is no CSV file" in lab_one.evaluate(lab, "label", question="hotel")[1]
 
@@ -319,12 +325,12 @@ EXAMPLES = {
     "April in both": (
         lambda months: (pd.concat(months.values()), months[4]),
         0,
-        "Month 4 is in both splits: train has 8,000 flights, eval 2,000",
+        "Month 4 is in both splits: train has 1,600 flights, eval 400",
     ),
     "ingested before": (
-        lambda months: (pd.concat([months[1], months[2], months[3].head(1900)]), months[4]),
+        lambda months: (pd.concat([months[1], months[2], months[3].head(300)]), months[4]),
         0,
-        "Your months have 8,000 flights, the Examples 7,900",
+        "Your months have 1,600 flights, the Examples 1,500",
     ),
     "whole numbers as decimals": (_as_decimals, 1, "it is a decimal number"),
     "ingested with another label": (_label_turned, 1, "are not those of your months"),
