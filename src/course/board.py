@@ -17,12 +17,16 @@ SECONDS = 60
 """For how long a server may take to start."""
 
 _SERVER = """
-import os, sys, threading
+import os, sys, threading, types
+sys.modules["tensorboard.compat.notf"] = types.ModuleType("notf")
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
 from tensorboard.main import run_main
 run_main()
 """
-"""TensorBoard, which ends when its input does: with the kernel, even if that is killed."""
+"""TensorBoard, which ends when its input does: with the kernel, even if that is killed.
+
+With a module `notf`, it reads logs by itself (`tensorboard.compat`) instead of importing TensorFlow, which takes most of the time of its start.
+"""
 
 
 class Board:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -14,10 +15,35 @@ import pytest
 from course.board import Board
 
 
+def _log(folder: Path, **values: float) -> None:
+    """Writes events of one step, in the form that Keras's callback writes: values as tensors."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    folder.mkdir()
+    with open(folder / "events.out.tfevents.1.host.v2", "wb") as file:
+        writer = RecordWriter(file)
+        writer.write(Event(wall_time=1, file_version="brain.Event:2").SerializeToString())
+        for name, value in values.items():
+            writer.write(Event(wall_time=1, step=1, summary=scalar_pb(name, value)).SerializeToString())
+
+
+def _values(board: Board, name: str) -> list[float]:
+    """What the board shows of a scalar; it reads the logs after it has begun to answer."""
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(f"{board.url}data/plugin/scalars/scalars?run=first/.&tag={name}") as found:
+                return [value for _, _, value in json.load(found)]
+        except urllib.error.HTTPError:
+            time.sleep(0.1)
+    return []
+
+
 @pytest.fixture
 def board(tmp_path: Path):
     pytest.importorskip("tensorboard")
-    (tmp_path / "run").mkdir()
+    _log(tmp_path / "run", loss=0.25)
     running = Board({"first": tmp_path / "run"})
     yield running
     running.stop()
@@ -27,6 +53,7 @@ def test_a_board_answers_on_this_machine_and_stops(board: Board, monkeypatch: py
     assert board.url.startswith(("http://127.0.0.1:", "http://localhost:"))
     with urllib.request.urlopen(board.url, timeout=30) as page:
         assert b"TensorBoard" in page.read()
+    assert _values(board, "loss") == [0.25]
     monkeypatch.setenv("COURSE_LIVE", "1")
     assert board.url in board._repr_mimebundle_()["text/html"]
     monkeypatch.setenv("COURSE_LIVE", "0")
