@@ -51,8 +51,8 @@ def made(solutions: Path = source.SOLUTIONS) -> dict[Path, bytes]:
     if found:
         raise source.SourceError("\n".join(found))
     files: dict[Path, bytes] = {}
-    for lab in labs:
-        with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:  # one for all: nbgrader takes half a second for each new gradebook
+        for lab in labs:
             released = release(lab, solutions, Path(folder))
             for path in sorted(path for path in released.rglob("*") if path.is_file()):
                 content = path.read_bytes()
