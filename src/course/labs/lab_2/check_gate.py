@@ -46,19 +46,16 @@ def judge_gate(lab: checks.Lab) -> None:
     Raises:
         checks.Wrong: it does not. A point for each kind of bad candidates that is refused, if every good one is blessed.
     """
-    gate = Gate(read(lab))
-    table, shown, hidden = (
-        candidate_predictions.table(lab.seed),
-        candidate_predictions.shown(lab.seed),
-        candidate_predictions.hidden(lab.seed),
-    )
-    _good(gate, table, [shown[GOOD], *(one for one in hidden if one.kind == GOOD)])
+    config = read(lab)
+    gate = Gate(config, candidate_predictions.table(lab.seed))
+    shown, hidden = candidate_predictions.shown(lab.seed), candidate_predictions.hidden(lab.seed)
+    _good(gate, [shown[GOOD], *(one for one in hidden if one.kind == GOOD)])
     problems, points = [], 0
     for kind, words in KINDS.items():
         others = [one for one in hidden if one.kind == kind]
-        if not gate.failures(table, shown[kind].scores):
+        if not gate.failures(shown[kind].scores):
             problems.append(f"It blesses `{kind}`, the candidate that is {words}: {_look(kind)}")
-        elif passed := [one for one in others if not gate.failures(table, one.scores)]:
+        elif passed := [one for one in others if not gate.failures(one.scores)]:
             problems.append(
                 f"It refuses `{kind}`, but of {len(others)} others that are {words} it blesses {len(passed)}. "
                 f"{_again(kind)}"
@@ -71,12 +68,12 @@ def judge_gate(lab: checks.Lab) -> None:
         raise checks.Wrong("\n".join([" ".join([blessed, *nothing]), *problems]), points=points)
 
 
-def _good(gate: Gate, table: Table, good: list[Candidate]) -> None:
+def _good(gate: Gate, good: list[Candidate]) -> None:
     """Raises where a good candidate is refused."""
     for number, one in enumerate(good):
-        if failed := gate.failures(table, one.scores):
+        if failed := gate.failures(one.scores):
             which = f"the candidate `{GOOD}`" if number == 0 else "another good candidate, which you have not seen"
-            change = table.change(one.scores, "all")
+            change = gate.table.change(one.scores, "all")
             raise checks.Wrong(
                 f"Your gate refuses {which} (it gains {change:.1f} standard deviations overall, and no slice loses more than one). "
                 f"What stops it: {'; '.join(failed[:2])}. A gate that refuses what is good is worth no more than none."
@@ -189,13 +186,13 @@ def _metric(metric: Any) -> None:
 
 
 class Gate:
-    """A configuration, ready to judge candidates."""
+    """A configuration, ready to judge candidates of a table."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Any, table: Table) -> None:
         """Completes it as TFX's Evaluator does where there is a baseline.
 
         Raises:
-            checks.Wrong: TFMA does not take it.
+            checks.Wrong: TFMA does not take it, or it asks for too many slices.
         """
         from tensorflow_model_analysis.metrics import metric_specs
         from tensorflow_model_analysis.proto import config_pb2
@@ -223,15 +220,17 @@ class Gate:
             for spec in self.config.metrics_specs
             for metric in spec.metrics
         }
+        self.table, self.slices = table, self._slices(table)
+        self.baseline = [self._measured(table.baseline, mask) for mask in self.slices.values()]
 
-    def failures(self, table: Table, scores: np.ndarray) -> list[str]:
+    def failures(self, scores: np.ndarray) -> list[str]:
         """What stops a candidate, each as a piece of a sentence; empty when it is blessed."""
         from tensorflow_model_analysis.evaluators import metrics_validator
         from tensorflow_model_analysis.proto import validation_result_pb2
 
         whole, told = validation_result_pb2.ValidationResult(), []
-        for key, mask in self._slices(table):
-            computed = self._computed(table.labels[mask], scores[mask], table.baseline[mask])
+        for (key, mask), baseline in zip(self.slices.items(), self.baseline, strict=True):
+            computed = self._computed(self._measured(scores, mask), baseline)
             result = metrics_validator.validate_metrics((key, computed), self.config)
             told += [_told(key, one) for found in result.metric_validations_per_slice for one in found.failures]
             metrics_validator.merge_details(whole, result)
@@ -239,32 +238,38 @@ class Gate:
         told += [f"a threshold for the slice {_spec(one)}, which is not computed (`slicing_specs`)" for one in missing]
         return told
 
-    def _slices(self, table: Table) -> list[tuple[tuple, np.ndarray]]:
+    def _slices(self, table: Table) -> dict[tuple, np.ndarray]:
         """The slices that the configuration asks for, as TFMA writes them, with their flights."""
         found: dict[tuple, np.ndarray] = {}
+        texts = {name: table.flights[name].astype(str).to_numpy() for name in COLUMNS}
         for spec in self.config.slicing_specs:
             fixed = dict(spec.feature_values)
             values = {name: [fixed[name]] for name in fixed} | {
-                name: sorted(map(str, table.flights[name].unique())) for name in spec.feature_keys
+                name: sorted(set(texts[name])) for name in spec.feature_keys
             }
             for chosen in itertools.product(*values.values()):
                 key = tuple(sorted(zip(values, chosen, strict=True)))
                 mask = np.ones(len(table.flights), bool)
                 for name, value in key:
-                    mask &= (table.flights[name].astype(str) == value).to_numpy()
+                    mask &= texts[name] == value
                 if mask.any():
                     found[tuple((name, _as_feature(name, value)) for name, value in key)] = mask
                 if len(found) > MOST_SLICES:
                     raise checks.Wrong(f"Your EvalConfig asks for more than {MOST_SLICES:,} slices.")
-        return list(found.items())
+        return found
 
-    def _computed(self, labels: np.ndarray, scores: np.ndarray, baseline: np.ndarray) -> dict[Any, float]:
-        """The metrics of a slice: of candidate and baseline, and their differences."""
+    def _measured(self, scores: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+        """The metrics of a slice, by name."""
+        labels = self.table.labels[mask]
+        return {name: compute(labels, scores[mask]) for name, compute in self.metrics.items()}
+
+    def _computed(self, candidate: dict[str, float], baseline: dict[str, float]) -> dict[Any, float]:
+        """The metrics of a slice as TFMA keeps them: of candidate and baseline, and their differences."""
         from tensorflow_model_analysis.metrics import metric_types
 
         computed = {}
-        for name, compute in self.metrics.items():
-            mine, theirs = compute(labels, scores), compute(labels, baseline)
+        for name, mine in candidate.items():
+            theirs = baseline[name]
             for key in [key for key in self.thresholds if key.name == name and key.model_name == CANDIDATE]:
                 computed[key] = mine - theirs if key.is_diff else mine
             weights = {key.example_weighted for key in computed} or {None}
