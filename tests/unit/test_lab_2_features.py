@@ -14,12 +14,17 @@ pytestmark = [pytest.mark.xdist_group("lab-2"), pytest.mark.slow]
 OWN = ["rough_air", "near_evening"]
 
 
-@pytest.fixture
-def lab(tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
+@pytest.fixture(scope="module", autouse=True)
+def small_months():
+    with pytest.MonkeyPatch.context() as patch:
         lab_two.small(patch)
-        yield lab_two.lab(tmp_path)
+        yield
     lab_two.forget()
+
+
+@pytest.fixture
+def lab(tmp_path):
+    return lab_two.lab(tmp_path)
 
 
 def judge(lab, change=None, own=OWN):
