@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -14,20 +15,26 @@ from jupyter_client.manager import KernelManager
 
 from warm import client, kernels
 
-pytestmark = pytest.mark.skipif(not client.FORKS, reason="processes that have loaded TensorFlow fork on Linux only")
+pytestmark = [
+    pytest.mark.skipif(not client.FORKS, reason="processes that have loaded TensorFlow fork on Linux only"),
+    pytest.mark.xdist_group("warm-kernels"),
+]
 
 PATIENCE = 60  # seconds, on a machine with much to do
 
 
-@pytest.fixture(autouse=True)
-def _few_imports(monkeypatch, tmp_path):
-    """A server of this test's own, which is there in a second: what it is to import is not what is tested here."""
-    monkeypatch.setattr(
-        kernels, "IMPORTED", ("ipykernel.kernelapp", "pandas", "matplotlib_inline.backend_inline", "absl.logging")
-    )
-    monkeypatch.setattr(kernels, "LINGER", 0.0)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)  # the kernel has its own
+@pytest.fixture(scope="module", autouse=True)
+def _few_imports(root, tmp_path_factory):
+    """A server of these tests' own, which is there in a second: what it is to import is not what is tested here."""
+    few = ("ipykernel.kernelapp", "pandas", "matplotlib_inline.backend_inline", "absl.logging")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "IMPORTED", few)
+        patch.setattr(kernels, "LINGER", 0.0)
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("servers")))
+        patch.delenv("OMP_WAIT_POLICY", raising=False)  # the kernel has its own
+        held = kernels.server(os.environ | json.loads((root / "tools/setup/kernel.json").read_text())["env"])
+        yield
+        held.end()
 
 
 class Kernel:
