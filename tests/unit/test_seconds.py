@@ -106,9 +106,22 @@ CHILD = "import os\nwhile sum(os.times()[:2]) < 0.5: pass"
 def run_pytest(folder: Path, root: Path, error: str, *options: str) -> tuple[int, str]:
     for name, text in TESTS.items():
         (folder / name).write_text(text.format(error=error, child=CHILD))
-    command = [sys.executable, "-m", "pytest", "-p", "processor_seconds", "-p", "no:cacheprovider", "-q", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "processor_seconds",
+        "-p",
+        "xdist.plugin",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        *options,
+    ]
     path = os.pathsep.join(map(str, (root, root / "tests", root / "src")))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "yes"  # all but xdist, which are most of the time of its start
     done = subprocess.run(
         [*command, "--seconds", "noted/stage", "test_one.py", "test_two.py"],
         cwd=folder,
