@@ -58,11 +58,16 @@ def png(figure: Figure) -> bytes:
     from matplotlib import pyplot
     from PIL import Image
 
-    buffer = io.BytesIO()
-    # "Software" would store matplotlib's version, and change the file with each of its releases.
-    figure.savefig(buffer, format="png", dpi=style.DPI * style.SHARPNESS, metadata={"Software": None})
+    buffer, is_watched = io.BytesIO(), live.front_end()
+    figure.savefig(
+        buffer,
+        format="png",
+        dpi=style.DPI * style.SHARPNESS,
+        metadata={"Software": None},  # otherwise matplotlib's version, and another file with each of its releases
+        pil_kwargs={} if is_watched else {"compress_level": 0},  # it is only read again
+    )
     pyplot.close(figure)
-    if live.front_end():
+    if is_watched:
         return buffer.getvalue()
     image = Image.open(buffer).convert("RGB")
     if image.getcolors(maxcolors=_FEW_COLOURS):
