@@ -15,7 +15,7 @@ from course.labs.lab_2 import check_features, given_data
 from course.labs.lab_2.given_data import KEY
 
 LAB = "lab-2-model"
-ROWS = 400
+ROWS = 200
 """Flights of a month in tests of tasks 1 and 2: reading 16,000 examples takes seconds."""
 TRANSFORMED, TRIALS, BEST = "transformed", "trials", "best"
 
@@ -25,7 +25,7 @@ evaluate = student_lab.evaluate
 
 
 def small(monkeypatch: Any) -> None:
-    """Months of 400 flights."""
+    """Months of 200 flights."""
     monkeypatch.setattr(given_data, "MONTH_ROWS", ROWS)
     forget()
 
