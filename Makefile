@@ -39,7 +39,7 @@ test-all: ## that and the long proofs: killed everywhere, hostile submissions, c
 	@$(MAKE) --no-print-directory test WHICH=
 
 test-fast: environment ## run the unit and contract checks only (one to four minutes)
-	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q -m "not slow"
+	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q -m "not slow and not long"
 
 data: environment ## build the full year of flights, checked, into out/data (seconds)
 	@$(PYTHON) -m tools.data year
