@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable
 
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.proto import config_pb2
 
 from . import cost, plan
@@ -53,7 +54,13 @@ def make_eval_config(config: Config) -> tfma.EvalConfig:
         options.confidence_intervals.method = "POISSON_BOOTSTRAP" if bootstrap else "JACKKNIFE"
     return tfma.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(signature_name="serving_default", label_key=LABEL, prediction_key=PROBABILITY),
+            # With the type, as TFMA would find it: it would load each model once more, to see whether Keras has saved it.
+            tfma.ModelSpec(
+                signature_name="serving_default",
+                label_key=LABEL,
+                prediction_key=PROBABILITY,
+                model_type=constants.TF_GENERIC,
+            ),
         ],
         slicing_specs=[_slicing(columns) for columns in slices],
         metrics_specs=[tfma.MetricsSpec(metrics=[*metrics, *plots])],

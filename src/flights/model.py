@@ -132,16 +132,24 @@ def batches_of(columns: Columns, batch_size: int, shuffle_seed: int | None) -> t
         batch_size: examples a batch.
         shuffle_seed: of the order, anew in each epoch; None keeps the order.
     """
-    labels = columns[LABEL]
-    inputs = {name: column for name, column in columns.items() if name != LABEL}
+    # One table for each type of number: a batch gathers twice, and not for each column, which TensorFlow prepares anew in each epoch.
+    alike: dict[tf.DType, list[str]] = {}
+    for name, column in columns.items():
+        alike.setdefault(column.dtype, []).append(name)
+    tables = [(names, tf.concat([columns[name] for name in names], axis=1)) for names in alike.values()]
 
     @tf.autograph.experimental.do_not_convert  # plain TensorFlow: looking for Python to convert takes a second
     def take(row: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        return {name: tf.gather(column, row) for name, column in inputs.items()}, tf.gather(labels, row)
+        found: dict[str, tf.Tensor] = {}
+        for names, table in tables:
+            found |= zip(names, tf.split(tf.gather(table, row), len(names), axis=1), strict=True)
+        label = found.pop(LABEL)
+        return found, label
 
-    rows = tf.data.Dataset.range(len(labels))
+    count = len(columns[LABEL])
+    rows = tf.data.Dataset.range(count)
     if shuffle_seed is not None:
-        rows = rows.shuffle(len(labels), seed=shuffle_seed)
+        rows = rows.shuffle(count, seed=shuffle_seed)
     return rows.batch(batch_size).map(take).prefetch(tf.data.AUTOTUNE)
 
 

@@ -32,6 +32,9 @@ SERVING = "SERVING"
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 """A number that is written as text, as in a monthly file."""
 
+LISTS = {schema_pb2.BYTES: "bytes_list", schema_pb2.INT: "int64_list", schema_pb2.FLOAT: "float_list"}
+"""The part of a tf.Example's feature that holds values of each kind."""
+
 LARGEST = float(np.finfo(np.float32).max)
 """What a tf.Example can hold of a real number."""
 
@@ -201,19 +204,7 @@ def to_examples(
 ) -> list[bytes]:
     """Flights as `to_example` makes each; `first` is the place of the first one in the request."""
     contract = contract or Contract.load()
-    columns = contract.columns
-    return [
-        tf.train.Example(
-            features=tf.train.Features(
-                feature={
-                    name: _feature(columns[name].kind, value)
-                    for name, value in known.items()
-                    if columns[name].is_served
-                }
-            )
-        ).SerializeToString()
-        for known in contract.check(flights, first)
-    ]
+    return [_example(known, contract.columns) for known in contract.check(flights, first)]
 
 
 def _column(feature: schema_pb2.Feature, domains: Mapping[str, list[str]]) -> Column:
@@ -241,12 +232,16 @@ def _is_missing(value: Value) -> bool:
     return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, str) and value == "")
 
 
-def _feature(kind: int, value: int | float | str) -> tf.train.Feature:
-    if kind == schema_pb2.BYTES:
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
-    if kind == schema_pb2.INT:
-        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-    return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+def _example(known: Mapping[str, int | float | str], columns: Mapping[str, Column]) -> bytes:
+    """Written in place: a message for each value, put together, takes three times as long."""
+    example = tf.train.Example()
+    for name, value in known.items():
+        if columns[name].is_served:
+            feature = example.features.feature[name]
+            getattr(feature, LISTS[columns[name].kind]).value.append(
+                value.encode() if isinstance(value, str) else value
+            )
+    return example.SerializeToString()
 
 
 def _as_number(value: Value) -> float | None:

@@ -170,3 +170,19 @@ def verdict(make_eval_config, slice_key, candidate, baseline, max_auc_loss=0.01,
         metrics[metric_types.MetricKey(name="auc", model_name="baseline")] = baseline
         metrics[metric_types.MetricKey(name="auc", model_name=name, is_diff=True)] = candidate - baseline
     return metrics_validator.validate_metrics((slice_key, metrics), eval_config).validation_ok
+
+
+def test_the_type_of_a_model_is_the_one_that_tfma_would_find_by_loading_it(make_eval_config, tmp_path):
+    import keras
+    import tensorflow as tf
+    from tensorflow_model_analysis.utils import get_model_type
+
+    network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    archive = keras.export.ExportArchive()  # as `model.export`
+    archive.track(network)
+    archive.add_endpoint("serving_default", network.__call__, input_signature=[tf.TensorSpec([None, 1])])
+    archive.write_out(str(tmp_path / "model"), verbose=False)
+
+    (spec,) = make_eval_config(Config()).model_specs
+    without = type(spec)(signature_name=spec.signature_name, label_key=spec.label_key)
+    assert spec.model_type == get_model_type(without, str(tmp_path / "model"))
