@@ -122,7 +122,7 @@ def _engine(
 def _warm(config: Settings, wanted: bool) -> Iterator[client.Warm | None]:
     """A process that imports TFX while this one compiles, and forks for each task; None where there is to be none."""
     # The folder's name: so that it is known whose processes these are.
-    ready = client.start(imports.STEPS, processes.environment(), [str(runs_folder(config))]) if wanted else None
+    ready = client.near(imports.STEPS, processes.environment(), [str(runs_folder(config))]) if wanted else None
     try:
         yield ready
     finally:

@@ -61,7 +61,7 @@ def _running() -> client.Warm | None:
     """The process with TFX's imports, which is started at its first use."""
     if not _warm or not _warm[0].is_there:
         end()
-        _warm.extend(filter(None, [client.start(IMPORTED)]))
+        _warm.extend(filter(None, [client.near(IMPORTED)]))
         atexit.register(end)
     return _warm[0] if _warm else None
 
