@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import pytest
+
+if TYPE_CHECKING:
+    from warm.client import Warm
+
+
+@pytest.fixture(scope="session")
+def warm_kernels() -> Warm | None:
+    """The process that the course's kernels are forked from, begun once for the tests of the group `warm`."""
+    from warm import kernels
+
+    return kernels.prepare("mlops-course")
 
 
 @pytest.fixture(autouse=True)

@@ -112,13 +112,14 @@ class Kernel:
 
 
 @pytest.fixture
-def kernels(out: Path) -> Iterator[tuple[Kernel, Kernel]]:
+def kernels(out: Path, warm_kernels: object) -> Iterator[tuple[Kernel, Kernel]]:
     both = (Kernel(out), Kernel(out))
     yield both
     for kernel in both:
         kernel.end()
 
 
+@pytest.mark.xdist_group("warm")
 def test_second_kernel_in_a_lesson_is_told_and_leaves_the_folder_of_the_first(
     out: Path, kernels: tuple[Kernel, Kernel]
 ) -> None:

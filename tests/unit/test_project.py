@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tools.project import start
 from tools.project.__main__ import main
+from warm import client
 
 MODULES = {path.stem for path in start.SOURCE.glob("*.py")} - {"__init__"}
 
@@ -105,46 +104,50 @@ def _rename_columns(package: Path) -> None:
     schema.write_text(re.sub(r'tag: ".*?"', lambda tag: tags.sub(r"its_\1", tag[0]), text))
 
 
+PROGRAM = """
+import importlib.abc, sys
+
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.split(".")[0] in ("flights", "course"):
+            raise ImportError(f"{name} was asked for")
+
+def main(arguments):
+    assert not {"flights", "course"} & set(sys.modules)
+    sys.meta_path.insert(0, Refuse())
+    sys.path.insert(0, "src")
+    from late_planes.cli import main
+    return main(arguments)
+"""
+
+
 @pytest.mark.slow
-def test_the_copy_under_another_name_and_with_other_columns_runs_to_a_pushed_model(tmp_path, root):
-    """In processes that know the original by no name; with what asks for columns beside: the search, and what a warm start remembers."""
+@pytest.mark.xdist_group("warm")
+@pytest.mark.skipif(not client.FORKS, reason="processes that have loaded TensorFlow fork on Linux only")
+def test_the_copy_under_another_name_and_with_other_columns_runs_to_a_pushed_model(tmp_path, root, warm_kernels):
+    """In a process that knows the original by no name; with what asks for columns beside: the search, and what a warm start remembers."""
     start.start("late_planes", tmp_path / "project")
     _rename_columns(tmp_path / "project/src/late_planes")
     rows = tmp_path / "data/span-01/rows.csv"
     rows.parent.mkdir(parents=True)
     header, _, rest = (root / "data/flights/span-01/flights.csv").read_text().partition("\n")
     rows.write_text(",".join(f"its_{name}" for name in header.split(",")) + "\n" + rest)
-    program = (
-        "import sys, importlib.abc\n"
-        "class Refuse(importlib.abc.MetaPathFinder):\n"
-        "    def find_spec(self, name, path, target=None):\n"
-        "        if name.split('.')[0] in ('flights', 'course'): raise ImportError(f'{name} was asked for')\n"
-        "sys.meta_path.insert(0, Refuse())\n"
-        "sys.path.insert(0, 'src')\n"
-        "from late_planes.cli import main\n"
-        "sys.exit(main())\n"
-    )
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            program,
-            "run",
-            "--tune",
-            "--tuner-trials",
-            "1",
-            "--data-root",
-            str(tmp_path / "data"),
-            "--output-root",
-            "out",
-        ],
-        cwd=tmp_path / "project",
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Blessed and pushed: " in done.stdout.splitlines()[-1]
-    version = Path(done.stdout.splitlines()[-1].removeprefix("Blessed and pushed: "))
+    (tmp_path / "program.py").write_text(PROGRAM)
+    # Whether the model is good is not asked here.
+    options = ["--tune", "--tuner-trials", "1", "--train-epochs", "2", "--min-auc", "0", "--min-slice-auc", "0"]
+    places = ["--data-root", str(tmp_path / "data"), "--output-root", "out"]
+    with open(tmp_path / "said", "w") as said:
+        process = warm_kernels.fork(
+            "program",
+            "main",
+            ["run", *options, *places],
+            files=(0, said.fileno(), said.fileno()),
+            folder=tmp_path / "project",
+            path=[str(tmp_path)],
+        )
+        status = process.wait(600)
+    told = (tmp_path / "said").read_text()
+    assert status == 0, told
+    assert "Blessed and pushed: " in told.splitlines()[-1]
+    version = Path(told.splitlines()[-1].removeprefix("Blessed and pushed: "))
     assert (tmp_path / "project" / version / "saved_model.pb").is_file()
