@@ -12,6 +12,8 @@ from tools.bench import __main__ as page
 from tools.bench import engines, image
 from tools.checks import files
 
+pytestmark = pytest.mark.xdist_group("tfx")
+
 SAID = """Months 1 to 1 from data/flights:
   CsvExampleGen        done      0.2 s
   Transform            done     10.9 s

@@ -227,6 +227,7 @@ def test_anomalies_of_several_months_are_shown_by_name() -> None:
     assert text.index("January") < text.index("no anomalies") < text.index("July") < text.index("4 rows show it")
 
 
+@pytest.mark.xdist_group("tfx")
 def test_what_tfdv_really_finds_is_shown_with_its_rows() -> None:
     import tensorflow_data_validation as tfdv
 

@@ -22,6 +22,8 @@ from flights.config import Config
 from flights.data import DataError
 from warm import client
 
+pytestmark = pytest.mark.xdist_group("tfx")
+
 RUN = "scheduled__2013-02-01T00:00:00+00:00"
 
 

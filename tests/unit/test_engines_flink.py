@@ -266,6 +266,7 @@ def _raise(error: Exception) -> None:
     raise error
 
 
+@pytest.mark.xdist_group("tfx")
 def test_other_ports_are_no_other_pipeline_to_the_cache(tmp_path):
     """What is compiled is the same; what Beam is told in the end is the address of the run."""
     from tfx.dsl.compiler import compiler

@@ -198,6 +198,7 @@ def test_columns_of_slices_are_those_of_the_schema_of_the_run(tmp_path):
     Config(schema_file=str(tmp_path / "elsewhere.pbtxt"), slices=(("gate",),))
 
 
+@pytest.mark.xdist_group("tfx")
 def test_slices_can_be_made_of_every_column_of_the_schema_as_tensorflow_reads_it():
     import tensorflow_data_validation as tfdv
 
@@ -225,6 +226,7 @@ def test_a_slice_that_no_data_have_is_refused_by_name():
     Config(demands=(Demand("AUC", by=("dest",), only=("ZZZ",), at_least=0.5),))
 
 
+@pytest.mark.xdist_group("tfx")
 def test_values_of_the_schema_are_those_that_tensorflow_metadata_reads():
     import tensorflow_data_validation as tfdv
 

@@ -9,6 +9,8 @@ import pytest
 from engines.quiet import import_quietly
 from flights import data
 
+pytestmark = pytest.mark.xdist_group("tfx")
+
 
 @pytest.fixture(scope="module")
 def references():

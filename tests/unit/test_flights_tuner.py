@@ -11,6 +11,8 @@ import pytest
 from engines.quiet import import_quietly
 from flights.config import Config
 
+pytestmark = pytest.mark.xdist_group("tfx")
+
 
 @pytest.fixture(scope="module")
 def tuner():

@@ -10,7 +10,7 @@ import pytest
 
 from course.labs.lab_1 import faults
 
-pytestmark = pytest.mark.xdist_group("lab-1")
+pytestmark = pytest.mark.xdist_group("tfx")
 
 
 @pytest.fixture

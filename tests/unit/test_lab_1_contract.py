@@ -14,7 +14,7 @@ from course.labs.lab_1.questions import COLUMNS, QUESTIONS, TARGET, labelled
 from flights.data import COLUMN_TYPES, INTEGER, TEXT, WEATHER, source_table
 from tools.labs import source
 
-pytestmark = [pytest.mark.xdist_group("lab-1"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 
 WHOLE = [name for name in COLUMNS if COLUMN_TYPES.get(name, INTEGER) == INTEGER]
 WORDS = [name for name in COLUMNS if COLUMN_TYPES.get(name) == TEXT]

@@ -10,7 +10,7 @@ from course.checks.lab import seed
 from course.labs.lab_1 import drifted_months, monthly_data
 from course.labs.lab_1.questions import COLUMNS
 
-pytestmark = [pytest.mark.xdist_group("lab-1"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 STUDENTS = {}
 for _number in range(60):
     STUDENTS.setdefault(

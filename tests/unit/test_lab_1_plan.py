@@ -15,7 +15,7 @@ from course.labs.lab_1 import monthly_data, tfdv_validation
 from course.labs.lab_1.questions import COLUMNS, LANDED, PLANE, QUESTIONS, TIMETABLE, labelled
 from flights.data import WEATHER
 
-pytestmark = [pytest.mark.xdist_group("lab-1"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module", autouse=True)

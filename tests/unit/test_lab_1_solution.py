@@ -7,7 +7,7 @@ import pytest
 
 from course.labs import lab_1_data
 
-pytestmark = [pytest.mark.xdist_group("lab-1"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 STUDENTS = [f"student-{number}" for number in range(2, 32)]
 
 

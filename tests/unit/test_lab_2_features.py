@@ -10,7 +10,7 @@ import pytest
 from course.labs.lab_2 import given_data
 from course.labs.lab_2.given_data import KEY
 
-pytestmark = [pytest.mark.xdist_group("lab-2"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 OWN = ["rough_air", "near_evening"]
 
 

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from course.labs.lab_2 import candidate_predictions, check_gate, check_noise, roc_auc
 from course.labs.lab_2.candidate_predictions import GOOD, KINDS, NAMES, SLICES
 
-pytestmark = [pytest.mark.xdist_group("lab-2"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 STUDENTS = [f"student-{number}" for number in range(2, 14)]
 IN_EACH_RUN = STUDENTS[:3]
 """Students whose candidates are drawn for each change; those of the others are drawn among the long proofs."""

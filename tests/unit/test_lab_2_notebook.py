@@ -60,6 +60,7 @@ def test_call_outside_of_a_cell_is_told(run):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("tfx")
 def test_flights_become_examples_without_their_gaps():
     import tensorflow as tf
 

@@ -10,7 +10,7 @@ from course.labs.lab_2 import candidate_predictions
 from tools.labs import source
 from tools.notebooks import form
 
-pytestmark = [pytest.mark.xdist_group("lab-2"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 
 
 @pytest.mark.parametrize(

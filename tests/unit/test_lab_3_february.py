@@ -6,7 +6,7 @@ import lab_three
 import pytest
 from lab_three import FEBRUARY, STORE
 
-pytestmark = [pytest.mark.xdist_group("lab-3"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 
 
 @pytest.fixture

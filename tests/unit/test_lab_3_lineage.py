@@ -8,7 +8,7 @@ from lab_three import AGAIN, FEBRUARY, STORE
 
 from course.labs.lab_3 import check_lineage, inherited_store, metadata_store
 
-pytestmark = [pytest.mark.xdist_group("lab-3"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 STUDENTS = ("anna-k", "student-7", "b.berg@example.org")
 
 

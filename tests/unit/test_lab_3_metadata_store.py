@@ -11,7 +11,7 @@ from lab_three import STORE
 
 from course.labs.lab_3 import metadata_store, runs
 
-pytestmark = [pytest.mark.xdist_group("lab-3"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 VERSION = 1_700_000_001
 
 

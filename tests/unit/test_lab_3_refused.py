@@ -8,7 +8,7 @@ from lab_three import FEBRUARY, MARCH, STORE
 
 from course.labs.lab_3 import months
 
-pytestmark = [pytest.mark.xdist_group("lab-3"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from course.labs.lab_3 import inherited_store, months
 from tools.labs import source
 from tools.notebooks import form
 
-pytestmark = [pytest.mark.xdist_group("lab-3"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 
 
 def cells():
