@@ -9,6 +9,7 @@ from kfp.local import status, subprocess_task_handler
 
 from engines.errors import EngineError
 from engines.kubeflow import processes
+from flights.config import Config
 from warm import client
 
 pytestmark = pytest.mark.skipif(not client.FORKS, reason="on this system each task imports TFX anew")
@@ -40,3 +41,12 @@ def test_tasks_of_ours_go_to_it_and_others_start_anew(ready, tmp_path):
         with pytest.raises(EngineError, match="has ended"):
             task(tmp_path, "python", "-m", "engines.kubeflow.entrypoint")
     assert told == [("Step", False), ("Step", True)]
+
+
+def test_a_run_within_a_kernel_has_forks_of_the_process_that_the_kernel_is_one_of(ready, tmp_path, monkeypatch):
+    from engines.kubeflow import runner
+
+    monkeypatch.setenv(client.SOCKET, str(ready.path))
+    with runner._warm(Config(output_root=str(tmp_path)), True) as found:
+        assert found.path == ready.path
+    assert ready.is_there, "it is not the run's to end"

@@ -56,3 +56,16 @@ def test_a_step_keeps_nothing_and_finds_nothing_but_the_image(call):
     assert printed.splitlines()[-1] == "ModuleNotFoundError: No module named 'not_in_image'"
     assert call("in_image", "dies", 4) == (-9, "")
     assert call("in_image", "step", 5)[0] == 1, "a step that was killed takes the others with it"
+
+
+@pytest.mark.skipif(not client.FORKS, reason="on this system each step imports TFX anew")
+def test_within_a_kernel_steps_are_forks_of_the_process_that_the_kernel_is_one_of(monkeypatch):
+    ready = client.Warm.own(["json"])
+    monkeypatch.setenv(client.SOCKET, str(ready.path))
+    try:
+        assert separate_process._running().path == ready.path
+        separate_process.end()
+        assert ready.is_there, "it is not the lab's to end"
+    finally:
+        separate_process.end()
+        ready.end()
