@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from engines.quiet import import_quietly
 from flights.config import Config
+from warm import client, imports
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,6 +29,24 @@ def run() -> Callable:
     from flights.pipeline import create_pipeline
 
     return lambda config, *given, **how: local.run(config, create_pipeline, *given, **how)
+
+
+@pytest.fixture(scope="session")
+def _server() -> Iterator[client.Warm | None]:
+    server = client.Warm.shared(imports.STEPS, os.environ, linger=1.0) if client.FORKS else None
+    yield server
+    if server:
+        server.end()
+
+
+@pytest.fixture
+def shared_imports(_server, monkeypatch) -> None:
+    """Steps of a run in this process are forks of one server for all tests, as those of a lesson are of its kernel's.
+
+    Not for a test that looks for steps by their commands, in which a server of the run's own has the run's folder.
+    """
+    if _server:
+        monkeypatch.setenv(client.SOCKET, str(_server.path))
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def kubeflow(run):
     return kubeflow
 
 
-def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(kubeflow, config, root):
+def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(kubeflow, config, root, request):
     """The first run is killed with -9, and its step with it; the second starts anew and leaves nothing of the first."""
     options = ["--data-root", config.data_root, "--output-root", config.output_root]
     process = subprocess.Popen(
@@ -61,6 +61,9 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(kubeflow, 
     killed = kubeflow.latest_run(config)
     assert not running(str(kubeflow.runs_folder(config))), "the step outlived its run"
 
+    request.getfixturevalue(
+        "shared_imports"
+    )  # not earlier: the run that is killed has steps that are found by their commands
     seen = []
     with listening.heard() as addresses:
         reports = kubeflow.run(config, create_components, seen.append)
@@ -86,6 +89,7 @@ def test_the_result_is_that_of_the_local_engine(kubeflow, config, run, make_conf
     )
 
 
+@pytest.mark.usefixtures("shared_imports")
 def test_a_candidate_that_gains_too_little_is_refused_and_the_first_stays_in_service(kubeflow, config):
     """Without a baseline there is nothing to gain against, and it would be blessed: so the baseline was found."""
     (served,) = Path(config.serving_root).iterdir()
@@ -94,6 +98,7 @@ def test_a_candidate_that_gains_too_little_is_refused_and_the_first_stays_in_ser
     assert list(Path(config.serving_root).iterdir()) == [served]
 
 
+@pytest.mark.usefixtures("shared_imports")
 def test_a_step_that_fails_is_named_with_its_reason_and_its_log(kubeflow, make_config, tmp_path, monkeypatch):
     broken, temporary = tmp_path / "data", tmp_path / "temporary"
     temporary.mkdir()

@@ -32,9 +32,10 @@ def run_fn(fn_args: Any) -> None:
     model.compile(keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy")
     model.fit(*rows[0], validation_data=rows[1], epochs=20, batch_size=32, verbose=0)
     layer = graph.transform_features_layer()
+    layer.call = tf.autograph.experimental.do_not_convert(layer.call)
     raw = {name: spec for name, spec in graph.raw_feature_spec().items() if name != LABEL}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
     def serve(examples: tf.Tensor) -> tf.Tensor:
         transformed = layer(tf.io.parse_example(examples, raw))
         return model(_stacked(transformed))
