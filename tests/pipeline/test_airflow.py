@@ -168,7 +168,7 @@ def test_the_dag_has_the_graph_of_the_pipeline_and_a_run_for_each_month(run, tmp
     assert found["otherwise"] == ["", "", "", ""]
 
 
-def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(airflow, config, root):
+def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(airflow, config, root, request):
     """The run is killed with -9, and Airflow and its step with it; the second takes from the cache what the first has finished."""
     options = ["--data-root", config.data_root, "--output-root", config.output_root]
     process = subprocess.Popen(
@@ -186,6 +186,9 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(airflow, c
     assert not processes_of(str(airflow.home_of(config))), "Airflow or its step outlived the run"
     assert ledger.last_states(config)["StatisticsGen"] == "RUNNING"
 
+    request.getfixturevalue(
+        "shared_imports"
+    )  # not earlier: the run that is killed has steps that are found by their commands
     seen = []
     reports = airflow.run(config, CREATE, schedule.MONTHS, seen.append)
     assert seen == reports
@@ -215,6 +218,7 @@ def variables(given: project.Project, folder: Path) -> dict[str, str]:
     return {"FLIGHTS_AIRFLOW_PROJECT": str(given.save(folder / "project.json")), "ENGINES_PYTHON": sys.executable}
 
 
+@pytest.mark.usefixtures("shared_imports")
 def test_a_bad_month_fails_at_once_and_somebody_is_told(theirs, airflow, root, tmp_path):
     """Two retries are allowed, and none is made: the file would be as bad in half a minute."""
     shutil.copytree(root / "data/fixtures/text-in-number", tmp_path / "months")
@@ -234,6 +238,7 @@ def test_a_bad_month_fails_at_once_and_somebody_is_told(theirs, airflow, root, t
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("shared_imports")
 def test_a_run_in_the_foreground_that_fails_names_the_task_its_reason_and_its_log(airflow, make_config, root):
     from engines.errors import EngineError
 

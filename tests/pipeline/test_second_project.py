@@ -73,6 +73,7 @@ def test_it_runs_locally_and_its_next_year_is_judged_against_the_year_before(gra
     assert evaluator.custom_properties["baseline_model_id"].int_value, "it was compared with no model"
 
 
+@pytest.mark.usefixtures("shared_imports")
 def test_it_runs_on_kubeflow_by_processes(grains, config):
     from engines.kubeflow import runner as kubeflow
 
@@ -95,6 +96,7 @@ def airflow():
     return runner
 
 
+@pytest.mark.usefixtures("shared_imports")
 def test_it_runs_on_airflow_under_its_own_name_and_date(grains, config, airflow):
     from grains.config import YEARS
 
@@ -109,6 +111,7 @@ def test_it_runs_on_airflow_under_its_own_name_and_date(grains, config, airflow)
     assert {task.month for task in tasks} == {"2020-01"}
 
 
+@pytest.mark.usefixtures("shared_imports")
 def test_a_pipeline_that_airflow_cannot_make_says_why(grains, config, airflow, tmp_path):
     """And not that a DAG could not be found."""
     from grains.config import YEARS
