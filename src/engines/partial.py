@@ -25,7 +25,7 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.utils import proto_utils
 
-from engines import store
+from engines import contents, store
 from engines.settings import Settings
 
 RESOLVER = f"{Resolver.__module__}.{Resolver.__name__}"
@@ -217,7 +217,7 @@ def _other_inputs(node: pipeline_pb2.PipelineNode, read: Artifacts, outputs: Map
 
 
 def _other_files(opened: MetadataStore, node: pipeline_pb2.PipelineNode, made: Artifacts) -> str:
-    """Whether the files have changed since an ExampleGen read them, by what TFX's cache goes by: number, size and date."""
+    """Whether the files have changed since an ExampleGen read them, by what its cache goes by: number, size and date, and contents if recorded."""
     settings = node.parameters.parameters
     examples = opened.get_artifacts_by_id(list(made.get("examples", ())))
     recorded = {artifact.custom_properties[utils.FINGERPRINT_PROPERTY_NAME].string_value for artifact in examples}
@@ -227,10 +227,16 @@ def _other_files(opened: MetadataStore, node: pipeline_pb2.PipelineNode, made: A
     proto_utils.json_to_proto(settings["input_config"].field_value.string_value, source)
     if given := settings["range_config"].field_value.string_value if "range_config" in settings else "":
         proto_utils.json_to_proto(given, months)
-    now, _, _ = utils.calculate_splits_fingerprint_span_and_version(
-        settings["input_base"].field_value.string_value, source.splits, months if given else None
+    base = settings["input_base"].field_value.string_value
+    now, _, _ = utils.calculate_splits_fingerprint_span_and_version(base, source.splits, months if given else None)
+    if recorded != {now}:
+        return "read files that have changed since (number, size or date)"
+    held = {artifact.custom_properties[contents.PROPERTY].string_value for artifact in examples}
+    return (
+        "read files whose contents have changed since"
+        if any(held) and held != {contents.checksums(base, source.splits)}
+        else ""
     )
-    return "" if recorded == {now} else "read files that have changed since (number, size or date)"
 
 
 def _newer_baseline(

@@ -2,7 +2,7 @@
 
 `CsvExampleGen` parses each row in Python, inside Beam; for the full year that takes a minute. Arrow reads
 the same files with declared types, and tfx_bsl's encoder turns whole record batches into tf.Examples, in a seventh of the time.
-Driver, publisher and the layout of the artifact are those of `CsvExampleGen`. Whichever reads, the same check comes first.
+Publisher and the layout of the artifact are those of `CsvExampleGen`; its driver is asked, and the files' contents besides. Whichever reads, the same check comes first.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 from tfx_bsl.coders import example_coder
+
+from engines import contents
 
 from . import columns, data
 
@@ -104,8 +106,9 @@ class ArrowExecutor(csv_executor.Executor):
         examples.split_names = artifact_utils.encode_split_names(names)
         examples_utils.set_payload_format(examples, exec_properties["output_data_format"])
         examples_utils.set_file_format(examples, "tfrecords_gzip")
-        # Everything is read, and so checked, before anything is written.
-        tables = _read_splits(exec_properties["input_base"], [split.pattern for split in source.splits])
+        with contents.noted(examples, exec_properties):
+            # Everything is read, and so checked, before anything is written.
+            tables = _read_splits(exec_properties["input_base"], [split.pattern for split in source.splits])
         if target.split_config.splits:
             tables = _partition(tables[0], target.split_config)
         for name, table in zip(names, tables, strict=True):
@@ -113,8 +116,9 @@ class ArrowExecutor(csv_executor.Executor):
 
 
 class ArrowCsvExampleGen(tfx.components.CsvExampleGen):
-    """`CsvExampleGen` with another executor: same driver, same publisher, same artifact."""
+    """`CsvExampleGen` with another executor, and a driver that looks into the files: same publisher, same artifact."""
 
+    DRIVER_CLASS = contents.Driver
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(ArrowExecutor)
 
 
@@ -136,17 +140,19 @@ class CheckedCsvExecutor(csv_executor.Executor):
         proto_utils.json_to_proto(exec_properties["input_config"], source)
         proto_utils.json_to_proto(exec_properties["output_config"], target)
         patterns = [split.pattern for split in source.splits]
-        tables = _read_splits(exec_properties["input_base"], patterns)
-        if target.split_config.partition_feature_name:
-            _partition(tables[0], target.split_config)
-        for pattern in patterns:
-            _require_plain_headers(exec_properties["input_base"], _paths(exec_properties["input_base"], pattern))
-        super().Do(input_dict, output_dict, exec_properties)
+        with contents.noted(artifact_utils.get_single_instance(output_dict["examples"]), exec_properties):
+            tables = _read_splits(exec_properties["input_base"], patterns)
+            if target.split_config.partition_feature_name:
+                _partition(tables[0], target.split_config)
+            for pattern in patterns:
+                _require_plain_headers(exec_properties["input_base"], _paths(exec_properties["input_base"], pattern))
+            super().Do(input_dict, output_dict, exec_properties)
 
 
 class CheckedCsvExampleGen(tfx.components.CsvExampleGen):
     """`CsvExampleGen` that checks the files before it reads them."""
 
+    DRIVER_CLASS = contents.Driver
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(CheckedCsvExecutor)
 
 
