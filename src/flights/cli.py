@@ -1,4 +1,4 @@
-"""The command line: `flights run` and `flights predict`."""
+"""The command line: `flights run` and `flights predict`; `MORE` has the other commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from engines import ending, places
 from engines.common import require_inputs
 from engines.quiet import import_quietly
 
+from . import targets
 from .config import Config, Plan
+
+MORE = (targets,)
+"""Modules with further commands, light to import: `add_parsers(commands)`, and `HANDLERS` by the commands' names."""
 
 ENGINES = {
     "airflow": "engines.airflow.runner",
@@ -71,7 +75,8 @@ def parser() -> argparse.ArgumentParser:
 
     predict = commands.add_parser("predict", help="ask the newest pushed model about flights")
     predict.add_argument("flights", help="one flight or a list, as JSON, its columns by name; - for standard input")
-    for command in (run, predict):
+    further = [command for module in MORE for command in module.add_parsers(commands)]
+    for command in (run, predict, *further):
         command.add_argument(
             "--output-root", metavar="FOLDER", help=f"folder of the pipeline (default: {Config.output_root})"
         )
@@ -103,11 +108,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     how: dict[str, Any] = {"in_containers": True} if options.pop("containers", False) else {}
     part = {name: value for name in ("first", "last") if (value := options.pop(name, None))}
     given = {name: value for name, value in options.items() if value is not None}
+    handlers = {name: handler for module in MORE for name, handler in module.HANDLERS.items()}
+    # What a further command takes beside settings is its own.
+    own = {name: given.pop(name) for name in set(given) - Config.__dataclass_fields__.keys()}
     log = Path("failed.log")
     try:
         with (
             ending.stoppable(),
-            _in_base(given, ("data_root", "output_root") if command == "run" else ("output_root",)),
+            _in_base(given, ("output_root",) if command == "predict" else ("data_root", "output_root")),
         ):
             log = Path(given.get("output_root", Config.output_root)).absolute() / log
             if how and engine != "kubeflow":
@@ -117,6 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "plan" in given:
                 given["plan"] = Plan.load(given["plan"])
             config = Config(**given)
+            if command in handlers:
+                return handlers[command](config, **own)
             return _run(config, engine, **how, **part) if command == "run" else _predict(config, request)
     except BaseException as error:
         if number := ending.stopped_by():

@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 import tensorflow as tf
@@ -85,7 +85,13 @@ def make_example_gen(config: Config) -> tfx.components.CsvExampleGen:
 
 
 class ArrowExecutor(csv_executor.Executor):
-    """Reads CSV with Arrow and writes tf.Examples, without a Beam pipeline."""
+    """Reads CSV with Arrow and writes tf.Examples, without a Beam pipeline.
+
+    Attributes:
+        left_out: columns that are read and checked, and do not go into the examples.
+    """
+
+    left_out: ClassVar[frozenset[str]] = frozenset()
 
     def Do(
         self,
@@ -112,7 +118,8 @@ class ArrowExecutor(csv_executor.Executor):
         if target.split_config.splits:
             tables = _partition(tables[0], target.split_config)
         for name, table in zip(names, tables, strict=True):
-            _write_examples(table, Path(artifact_utils.get_split_uri([examples], name)))
+            known = [column for column in table.column_names if column not in self.left_out]
+            _write_examples(table.select(known), Path(artifact_utils.get_split_uri([examples], name)))
 
 
 class ArrowCsvExampleGen(tfx.components.CsvExampleGen):
