@@ -17,6 +17,12 @@ FILE = "flights.csv"
 
 LABEL = "late"
 
+PROBABILITY = "late_probability"
+"""Name of the model's output: the probability, from 0 to 1, that the flight arrives late."""
+
+KEY = ("year", "month", "day", "carrier", "flight", "origin", "sched_dep_time")
+"""The columns that tell each row from all others: by them a prediction finds its label when that has come."""
+
 DATE = ("year", "month", "day")
 """The columns that say when a row was, the coarsest first."""
 

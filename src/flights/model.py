@@ -11,13 +11,10 @@ import tensorflow_transform as tft
 from tfx_bsl.public import tfxio
 
 from . import edge, features, warm_start
-from .data import LABEL
+from .columns import LABEL, PROBABILITY
 
 if TYPE_CHECKING:  # on Kubeflow each training imports this module anew, and does without the rest of TFX
     from tfx import v1 as tfx
-
-PROBABILITY = "late_probability"
-"""Name of the model's output: the probability, from 0 to 1, that the flight arrives late."""
 
 EMBEDDING = 2
 
