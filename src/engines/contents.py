@@ -21,8 +21,9 @@ from tfx.proto import example_gen_pb2
 from tfx.utils import proto_utils
 
 from engines.errors import BadData
+from engines.events import CONTENTS
 
-PROPERTY = "contents"
+PROPERTY = CONTENTS
 """Of ExampleGen's execution and of its examples: JSON, `{input split: {path below input_base: SHA-256}}`."""
 
 CHUNK = 1 << 20

@@ -26,15 +26,11 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.utils import proto_utils
 
 from engines import contents, store
+from engines.events import INPUT, OUTPUT, names
+from engines.lineage import CODE
 from engines.settings import Settings
 
 RESOLVER = f"{Resolver.__module__}.{Resolver.__name__}"
-
-CODE = ("source", "tuner_source")
-"""Settings that are fingerprints of code."""
-
-OUTPUT = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
-INPUT = (mlmd.Event.INPUT, mlmd.Event.DECLARED_INPUT, mlmd.Event.INTERNAL_INPUT)
 
 Artifacts = dict[str, set[int]]
 """Numbers of artifacts, by the name of the input or output."""
@@ -170,9 +166,8 @@ def _gone(opened: MetadataStore, made: Artifacts) -> str:
 def _artifacts(opened: MetadataStore, execution: mlmd.Execution, kinds: tuple[int, ...]) -> Artifacts:
     found: Artifacts = {}
     for event in opened.get_events_by_execution_ids([execution.id]):
-        for step in event.path.steps if event.type in kinds else ():
-            if step.key:  # of one artifact as two inputs there is one event, with both names
-                found.setdefault(step.key, set()).add(event.artifact_id)
+        for name in names(event) if event.type in kinds else ():
+            found.setdefault(name, set()).add(event.artifact_id)
     return found
 
 

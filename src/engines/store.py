@@ -12,11 +12,11 @@ from pathlib import Path
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from engines import relocation, store_file
+from engines import events, relocation, store_file
+from engines.events import SUCCEEDED
 from engines.settings import Settings
 
 RUNNING = (mlmd.Execution.NEW, mlmd.Execution.RUNNING)
-SUCCEEDED = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
 UNFINISHED = (mlmd.Artifact.PENDING, mlmd.Artifact.UNKNOWN)
 
 Refusal = Callable[[str | Path | None], str]
@@ -169,24 +169,17 @@ def latest_verdict(config: Settings, refusal: Refusal = refused) -> str:
 
 def _evaluation_of(store: MetadataStore, pushed: mlmd.Artifact) -> str | None:
     """The folder of the evaluation that a Pusher went by: of the execution whose blessing it took."""
-    blessing = _beside(store, pushed, mlmd.Event.INPUT, "ModelBlessing")
-    evaluation = blessing and _beside(store, blessing, mlmd.Event.OUTPUT, "ModelEvaluation")
-    return evaluation.uri if evaluation else None
-
-
-def _beside(store: MetadataStore, artifact: mlmd.Artifact, kind: int, type_name: str) -> mlmd.Artifact | None:
-    """An artifact of a type that the execution which made this one had as input, or has made as well."""
-    made = [event for event in store.get_events_by_artifact_ids([artifact.id]) if event.type == mlmd.Event.OUTPUT]
-    execution = min((event.execution_id for event in made), default=None)  # later ones took it from the cache
-    events = store.get_events_by_execution_ids([execution]) if execution is not None else []
-    found = store.get_artifacts_by_id([event.artifact_id for event in events if event.type == kind])
-    types = {one.id for one in store.get_artifact_types() if one.name == type_name}
-    return next((one for one in found if one.type_id in types), None)
+    graph = events.Graph(store)
+    given = graph.inputs.get(graph.makers.get(pushed.id), {}).values()
+    blessings = [one for numbers in given for one in numbers if graph.artifacts[one].type == "ModelBlessing"]
+    judges = [graph.makers[one] for one in blessings if one in graph.makers]
+    evaluations = [one for judge in judges for one in graph.made_of(judge, "ModelEvaluation")]
+    return graph.artifacts[evaluations[0]].uri if evaluations else None
 
 
 def _latest_output(store: MetadataStore, type_name: str) -> mlmd.Artifact | None:
     """What the latest execution with an output of this type gave, be it new or from the cache."""
     artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_type(type_name)}
-    events = store.get_events_by_artifact_ids(list(artifacts)) if artifacts else []
-    outputs = [event for event in events if event.type == mlmd.Event.OUTPUT]
+    found = store.get_events_by_artifact_ids(list(artifacts)) if artifacts else []
+    outputs = [event for event in found if event.type == mlmd.Event.OUTPUT]
     return artifacts[max(outputs, key=lambda event: event.execution_id).artifact_id] if outputs else None

@@ -18,10 +18,10 @@ from engines import ending, places
 from engines.common import require_inputs
 from engines.quiet import import_quietly
 
-from . import targets
+from . import lineage, serving, targets
 from .config import Config, Plan
 
-MORE = (targets,)
+MORE = (targets, lineage, serving)
 """Modules with further commands, light to import: `add_parsers(commands)`, and `HANDLERS` by the commands' names."""
 
 ENGINES = {

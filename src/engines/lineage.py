@@ -1,0 +1,580 @@
+"""Where a pushed version comes from, and which models data have reached, over the metadata store of any TFX pipeline.
+
+The way back starts at Pusher's input `model`. A walk over all of its inputs goes through the blessing to the Evaluator's baseline, and claims that the
+baseline's data made the model. The model that a warm start went on from is an ancestor: the Trainer read it.
+
+What a model has learned from is decided by splits, not by artifacts: the examples of one ExampleGen hold months for training and a month for
+evaluation. Data are told by the checksums of their contents (`engines.contents`), where they are recorded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from engines import store_file
+from engines.events import CONTENTS, Graph, Step, texts
+
+CODE = ("source", "tuner_source")
+"""Settings that are fingerprints of code."""
+
+VERDICTS = ("ModelBlessing", "InfraBlessing")
+PREDICTIONS = ("InferenceResult",)
+
+
+class LineageError(LookupError):
+    """The store does not know; the message says what it does know."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that an ExampleGen read.
+
+    Attributes:
+        path: below its `input_base`.
+        span: its number, from ExampleGen or from the folder's name; None where neither says.
+        checksum: SHA-256 of what was read; empty where it was not recorded.
+    """
+
+    path: str
+    span: int | None
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Use:
+    """A file, and who used it in which splits.
+
+    Attributes:
+        file: what was read.
+        examples: number of the artifact that ExampleGen made of it.
+        splits: of that artifact.
+        by: the components' ids, for example Transform (its vocabularies) and Trainer.
+    """
+
+    file: File
+    examples: int
+    splits: tuple[str, ...]
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Given:
+    """An artifact that a training was given.
+
+    Attributes:
+        artifact: its number.
+        uri: its folder.
+        checksum: of its content, where its maker recorded one as `fingerprint`.
+        step: what made it.
+    """
+
+    artifact: int
+    uri: str
+    checksum: str
+    step: Step
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A candidate was judged.
+
+    Attributes:
+        kind: type of the artifact: `ModelBlessing` of an Evaluator, `InfraBlessing` of a check of the serving.
+        artifact: its number.
+        blessed: or refused.
+        step: who judged.
+        judged_on: data of the evaluation.
+        baseline: number of the model that it was held against, which is no ancestor.
+        evaluation: folder of the metrics.
+        reason: where the judge recorded one.
+    """
+
+    kind: str
+    artifact: int
+    blessed: bool
+    step: Step
+    judged_on: tuple[Use, ...] = ()
+    baseline: int | None = None
+    evaluation: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Push:
+    """A model was pushed.
+
+    Attributes:
+        version: the name of its folder.
+        folder: where it was pushed to.
+        artifact: number of the `PushedModel`.
+        model: number of the model.
+        step: of Pusher. What a later run took from the cache is no other push.
+        verdicts: numbers of the verdicts that Pusher was given.
+        is_there: whether the folder still is.
+    """
+
+    version: str
+    folder: str
+    artifact: int
+    model: int
+    step: Step
+    verdicts: tuple[int, ...]
+    is_there: bool
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model, with all that made it, and what became of it.
+
+    Attributes:
+        artifact: its number.
+        uri: its folder.
+        is_there: whether that folder still is.
+        step: the training.
+        trained_on: data that its weights, its vocabularies, hyperparameters or an inferred schema were learned from; not those of `base`.
+        watched_on: data of the training's own evaluation, from which no weight was learned.
+        schema: the schema; None without one.
+        transform_graph: the graph of Transform; None without one.
+        hyperparameters: those of a Tuner; None without one.
+        trial: values of the trial that won, where its file still is.
+        settings: the Trainer's `custom_config`, without fingerprints of code.
+        code: fingerprints of code, by the id of the component.
+        base: the model that a warm start went on from.
+        verdicts: every time that it was judged.
+        pushes: every time that it was pushed.
+        predictions: folders of what was predicted with it in bulk, as far as a pipeline did so.
+    """
+
+    artifact: int
+    uri: str
+    is_there: bool
+    step: Step
+    trained_on: tuple[Use, ...]
+    watched_on: tuple[Use, ...]
+    schema: Given | None
+    transform_graph: Given | None
+    hyperparameters: Given | None
+    trial: dict[str, Any]
+    settings: dict[str, Any]
+    code: dict[str, str]
+    base: Model | None
+    verdicts: tuple[Verdict, ...]
+    pushes: tuple[Push, ...]
+    predictions: tuple[str, ...]
+
+    @property
+    def generations(self) -> Iterator[Model]:
+        """It, the model that it went on from, and so on."""
+        model: Model | None = self
+        while model:
+            yield model
+            model = model.base
+
+    @property
+    def outcome(self) -> str:
+        """`pushed`, `blessed`, `refused` or `not judged`, by what became of it: a later verdict counts more than an earlier one of its kind."""
+        if self.pushes:
+            return "pushed"
+        latest = {one.kind: one.blessed for one in self.verdicts}
+        return ("blessed" if all(latest.values()) else "refused") if latest else "not judged"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A pushed version, and all that led to it.
+
+    Attributes:
+        push: where and when.
+        model: what was pushed.
+        verdicts: those that Pusher went by.
+        unknown: what the store cannot say, a sentence each.
+    """
+
+    push: Push
+    model: Model
+    verdicts: tuple[Verdict, ...]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A model that data, or an artifact, have reached.
+
+    Attributes:
+        model: the model.
+        how: `trained`; `inherited`, from a model that a warm start went on from; or `evaluated`: judged or watched on them, and nothing learned.
+        through: numbers of the models between, for `inherited`: the last is the one that was trained on them.
+        uses: the files that match; none where an artifact was asked for.
+    """
+
+    model: Model
+    how: str
+    through: tuple[int, ...] = ()
+    uses: tuple[Use, ...] = field(default=())
+
+
+class Lineage:
+    """Answers about one store. It is read when this is made; what is written later is not seen."""
+
+    def __init__(self, store: MetadataStore) -> None:
+        """Reads the store in three calls; an answer asks it once more for each step that it tells of."""
+        self.graph = Graph(store)
+        self._models: dict[int, Model] = {}
+
+    @classmethod
+    def of_file(cls, path: str | Path) -> Lineage:
+        """Of a store in SQLite, such as `Settings.metadata_path`. Nothing is written.
+
+        Raises:
+            FileNotFoundError: there is none.
+            engines.store_file.StoreError: it is damaged, locked, or of another version.
+        """
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"There is no metadata store at {path}. A run of the pipeline makes it.")
+        connection = mlmd.ConnectionConfig()
+        connection.sqlite.filename_uri = str(path)
+        connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
+        with store_file.explained(path):
+            return cls(MetadataStore(connection))
+
+    # --- backward
+
+    def versions(self, pipeline: str = "") -> list[Push]:
+        """What was pushed, the oldest first.
+
+        Args:
+            pipeline: only that of this one.
+        """
+        found = [self._push(one.id) for one in self.graph.of_type("PushedModel") if self._is_pushed(one.id)]
+        return [one for one in found if pipeline in ("", one.step.pipeline)]
+
+    def version(self, name: str | int, pipeline: str = "", serving_root: str = "") -> Version:
+        """Where a pushed version comes from.
+
+        Args:
+            name: its folder's name.
+            pipeline: which one pushed it, where two have a version of that name.
+            serving_root: Pusher's folder, where a version may lie that no Pusher has recorded.
+
+        Raises:
+            LineageError: the store has no such version, or two.
+        """
+        pushes = self.versions(pipeline)
+        found = [one for one in pushes if one.version == str(name)]
+        if not found:
+            known = ", ".join(one.version for one in pushes) or "none"
+            where = f"{serving_root.rstrip('/')}/{name}"
+            if serving_root and Path(where).is_dir():
+                raise LineageError(
+                    f"{where} was pushed by no pipeline of this store: by hand, or by one with another store. Recorded versions: {known}."
+                )
+            of = f" of pipeline {pipeline}" if pipeline else ""
+            raise LineageError(f"There is no version {name}{of} in this store. Recorded versions: {known}.")
+        if len(pipelines := sorted({one.step.pipeline for one in found})) > 1:
+            raise LineageError(f"Version {name} was pushed by {' and by '.join(pipelines)}. Name one with --pipeline.")
+        push = found[-1]
+        model = self.model(push.model)
+        verdicts = tuple(one for one in model.verdicts if one.artifact in push.verdicts)
+        return Version(push, model, verdicts, tuple(_unknown(push, model)))
+
+    def model(self, artifact: int) -> Model:
+        """What made a model, and what became of it: also of one that was refused.
+
+        Raises:
+            LineageError: there is no model of this number, or no execution that made it.
+        """
+        if artifact not in self._models:
+            self._models[artifact] = self._model(artifact)
+        return self._models[artifact]
+
+    def models(self, pipeline: str = "") -> list[Model]:
+        """All that were trained, the oldest first. One that a later run took from the cache is there once."""
+        found = [one.id for one in self.graph.of_type("Model") if one.id in self.graph.makers]
+        return [self.model(one) for one in found if pipeline in ("", self.graph.step(self.graph.makers[one]).pipeline)]
+
+    def _model(self, artifact: int) -> Model:
+        graph = self.graph
+        if artifact not in graph.artifacts or graph.artifacts[artifact].type != "Model":
+            known = ", ".join(str(one.id) for one in graph.of_type("Model")) or "none"
+            raise LineageError(f"Artifact {artifact} is no model of this store. Models: {known}.")
+        if artifact not in graph.makers:
+            raise LineageError(f"Model {artifact} was made by no execution of this store that succeeded.")
+        trainer = graph.makers[artifact]
+        own = self._own(artifact)
+        base = graph.given(trainer, "base_model")
+        custom = texts(graph.settings(trainer).get("custom_config"))
+        hyperparameters = self._given(trainer, "hyperparameters")
+        return Model(
+            artifact,
+            graph.artifacts[artifact].uri,
+            graph.is_there(artifact),
+            graph.step(trainer),
+            self._uses(own, 0),
+            self._uses([trainer], 1),
+            self._given(trainer, "schema"),
+            self._given(trainer, "transform_graph"),
+            hyperparameters,
+            _trial(hyperparameters.uri) if hyperparameters else {},
+            {name: value for name, value in custom.items() if name not in CODE},
+            {graph.step(one).node: code for one in own if (code := self._code(one))},
+            self.model(base) if base is not None else None,
+            tuple(self._verdicts(artifact)),
+            tuple(self._push(one) for one in self._made_with(artifact, ("PushedModel",)) if self._is_pushed(one)),
+            tuple(graph.artifacts[one].uri for one in self._made_with(artifact, PREDICTIONS)),
+        )
+
+    def _own(self, model: int) -> list[int]:
+        """The executions that led to a model, without those that led to its base. A Tuner goes on from the base as well."""
+        return self.graph.before(model, lambda name: name != "base_model")
+
+    def _given(self, execution: int, name: str) -> Given | None:
+        number = self.graph.given(execution, name)
+        if number is None or number not in self.graph.makers:
+            return None
+        maker = self.graph.makers[number]
+        checksum = str(self.graph.settings(maker).get("fingerprint", ""))
+        return Given(number, self.graph.artifacts[number].uri, checksum, self.graph.step(maker))
+
+    def _code(self, execution: int) -> str:
+        settings = self.graph.settings(execution)
+        places = (settings, texts(settings.get("custom_config")))
+        return ", ".join(str(place[name]) for name in CODE for place in places if name in place)
+
+    def _made_with(self, model: int, types: Iterable[str]) -> list[int]:
+        """What was made of some types by executions that read a model as `model`, each once."""
+        users = [one for one in self.graph.users.get(model, ()) if model in self.graph.inputs[one].get("model", ())]
+        found = [made for one in users for kind in types for made in self.graph.made_of(one, kind)]
+        return sorted(set(found))
+
+    def _is_pushed(self, artifact: int) -> bool:
+        maker = self.graph.makers.get(artifact)
+        pushed = self.graph.properties(artifact).get("pushed")
+        return pushed == 1 and maker is not None and self.graph.given(maker, "model") is not None
+
+    def _push(self, artifact: int) -> Push:
+        graph = self.graph
+        maker, told = graph.makers[artifact], graph.properties(artifact)
+        folder = str(told.get("pushed_destination", ""))
+        version = str(told.get("pushed_version") or Path(folder).name)
+        verdicts = [
+            one for given in graph.inputs[maker].values() for one in given if graph.artifacts[one].type in VERDICTS
+        ]
+        is_there = "://" in folder or Path(folder).is_dir()
+        return Push(
+            version, folder, artifact, graph.given(maker, "model"), graph.step(maker), tuple(verdicts), is_there
+        )
+
+    def _verdicts(self, model: int) -> Iterator[Verdict]:
+        graph = self.graph
+        for number in self._made_with(model, VERDICTS):
+            maker, told = graph.makers[number], graph.properties(number)
+            baseline = told.get("baseline_model_id") or graph.given(maker, "baseline_model")
+            evaluation = graph.made_of(maker, "ModelEvaluation")
+            yield Verdict(
+                graph.artifacts[number].type,
+                number,
+                told.get("blessed") == 1,
+                graph.step(maker),
+                self._uses([maker], 1),
+                baseline,
+                graph.artifacts[evaluation[0]].uri if evaluation else "",
+                str(told.get("reason", "")),
+            )
+
+    # --- data
+
+    def _uses(self, executions: Iterable[int], which: int) -> tuple[Use, ...]:
+        """The files that executions have read.
+
+        Args:
+            executions: which ones.
+            which: 0: in the splits that they learn from; 1: in those that they evaluate on.
+        """
+        found: dict[tuple[File, int], tuple[dict[str, None], dict[str, None]]] = {}
+        for execution in executions:
+            for root in self._roots(execution):
+                files = self._files(root)
+                for split in self._splits(execution, list(files))[which]:
+                    for file in files.get(split, ()):
+                        splits, nodes = found.setdefault((file, root), ({}, {}))
+                        splits[split] = nodes[self.graph.step(execution).node] = None
+        return tuple(
+            Use(file, root, tuple(splits), tuple(nodes))
+            for (file, root), (splits, nodes) in sorted(
+                found.items(), key=lambda one: (one[0][0].span or 0, one[0][0].path, one[0][1])
+            )
+        )
+
+    def _roots(self, execution: int) -> list[int]:
+        """The examples, as ExampleGen made them, that an execution read, itself or as Transform wrote them."""
+        graph, found = self.graph, {}
+        waiting = [one for given in graph.inputs[execution].values() for one in given]
+        while waiting:
+            number = waiting.pop(0)
+            if graph.artifacts[number].type != "Examples":
+                continue
+            maker = graph.makers.get(number)
+            before = [one for given in graph.inputs.get(maker, {}).values() for one in given]
+            before = [one for one in before if graph.artifacts[one].type == "Examples"]
+            found |= {} if before else {number: None}
+            waiting += before
+        return list(found)
+
+    def _splits(self, execution: int, every: list[str]) -> tuple[list[str], list[str]]:
+        """The splits that a component learns from, and those that it evaluates on, by TFX's settings and their defaults."""
+        settings = self.graph.settings(execution)
+        if "train_args" in settings:
+            learned, watched = (texts(settings.get(name)).get("splits") for name in ("train_args", "eval_args"))
+            return learned or ["train"], watched or ["eval"]
+        if "preprocessing_fn" in settings or "splits_config" in settings:
+            return texts(settings.get("splits_config")).get("analyze") or ["train"], []
+        if "example_splits" in settings or "eval_config" in settings:
+            return [], settings.get("example_splits") or ["eval"]
+        excluded = settings.get("exclude_splits") or []
+        learns = not self.graph.made_of(execution, "InfraBlessing")
+        return ([one for one in every if one not in excluded], []) if learns else ([], every)
+
+    def _files(self, examples: int) -> dict[str, list[File]]:
+        """The files of each split of what an ExampleGen made."""
+        told, maker = self.graph.properties(examples), self.graph.makers.get(examples)
+        settings = self.graph.settings(maker) if maker is not None else {}
+        held = texts(told.get(CONTENTS) or settings.get(CONTENTS))
+        if not held:
+            patterns = texts(settings.get("input_config")).get("splits", [])
+            held = {one.get("name", ""): dict.fromkeys(_expanded(one.get("pattern", "")), "") for one in patterns}
+        span = int(told.get("span") or 0)
+        files = {name: [File(path, span or _span(path), one) for path, one in held[name].items()] for name in held}
+        every = list(dict.fromkeys(one for some in files.values() for one in some))
+        return {split: files.get(split, every) for split in told.get("split_names") or list(files)}
+
+    # --- forward
+
+    def reached(
+        self, span: int | None = None, checksum: str = "", artifact: int | None = None, pipeline: str = ""
+    ) -> list[Reach]:
+        """Which models data have reached, the oldest first.
+
+        Args:
+            span: a number of ExampleGen's.
+            checksum: of a file's contents, or how it begins: with `span` one delivery of it.
+            artifact: instead of both, any artifact: a schema, examples, a model.
+            pipeline: only models of this one.
+
+        Raises:
+            LineageError: no model of the store has read anything of it.
+        """
+        models = self.models(pipeline)
+        if artifact is not None:
+            if artifact not in self.graph.artifacts:
+                raise LineageError(
+                    f"There is no artifact {artifact} in this store: it has {len(self.graph.artifacts)}."
+                )
+            return [one for model in models if (one := self._reach_of_artifact(model, artifact))]
+
+        def wanted(uses: Iterable[Use]) -> tuple[Use, ...]:
+            return tuple(
+                one for one in uses if span in (None, one.file.span) and one.file.checksum.startswith(checksum.lower())
+            )
+
+        found = [one for model in models if (one := _reach(model, wanted))]
+        if not found:
+            raise LineageError(
+                f"No model of this store has read {_asked(span, checksum)}. It knows {self._known(models)}."
+            )
+        return found
+
+    def _reach_of_artifact(self, model: Model, artifact: int) -> Reach | None:
+        if model.artifact == artifact:
+            return Reach(model, "trained")
+        through: list[int] = []
+        for one in model.generations:
+            base = one.base.artifact if one.base else None
+            read = {
+                number
+                for run in self._own(one.artifact)
+                for given in self.graph.inputs[run].values()
+                for number in given
+            }
+            if artifact in (read - {base}) | {one.artifact}:
+                return Reach(model, "inherited" if through else "trained", tuple(through))
+            through += [] if base is None else [base]
+        for verdict in model.verdicts:
+            if any(artifact in given for given in self.graph.inputs[verdict.step.execution].values()):
+                return Reach(model, "evaluated")
+        return None
+
+    def _known(self, models: Iterable[Model]) -> str:
+        uses = {use for model in models for use in (*model.trained_on, *model.watched_on)}
+        files = sorted({use.file for use in uses}, key=lambda one: (one.span or 0, one.path, one.checksum))
+        told = [f"{one.path} ({one.checksum[:12] or 'no checksum'})" for one in files]
+        return ", ".join(told[:24] + ([f"and {len(told) - 24} more"] if len(told) > 24 else [])) or "no files"
+
+
+def _reach(model: Model, wanted: Any) -> Reach | None:
+    through: list[int] = []
+    for one in model.generations:
+        if uses := wanted(one.trained_on):
+            return Reach(model, "inherited" if through else "trained", tuple(through), uses)
+        through += [one.base.artifact] if one.base else []
+    judged = [use for verdict in model.verdicts for use in verdict.judged_on]
+    uses = wanted(dict.fromkeys([*model.watched_on, *judged]))
+    return Reach(model, "evaluated", (), uses) if uses else None
+
+
+def _asked(span: int | None, checksum: str) -> str:
+    parts = [
+        f"span {span}" if span is not None else "",
+        f"a file whose checksum begins with {checksum}" if checksum else "",
+    ]
+    return ", ".join(filter(None, parts)) or "anything"
+
+
+def _unknown(push: Push, model: Model) -> Iterator[str]:
+    """What the store cannot say of a version."""
+    if model.predictions:
+        yield "Which single requests the version has answered: the store records pipelines only. The log of the server does."
+    else:
+        yield "Which predictions the version has given: the store records pipelines, not requests. The log of the server does."
+    if not push.is_there:
+        yield f"What the version answers: its folder {push.folder} is gone."
+    every = [use for one in model.generations for use in one.trained_on]
+    if bare := sorted({use.file.path for use in every if not use.file.checksum}):
+        yield f"What was in {', '.join(bare)}: no checksum was recorded when ExampleGen read it, only number, size and date of the files."
+    for one in model.generations:
+        if not one.is_there:
+            yield f"What model {one.artifact} was: its folder {one.uri} is deleted."
+        if one.hyperparameters and not one.trial:
+            yield f"Which trial the Tuner chose for model {one.artifact}: {one.hyperparameters.uri} is deleted or no file of KerasTuner's."
+        if not one.code:
+            yield f"Which code trained model {one.artifact}: no fingerprint of it is among the settings."
+
+
+def _trial(folder: str) -> dict[str, Any]:
+    """The values that a Tuner chose, from the file that TFX writes; empty without it."""
+    try:
+        values = json.loads((Path(folder) / "best_hyperparameters.txt").read_text(encoding="utf-8")).get("values", {})
+    except (OSError, ValueError, AttributeError):
+        return {}
+    return dict(texts(values))
+
+
+def _span(path: str) -> int | None:
+    """The span in whose folder a file is, by the folder's name."""
+    found = re.search(r"(?:^|/)span-?(\d+)(?=/)", path)
+    return int(found[1]) if found else None
+
+
+def _expanded(pattern: str) -> list[str]:
+    """The paths that a pattern with a range of digits, such as `span-0[1-3]/flights.csv`, stands for; another one as it is."""
+    parts = re.fullmatch(r"([^*?\[]*)\[(\d)-(\d)\]([^*?\[]*)", pattern)
+    if not parts:
+        return [pattern] if pattern else []
+    return [f"{parts[1]}{digit}{parts[4]}" for digit in range(int(parts[2]), int(parts[3]) + 1)]
