@@ -23,6 +23,12 @@ PROBABILITY = "late_probability"
 KEY = ("year", "month", "day", "carrier", "flight", "origin", "sched_dep_time")
 """The columns that tell each row from all others: by them a prediction finds its label when that has come."""
 
+SAMPLE = (
+    {"weekday": 5, "sched_dep_time": 1745, "carrier": "UA", "origin": "EWR", "dest": "SFO", "distance": 2565},
+    {"weekday": 1, "sched_dep_time": 600, "carrier": "B6", "origin": "JFK", "dest": "BOS", "distance": 187},
+)
+"""Rows that may be asked about: a model that is to be served is tried with them."""
+
 DATE = ("year", "month", "day")
 """The columns that say when a row was, the coarsest first."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from serving.__main__ import CannotServe, add_options
 from serving.__main__ import serve as serve_project
 
-from .columns import KEY, PROBABILITY
+from .columns import KEY, PROBABILITY, SAMPLE
 from .config import Config
 
 if TYPE_CHECKING:
@@ -23,13 +23,10 @@ DATATYPES = {"BYTES": "BYTES", "INT": "INT64", "FLOAT": "FP32"}
 class Flights:
     """A project, for the model server (`serving.models.Project`)."""
 
-    name = "flights"
+    name = __package__
     output = PROBABILITY
     key = KEY
-    sample = (
-        {"weekday": 5, "sched_dep_time": 1745, "carrier": "UA", "origin": "EWR", "dest": "SFO", "distance": 2565},
-        {"weekday": 1, "sched_dep_time": 600, "carrier": "B6", "origin": "JFK", "dest": "BOS", "distance": 187},
-    )
+    sample = SAMPLE
 
     @functools.cached_property
     def inputs(self) -> dict[str, str]:
@@ -43,7 +40,7 @@ class Flights:
         """The flights by column, as training had them.
 
         Raises:
-            flights.predict.FlightError: a sentence that names the flight, the column, and what belongs there.
+            FlightError: a sentence that names the flight, the column, and what belongs there.
         """
         return self._contract.columns_of(rows)
 

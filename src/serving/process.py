@@ -1,6 +1,6 @@
 """A model server as a process of its own, for as long as a block lasts: for tests, notebooks, and a component that tries a candidate.
 
-    with process.start("flights.serving:PROJECT", "out/pipeline/serving") as server:
+    with process.start("my_project.serving:PROJECT", "out/pipeline/serving") as server:
         print(server.url, server.ask([{...}]))
 
 Light to import: neither TensorFlow nor KServe is loaded here.

@@ -131,7 +131,7 @@ def volume(root, place) -> Path:
 
 @pytest.fixture(scope="module")
 def image(root, place):
-    packages = [root / "src" / name for name in ("flights", "engines", "warm")]
+    packages = [root / "src" / name for name in ("flights", "engines", "serving", "warm")]
     (place / "pods").mkdir()
     with pods(packages, place / "pods") as found:
         yield found
