@@ -2,7 +2,8 @@
 
 LiteRT knows no tf.Example, no text and no double precision, and browsers no 64-bit integers. So this endpoint takes numbers as they
 are in the monthly files, NaN for one that is not known, and words as their place in the vocabulary of training. It scales
-by itself, in 32 bits: whoever calls it looks up words, and nothing else. Its file is one of those whose change trains anew.
+by itself, in 32 bits: whoever calls it looks up words, and nothing else. It takes one flight at a time, because LiteRT in a browser
+has no batches of a size that is not known before.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ Inputs = dict[str, tf.Tensor]
 
 
 def specification() -> dict[str, tf.TensorSpec]:
-    """The inputs by their names, each of shape (batch, 1)."""
+    """The inputs by their names, each of shape (1, 1)."""
     kinds = dict.fromkeys(REAL, tf.float32) | dict.fromkeys([*WHOLE, *WORDS], tf.int32)
-    return {name: tf.TensorSpec([None, 1], kind, name) for name, kind in kinds.items()}
+    return {name: tf.TensorSpec([1, 1], kind, name) for name, kind in kinds.items()}
 
 
 def endpoint(model: keras.Model, moments: Moments, output: str) -> Callable[[Inputs], Inputs]:

@@ -51,11 +51,7 @@ def make_example_gen(config: Config) -> tfx.components.CsvExampleGen:
     Raises:
         data.DataError: TFX would take the path of the data for a pattern.
     """
-    if found := sorted(set(config.data_root) & set(PATTERN_CHARACTERS)):
-        raise data.DataError(
-            f"data_root={config.data_root!r}: TFX takes {' '.join(found)} in a path for a pattern. Rename the folder, or give a path without it: "
-            "a relative one, from inside the folder."
-        )
+    root = plain_root(config)
     month, _ = config.months
     if config.is_single_month:
         source = example_gen_pb2.Input(
@@ -79,9 +75,23 @@ def make_example_gen(config: Config) -> tfx.components.CsvExampleGen:
         )
         spans, splits = None, None
     component = ArrowCsvExampleGen if config.reader == "arrow" else CheckedCsvExampleGen
-    return component(
-        input_base=config.data_root, input_config=source, output_config=splits, range_config=spans
-    ).with_id("CsvExampleGen")
+    return component(input_base=root, input_config=source, output_config=splits, range_config=spans).with_id(
+        "CsvExampleGen"
+    )
+
+
+def plain_root(config: Config) -> str:
+    """The folder of the data, if TFX takes its path for a path.
+
+    Raises:
+        data.DataError: TFX would take it for a pattern.
+    """
+    if found := sorted(set(config.data_root) & set(PATTERN_CHARACTERS)):
+        raise data.DataError(
+            f"data_root={config.data_root!r}: TFX takes {' '.join(found)} in a path for a pattern. Rename the folder, or give a path without it: "
+            "a relative one, from inside the folder."
+        )
+    return config.data_root
 
 
 class ArrowExecutor(csv_executor.Executor):

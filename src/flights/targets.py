@@ -52,9 +52,9 @@ def _path(text: str) -> Path:
 
 def _export(config: Config, target: str, version: str = "", folder: Path | None = None, month: int = MONTH) -> int:
     import_quietly()
-    from . import export
+    from . import export, versions
 
-    model = export.pushed_version(config, version)
+    model = versions.pushed(config, version)
     folder = folder or Path(config.output_root) / "exports" / model.name
     EXPORTS[target](export, config, model, folder, month)
     return 0
