@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+import nbformat
 import pytest
 import sample_lesson
 import yaml
 
 import course
+from tools.decks import slides
 from tools.notebooks import exercises, form, run
 
 WRONG = {"late": ["late = [5, 10]", "late = 1"]}
@@ -94,6 +96,17 @@ def test_proofs_are_no_part_of_the_notebook():
     proved = exercises.with_proofs(node, WRONG)
     assert len(proved.cells) == len(node.cells) + 3
     assert form.dumps(form.normalise(proved)) == form.dumps(node)
+
+
+def test_slide_shows_the_task_and_the_readers_cell_and_the_notes_hold_the_answer():
+    node = sample_lesson.in_parts()
+    for cell in node.cells:
+        if exercises.is_exercise(cell):
+            cell.outputs = [nbformat.v4.new_output("stream", text="not answered yet")]
+    shown = [slide for slide in slides.arrange(node).slides if slide.heading.startswith("Exercise: ")]
+    assert len(shown) == 3
+    assert [cell.cell_type for part in shown[0].parts for cell in part.cells] == ["markdown", "code"]
+    assert ["<summary>Answer" in cell.source for cell in shown[0].notes] == [True]
 
 
 def test_wrong_answers_of_the_sample_are_those_of_its_exercises():

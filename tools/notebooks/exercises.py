@@ -111,12 +111,12 @@ def with_proofs(node: NotebookNode, wrong: Mapping[str, Sequence[str]]) -> Noteb
         tries += [(f"the wrong answer {text.strip()!r}", WRONG, text) for text in wrong.get(exercise.name, ())]
         tries += [("the unsolved exercise", OPEN, exercise.before)]
         calls = [(what, state, f"{source}\n_result = {exercise.call}") for what, state, source in tries]
-        source = f'# Proof of the exercise "{exercise.name}"\n{inspect.getsource(prove)}\n\nprove({calls!r}, globals())\ndel prove'
+        source = f'# Proof of the exercise "{exercise.name}"\n{inspect.getsource(_prove)}\n\n_prove({calls!r}, globals())\ndel _prove'
         result.cells.insert(exercise.index + 1, new_code_cell(source, metadata={"tags": [form.PROOF]}))
     return result
 
 
-def prove(tries: list[tuple[str, str, str]], around: dict[str, object]) -> None:
+def _prove(tries: list[tuple[str, str, str]], around: dict[str, object]) -> None:
     """Runs code, each with names of its own, and compares what the check says. Its source is executed in the lesson's kernel.
 
     Args:
