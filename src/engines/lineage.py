@@ -26,7 +26,8 @@ CODE = ("source", "tuner_source")
 """Settings that are fingerprints of code."""
 
 VERDICTS = ("ModelBlessing", "InfraBlessing")
-PREDICTIONS = ("InferenceResult",)
+PREDICTIONS = ("InferenceResult", "Examples")
+"""What BulkInferrer makes with a model: one of them, by its settings."""
 
 
 class LineageError(LookupError):
@@ -91,7 +92,7 @@ class Verdict:
         artifact: its number.
         blessed: or refused.
         step: who judged.
-        judged_on: data of the evaluation.
+        judged_on: data of the evaluation; none for a check of the serving, which goes by a few examples.
         baseline: number of the model that it was held against, which is no ancestor.
         evaluation: folder of the metrics.
         reason: where the judge recorded one.
@@ -439,8 +440,7 @@ class Lineage:
         if "example_splits" in settings or "eval_config" in settings:
             return [], settings.get("example_splits") or ["eval"]
         excluded = settings.get("exclude_splits") or []
-        learns = not self.graph.made_of(execution, "InfraBlessing")
-        return ([one for one in every if one not in excluded], []) if learns else ([], every)
+        return [one for one in every if one not in excluded], []
 
     def _files(self, examples: int) -> dict[str, list[File]]:
         """The files of each split of what an ExampleGen made."""
