@@ -7,8 +7,6 @@ import contextlib
 import functools
 import importlib
 import json
-import logging
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -176,10 +174,7 @@ def _run(config: Config, engine: str, **how: Any) -> int:
 
     runner = importlib.import_module(ENGINES[engine])
     made_by = {"airflow": (pipeline.create_pipeline, MONTHS), "kubeflow": (pipeline.create_components,)}
-    # TFX and ML Metadata log that something has failed; what and why is told at the end.
-    logging.getLogger("absl").addFilter(
-        lambda record: not re.search("^Execution .* failed|failed after", str(record.msg))
-    )
+    targets.tell_failures_once()
 
     first, last = config.months
     print(f"Months {first} to {last} from {config.data_root}:", flush=True)

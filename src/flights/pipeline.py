@@ -121,7 +121,7 @@ def create_components(config: Config, baseline: BaseNode | None = None) -> dict[
         tracker.add_upstream_node(pusher)
         nodes.append(tracker)
     for node in nodes:
-        _mark_code(node)
+        mark_code(node)
     return {node.id: node for node in nodes}
 
 
@@ -157,7 +157,7 @@ def source_hash(module: str = "model") -> str:
     return _code_of([f"{PACKAGE}.{module}"])
 
 
-def _mark_code(node: BaseNode) -> None:
+def mark_code(node: BaseNode) -> None:
     """Makes the code of a component of our own one of its settings: that of its executor, of the extractors of Evaluator, and of metrics."""
     if not isinstance(node, BaseComponent):
         return

@@ -4,8 +4,6 @@ Its executions and artifacts are in the metadata store of the pipeline that trai
 which predictions a model, or a month that it learned from, has reached. The table is written when all of it is there: beside its place, then moved.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import shutil
@@ -34,6 +32,7 @@ from engines.lineage import Lineage, LineageError
 from . import columns, data, examples, export, gate, rules, versions
 from .config import Config
 from .contract import CuratedSchema
+from .pipeline import mark_code
 from .predict import SERVING
 
 SPLIT = "month"
@@ -132,6 +131,8 @@ def create_components(config: Config, model: str | Path) -> dict[str, BaseNode]:
     )
     inferrer.add_upstream_node(serving_gate)
     nodes = [example_gen, statistics_gen, schema_gen, serving_gate, importer, inferrer]
+    for node in nodes:
+        mark_code(node)
     return {node.id: node for node in nodes}
 
 

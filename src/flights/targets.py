@@ -6,6 +6,8 @@ Light to import: what they stand on is imported when one of them runs.
 from __future__ import annotations
 
 import argparse
+import logging
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -81,8 +83,17 @@ EXPORTS: dict[str, Callable[..., None]] = {"litert": _to_litert, "saved-model": 
 """What `flights export --to` writes."""
 
 
+def tell_failures_once() -> None:
+    """TFX and ML Metadata log that something has failed; what and why is told at the end. And Beam's inference warns of a module that is there."""
+    logging.getLogger("absl").addFilter(
+        lambda record: not re.search("^Execution .* failed|failed after", str(record.msg))
+    )
+    logging.getLogger().addFilter(lambda record: "Resource module is not available" not in str(record.msg))
+
+
 def _score(config: Config, month: int, version: str = "", file: Path | None = None) -> int:
     import_quietly()
+    tell_failures_once()
     from . import score
 
     file = file or Path(config.output_root) / "scores" / f"month-{month:02d}.parquet"
