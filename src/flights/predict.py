@@ -105,8 +105,6 @@ class Contract:
     def check(self, flights: Sequence[Mapping[str, Value]], first: int = 0) -> list[dict[str, int | float | str]]:
         """The values of each flight that are known, in the type that the schema says.
 
-        A rule is asked of all flights at once: flight by flight, that took most of a prediction's time.
-
         Args:
             flights: raw columns by name.
             first: the place of the first one in the request, for the error message.
@@ -149,7 +147,7 @@ class Contract:
         found: Columns = {}
         for name, column in self.columns.items():
             values = [flight.get(name) for flight in flights]
-            known = [value for value in values if value is not None]
+            known = values if None not in values else [value for value in values if value is not None]
             if not column.takes(known) or (name in self.required and len(known) < len(values)):
                 return None
             found[name] = values
@@ -255,9 +253,10 @@ def encode(columns: Columns, contract: Contract | None = None) -> list[bytes]:
     """
     contract = contract or Contract.load()
     served = [(name, column.kind) for name, column in contract.columns.items() if column.is_served and name in columns]
-    pieces = [
-        [b"" if value is None else _example(name, kind, value) for value in columns[name]] for name, kind in served
-    ]
+    pieces = []
+    for name, kind in served:
+        piece = {value: b"" if value is None else _example(name, kind, value) for value in set(columns[name])}
+        pieces.append([piece[value] for value in columns[name]])
     return [b"".join(of_one) for of_one in zip(*pieces, strict=True)]
 
 
@@ -316,12 +315,13 @@ def _as_number(value: Value) -> float | None:
 
 def _first_broken(rule: Rule, columns: Columns) -> int | None:
     """The place of the first flight that breaks a rule; one that lacks a value that the rule reads breaks nothing."""
-    read = (rule.column, *rule.others)
-    rows = list(zip(*(columns[name] for name in read), strict=True))
-    places = [place for place, row in enumerate(rows) if None not in row]
-    if not places:
-        return None
-    values = dict(zip(read, zip(*(rows[place] for place in places), strict=True), strict=True))
-    arrays = {name: np.array(of, object if isinstance(of[0], str) else float) for name, of in values.items()}
-    broken = find_broken(rule, arrays)
-    return places[int(broken.argmax())] if broken.any() else None
+    rows = list(zip(*(columns[name] for name in (rule.column, *rule.others)), strict=True))
+    broken = {row for row in set(rows) if None not in row and _breaks(rule, row)}
+    return next(place for place, row in enumerate(rows) if row in broken) if broken else None
+
+
+@functools.lru_cache(2**16)
+def _breaks(rule: Rule, row: tuple[int | float | str, ...]) -> bool:
+    """Whether values break a rule. It is kept, because the same come again and again, and asking a rule takes longer than all else of a prediction."""
+    arrays = [np.array([value], object if isinstance(value, str) else float) for value in row]
+    return bool(find_broken(rule, dict(zip((rule.column, *rule.others), arrays, strict=True)))[0])

@@ -20,6 +20,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
+
 LARGEST = 100 * 2**20
 """Bytes of a file before it is rotated."""
 
@@ -108,12 +110,11 @@ def read(file: str | Path) -> Iterator[dict[str, Any]]:
 
 def _lines(answer: Answer) -> str:
     at = datetime.datetime.fromtimestamp(answer.time, datetime.UTC).isoformat()
-    head = json.dumps({"time": at, "id": answer.id, "version": answer.version, "role": answer.role})[:-1]
-    names = list(answer.key)
-    return "".join(
-        f"{head}, {json.dumps(dict(zip(names, values, strict=True)) | {'prediction': prediction})[1:]}\n"
-        for *values, prediction in zip(*answer.key.values(), answer.predictions, strict=True)
-    )
+    head = {"time": at, "id": answer.id, "version": answer.version, "role": answer.role}
+    names = [*answer.key, "prediction"]
+    rows = zip(*answer.key.values(), answer.predictions, strict=True)
+    lines = [orjson.dumps(head | dict(zip(names, row, strict=True))) for row in rows]
+    return b"\n".join([*lines, b""]).decode()
 
 
 def _cut_half_line(file: Path) -> None:

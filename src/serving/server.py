@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import random
 import signal
 import socket
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -168,9 +168,7 @@ class ServedModel(kserve.Model):
         return served
 
     def _record(self, chosen: Chosen, columns: Columns, predictions: list[float]) -> None:
-        observe = metrics.PREDICTIONS.labels(str(chosen.version), chosen.role).observe
-        for prediction in predictions:
-            observe(prediction)
+        metrics.PREDICTIONS.add(chosen.version, chosen.role, predictions)
         if self.log:
             none = [None] * len(predictions)
             key = {name: columns.get(name, none) for name in self.project.key}
@@ -204,7 +202,7 @@ class ServedModel(kserve.Model):
 
 
 def _choose(served: Served, request_id: str, asked: Asked | None) -> Chosen:
-    request_id = request_id[:200] or str(uuid.uuid4())
+    request_id = request_id[:200] or f"{random.getrandbits(128):032x}"  # uuid4 asks the system each time
     if asked and asked.version is not None:
         role = served.traffic.versions.get(asked.version, "champion")
         return Chosen(request_id, asked.version, role, served)
