@@ -1,13 +1,11 @@
 #!/usr/bin/env bash
-# Puts the page, LiteRT and a pushed model into one folder, which any web server can hand out: build.sh [FOLDER] [options of `flights export`]
+# Puts the page and LiteRT into a folder: build.sh FOLDER. With a model in FOLDER/model (`flights export --to litert --folder FOLDER/model`), any
+# web server can hand the folder out.
 set -euo pipefail
-here=$PWD
+mkdir -p "$1"
+folder=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
-folder=${1:-$PWD/out/browser}
-case $folder in /*) ;; *) folder=$here/$folder ;; esac
 bash deploy/browser/fetch.sh
-mkdir -p "$folder"
-cp deploy/browser/{index.html,page.js,on-device.js,page.css} "$folder"
+cp deploy/browser/{index.html,page.css,page.js,on-device.js} "$folder"
 rm -rf "$folder/litert"
 cp -r .tools/browser/lib "$folder/litert"
-"${PYTHON:-.venv/bin/python}" -m flights.cli export --to litert --folder "$folder/model" "${@:2}"
