@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from engines import mlflow_store
 from flights import experiments
 
 
@@ -67,7 +68,7 @@ def test_half_logged_run_is_not_compared_and_is_replaced(uri, tmp_path):
     address = f"sqlite:///{tmp_path}/runs.db"
     logged = {"settings": {}, "metrics": {"auc": 0.5}, "tags": {"evaluation": "one"}}
     whole = experiments.log_run(address, "run", **logged)
-    client = experiments._client(address)
+    client = mlflow_store.client(address)
     client.set_terminated(whole, "FAILED")
     assert experiments.compare(address).empty
     experiments.log_run(address, "run", **logged)
