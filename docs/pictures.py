@@ -72,7 +72,7 @@ def photograph_page(target: Path) -> None:
         handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=f"{folder}/page")
         with (
             http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
-            chromium.open_browser(1000, 790) as chrome,
+            chromium.open_browser(1000, 840) as chrome,
         ):
             threading.Thread(target=server.serve_forever, daemon=True).start()
             chrome.get(f"http://127.0.0.1:{server.server_port}/")

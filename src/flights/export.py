@@ -27,7 +27,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from . import data, edge
 from .columns import PROBABILITY
-from .on_device import DESCRIPTION_FILE, MODEL_FILE, OnDevice
+from .on_device import DESCRIPTION_FILE, OnDevice
 from .predict import Contract, Predictor
 
 TOLERANCE = 1e-5
@@ -87,7 +87,7 @@ def to_litert(version: str | Path, folder: str | Path, month_file: str | Path) -
 
     Args:
         version: folder of the SavedModel.
-        folder: gets `model.tflite` and `model.json`; what is there of an earlier export is replaced.
+        folder: gets `PACKAGE-VERSION.tflite` and `model.json`, which names it; what is there of an earlier export is replaced.
         month_file: flights on which the two are compared.
 
     Raises:
@@ -101,21 +101,19 @@ def to_litert(version: str | Path, folder: str | Path, month_file: str | Path) -
     expected = np.array(Predictor(version).predict(flights))
     model = convert(version)
     description = describe(version, model)
-    with tempfile.TemporaryDirectory() as trial, _held_back():
-        _write_both(Path(trial), model, description)
+    with tempfile.TemporaryDirectory() as trial:
+        write_model(Path(trial), model, description)
         found = np.array(OnDevice(trial).predict(flights))
-    difference = np.abs(found - expected)
-    worst = int(np.nanargmax(np.where(np.isnan(difference), np.inf, difference)))
-    if not difference[worst] <= TOLERANCE:
+    difference = np.nan_to_num(np.abs(found - expected), nan=np.inf)
+    worst = int(difference.argmax())
+    if difference[worst] > TOLERANCE:
         raise ExportError(
             f"Version {version.name}: of flight {worst} of {data.shown(month_file)} the exported model says {found[worst]:.6f}, "
             f"the pushed one {expected[worst]:.6f}. Nothing was written."
         )
     largest = float(difference[worst])
     compared = {"file": data.shown(month_file), "flights": len(flights), "largest_difference": largest}
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_both(folder, model, description | {"compared": compared})
-    return Exported(folder / MODEL_FILE, len(flights), largest)
+    return Exported(write_model(folder, model, description | {"compared": compared}), len(flights), largest)
 
 
 def describe(version: Path, model: bytes) -> dict[str, Any]:
@@ -142,12 +140,26 @@ def describe(version: Path, model: bytes) -> dict[str, Any]:
     return {
         "model": __package__,
         "version": version.name,
-        "file": MODEL_FILE,
+        "file": f"{__package__}-{version.name}.tflite",
         "sha256": hashlib.sha256(model).hexdigest(),
         "source_sha256": checksum(version),
         "inputs": inputs,
         "output": PROBABILITY,
     }
+
+
+def write_model(folder: Path, model: bytes, description: dict[str, Any]) -> Path:
+    """Writes an exported model with its description, which comes last: until then a reader sees the earlier export, whole.
+
+    Returns:
+        The file of the model.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = _write(folder / description["file"], model)
+    _write(folder / DESCRIPTION_FILE, json.dumps(description, indent=1).encode())
+    for earlier in set(folder.glob(f"{__package__}-*.tflite")) - {file}:
+        earlier.unlink()
+    return file
 
 
 def to_archive(version: str | Path, folder: str | Path) -> Path:
@@ -185,12 +197,6 @@ def checksum(version: Path) -> str:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def _write_both(folder: Path, model: bytes, description: dict[str, Any]) -> None:
-    """The description comes last: it says by its checksum which model it is of."""
-    _write(folder / MODEL_FILE, model)
-    _write(folder / DESCRIPTION_FILE, json.dumps(description, indent=1).encode())
 
 
 def _write(path: Path, content: bytes) -> Path:

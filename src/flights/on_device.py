@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-MODEL_FILE, DESCRIPTION_FILE = "model.tflite", "model.json"
+DESCRIPTION_FILE = "model.json"
+"""Beside the model, whose file it names."""
 
 KINDS = {"float32": np.float32, "int32": np.int32}
 """Types of inputs, as the description names them."""
@@ -28,7 +29,9 @@ class OnDevice:
         """Reads the model and its description from the folder that they were exported to."""
         self.description = json.loads((Path(folder) / DESCRIPTION_FILE).read_text(encoding="utf-8"))
         model = (Path(folder) / self.description["file"]).read_bytes()
-        self._run = Interpreter(model_content=model).get_signature_runner()
+        # LiteRT's own kernels: XNNPACK, which it would take else, is for larger models, and tells of itself on standard error.
+        kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        self._run = Interpreter(model_content=model, experimental_op_resolver_type=kernels).get_signature_runner()
         self._inputs = [(one, _places(one)) for one in self.description["inputs"]]
 
     def predict(self, flights: Sequence[Mapping[str, Any]]) -> list[float]:

@@ -39,8 +39,7 @@ def page(tmp_path_factory, root) -> Path:
 
     version = random_model.push(tmp_path_factory.mktemp("serving") / "7", random_model.network())
     model = export.convert(version)
-    (folder / "model").mkdir()
-    export._write_both(folder / "model", model, export.describe(version, model))
+    export.write_model(folder / "model", model, export.describe(version, model))
     return folder
 
 

@@ -37,7 +37,7 @@ def exported(version, tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("exported")
     model = export.convert(version)
-    export._write_both(folder, model, export.describe(version, model))
+    export.write_model(folder, model, export.describe(version, model))
     return folder
 
 
@@ -148,11 +148,11 @@ def test_written_with_how_far_it_is_from_its_source(version, asked, short_month,
     from flights import export
 
     made = export.to_litert(version, tmp_path / "out", short_month)
-    assert (made.file, made.flights) == (tmp_path / "out" / "model.tflite", 40)
+    assert (made.file, made.flights) == (tmp_path / "out" / "flights-7.tflite", 40)
     assert 0 < made.largest_difference < export.TOLERANCE
     compared = json.loads((tmp_path / "out" / "model.json").read_text())["compared"]
     assert compared == {"file": "span-12/flights.csv", "flights": 40, "largest_difference": made.largest_difference}
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["model.json", "model.tflite"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["flights-7.tflite", "model.json"]
 
 
 def test_model_that_says_something_else_is_not_written(version, asked, short_month, tmp_path, monkeypatch):
@@ -175,6 +175,27 @@ def test_model_that_says_no_number_is_not_written(version, asked, short_month, t
     monkeypatch.setattr(export.OnDevice, "predict", lambda self, flights: [float("nan")] * len(flights))
     with pytest.raises(export.ExportError, match="the exported model says nan"):
         export.to_litert(version, tmp_path / "out", short_month)
+
+
+def test_export_of_another_version_replaces_the_earlier_one_and_is_whole_at_every_moment(
+    version, tmp_path, monkeypatch
+):
+    """Stopped between its two files, what a reader finds is the earlier export."""
+    from flights import export
+    from flights.on_device import OnDevice
+
+    model = export.convert(version)
+    described = export.describe(version, model)
+    export.write_model(tmp_path, model, described)
+    later = described | {"version": "8", "file": "flights-8.tflite"}
+    with monkeypatch.context() as at_the_wrong_moment:
+        at_the_wrong_moment.setattr(export.json, "dumps", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            export.write_model(tmp_path, model, later)
+    assert OnDevice(tmp_path).description["version"] == "7"
+    export.write_model(tmp_path, model, later)
+    assert OnDevice(tmp_path).description["version"] == "8"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["flights-8.tflite", "model.json"]
 
 
 # --- An archive ---------------------------------------------------------------------------------------------------
