@@ -40,7 +40,7 @@ statistics = {name: tfdv.generate_statistics_from_dataframe(month) for name, mon
 contract = tfdv.infer_schema(statistics["January"])
 tfdv.get_feature(contract, "temp").float_domain.max = 60
 import sys
-sys.path.insert(0, "../tests")
+sys.path.insert(0, "TESTS")
 import lineage_store
 store, _ = lineage_store.make(folder / "lineage")
 tfdv.get_feature(contract, "dest").distribution_constraints.min_domain_mass = 1
@@ -174,7 +174,8 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
     if chromium.missing():
         pytest.skip(chromium.missing())
     folder = tmp_path_factory.mktemp("views")
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in (SETUP, MODELS, *CELLS.values())]
+    setup = SETUP.replace("TESTS", str(ROOT / "tests"))
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in (setup, MODELS, *CELLS.values())]
     made = nbformat.v4.new_notebook(cells=cells)
     made.metadata.kernelspec = {"display_name": "MLOps course", "language": "python", "name": "mlops-course"}
     nbformat.write(made, folder / "97-views.ipynb")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import os
 import shutil
 from pathlib import Path
 
 import ledger
+import lineage_store
 import pytest
 
 from engines import store
+from engines.events import Graph
 from flights.config import BARS, Config
 from flights.plan import AGREED, Plan
 
@@ -150,6 +153,35 @@ def test_a_model_is_not_pushed_over_one_that_was_blessed_since_and_that_it_was_n
     refused(
         run, plain, "Pusher", r"There is no earlier run .* \(Trainer ran with another `custom_config` \(dropout\)\)"
     )
+
+
+def test_the_store_of_the_tests_has_the_form_of_a_real_one(tuned, tmp_path):
+    """`lineage_store.make`, by which lineage is judged, writes nothing that TFX does not: nodes, names of events, settings, properties."""
+    made, _ = lineage_store.make(tmp_path)
+    real, ours = (form(Graph(opened)) for opened in (store.open_store(tuned), made.store))
+    del ours["InfraCheck"]  # not in every pipeline
+    ours["Pusher"]["inputs"].remove("infra_blessing")
+    assert set(ours) <= set(real)
+    for node, parts in ours.items():
+        for part, found in parts.items():
+            assert found <= real[node][part], (node, part)
+    assert ours["Trainer"]["inputs"] >= {"base_model", "hyperparameters", "transform_graph"}
+    assert ours["Evaluator"]["inputs"] >= {"model", "baseline_model"}
+
+
+def form(graph) -> dict[str, dict[str, set[str]]]:
+    """For each node the type of its executions, and the names of its inputs, outputs with their types, settings and properties."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for number, execution in graph.executions.items():
+        parts = found.setdefault(graph.step(number).node, collections.defaultdict(set))
+        parts["type"].add(execution.type)
+        parts["inputs"] |= set(graph.inputs[number])
+        parts["settings"] |= set(execution.custom_properties) | set(execution.properties)
+        for name, artifacts in graph.outputs[number].items():
+            for one in artifacts:
+                parts["outputs"].add(f"{name} {graph.artifacts[one].type}")
+                parts["properties"] |= set(graph.properties(one)) if graph.makers[one] == number else set()
+    return found
 
 
 def test_files_that_were_edited_since_are_told(tuned, run):
