@@ -13,6 +13,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from serving.models import Project, Versions, versions_in
 
@@ -77,7 +78,7 @@ def serve(
         port: 0 for a free one.
         log: file of the log of requests; None for no log.
         parent: process id of the caller, with which the server ends.
-        report: file descriptor that is told the address, as JSON, once a version answers.
+        report: file descriptor that is told the address, as JSON, once a version answers, or why each is refused.
 
     Raises:
         CannotServe: there is nothing to serve, or no place to serve it at.
@@ -88,11 +89,11 @@ def serve(
         _quiet()
 
         def tell(versions: Versions) -> None:
-            assert versions.served
+            if versions.served is None:
+                _report(report, {"refused": versions.refused})
+                return
             found = {"url": address, "name": project.name, "version": versions.served.traffic.champion}
-            if report is not None:
-                with os.fdopen(report, "w") as opened:
-                    json.dump(found, opened)
+            _report(report, found)
             print(
                 f"Version {found['version']} answers at {address}/v1/models/{project.name}:predict (Ctrl-C ends it).",
                 flush=True,
@@ -101,11 +102,17 @@ def serve(
         from serving import server  # takes a second
 
         try:
-            why = server.run(project, folder, listening, log=log, parent=parent, on_ready=tell)
+            why = server.run(project, folder, listening, log=log, parent=parent, on_first_look=tell)
         except OSError as error:
             raise CannotServe(str(error)) from error
         if why:
             raise CannotServe(why)
+
+
+def _report(to: int | None, found: dict[str, Any]) -> None:
+    if to is not None:
+        with os.fdopen(to, "w") as opened:
+            json.dump(found, opened)
 
 
 def require_versions(folder: str | Path) -> None:
@@ -128,10 +135,12 @@ def require_versions(folder: str | Path) -> None:
 @contextlib.contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """A socket that listens; bound before TensorFlow is loaded, so that a port that is taken is said at once."""
+    if not 0 <= port < 2**16:  # of a larger one, the system takes the last 16 bits
+        raise CannotServe(f"port {port}: write a number from 0 to 65535; 0 is a free one.")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         opened = socket.socket(family, kind, protocol)
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise CannotServe(f"{host}, port {port}: no address of this machine ({error}).") from None
     with opened:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -17,6 +17,9 @@ from serving.traffic import Traffic, TrafficError
 
 SIGNATURE = "serving_default"
 
+NO_TRACES = "<stack traces unavailable>"
+"""Where TensorFlow's message of an error in a graph that was loaded comes to the error."""
+
 LOG = logging.getLogger("serving")
 
 Rows = Sequence[Mapping[str, Any]]
@@ -271,5 +274,7 @@ def _contents(folder: Path) -> object:
 
 
 def _first_line(error: BaseException) -> str:
-    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    """What is wrong, in one line; of what a graph says while it runs, that which follows where."""
+    said = str(error)
+    line = ((said.partition(NO_TRACES)[2] or said).strip() or type(error).__name__).splitlines()[0]
     return line if len(line) <= 200 else f"{line[:200]}..."

@@ -24,7 +24,17 @@ from typing import Any, NamedTuple
 
 
 class NotStarted(RuntimeError):
-    """A server did not come to answer; its last words say why."""
+    """A server did not come to answer; its last words say why.
+
+    Attributes:
+        refused: why, by version, where it is the versions that cannot be served; empty where it is anything else.
+        status: of the process: as a shell has it, negative after a signal; None where it had not ended.
+    """
+
+    def __init__(self, said: str, refused: Mapping[int, str], status: int | None) -> None:
+        """Keeps them."""
+        super().__init__(said)
+        self.refused, self.status = refused, status
 
 
 class RequestRefused(RuntimeError):
@@ -148,6 +158,7 @@ def start(
     port: int = 0,
     timeout: float = 120,
     environment: Mapping[str, str] | None = None,
+    cwd: str | Path | None = None,
 ) -> Iterator[Server]:
     """A server on 127.0.0.1 that answers, until the block ends, or the process that called this, however it does.
 
@@ -158,6 +169,7 @@ def start(
         port: to listen at; 0 for a free one.
         timeout: seconds to wait until a version answers.
         environment: variables beside those of this process.
+        cwd: the folder that it works in; None for that of this process.
 
     Raises:
         NotStarted: no version came to answer; with what the server said.
@@ -169,7 +181,7 @@ def start(
         command += ["--report", str(write), "--parent", str(os.getpid())]
         command += ["--log", str(Path(log).absolute())] if log else []
         # A module of the caller's is found where the caller finds it, such as beside a notebook.
-        path = os.pathsep.join(one or os.getcwd() for one in sys.path)
+        path = os.pathsep.join(map(os.path.abspath, sys.path))
         with output.open("wb") as said:
             process = subprocess.Popen(
                 command,
@@ -178,28 +190,40 @@ def start(
                 stderr=subprocess.STDOUT,
                 pass_fds=[write],
                 env=os.environ | {"PYTHONPATH": path} | dict(environment or {}),
+                cwd=cwd,
             )
         os.close(write)
         try:
             found = _reported(read, timeout)
-            if not found:
-                state = "ended" if process.poll() is not None or not found else "did not answer"
-                raise NotStarted(f"{folder}: the server {state}. It said: {_last(output)}")
-            yield Server(**json.loads(found), process=process, output=output)
+            if found is None:
+                raise NotStarted(f"{folder}: no answer after {timeout:g} seconds. It said: {_last(output)}", {}, None)
+            reported = json.loads(found or "{}")
+            if "url" not in reported:
+                refused = {int(version): why for version, why in reported.get("refused", {}).items()}
+                status = _status(process)
+                raise NotStarted(f"{folder}: the server ended. It said: {_last(output)}", refused, status)
+            yield Server(**reported, process=process, output=output)
         finally:
             os.close(read)
             _end(process)
 
 
-def _reported(read: int, timeout: float) -> str:
-    """What comes through a pipe until it is closed; nothing where that takes too long."""
+def _reported(read: int, timeout: float) -> str | None:
+    """What comes through a pipe until it is closed; None where that takes too long."""
     found, until = b"", time.monotonic() + timeout
     while select.select([read], [], [], max(0.0, until - time.monotonic()))[0]:
         part = os.read(read, 4096)
         if not part:
             return found.decode()
         found += part
-    return ""
+    return None
+
+
+def _status(process: subprocess.Popen[bytes]) -> int | None:
+    """The exit status of a process that has closed its report, and is about to end."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(15)
+    return process.returncode
 
 
 def _last(output: Path) -> str:

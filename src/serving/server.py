@@ -492,7 +492,7 @@ def run(
     *,
     log: str | Path | None = None,
     parent: int | None = None,
-    on_ready: Callable[[Versions], None] = lambda _: None,
+    on_first_look: Callable[[Versions], None] = lambda _: None,
 ) -> str:
     """Serves the versions in a folder until a signal ends it.
 
@@ -502,7 +502,7 @@ def run(
         listening: the socket to listen at.
         log: the file of the log of requests; None for no log.
         parent: ends when this is not the parent's process id any more, because the parent was killed.
-        on_ready: called once, when a version answers.
+        on_first_look: called once, when a version answers, or none will.
 
     Returns:
         Why it could not begin; empty after an ordinary end.
@@ -517,11 +517,11 @@ def run(
     def watch() -> None:
         try:
             versions.look()
+            on_first_look(versions)
             if versions.served is None:
                 raise Refused(
                     "; ".join(f"version {version}: {why}" for version, why in versions.refused.items()) or "no version"
                 )
-            on_ready(versions)
         except BaseException as error:
             failed.append(f"{folder}: no version can be served ({error}).")
             server.end()
