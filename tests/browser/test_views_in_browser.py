@@ -276,7 +276,10 @@ def test_another_trial_and_hyperparameter_are_chosen_by_keyboard(notebook: Noteb
 
 def test_questions_of_lineage_are_chosen_by_keyboard(notebook: Notebook) -> None:
     assert "held model 6 against" in notebook.seen("explore_lineage")
-    notebook.press("explore_lineage", Keys.SPACE, 1, shows="Each line is an event")  # without the baseline
+    box = ".jupyter-widgets input[type=checkbox]"
+    [baseline] = lab._in_output(notebook.chrome, notebook.at("explore_lineage"), box)
+    baseline.send_keys(Keys.SPACE)
+    WebDriverWait(notebook.chrome, 30).until(lambda _: "Each line is an event" in notebook.seen("explore_lineage"))
     notebook.press("explore_lineage", Keys.END, 0, shows="model 4, only evaluated on it")
     picture(notebook, "explore_lineage")
 
