@@ -156,7 +156,8 @@ def export(model: keras.Model, transform: tft.TFTransformOutput, directory: str)
     """Writes a SavedModel that takes raw flights: the Transform graph goes in with the network.
 
     Its endpoint `serving_default` takes serialised tf.Examples of raw columns, shape (batch,), and returns the
-    probability, shape (batch, 1); its endpoint `edge` takes numbers, for places without TensorFlow. `ExportArchive` is what works in Keras 3 for serving and for TFX's components alike.
+    probability, shape (batch, 1). Its endpoint `edge` takes numbers, for places without TensorFlow. `ExportArchive` is
+    what works in Keras 3 for serving and for TFX's components alike.
     """
     transform_layer = transform.transform_features_layer()
     # Plain TensorFlow, as the endpoint itself: looking for Python to convert takes three seconds.
