@@ -16,10 +16,10 @@ from engines import ending, places
 from engines.common import require_inputs
 from engines.quiet import import_quietly
 
-from . import lineage, serving, targets
+from . import lineage, registry, serving, targets
 from .config import Config, Plan
 
-MORE = (targets, lineage, serving)
+MORE = (targets, lineage, registry, serving)
 """Modules with further commands, light to import: `add_parsers(commands)`, and `HANDLERS` by the commands' names."""
 
 ENGINES = {
@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--track", dest="tracking_uri", metavar="URI", help="log the run to MLflow, for example sqlite:///out/mlflow.db"
     )
+    registry.add_option(run, nargs="?", const="")
     run.add_argument("--run-name", metavar="NAME", help="what the run is called in MLflow (default: its months)")
     run.add_argument("--data-root", metavar="FOLDER", help="folder with span-01/ to span-12/ (default: data/flights)")
 
@@ -118,6 +119,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             log = Path(given.get("output_root", Config.output_root)).absolute() / log
             if how and engine != "kubeflow":
                 raise ValueError(f"--containers: engine {engine} has none. Write --engine kubeflow --containers.")
+            if own.get("registry_uri") is not None and engine == "kubeflow":
+                raise ValueError(
+                    "--registry: what Kubeflow runs is recorded in the cluster's metadata store, not here."
+                )
             if part and engine not in ("local", "flink"):
                 raise ValueError(f"--from, --to: engine {engine} runs whole pipelines only; local and flink run parts.")
             if "plan" in given:
@@ -125,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             config = Config(**given)
             if command in handlers:
                 return handlers[command](config, **own)
-            return _run(config, engine, **how, **part) if command == "run" else _predict(config, request)
+            return _run(config, engine, **own, **how, **part) if command == "run" else _predict(config, request)
     except BaseException as error:
         if number := ending.stopped_by():
             print(
@@ -164,7 +169,7 @@ def _in_base(given: dict[str, Any], folders: Sequence[str]) -> Iterator[None]:
         yield
 
 
-def _run(config: Config, engine: str, **how: Any) -> int:
+def _run(config: Config, engine: str, registry_uri: str | None = None, **how: Any) -> int:
     require_inputs(config)
     import_quietly()  # this takes ten seconds
     from engines import store
@@ -185,6 +190,8 @@ def _run(config: Config, engine: str, **how: Any) -> int:
         print(f"Ended with {how['last']}, as asked; no model was pushed.")
     else:
         print(getattr(runner, "verdict", store.latest_verdict)(config, verdict.refusal))
+    if registry_uri is not None:
+        registry.register(config, registry_uri)
     return 0
 
 
