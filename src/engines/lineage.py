@@ -141,7 +141,7 @@ class Model:
         is_there: whether that folder still is.
         step: the training.
         trained_on: data that its weights, its vocabularies, hyperparameters or an inferred schema were learned from; not those of `base`.
-        watched_on: data of the training's own evaluation, from which no weight was learned.
+        validated_on: data of the training's own evaluation, from which no weight was learned.
         schema: the schema; None without one.
         transform_graph: the graph of Transform; None without one.
         hyperparameters: those of a Tuner; None without one.
@@ -159,7 +159,7 @@ class Model:
     is_there: bool
     step: Step
     trained_on: tuple[Use, ...]
-    watched_on: tuple[Use, ...]
+    validated_on: tuple[Use, ...]
     schema: Given | None
     transform_graph: Given | None
     hyperparameters: Given | None
@@ -211,7 +211,7 @@ class Reach:
 
     Attributes:
         model: the model.
-        how: `trained`; `inherited`, from a model that a warm start went on from; or `evaluated`: judged or watched on them, and nothing learned.
+        how: `trained`; `inherited`, from a model that a warm start went on from; or `evaluated`: judged or validated on them, and nothing learned.
         through: numbers of the models between, for `inherited`: the last is the one that was trained on them.
         uses: the files that match; none where an artifact was asked for.
     """
@@ -254,7 +254,7 @@ class Lineage:
         Args:
             pipeline: only that of this one.
         """
-        found = [self._push(one.id) for one in self.graph.of_type("PushedModel") if self._is_pushed(one.id)]
+        found = [self._push(one) for one in self._pushed()]
         return [one for one in found if pipeline in ("", one.step.pipeline)]
 
     def version(self, name: str | int, pipeline: str = "", serving_root: str = "") -> Version:
@@ -268,10 +268,10 @@ class Lineage:
         Raises:
             LineageError: the store has no such version, or two.
         """
-        pushes = self.versions(pipeline)
-        found = [one for one in pushes if one.version == str(name)]
+        found = [self._push(one) for one in self._pushed() if self._version_of(one) == str(name)]
+        found = [one for one in found if pipeline in ("", one.step.pipeline)]
         if not found:
-            known = ", ".join(one.version for one in pushes) or "none"
+            known = ", ".join(one.version for one in self.versions(pipeline)) or "none"
             where = f"{serving_root.rstrip('/')}/{name}"
             if serving_root and Path(where).is_dir():
                 raise LineageError(
@@ -355,22 +355,35 @@ class Lineage:
         found = [made for one in users for kind in types for made in self.graph.made_of(one, kind)]
         return sorted(set(found))
 
+    def _pushed(self) -> list[int]:
+        """The numbers of what Pushers have pushed: of a candidate that was refused they record an artifact as well."""
+        return [one.id for one in self.graph.of_type("PushedModel") if self._is_pushed(one.id)]
+
     def _is_pushed(self, artifact: int) -> bool:
         maker = self.graph.makers.get(artifact)
         pushed = self.graph.properties(artifact).get("pushed")
         return pushed == 1 and maker is not None and self.graph.given(maker, "model") is not None
 
+    def _version_of(self, artifact: int) -> str:
+        told = self.graph.properties(artifact)
+        return str(told.get("pushed_version") or Path(str(told.get("pushed_destination", ""))).name)
+
     def _push(self, artifact: int) -> Push:
         graph = self.graph
         maker, told = graph.makers[artifact], graph.properties(artifact)
         folder = str(told.get("pushed_destination", ""))
-        version = str(told.get("pushed_version") or Path(folder).name)
         verdicts = [
             one for given in graph.inputs[maker].values() for one in given if graph.artifacts[one].type in VERDICTS
         ]
         is_there = "://" in folder or Path(folder).is_dir()
         return Push(
-            version, folder, artifact, graph.given(maker, "model"), graph.step(maker), tuple(verdicts), is_there
+            self._version_of(artifact),
+            folder,
+            artifact,
+            graph.given(maker, "model"),
+            graph.step(maker),
+            tuple(verdicts),
+            is_there,
         )
 
     def _verdicts(self, model: int) -> Iterator[Verdict]:
@@ -512,7 +525,7 @@ class Lineage:
         return None
 
     def _known(self, models: Iterable[Model]) -> str:
-        uses = {use for model in models for use in (*model.trained_on, *model.watched_on)}
+        uses = {use for model in models for use in (*model.trained_on, *model.validated_on)}
         files = sorted({use.file for use in uses}, key=lambda one: (one.span or 0, one.path, one.checksum))
         told = [f"{one.path} ({one.checksum[:12] or 'no checksum'})" for one in files]
         return ", ".join(told[:24] + ([f"and {len(told) - 24} more"] if len(told) > 24 else [])) or "no files"
@@ -525,7 +538,7 @@ def _reach(model: Model, wanted: Any) -> Reach | None:
             return Reach(model, "inherited" if through else "trained", tuple(through), uses)
         through += [one.base.artifact] if one.base else []
     judged = [use for verdict in model.verdicts for use in verdict.judged_on]
-    uses = wanted(dict.fromkeys([*model.watched_on, *judged]))
+    uses = wanted(dict.fromkeys([*model.validated_on, *judged]))
     return Reach(model, "evaluated", (), uses) if uses else None
 
 
@@ -573,7 +586,7 @@ def _span(path: str) -> int | None:
 
 
 def _expanded(pattern: str) -> list[str]:
-    """The paths that a pattern with a range of digits, such as `span-0[1-3]/flights.csv`, stands for; another one as it is."""
+    """The paths that a pattern with a range of digits, such as `span-0[1-3]/data.csv`, stands for; another one as it is."""
     parts = re.fullmatch(r"([^*?\[]*)\[(\d)-(\d)\]([^*?\[]*)", pattern)
     if not parts:
         return [pattern] if pattern else []

@@ -118,7 +118,7 @@ def _model(model: Model, judged: bool = True) -> Iterator[str]:
     yield f"Model {model.artifact}{'' if model.is_there else ' (its folder is deleted)'}, {model.outcome}"
     yield _line("trained", _when(model.step))
     yield from _uses("trained on", model.trained_on)
-    yield from _uses("watched on", model.watched_on)
+    yield from _uses("validated on", model.validated_on)
     for name, given in (("schema", model.schema), ("transform", model.transform_graph)):
         if given:
             checksum = f", checksum {given.checksum}" if given.checksum else ""

@@ -134,7 +134,7 @@ def test_lineage_tells_the_months_of_each_model_and_goes_astray_at_no_baseline(f
     first, second = found.versions()[:2]
     told = found.version(second.version)
     assert [use.file.span for use in told.model.trained_on] == [2]
-    assert [use.file.span for use in told.model.watched_on] == [3]
+    assert [use.file.span for use in told.model.validated_on] == [3]
     assert [verdict.baseline for verdict in told.verdicts] == [first.model]
     assert told.model.base is None
     assert told.push.folder == f"{march[0].serving_root}/{second.version}"

@@ -42,7 +42,7 @@ def test_a_version_comes_from_the_months_that_its_model_was_trained_on(lineage, 
     assert told.push.model == told.model.artifact == at["first"]
     assert (use.file.path, use.file.span, use.file.checksum) == ("span-01/flights.csv", 1, checksum(1))
     assert (use.splits, set(use.by)) == (("train",), {"Transform", "Trainer"})
-    assert spans(told.model.watched_on) == [2]
+    assert spans(told.model.validated_on) == [2]
     assert told.model.schema.artifact == at["schema"]
     assert told.model.schema.checksum == "0abc"
     assert told.model.transform_graph.step.node == "Transform"
@@ -265,12 +265,12 @@ def test_an_answer_asks_the_store_as_often_however_much_it_holds(tmp_path):
     before = calls()
     assert sum(before.values()) == before["get_contexts_by_execution"] + 3
     assert before["get_contexts_by_execution"] <= 40
-    for _ in range(5):
+    for version in range(5):
         store.begin()
         examples = store.ingest("delays", (5, 6))
-        store.train(
-            "delays", examples, store.execute("delays", "ImportSchemaGen", {}, {"schema": ("Schema", {})})["schema"]
-        )
+        schema = store.execute("delays", "ImportSchemaGen", {}, {"schema": ("Schema", {})})["schema"]
+        _, model = store.train("delays", examples, schema)
+        store.push("delays", model, {}, FIRST_VERSION + 100 + version)
     assert calls() == before
 
 

@@ -40,7 +40,7 @@ def test_a_version_is_told_with_months_schema_code_settings_and_verdict(ask, at)
     assert said.startswith(f"Version {FIRST_VERSION} of pipeline delays, in ")
     lines = {line[2:14].strip(): line[15:] for line in said.splitlines() if line.startswith("  ")}
     assert lines["trained on"].startswith("month 1, span-01/flights.csv, 010101010101, split train (artifact ")
-    assert lines["watched on"].startswith("month 2, span-02/flights.csv, 020102010201, split eval (artifact ")
+    assert lines["validated on"].startswith("month 2, span-02/flights.csv, 020102010201, split eval (artifact ")
     assert lines["schema"].startswith(f"artifact {at['schema']}, checksum 0abc, ")
     assert "Trainer code of Trainer" in lines["code"]
     assert lines["settings"] == "learning_rate 0.003"

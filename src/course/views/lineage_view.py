@@ -89,7 +89,7 @@ def _questions(opened: Lineage, pipeline: str) -> dict[str, tuple[str, Any, str]
         if not model.pushes:
             words = f"What made {names.model(model.artifact)}, {model.outcome}?"
             found[words] = ("model", model.artifact, model.step.pipeline)
-    used = [use for model in models for use in (*model.trained_on, *model.watched_on)]
+    used = [use for model in models for use in (*model.trained_on, *model.validated_on)]
     for span in sorted({use.file.span for use in used if use.file.span is not None}):
         found[f"What has span {span} reached?"] = ("span", span, pipeline)
     return found
