@@ -24,6 +24,7 @@ TYPES = {
     "Trainer": "tfx.components.trainer.component.Trainer",
     "Evaluator": "tfx.components.evaluator.component.Evaluator",
     "InfraCheck": "serving.infra_check.InfraCheck",
+    "BulkInferrer": "tfx.components.bulk_inferrer.component.BulkInferrer",
     "Pusher": "tfx.components.pusher.component.Pusher",
 }
 FIRST_VERSION = 1_700_000_101

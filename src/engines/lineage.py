@@ -39,7 +39,7 @@ class File:
     """A file that an ExampleGen read.
 
     Attributes:
-        path: below its `input_base`.
+        path: below its `input_base`; empty where the store has none, such as for a query.
         span: its number, from ExampleGen or from the folder's name; None where neither says.
         checksum: SHA-256 of what was read; empty where it was not recorded.
     """
@@ -375,7 +375,7 @@ class Lineage:
         verdicts = [
             one for given in graph.inputs[maker].values() for one in given if graph.artifacts[one].type in VERDICTS
         ]
-        is_there = "://" in folder or Path(folder).is_dir()
+        is_there = "://" in folder or (bool(folder) and Path(folder).is_dir())
         return Push(
             self._version_of(artifact),
             folder,
@@ -463,10 +463,12 @@ class Lineage:
         if not held:
             patterns = texts(settings.get("input_config")).get("splits", [])
             held = {one.get("name", ""): dict.fromkeys(_expanded(one.get("pattern", "")), "") for one in patterns}
+        held = held or {"": {"": ""}}  # of a query, say: its examples are all that there is to tell
         span = int(told.get("span") or 0)
         files = {name: [File(path, span or _span(path), one) for path, one in held[name].items()] for name in held}
         every = list(dict.fromkeys(one for some in files.values() for one in some))
-        return {split: files.get(split, every) for split in told.get("split_names") or list(files)}
+        names = told.get("split_names") or [name for name in files if name] or ["train", "eval"]
+        return {split: files.get(split, every) for split in names}
 
     # --- forward
 
@@ -527,7 +529,7 @@ class Lineage:
     def _known(self, models: Iterable[Model]) -> str:
         uses = {use for model in models for use in (*model.trained_on, *model.validated_on)}
         files = sorted({use.file for use in uses}, key=lambda one: (one.span or 0, one.path, one.checksum))
-        told = [f"{one.path} ({one.checksum[:12] or 'no checksum'})" for one in files]
+        told = [f"{one.path or 'examples without files'} ({one.checksum[:12] or 'no checksum'})" for one in files]
         return ", ".join(told[:24] + ([f"and {len(told) - 24} more"] if len(told) > 24 else [])) or "no files"
 
 
@@ -556,11 +558,13 @@ def _unknown(push: Push, model: Model) -> Iterator[str]:
         yield "Which single requests the version has answered: the store records pipelines only. The log of the server does."
     else:
         yield "Which predictions the version has given: the store records pipelines, not requests. The log of the server does."
-    if not push.is_there:
+    if not push.folder:
+        yield "Where the version was pushed to: Pusher recorded no folder."
+    elif not push.is_there:
         yield f"What the version answers: its folder {push.folder} is gone."
     every = [use for one in model.generations for use in one.trained_on]
     if bare := sorted({use.file.path for use in every if not use.file.checksum}):
-        yield f"What was in {', '.join(bare)}: no checksum was recorded when ExampleGen read it, only number, size and date of the files."
+        yield f"What was in {', '.join(filter(None, bare)) or 'the examples'}: no checksum was recorded when ExampleGen read it."
     for one in model.generations:
         if not one.is_there:
             yield f"What model {one.artifact} was: its folder {one.uri} is deleted."

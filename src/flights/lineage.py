@@ -100,7 +100,7 @@ def _json(value: Any) -> str:
 
 def _backward(told: Version) -> Iterator[str]:
     push = told.push
-    yield f"Version {push.version} of pipeline {push.step.pipeline}, in {push.folder}"
+    yield f"Version {push.version} of pipeline {push.step.pipeline}, in {push.folder or 'a folder that is not recorded'}"
     yield _line("pushed", f"{_when(push.step)}; model {push.model}")
     for verdict in told.verdicts:
         yield _line("judged", _verdict(verdict))
@@ -164,7 +164,7 @@ def _uses(name: str, uses: Iterable[Use]) -> Iterator[str]:
 
 def _named(use: Use) -> str:
     span = f"{SPAN} {use.file.span}" if use.file.span is not None else "no span"
-    return f"{span}, {use.file.path}, {use.file.checksum[:12] or 'no checksum'}, split {' and '.join(use.splits)}"
+    return f"{span}, {use.file.path or 'no file'}, {use.file.checksum[:12] or 'no checksum'}, split {' and '.join(use.splits)}"
 
 
 def _forward(reached: list[Reach], span: int | None, checksum: str | None, artifact: int | None) -> Iterator[str]:

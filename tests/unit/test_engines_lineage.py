@@ -236,6 +236,39 @@ def test_a_schema_that_was_inferred_comes_from_data(tmp_path):
     assert (two.file.span, set(two.by)) == (2, {"StatisticsGen"})
 
 
+def test_examples_of_a_query_are_told_by_their_artifact(tmp_path):
+    """BigQueryExampleGen reads no files, and stores of other projects may say nothing of splits."""
+    store = lineage_store.Store(tmp_path)
+    store.begin()
+    made = store.execute("delays", "CsvExampleGen", {}, {"examples": ("Examples", {"span": 3})}, {"query": "SELECT 1"})
+    schema = store.execute("delays", "ImportSchemaGen", {}, {"schema": ("Schema", {})})["schema"]
+    _, model = store.train("delays", made["examples"], schema)
+    store.push("delays", model, {}, FIRST_VERSION)
+    found = Lineage.of_file(store.path)
+    [use] = found.model(model).trained_on
+    assert (use.examples, use.file.span, use.file.path, use.splits) == (made["examples"], 3, "", ("train",))
+    assert [one.how for one in found.reached(span=3)] == ["trained"]
+    assert any("What was in the examples: no checksum" in one for one in found.version(FIRST_VERSION).unknown)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("inference_result", "InferenceResult"), ("output_examples", "Examples")])
+def test_predictions_that_a_pipeline_has_made_are_told(name, kind, tmp_path):
+    store = lineage_store.Store(tmp_path)
+    store.begin()
+    examples = store.ingest("delays", (1, 2))
+    schema = store.execute("delays", "ImportSchemaGen", {}, {"schema": ("Schema", {})})["schema"]
+    _, model = store.train("delays", examples, schema)
+    store.push("delays", model, {}, FIRST_VERSION)
+    asked = store.ingest("delays", (3, 3))
+    made = store.execute("delays", "BulkInferrer", {"examples": asked, "model": model}, {name: (kind, {})})
+    found = Lineage.of_file(store.path)
+    told = found.version(FIRST_VERSION)
+    assert told.model.predictions == (found.graph.artifacts[made[name]].uri,)
+    assert told.unknown[0].startswith("Which single requests the version has answered")
+    with pytest.raises(LineageError, match="No model of this store has read span 3"):
+        found.reached(span=3)  # it was asked about it, and has not learned from it
+
+
 # --- the store --------------------------------------------------------------------------------------------------------
 
 

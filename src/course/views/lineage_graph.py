@@ -174,7 +174,8 @@ def _spans(uses: Iterable[Use]) -> str:
     used = list(uses)
     numbers = sorted({use.file.span for use in used if use.file.span is not None})
     if not numbers:
-        return ", ".join(sorted({use.file.path for use in used})[:MOST_FILES]) or "nothing recorded"
+        paths = ", ".join(sorted({use.file.path for use in used})[:MOST_FILES])
+        return paths or ("examples" if used else "nothing recorded")
     rows: list[list[int]] = []
     for number in numbers:
         if rows and number == rows[-1][-1] + 1:
