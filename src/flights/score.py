@@ -35,7 +35,8 @@ from .contract import CuratedSchema
 from .pipeline import mark_code
 from .predict import SERVING
 
-SPLIT = "month"
+SPLIT = "unlabelled"
+"""Of the examples; messages begin with it."""
 
 VERSION = "model_version"
 """The column of the table that says which version made a prediction."""
@@ -216,7 +217,7 @@ def _answers(config: Config, month: int) -> pa.Table:
     events = [one for one in opened.get_events_by_execution_ids([newest]) if one.type == mlmd.Event.OUTPUT]
     (made,) = opened.get_artifacts_by_id([one.artifact_id for one in events])
     found = gate.read_columns(str(Path(made.uri) / f"Split-{SPLIT}"), {*columns.KEY, columns.PROBABILITY})
-    if set(found["month"].tolist()) != {month}:
+    if set(found[columns.SPAN].tolist()) != {month}:
         raise RuntimeError(
             f"{made.uri}: answers to another month than {month}. Was another scored meanwhile? Run again."
         )

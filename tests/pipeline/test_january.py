@@ -292,7 +292,7 @@ def test_bulk_says_what_a_single_prediction_says(march, predictor, root):
 
 def test_label_is_not_looked_at_where_there_is_one(march, january, root):
     examples = ledger.last_output(january[0], "ScoringExampleGen", "examples").uri
-    rows = [records.decode(record) for record in records.read_split(examples, "month")]
+    rows = [records.decode(record) for record in records.read_split(examples, "unlabelled")]
     assert not any(data.LABEL in row for row in rows)
     assert {name for row in rows for name in row} == {*data.COLUMN_TYPES} - {data.LABEL}
 
@@ -319,7 +319,7 @@ def test_month_that_breaks_the_contract_of_serving_is_not_scored(march, january,
     config = dataclasses.replace(january[0], data_root=str(tmp_path))
     with pytest.raises(BadDataError) as refused:
         score.score(config, 3, file)
-    assert "month, column carrier" in str(refused.value)
+    assert "unlabelled, column carrier" in str(refused.value)
     assert "ZZ" in str(refused.value)
     assert data.LABEL not in str(refused.value).split()
     assert file.read_bytes() == before

@@ -189,7 +189,7 @@ def sources(pipeline, tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["data.py", "features.py", "model.py", "warm_start.py"])
+@pytest.mark.parametrize("name", ["columns.py", "edge.py", "features.py", "model.py", "warm_start.py"])
 def test_edited_source_changes_the_fingerprint(name, sources, pipeline):
     before = pipeline.source_hash()
     (sources / name).write_text((sources / name).read_text() + "\n# edited\n")
