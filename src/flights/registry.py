@@ -14,7 +14,8 @@ from .config import Config
 
 if TYPE_CHECKING:
     from engines.lineage import Lineage
-    from serving.registry import Entry, Registry, Step
+    from serving.registered import Entry, Step
+    from serving.registry import Registry
 
 DEFAULT = "registry.db"
 """MLflow's store, in the output folder, where no other is named."""

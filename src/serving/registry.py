@@ -16,28 +16,35 @@ import contextlib
 import dataclasses
 import fcntl
 import getpass
-import hashlib
-import json
 import os
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engines import mlflow_store, places
-from serving import traffic
+from serving import disagreements, traffic
+from serving.disagreements import ROLES, answering
 from serving.models import Refused, versions_in
+from serving.registered import (
+    BEGUN,
+    CHECKSUM,
+    DONE,
+    INTERRUPTED,
+    Entry,
+    Metrics,
+    Step,
+    capital,
+    checksum,
+    lineage_tags,
+    shown,
+)
 from serving.traffic import Traffic, TrafficError
 
 if TYPE_CHECKING:  # it opens ML Metadata
-    from engines.lineage import Lineage, Use, Version
+    from engines.lineage import Lineage
 
-ROLES = ("champion", "challenger", "shadow")
-"""What a version does, and MLflow's alias for it."""
-
-BEGUN, DONE, INTERRUPTED = "begun", "done", "interrupted"
 BY_HAND = "by hand"
 """The command of a step that no command made: the traffic file was found changed."""
 
@@ -60,85 +67,6 @@ class RegistryError(RuntimeError):
 
 class Busy(RegistryError):
     """Another command is at work on the same folder; the message says which."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A registered version.
-
-    Attributes:
-        number: in the registry, which counts from 1.
-        version: the name of its folder, which is the version that a server knows; empty where its source is not in Pusher's folder.
-        source: where its files are, as an address.
-        tags: where it comes from, by name (`lineage_tags`).
-        roles: its aliases.
-    """
-
-    number: int
-    version: str
-    source: str
-    tags: Mapping[str, str]
-    roles: tuple[str, ...]
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """Of the evaluation by which it was pushed: `auc`, `auc/origin:JFK`."""
-        return {
-            name.removeprefix("metric/"): float(value)
-            for name, value in self.tags.items()
-            if name.startswith("metric/")
-        }
-
-    @property
-    def spans(self) -> list[int]:
-        """Numbers of the spans that it, or a model that it went on from, has learned from."""
-        uses = [*json.loads(self.tags.get("trained_on", "[]")), *json.loads(self.tags.get("inherited", "[]"))]
-        return sorted({use["span"] for use in uses if use["span"] is not None})
-
-
-@dataclass(frozen=True)
-class Step:
-    """A change of who answers.
-
-    Attributes:
-        number: counts from 1.
-        command: `promote`, `challenge`, `shadow`, `rollback` or `by hand`.
-        version: that it is about.
-        who: has asked for it.
-        when: ISO 8601 in UTC, to the second.
-        why: as it was given.
-        before: who answered.
-        after: who was to answer.
-        state: `begun`, `done` or `interrupted`: before it came to be served.
-        undoes: number of the step that a rollback took back, with all after it.
-    """
-
-    number: int
-    command: str
-    version: int | None
-    who: str
-    when: str
-    why: str
-    before: Traffic
-    after: Traffic
-    state: str = BEGUN
-    undoes: int | None = None
-
-    @property
-    def text(self) -> str:
-        """As JSON."""
-        return json.dumps(dataclasses.asdict(self))
-
-    @classmethod
-    def of(cls, text: str) -> Step:
-        """From `text`."""
-        found = json.loads(text)
-        return cls(**found | {name: Traffic(**found[name]) for name in ("before", "after")})
-
-    def __str__(self) -> str:
-        """In a few words."""
-        of = f" of version {self.version}" if self.version is not None else ""
-        return f"step {self.number} ({self.command}{of} by {self.who}, {self.when})"
 
 
 class Registry:
@@ -203,8 +131,7 @@ class Registry:
         Raises:
             TrafficError: the file cannot be followed.
         """
-        newest = max(versions_in(self.folder), default=None)
-        return traffic.read(self.folder) or (None if newest is None else Traffic(newest))
+        return answering(self.folder)
 
     # --- changes
 
@@ -287,7 +214,7 @@ class Registry:
             What is new, the oldest first.
         """
         with self._changing("sync") as client:
-            known = {entry.version for entry in self._entries(client) if "checksum" in entry.tags}
+            known = {entry.version for entry in self._entries(client) if entry.is_recorded}
             new: set[int] = set()
             for push in lineage.versions(pipeline):
                 if push.version in known:
@@ -307,7 +234,7 @@ class Registry:
                     continue
                 if self._model(client) is None:
                     client.create_registered_model(self.name)
-                told = {"version": push.version, "checksum": held} | lineage_tags(found, metrics)
+                told = {"version": push.version, CHECKSUM: held} | lineage_tags(found, metrics)
                 made = client.create_model_version(self.name, place.as_uri(), tags=told, await_creation_for=0)
                 new.add(int(made.version))
             self._agree(client)
@@ -323,61 +250,8 @@ class Registry:
             pipeline: whose pushes belong into this registry.
         """
         with self._alone("check", wait=True), mlflow_store.opened(self.uri, OPTION) as client:
-            return [*self._check(client, lineage, pipeline)]
-
-    def _check(self, client: Any, lineage: Lineage | None, pipeline: str) -> Iterator[str]:
-        entries, there = self._entries(client), versions_in(self.folder)
-        for step in self._steps(client):
-            if step.state == BEGUN:
-                yield f"{_capital(str(step))} was cut off. The next command puts it in order."
-        served: Traffic | None = None
-        try:
-            served = self.serving()
-        except TrafficError as error:
-            yield f"Nothing that is written can be followed: {error}"
-        registered = {int(entry.version) for entry in entries if entry.version and "checksum" in entry.tags}
-        is_written = traffic.path(self.folder).is_file()
-        for role in ROLES if served else ():
-            version = getattr(served, role)
-            named = next((entry for entry in entries if role in entry.roles), None)
-            what = f"{traffic.FILE} has version {version}" if is_written else f"the newest, {version}, answers"
-            what = f"{traffic.FILE} has none" if version is None else what
-            if named and named.version != str(version):
-                yield f"Alias {role} is on {_told(named)}, and {what}."
-            elif not named and version in registered and is_written:
-                yield f"Alias {role} is on no version, and {what}."
-            if version is not None and version not in there:
-                yield f"{what[0].upper()}{what[1:]} as {role}, which is gone from {self.folder}."
-            elif version is not None and version not in registered and entries:
-                yield f"Version {version} answers as {role} and is not registered."
-        for entry in entries:
-            yield from self._check_entry(entry, entries, pipeline)
-        pushed = {int(one.version) for one in lineage.versions(pipeline)} if lineage else set()
-        for version in sorted(there):
-            if lineage and version not in pushed:
-                yield f"Version {version} lies in {self.folder} and was pushed by no pipeline of the metadata store: by hand, or half."
-            elif lineage and version not in registered:
-                yield f"Version {version} was pushed and is not registered."
-        for entry in entries if lineage else ():
-            if entry.version in map(str, registered - pushed) and "checksum" in entry.tags:
-                yield f"{_capital(_told(entry))} is registered as pushed, and the metadata store does not know it."
-
-    def _check_entry(self, entry: Entry, entries: list[Entry], pipeline: str) -> Iterator[str]:
-        told = _capital(_told(entry))
-        of = entry.tags.get("pipeline", pipeline)
-        if pipeline and of != pipeline:
-            yield f"{told} comes from pipeline {of}, and {self.name} is the model of {pipeline}."
-        if not entry.version:
-            yield f"{told} has its files in {entry.source}, which no server of {self.folder} reads: a copy, or another model."
-            return
-        if "checksum" not in entry.tags:
-            yield f"{told} was registered by hand: the registry does not say where it comes from."
-        if not (self.folder / entry.version).is_dir():
-            yield f"{told} is gone from {self.folder}."
-        elif "checksum" in entry.tags and entry.tags["checksum"] != checksum(self.folder / entry.version):
-            yield f"{told} has other files than when it was registered."
-        if twins := [one.number for one in entries if one.version == entry.version and one.number < entry.number]:
-            yield f"{told} is registered twice: number {twins[0]} is the same folder."
+            entries, steps = self._entries(client), self._steps(client)
+            return [*disagreements.find(self.name, self.folder, entries, steps, lineage, pipeline)]
 
     # --- how a step goes
 
@@ -396,7 +270,7 @@ class Registry:
             after = changed(now, None if entry is None else int(self._placed(entry)))
             self._require(client, after, entry)
             if traffic.read(self.folder) == after:
-                self._tell(f"{_shown(after)} That is so already.")
+                self._tell(f"{shown(after)} That is so already.")
                 return None
             return self._carry_out(client, command, int(entry.version) if entry else None, now, after, why, who)
 
@@ -428,7 +302,7 @@ class Registry:
             if not done:
                 raise
             traffic.write(self.folder, done[-1].after)
-            self._tell(f"{error} It is written again as {done[-1]} left it. {_shown(done[-1].after)}")
+            self._tell(f"{error} It is written again as {done[-1]} left it. {shown(done[-1].after)}")
 
     def _settle(self, client: Any) -> None:
         """Finishes a step that was cut off after it came to be served, strikes out one that was cut off before."""
@@ -442,9 +316,9 @@ class Registry:
                 self._name(client, step.after)
             self._record(client, dataclasses.replace(step, state=DONE if is_served else INTERRUPTED))
             self._tell(
-                f"{_capital(str(step))} was cut off after it had come to be served: it is finished now. {_shown(step.after)}"
+                f"{capital(str(step))} was cut off after it had come to be served: it is finished now. {shown(step.after)}"
                 if is_served
-                else f"{_capital(str(step))} was cut off before it came to be served: it is struck out. What answered before still does."
+                else f"{capital(str(step))} was cut off before it came to be served: it is struck out. What answered before still does."
             )
 
     def _agree(self, client: Any) -> None:
@@ -466,7 +340,7 @@ class Registry:
                 DONE,
             )
             self._record(client, step)
-            self._tell(f"{traffic.path(self.folder)} was changed by hand. {_shown(written)} It is recorded as {step}.")
+            self._tell(f"{traffic.path(self.folder)} was changed by hand. {shown(written)} It is recorded as {step}.")
         for sentence in self._name(client, written):
             self._tell(sentence)
 
@@ -476,8 +350,10 @@ class Registry:
         if model is None:
             return []
         moved = []
-        entries = {int(one.version): one for one in reversed(self._entries(client)) if one.version}
-        by_number = {one.number: one for one in self._entries(client)}
+        every = self._entries(client)
+        by_number = {one.number: one for one in every}
+        # Of several of one folder, the one counts that says where it comes from.
+        entries = {int(one.version): one for one in sorted(every, key=lambda one: one.is_recorded) if one.version}
         for role in ROLES:
             entry = entries.get(getattr(served, role))
             was = by_number.get(int(model.aliases.get(role, 0)))
@@ -488,7 +364,7 @@ class Registry:
             else:
                 client.set_registered_model_alias(self.name, role, str(entry.number))
             moved.append(
-                f"Alias {role} was on {_told(was) if was else 'no version'}; it is on {_told(entry) if entry else 'none'} now."
+                f"Alias {role} was on {was if was else 'no version'}; it is on {entry if entry else 'none'} now."
             )
         return moved
 
@@ -506,28 +382,28 @@ class Registry:
     def _placed(self, entry: Entry) -> str:
         if not entry.version:
             raise RegistryError(
-                f"{_capital(_told(entry))} has its files in {entry.source}, and a server reads {self.folder}. {LATER} Register what Pusher has written (sync)."
+                f"{capital(str(entry))} has its files in {entry.source}, and a server reads {self.folder}. {LATER} Register what Pusher has written (sync)."
             )
         return entry.version
 
     def _require(self, client: Any, after: Traffic, entry: Entry | None = None) -> None:
         """All that are to answer are there, with the files that they had; the one that is new is tried."""
-        entries = {one.version: one for one in self._entries(client) if "checksum" in one.tags}
+        entries = {one.version: one for one in self._entries(client) if one.is_recorded}
         for version in sorted(after.versions):
             place, known = self.folder / str(version), entries.get(str(version))
             if not place.is_dir():
                 raise RegistryError(f"Version {version} is gone from {self.folder}. {LATER}")
             if known is None and entry and entry.version == str(version):
                 raise RegistryError(
-                    f"{_capital(_told(entry))} was registered by hand, without where it comes from. {LATER} `sync` registers what a pipeline has pushed."
+                    f"{capital(str(entry))} was registered by hand, without where it comes from. {LATER} `sync` registers what a pipeline has pushed."
                 )
-            if known and known.tags["checksum"] != checksum(place):
-                raise RegistryError(f"{_capital(_told(known))} has other files than when it was registered. {LATER}")
+            if known and known.checksum != checksum(place):
+                raise RegistryError(f"{capital(str(known))} has other files than when it was registered. {LATER}")
         if entry and self._attempt:
             try:
                 self._attempt(self.folder / entry.version)
             except Refused as why:
-                raise RegistryError(f"{_capital(_told(entry))} cannot be served: {why}. {LATER}") from None
+                raise RegistryError(f"{capital(str(entry))} cannot be served: {why}. {LATER}") from None
 
     def _refuse_champion(self, now: Traffic, version: int) -> None:
         if now.champion == version:
@@ -583,7 +459,7 @@ class Registry:
     def _find(self, client: Any, version: int | str) -> Entry:
         entries, name = self._entries(client), str(version)
         ways: list[Callable[[Entry], bool]] = [
-            lambda one: one.version == name and "checksum" in one.tags,
+            lambda one: one.version == name and one.is_recorded,
             lambda one: one.version == name,
             lambda one: str(one.number) == name,
             lambda one: name in one.roles,
@@ -638,86 +514,11 @@ class Registry:
             yield
 
 
-Metrics = Callable[[str], Mapping[str, float]]
-
-
-def lineage_tags(version: Version, metrics: Metrics | None = None) -> dict[str, str]:
-    """What a registry keeps of where a version comes from; lists and dictionaries as JSON.
-
-    Args:
-        version: as the metadata store tells it.
-        metrics: gives those in the folder of an evaluation.
-
-    Returns:
-        `pipeline`, `run`, `pushed`, `model`, `trained_on`, `inherited`, `judged_on` (files with span and checksum), `base_model`, `baseline`, `schema`, `code`,
-        `settings`, `trial`, `blessed_by`, `metric/NAME`; none that would be empty.
-    """
-    model, push = version.model, version.push
-    judged = next((one for one in version.verdicts if one.evaluation), None)
-    older = [use for base in [*model.generations][1:] for use in base.trained_on]
-    plain: dict[str, Any] = {
-        "pipeline": push.step.pipeline,
-        "run": push.step.run,
-        "pushed": push.step.finished,
-        "model": push.model,
-        "trained_on": _files(model.trained_on),
-        "inherited": _files(older),
-        "judged_on": _files(judged.judged_on) if judged else [],
-        "base_model": model.base.artifact if model.base else None,
-        "baseline": judged.baseline if judged else None,
-        "schema": model.schema.checksum if model.schema else "",
-        "code": model.code,
-        "settings": model.settings,
-        "trial": model.trial,
-        "blessed_by": ", ".join(one.step.node for one in version.verdicts if one.blessed),
-    }
-    measured = metrics(judged.evaluation) if metrics and judged and Path(judged.evaluation).is_dir() else {}
-    plain |= {f"metric/{name}": f"{value:.6g}" for name, value in measured.items()}
-    return {
-        name: value if isinstance(value, str) else json.dumps(value)
-        for name, value in plain.items()
-        if value not in ("", None, [], {})
-    }
-
-
-def checksum(folder: Path) -> str:
-    """SHA-256 of the names and the contents of all files in a folder."""
-    digest = hashlib.sha256()
-    for path in sorted(one for one in folder.rglob("*") if one.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _files(uses: tuple[Use, ...] | list[Use]) -> list[dict[str, Any]]:
-    return [dataclasses.asdict(use.file) | {"splits": list(use.splits)} for use in uses]
-
-
 def _without(served: Traffic, version: int) -> Traffic:
     """The same, without a version as challenger or shadow."""
     if served.challenger == version:
         served = dataclasses.replace(served, challenger=None, share=0.0)
     return dataclasses.replace(served, shadow=None) if served.shadow == version else served
-
-
-def _shown(served: Traffic) -> str:
-    """Who answers, as a sentence."""
-    parts = [f"Version {served.champion} answers"]
-    if served.challenger is not None:
-        parts.append(f"version {served.challenger} has {served.share:.0%} of the requests")
-    if served.shadow is not None:
-        parts.append(f"version {served.shadow} is the shadow")
-    return f"{', '.join(parts)}."
-
-
-def _told(entry: Entry) -> str:
-    return f"version {entry.version or '?'} (number {entry.number})"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _now() -> str:
