@@ -19,6 +19,9 @@ from engines.settings import Settings
 RUNNING = (mlmd.Execution.NEW, mlmd.Execution.RUNNING)
 UNFINISHED = (mlmd.Artifact.PENDING, mlmd.Artifact.UNKNOWN)
 
+INFRA_REFUSED = "INFRA_NOT_BLESSED"
+"""The file by which a check of the serving refuses a candidate, as TFX's InfraValidator calls it; it may hold the reason."""
+
 Refusal = Callable[[str | Path | None], str]
 """Says why a candidate was refused, from the folder of the Evaluator's artifact; None where that is not known."""
 
@@ -160,21 +163,54 @@ def latest_verdict(config: Settings, refusal: Refusal = refused) -> str:
     if pushed is None:
         return "No model was evaluated yet."
     if pushed.custom_properties["pushed"].int_value != 1:
-        return refusal(_evaluation_of(opened, pushed))
+        return _refused_by(opened, pushed, refusal)
     version, newest = pushed.custom_properties["pushed_version"].string_value, latest_version(config)
     if version != newest.name:
         return f"Blessed, and pushed as version {version} by an earlier run; the newest is still {newest}"
     return f"Blessed and pushed: {newest}"
 
 
-def _evaluation_of(store: MetadataStore, pushed: mlmd.Artifact) -> str | None:
-    """The folder of the evaluation that a Pusher went by: of the execution whose blessing it took."""
+def infra_refusal(blessing: str | Path | None) -> str:
+    """Why a check of the serving has refused a candidate, in a sentence; nothing where it has not.
+
+    Args:
+        blessing: folder of its artifact; None where there was no check.
+    """
+    file = Path(blessing, INFRA_REFUSED) if blessing else None
+    if file is None or not file.is_file():
+        return ""
+    reason = file.read_text(encoding="utf-8", errors="replace").strip()
+    return f"Refused as a model to be served: {reason or 'why, only the log of that component says.'}"
+
+
+def refusals(blessed: bool, refusal: Refusal, evaluation: str | Path | None, infra: str) -> str:
+    """One text on a candidate that was not pushed.
+
+    Args:
+        blessed: whether the evaluation has blessed it.
+        refusal: says why it has not.
+        evaluation: for `refusal`.
+        infra: what `infra_refusal` says.
+    """
+    if blessed and infra:
+        return f"{infra} The candidate was not pushed."
+    return f"{refusal(evaluation)} {infra}".strip()
+
+
+def _refused_by(store: MetadataStore, pushed: mlmd.Artifact, refusal: Refusal) -> str:
+    """Which of the blessings that a Pusher went by were none, and why."""
     graph = events.Graph(store)
-    given = graph.inputs.get(graph.makers.get(pushed.id), {}).values()
-    blessings = [one for numbers in given for one in numbers if graph.artifacts[one].type == "ModelBlessing"]
+    given = [one for numbers in graph.inputs.get(graph.makers.get(pushed.id), {}).values() for one in numbers]
+    blessings = [one for one in given if graph.artifacts[one].type == "ModelBlessing"]
     judges = [graph.makers[one] for one in blessings if one in graph.makers]
-    evaluations = [one for judge in judges for one in graph.made_of(judge, "ModelEvaluation")]
-    return graph.artifacts[evaluations[0]].uri if evaluations else None
+    evaluations = [graph.artifacts[one].uri for judge in judges for one in graph.made_of(judge, "ModelEvaluation")]
+    checks = [graph.artifacts[one].uri for one in given if graph.artifacts[one].type == "InfraBlessing"]
+    return refusals(
+        all(graph.artifacts[one].custom_properties["blessed"].int_value for one in blessings),
+        refusal,
+        next(iter(evaluations), None),
+        infra_refusal(next(iter(checks), None)),
+    )
 
 
 def _latest_output(store: MetadataStore, type_name: str) -> mlmd.Artifact | None:

@@ -17,7 +17,7 @@ from engines.common import require_inputs
 from engines.quiet import import_quietly
 
 from . import lineage, registry, serving, targets
-from .config import Config, Plan
+from .config import DOCKER, Config, Plan
 
 MORE = (targets, lineage, registry, serving)
 """Modules with further commands, light to import: `add_parsers(commands)`, and `HANDLERS` by the commands' names."""
@@ -65,6 +65,13 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--tune", action="store_true", help="search for better hyperparameters, and train with the best")
     run.add_argument("--tuner-trials", type=int, metavar="N", help="how many combinations are tried (default: 8)")
     run.add_argument("--warm-start", action="store_true", help="go on from the latest blessed model, if there is one")
+    run.add_argument(
+        "--infra-check",
+        nargs="?",
+        const=True,
+        choices=[DOCKER],
+        help="serve the candidate and ask it before it is pushed; with `docker`, by TensorFlow Serving in a container",
+    )
     run.add_argument(
         "--track", dest="tracking_uri", metavar="URI", help="log the run to MLflow, for example sqlite:///out/mlflow.db"
     )
