@@ -172,9 +172,8 @@ def export(model: keras.Model, transform: tft.TFTransformOutput, directory: str)
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.track(transform_layer)
-    archive.add_endpoint(
-        "serving_default", serve_examples, input_signature=[tf.TensorSpec([None], tf.string, name="examples")]
-    )
+    text = tf.TensorSpec([None], tf.string, name="examples")
+    archive.add_endpoint("serving_default", serve_examples, input_signature=[text])
     on_numbers = edge.endpoint(model, warm_start.moments_of(transform), PROBABILITY)
     archive.add_endpoint(edge.SIGNATURE, on_numbers, input_signature=[edge.specification()])
     archive.write_out(directory, verbose=False)
