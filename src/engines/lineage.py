@@ -10,9 +10,7 @@ evaluation. Data are told by the checksums of their contents (`engines.contents`
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,9 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from engines import store_file
-from engines.events import CONTENTS, Graph, Step, texts
+from engines.events import Graph, texts
+from engines.lineage_data import EVALUATED, LEARNED, uses
+from engines.lineage_records import Given, LineageError, Model, Push, Reach, Use, Verdict, Version
 
 CODE = ("source", "tuner_source")
 """Settings that are fingerprints of code."""
@@ -28,198 +28,6 @@ CODE = ("source", "tuner_source")
 VERDICTS = ("ModelBlessing", "InfraBlessing")
 PREDICTIONS = ("InferenceResult", "Examples")
 """What BulkInferrer makes with a model: one of them, by its settings."""
-
-
-class LineageError(LookupError):
-    """The store does not know; the message says what it does know."""
-
-
-@dataclass(frozen=True)
-class File:
-    """A file that an ExampleGen read.
-
-    Attributes:
-        path: below its `input_base`; empty where the store has none, such as for a query.
-        span: its number, from ExampleGen or from the folder's name; None where neither says.
-        checksum: SHA-256 of what was read; empty where it was not recorded.
-    """
-
-    path: str
-    span: int | None
-    checksum: str
-
-
-@dataclass(frozen=True)
-class Use:
-    """A file, and who used it in which splits.
-
-    Attributes:
-        file: what was read.
-        examples: number of the artifact that ExampleGen made of it.
-        splits: of that artifact.
-        by: the components' ids, for example Transform (its vocabularies) and Trainer.
-    """
-
-    file: File
-    examples: int
-    splits: tuple[str, ...]
-    by: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Given:
-    """An artifact that a training was given.
-
-    Attributes:
-        artifact: its number.
-        uri: its folder.
-        checksum: of its content, where its maker recorded one as `fingerprint`.
-        step: what made it.
-    """
-
-    artifact: int
-    uri: str
-    checksum: str
-    step: Step
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A candidate was judged.
-
-    Attributes:
-        kind: type of the artifact: `ModelBlessing` of an Evaluator, `InfraBlessing` of a check of the serving.
-        artifact: its number.
-        blessed: or refused.
-        step: who judged.
-        judged_on: data of the evaluation; none for a check of the serving, which goes by a few examples.
-        baseline: number of the model that it was held against, which is no ancestor.
-        evaluation: folder of the metrics.
-        reason: where the judge recorded one.
-    """
-
-    kind: str
-    artifact: int
-    blessed: bool
-    step: Step
-    judged_on: tuple[Use, ...] = ()
-    baseline: int | None = None
-    evaluation: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Push:
-    """A model was pushed.
-
-    Attributes:
-        version: the name of its folder.
-        folder: where it was pushed to.
-        artifact: number of the `PushedModel`.
-        model: number of the model.
-        step: of Pusher. What a later run took from the cache is no other push.
-        verdicts: numbers of the verdicts that Pusher was given.
-        is_there: whether the folder still is.
-    """
-
-    version: str
-    folder: str
-    artifact: int
-    model: int
-    step: Step
-    verdicts: tuple[int, ...]
-    is_there: bool
-
-
-@dataclass(frozen=True)
-class Model:
-    """A trained model, with all that made it, and what became of it.
-
-    Attributes:
-        artifact: its number.
-        uri: its folder.
-        is_there: whether that folder still is.
-        step: the training.
-        trained_on: data that its weights, its vocabularies, hyperparameters or an inferred schema were learned from; not those of `base`.
-        validated_on: data of the training's own evaluation, from which no weight was learned.
-        schema: the schema; None without one.
-        transform_graph: the graph of Transform; None without one.
-        hyperparameters: those of a Tuner; None without one.
-        trial: values of the trial that won, where its file still is.
-        settings: the Trainer's `custom_config`, without fingerprints of code.
-        code: fingerprints of code, by the id of the component.
-        base: the model that a warm start went on from.
-        verdicts: every time that it was judged.
-        pushes: every time that it was pushed.
-        predictions: folders of what was predicted with it in bulk, as far as a pipeline did so.
-    """
-
-    artifact: int
-    uri: str
-    is_there: bool
-    step: Step
-    trained_on: tuple[Use, ...]
-    validated_on: tuple[Use, ...]
-    schema: Given | None
-    transform_graph: Given | None
-    hyperparameters: Given | None
-    trial: dict[str, Any]
-    settings: dict[str, Any]
-    code: dict[str, str]
-    base: Model | None
-    verdicts: tuple[Verdict, ...]
-    pushes: tuple[Push, ...]
-    predictions: tuple[str, ...]
-
-    @property
-    def generations(self) -> Iterator[Model]:
-        """It, the model that it went on from, and so on."""
-        model: Model | None = self
-        while model:
-            yield model
-            model = model.base
-
-    @property
-    def outcome(self) -> str:
-        """`pushed`, `blessed`, `refused` or `not judged`, by what became of it: a later verdict counts more than an earlier one of its kind."""
-        if self.pushes:
-            return "pushed"
-        latest = {one.kind: one.blessed for one in self.verdicts}
-        return ("blessed" if all(latest.values()) else "refused") if latest else "not judged"
-
-
-@dataclass(frozen=True)
-class Version:
-    """A pushed version, and all that led to it.
-
-    Attributes:
-        push: where and when.
-        model: what was pushed.
-        verdicts: those that Pusher went by.
-        unknown: what the store cannot say, a sentence each.
-    """
-
-    push: Push
-    model: Model
-    verdicts: tuple[Verdict, ...]
-    unknown: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Reach:
-    """A model that data, or an artifact, have reached.
-
-    Attributes:
-        model: the model.
-        how: `trained`; `inherited`, from a model that a warm start went on from; or `evaluated`: judged or validated on them, and nothing learned.
-        through: numbers of the models between, for `inherited`: the last is the one that was trained on them.
-        uses: the files that match; none where an artifact was asked for.
-    """
-
-    model: Model
-    how: str
-    through: tuple[int, ...] = ()
-    uses: tuple[Use, ...] = field(default=())
 
 
 class Lineage:
@@ -318,8 +126,8 @@ class Lineage:
             graph.artifacts[artifact].uri,
             graph.is_there(artifact),
             graph.step(trainer),
-            self._uses(own, 0),
-            self._uses([trainer], 1),
+            uses(graph, own, LEARNED),
+            uses(graph, [trainer], EVALUATED),
             self._given(trainer, "schema"),
             self._given(trainer, "transform_graph"),
             hyperparameters,
@@ -397,78 +205,11 @@ class Lineage:
                 number,
                 told.get("blessed") == 1,
                 graph.step(maker),
-                self._uses([maker], 1),
+                uses(graph, [maker], EVALUATED),
                 baseline,
                 graph.artifacts[evaluation[0]].uri if evaluation else "",
                 str(told.get("reason", "")),
             )
-
-    # --- data
-
-    def _uses(self, executions: Iterable[int], which: int) -> tuple[Use, ...]:
-        """The files that executions have read.
-
-        Args:
-            executions: which ones.
-            which: 0: in the splits that they learn from; 1: in those that they evaluate on.
-        """
-        found: dict[tuple[File, int], tuple[dict[str, None], dict[str, None]]] = {}
-        for execution in executions:
-            for root in self._roots(execution):
-                files = self._files(root)
-                for split in self._splits(execution, list(files))[which]:
-                    for file in files.get(split, ()):
-                        splits, nodes = found.setdefault((file, root), ({}, {}))
-                        splits[split] = nodes[self.graph.step(execution).node] = None
-        return tuple(
-            Use(file, root, tuple(splits), tuple(nodes))
-            for (file, root), (splits, nodes) in sorted(
-                found.items(), key=lambda one: (one[0][0].span or 0, one[0][0].path, one[0][1])
-            )
-        )
-
-    def _roots(self, execution: int) -> list[int]:
-        """The examples, as ExampleGen made them, that an execution read, itself or as Transform wrote them."""
-        graph, found = self.graph, {}
-        waiting = [one for given in graph.inputs[execution].values() for one in given]
-        while waiting:
-            number = waiting.pop(0)
-            if graph.artifacts[number].type != "Examples":
-                continue
-            maker = graph.makers.get(number)
-            before = [one for given in graph.inputs.get(maker, {}).values() for one in given]
-            before = [one for one in before if graph.artifacts[one].type == "Examples"]
-            found |= {} if before else {number: None}
-            waiting += before
-        return list(found)
-
-    def _splits(self, execution: int, every: list[str]) -> tuple[list[str], list[str]]:
-        """The splits that a component learns from, and those that it evaluates on, by TFX's settings and their defaults."""
-        settings = self.graph.settings(execution)
-        if "train_args" in settings:
-            learned, watched = (texts(settings.get(name)).get("splits") for name in ("train_args", "eval_args"))
-            return learned or ["train"], watched or ["eval"]
-        if "preprocessing_fn" in settings or "splits_config" in settings:
-            return texts(settings.get("splits_config")).get("analyze") or ["train"], []
-        if "example_splits" in settings or "eval_config" in settings:
-            return [], settings.get("example_splits") or ["eval"]
-        excluded = settings.get("exclude_splits") or []
-        return [one for one in every if one not in excluded], []
-
-    def _files(self, examples: int) -> dict[str, list[File]]:
-        """The files of each split of what an ExampleGen made."""
-        told, maker = self.graph.properties(examples), self.graph.makers.get(examples)
-        settings = self.graph.settings(maker) if maker is not None else {}
-        held = texts(told.get(CONTENTS) or settings.get(CONTENTS))
-        if not held:
-            patterns = texts(settings.get("input_config")).get("splits", [])
-            held = {one.get("name", ""): dict.fromkeys(_expanded(one.get("pattern", "")), "") for one in patterns}
-        held = held or {"": {"": ""}}  # of a query, say: its examples are all that there is to tell
-        span = int(told.get("span") or 0)
-        files = {name: [File(path, span or _span(path), one) for path, one in held[name].items()] for name in held}
-        every = list(dict.fromkeys(one for some in files.values() for one in some))
-        names = told.get("split_names") or [name for name in files if name] or ["train", "eval"]
-        return {split: files.get(split, every) for split in names}
 
     # --- forward
 
@@ -581,17 +322,3 @@ def _trial(folder: str) -> dict[str, Any]:
     except (OSError, ValueError, AttributeError):
         return {}
     return dict(texts(values))
-
-
-def _span(path: str) -> int | None:
-    """The span in whose folder a file is, by the folder's name."""
-    found = re.search(r"(?:^|/)span-?(\d+)(?=/)", path)
-    return int(found[1]) if found else None
-
-
-def _expanded(pattern: str) -> list[str]:
-    """The paths that a pattern with a range of digits, such as `span-0[1-3]/data.csv`, stands for; another one as it is."""
-    parts = re.fullmatch(r"([^*?\[]*)\[(\d)-(\d)\]([^*?\[]*)", pattern)
-    if not parts:
-        return [pattern] if pattern else []
-    return [f"{parts[1]}{digit}{parts[4]}" for digit in range(int(parts[2]), int(parts[3]) + 1)]

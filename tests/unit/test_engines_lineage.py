@@ -236,6 +236,23 @@ def test_a_schema_that_was_inferred_comes_from_data(tmp_path):
     assert (two.file.span, set(two.by)) == (2, {"StatisticsGen"})
 
 
+def test_the_defaults_of_tfx_where_nothing_was_said_of_splits(tmp_path):
+    """Transform analyses `train`, Trainer learns from `train` and evaluates on `eval`, as does the Evaluator."""
+    store = lineage_store.Store(tmp_path)
+    store.begin()
+    examples = store.ingest("delays", (1, 2))
+    graph = {"transform_graph": ("TransformGraph", {})}
+    ready = store.execute("delays", "Transform", {"examples": examples}, graph, {"module_file": "features.py"})
+    given = {"examples": examples, **ready}
+    trained = store.execute("delays", "Trainer", given, {"model": ("Model", {})}, {"train_args": {}, "eval_args": {}})
+    judged = {"examples": examples, **trained}
+    blessing = {"blessing": ("ModelBlessing", {"blessed": 1})}
+    store.execute("delays", "Evaluator", judged, blessing, {"eval_config": {}, "example_splits": "null"})
+    model = Lineage.of_file(store.path).model(trained["model"])
+    assert [(use.file.span, set(use.by)) for use in model.trained_on] == [(1, {"Transform", "Trainer"})]
+    assert spans(model.validated_on) == spans(model.verdicts[0].judged_on) == [2]
+
+
 def test_examples_of_a_query_are_told_by_their_artifact(tmp_path):
     """BigQueryExampleGen reads no files, and stores of other projects may say nothing of splits."""
     store = lineage_store.Store(tmp_path)
