@@ -88,6 +88,18 @@ class Chosen(NamedTuple):
     served: Served
 
 
+class Answered(NamedTuple):
+    """What a request of this server got, and what gave it, for headers and metrics.
+
+    Attributes:
+        body: as KServe's own server would send it.
+        chosen: the version that answered.
+    """
+
+    body: dict[str, Any] | kserve.InferResponse
+    chosen: Chosen
+
+
 class ServedModel(kserve.Model):
     """All versions of one model, asked by what the traffic file says."""
 
@@ -116,7 +128,7 @@ class ServedModel(kserve.Model):
         payload: Asked | bytes | dict[str, Any] | kserve.InferRequest,
         headers: dict[str, str] | None = None,
         response_headers: dict[str, str] | None = None,
-    ) -> dict[str, Any] | kserve.InferResponse:
+    ) -> Answered | dict[str, Any] | kserve.InferResponse:
         """Answers a request in a thread, so that a large one does not keep others waiting.
 
         Args:
@@ -130,7 +142,7 @@ class ServedModel(kserve.Model):
         """
         return await asyncio.to_thread(self._answer, payload, headers or {})
 
-    def _answer(self, payload: Any, headers: Mapping[str, str]) -> dict[str, Any] | kserve.InferResponse:
+    def _answer(self, payload: Any, headers: Mapping[str, str]) -> Answered | dict[str, Any] | kserve.InferResponse:
         asked = payload if isinstance(payload, Asked) else None
         served = self._served(asked.version if asked else None)
         if asked or isinstance(payload, bytes):
@@ -152,10 +164,11 @@ class ServedModel(kserve.Model):
         predictions = chosen.served.models[chosen.version].predict(examples)
         self._record(chosen, columns, predictions)
         self._ask_shadow(chosen, columns, examples)
-        if not is_v2:
-            return {"predictions": predictions, _CHOSEN: chosen}
-        output = kserve.InferOutput(self.project.output, [len(predictions)], "FP32", predictions)
-        return kserve.InferResponse(chosen.id, self.name, [output], str(chosen.version))
+        answer: dict[str, Any] | kserve.InferResponse = {"predictions": predictions}
+        if is_v2:
+            output = kserve.InferOutput(self.project.output, [len(predictions)], "FP32", predictions)
+            answer = kserve.InferResponse(chosen.id, self.name, [output], str(chosen.version))
+        return Answered(answer, chosen) if asked else answer
 
     def _served(self, version: int | None) -> Served:
         """What is served now, with a version that must be among it."""
@@ -210,10 +223,6 @@ def _choose(served: Served, request_id: str, asked: Asked | None) -> Chosen:
     challenger = served.traffic.challenger
     is_challenged = role == "challenger" and challenger is not None
     return Chosen(request_id, challenger if is_challenged else served.traffic.champion, role, served)
-
-
-_CHOSEN = ""
-"""The key under which an answer of protocol 1 says what gave it; taken off before it is sent."""
 
 
 class Server(kserve.ModelServer):
@@ -335,7 +344,7 @@ class _Endpoint(HTTPEndpoint):
             raise NotServed(f"version {_short(version)} is no number.")
         return None if version is None else int(version)
 
-    async def infer(self, request: Request) -> tuple[Any, Chosen | None]:
+    async def infer(self, request: Request) -> Answered:
         """Asks KServe's data plane, and counts how it went."""
         begun, outcome, version = time.perf_counter(), "failed", ""
         try:
@@ -343,11 +352,9 @@ class _Endpoint(HTTPEndpoint):
             if "inference-header-content-length" in request.headers:
                 raise errors.InvalidInput("tensors in binary form are not taken; write them as JSON.")
             headers = {"x-request-id": request.headers.get("x-request-id", "")}
-            answer, _ = await self.scope["app"].state.dataplane.infer(self.model.name, asked, headers)
-            outcome = "answered"
-            chosen = answer.pop(_CHOSEN) if isinstance(answer, dict) else None
-            version = str(chosen.version) if chosen else answer.model_version
-            return answer, chosen
+            answered, _ = await self.scope["app"].state.dataplane.infer(self.model.name, asked, headers)
+            outcome, version = "answered", str(answered.chosen.version)
+            return answered  # type: ignore[no-any-return]
         except tuple(STATUS):
             outcome = "refused"
             raise
@@ -359,17 +366,16 @@ class _Endpoint(HTTPEndpoint):
 
 class _Predict(_Endpoint):
     async def post(self, request: Request) -> Response:
-        answer, chosen = await self.infer(request)
-        assert chosen
-        return _json(answer, 200, {"x-request-id": _header(chosen.id), "x-model-version": str(chosen.version)})
+        body, chosen = await self.infer(request)
+        return _json(body, 200, {"x-request-id": _header(chosen.id), "x-model-version": str(chosen.version)})
 
 
 class _Infer(_Endpoint):
     protocol = 2
 
     async def post(self, request: Request) -> Response:
-        answer, _ = await self.infer(request)
-        return _json(answer.to_rest()[0])
+        answered = await self.infer(request)
+        return _json(answered.body.to_rest()[0])
 
 
 class _Status(_Endpoint):
