@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,9 @@ INPUT = (mlmd.Event.INPUT, mlmd.Event.INTERNAL_INPUT, mlmd.Event.DECLARED_INPUT)
 CONTENTS = "contents"
 """The property that says what files held (`engines.contents`)."""
 
+AIRFLOW = re.compile(r"(manual|scheduled|backfill|asset_triggered)__")
+"""How Airflow begins the names of its runs: `DagRunType` and `DagRunType.generate_run_id` in `airflow/utils/types.py` of Airflow 3."""
+
 Named = dict[str, list[int]]
 """Numbers of artifacts, by the name of the input or output."""
 
@@ -35,9 +39,10 @@ class Step:
     Attributes:
         execution: its number in the store.
         node: the component's id in its pipeline.
-        run: the name of the pipeline run. Airflow's begin with `manual__` or `scheduled__`; that of a component that a notebook ran has its date.
+        run: the name of the pipeline run.
         pipeline: its name.
         finished: when, as ISO 8601 in UTC, to the second.
+        engine: `Airflow` or `notebook`, as the run's record shows; empty where it does not: of a run in one process, or on Flink.
     """
 
     execution: int
@@ -45,6 +50,7 @@ class Step:
     run: str
     pipeline: str
     finished: str
+    engine: str = ""
 
 
 class Graph:
@@ -121,13 +127,16 @@ class Graph:
             node = (
                 named.get("node") or named.get("component_run") or one.type
             )  # PIPELINE.NODE, or RUN.NODE of a notebook
+            run = named.get("pipeline_run") or named.get("run", "")
+            engine = "Airflow" if AIRFLOW.match(run) else "notebook" if "component_run" in named else ""
             finished = datetime.fromtimestamp(one.last_update_time_since_epoch / 1000, UTC)
             self._steps[execution] = Step(
                 execution,
                 node.rsplit(".", 1)[-1],
-                named.get("pipeline_run") or named.get("run", ""),
+                run,
                 named.get("pipeline", ""),
                 finished.isoformat(timespec="seconds"),
+                engine,
             )
         return self._steps[execution]
 

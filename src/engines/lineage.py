@@ -47,7 +47,9 @@ class Lineage:
             engines.store_file.StoreError: it is damaged, locked, or of another version.
         """
         if not Path(path).is_file():
-            raise FileNotFoundError(f"There is no metadata store at {path}. A run of the pipeline makes it.")
+            raise FileNotFoundError(
+                f"There is no metadata store at {path}. A run of the pipeline makes it; with Kubeflow, the cluster has its own."
+            )
         connection = mlmd.ConnectionConfig()
         connection.sqlite.filename_uri = str(path)
         connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY

@@ -143,7 +143,8 @@ def _line(name: str, text: str) -> str:
 
 def _when(step: Step) -> str:
     day, clock = step.finished.removesuffix("+00:00").split("T")
-    return f"{day} {clock} UTC by {step.node}, run {step.run or 'unknown'} (execution {step.execution})"
+    engine = f" of {step.engine}" if step.engine else ""
+    return f"{day} {clock} UTC by {step.node}, run {step.run or 'unknown'}{engine} (execution {step.execution})"
 
 
 def _verdict(verdict: Verdict) -> str:

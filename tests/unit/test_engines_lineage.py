@@ -10,7 +10,9 @@ from collections import Counter
 import lineage_store
 import pytest
 from lineage_store import FIRST_VERSION, checksum
+from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from engines.events import Graph
 from engines.lineage import Lineage, LineageError
 
 
@@ -151,6 +153,30 @@ def test_what_the_store_cannot_say_is_said(tmp_path):
 
     told = Lineage.of_file(store.path).version(FIRST_VERSION + 2, "cancellations")
     assert any("span-01/flights.csv: no checksum was recorded" in sentence for sentence in told.unknown)
+
+
+@pytest.mark.parametrize(
+    ("contexts", "engine"),
+    [
+        ({"pipeline_run": "manual__2026-11-29T23:22:46+00:00", "node": "p.Trainer"}, "Airflow"),
+        ({"pipeline_run": "scheduled__2013-02-01T00:00:00+00:00", "node": "p.Trainer"}, "Airflow"),
+        ({"run": "p.2026-11-29T22:15:29.103315", "component_run": "p.2026-11-29T22:15:29.103315.Trainer"}, "notebook"),
+        ({"pipeline_run": "2026-11-30T01:25:09.610256", "node": "p.Trainer"}, ""),
+    ],
+)
+def test_the_engine_is_told_where_the_record_shows_it(contexts, engine, tmp_path):
+    """The contexts are copied from stores that Airflow 3.3, `InteractiveContext` and `LocalDagRunner` of TFX 1.21 have written."""
+    store = lineage_store.Store(tmp_path).store
+    kind = store.put_execution_type(mlmd.ExecutionType(name="tfx.components.trainer.component.Trainer"))
+    made = [
+        mlmd.Context(type_id=store.put_context_type(mlmd.ContextType(name=type_)), name=name)
+        for type_, name in ({"pipeline": "p"} | contexts).items()
+    ]
+    execution = mlmd.Execution(type_id=kind, last_known_state=mlmd.Execution.COMPLETE)
+    number, _, _ = store.put_execution(execution, [], made)
+    step = Graph(store).step(number)
+    run = contexts.get("pipeline_run") or contexts["run"]
+    assert (step.node, step.pipeline, step.run, step.engine) == ("Trainer", "p", run, engine)
 
 
 # --- forward ----------------------------------------------------------------------------------------------------------
