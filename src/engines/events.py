@@ -69,6 +69,7 @@ class Graph:
         """Reads everything but the contexts, which are asked for when a step is told."""
         self._store = store
         self._steps: dict[int, Step] = {}
+        self._known: dict[tuple[str, int], dict[str, Any]] = {}
         self.artifacts = {one.id: one for one in store.get_artifacts()}
         succeeded = [one for one in store.get_executions() if one.last_known_state in SUCCEEDED]
         self.executions = {one.id: one for one in succeeded}
@@ -106,18 +107,19 @@ class Graph:
         return [number for number in made if self.artifacts[number].type == type_name]
 
     def settings(self, execution: int) -> dict[str, Any]:
-        """The settings of an execution by name, those that are JSON as what they say."""
-        one = self.executions[execution]
-        return {
-            name: value_of(value) for kind in (one.properties, one.custom_properties) for name, value in kind.items()
-        }
+        """The settings of an execution by name, those that are JSON as what they say. Not to be changed."""
+        return self._told("execution", self.executions[execution])
 
     def properties(self, artifact: int) -> dict[str, Any]:
-        """The properties of an artifact by name, those that are JSON as what they say."""
-        one = self.artifacts[artifact]
-        return {
-            name: value_of(value) for kind in (one.properties, one.custom_properties) for name, value in kind.items()
-        }
+        """The properties of an artifact by name, those that are JSON as what they say. Not to be changed."""
+        return self._told("artifact", self.artifacts[artifact])
+
+    def _told(self, kind: str, one: mlmd.Execution | mlmd.Artifact) -> dict[str, Any]:
+        key = kind, one.id
+        if key not in self._known:
+            both = (one.properties, one.custom_properties)
+            self._known[key] = {name: value_of(value) for some in both for name, value in some.items()}
+        return self._known[key]
 
     def step(self, execution: int) -> Step:
         """An execution with its node and run: one call of the store, the first time."""
