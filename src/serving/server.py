@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import orjson
+import uvloop
 from starlette.endpoints import HTTPEndpoint
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -250,6 +251,10 @@ class Server(kserve.ModelServer):
         config.app, config.http, config.ws = BodyLimit(self._application(), LARGEST_BODY), Connection, "none"
         config.limit_concurrency = 512  # connections; without a limit, idle ones could take all files of the process
         await self._rest_server._server.serve(sockets=[self.listening])
+
+    def setup_event_loop(self) -> None:
+        """uvicorn's quick loop; KServe prepares a loop, and then runs in another one."""
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
     def register_signal_handler(self) -> None:
         """Ends in good order by Ctrl-C, SIGTERM and SIGHUP; uvicorn does the same while it serves."""

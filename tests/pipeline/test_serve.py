@@ -394,6 +394,28 @@ def test_versions_come_break_are_tried_and_rolled_back_under_load_and_no_request
     assert "Traceback" not in said
 
 
+@pytest.mark.long
+def test_many_versions_come_and_go_under_more_load(tmp_path):
+    """Ten swaps, each named by the traffic file, with twelve clients; every other one is challenged by the one before."""
+    (tmp_path / "serving").mkdir()
+    push(tmp_path / "serving", 1)
+    with process.start(PROJECT, tmp_path / "serving", log=tmp_path / "log") as server, Load(server, 12) as load:
+        for version in range(2, 12):
+            push(tmp_path / "serving", version)
+            asked = Traffic(version, version - 1, 0.3, version) if version % 2 else Traffic(version, shadow=version - 1)
+            traffic.write(tmp_path / "serving", asked)
+            server.wait_for(champion=version, fault="")
+            begun = len(load.seen)
+            while len(load.seen) < begun + 500 and not load.faults:
+                time.sleep(0.05)
+        assert set(server.versions().values()) <= {"AVAILABLE", "END"}
+    assert not load.faults
+    assert set(load.seen) == set(range(1, 12))
+    answered = [one for one in request_log.read(tmp_path / "log") if one["role"] != "shadow"]
+    assert len(answered) == len(load.seen)
+    assert len({one["id"] for one in answered}) == len(answered)
+
+
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
@@ -465,6 +487,14 @@ def test_a_server_without_a_version_that_answers_ends_and_its_last_words_say_why
     push(tmp_path / "serving", 5, "nan")
     said = r"no version can be served \(version 5: it answers with what is no number"
     with pytest.raises(NotStarted, match=said), process.start(PROJECT, tmp_path / "serving"):
+        pass
+
+
+def test_a_server_that_does_not_come_to_answer_in_time_is_ended(folder):
+    with (
+        pytest.raises(NotStarted, match="no answer after 0"),
+        process.start(PROJECT, folder, timeout=0.2),
+    ):
         pass
 
 
