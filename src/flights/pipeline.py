@@ -30,7 +30,7 @@ TRAINING = ["materialize", "train_epochs", "batch_size", "learning_rate", "hidde
 """What of the configuration is handed to `model.run_fn`."""
 
 SERVING_IMAGE = "2.19.1"
-"""Tag of the image `tensorflow/serving`: the version of its client in the lock."""
+"""Tag of the image `tensorflow/serving`: the version of its client in the lock. Not tried: that takes a Docker engine, and a registry."""
 
 PACKAGE = __package__
 """The package of this file: the functions that TFX is given by name are those beside it, also in a copy under another name."""
