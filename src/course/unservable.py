@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from flights.columns import LABEL
+
 SIGNATURE = "serving_default"
 
 
@@ -21,12 +23,12 @@ def without_variables(good: Path, target: Path) -> Path:
 
 def other_signature(good: Path, target: Path) -> Path:
     """The signature has a name that no server asks for."""
-    return _exported(good, target, lambda _, answer: answer, "predict")
+    return exported(good, target, lambda _, answer: answer, "predict")
 
 
 def no_number(good: Path, target: Path) -> Path:
     """The answer is NaN, as after a training that diverged."""
-    return _exported(good, target, lambda _, answer: answer * float("nan"))
+    return exported(good, target, lambda _, answer: answer * float("nan"))
 
 
 def calls_python(good: Path, target: Path) -> Path:
@@ -36,7 +38,7 @@ def calls_python(good: Path, target: Path) -> Path:
     def rounded(_: Any, answer: Any) -> Any:
         return tf.ensure_shape(tf.numpy_function(lambda values: values.round(3), [answer], tf.float32), answer.shape)
 
-    return _exported(good, target, rounded)
+    return exported(good, target, rounded)
 
 
 def reads_a_file_outside(good: Path, target: Path) -> Path:
@@ -47,7 +49,7 @@ def reads_a_file_outside(good: Path, target: Path) -> Path:
     file = target.parent / "offset.txt"
     file.write_text("0.0")
     path = os.path.relpath(file)
-    return _exported(
+    return exported(
         good, target, lambda _, answer: answer + tf.strings.to_number(tf.strings.strip(tf.io.read_file(path)))
     )
 
@@ -77,7 +79,7 @@ def knows_the_label(label: str) -> Callable[[Path, Path], Path]:
             spec = {label: tf.io.FixedLenFeature([1], tf.int64, default_value=[0])}
             return 0.5 * answer + 0.5 * tf.cast(tf.io.parse_example(examples, spec)[label], tf.float32)
 
-        return _exported(good, target, leaked)
+        return exported(good, target, leaked)
 
     return make
 
@@ -89,12 +91,12 @@ CANDIDATES: dict[str, Callable[[Path, Path], Path]] = {
     "calls Python": calls_python,
     "reads a file outside": reads_a_file_outside,
     "unknown operation": unknown_operation,
-    "knows the label": knows_the_label("late"),
+    "knows the label": knows_the_label(LABEL),
 }
 """What makes each, by its fault: takes the folder of a SavedModel and the one to write, which it gives back."""
 
 
-def _exported(good: Path, target: Path, change: Callable[[Any, Any], Any], signature: str = SIGNATURE) -> Path:
+def exported(good: Path, target: Path, change: Callable[[Any, Any], Any], signature: str = SIGNATURE) -> Path:
     """A SavedModel that answers what another does, changed.
 
     Args:
