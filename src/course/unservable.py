@@ -96,6 +96,38 @@ CANDIDATES: dict[str, Callable[[Path, Path], Path]] = {
 """What makes each, by its fault: takes the folder of a SavedModel and the one to write, which it gives back."""
 
 
+def release(candidate: Path, examples: Path, project: str) -> Callable[[Any, Any], Any]:
+    """A pipeline of InfraCheck and Pusher around a model and examples that are there already, for `engines.local.run`.
+
+    Args:
+        candidate: folder of an artifact `Model`, with the SavedModel in `Format-Serving`.
+        examples: folder of an artifact `Examples` with the split `eval`.
+        project: `MODULE:OBJECT`, what the project gives (`serving.models.Project`).
+    """
+    from tfx import v1 as tfx
+    from tfx.types import standard_artifacts
+
+    from serving.infra_check import InfraCheck
+
+    def create(config: Any, beam_args: Any) -> Any:
+        model = tfx.dsl.Importer(str(candidate), standard_artifacts.Model).with_id("Candidate")
+        splits = {"split_names": '["train", "eval"]'}
+        given = tfx.dsl.Importer(str(examples), standard_artifacts.Examples, properties=splits).with_id("Given")
+        check = InfraCheck(
+            model=model.outputs["result"], examples=given.outputs["result"], project=project, split="eval"
+        )
+        folder = tfx.proto.PushDestination.Filesystem(base_directory=config.serving_root)
+        pusher = tfx.components.Pusher(
+            model=model.outputs["result"],
+            infra_blessing=check.outputs["blessing"],
+            push_destination=tfx.proto.PushDestination(filesystem=folder),
+        )
+        store = tfx.orchestration.metadata.sqlite_metadata_connection_config(config.metadata_path)
+        return tfx.dsl.Pipeline("release", config.pipeline_root, store, [model, given, check, pusher])
+
+    return create
+
+
 def exported(good: Path, target: Path, change: Callable[[Any, Any], Any], signature: str = SIGNATURE) -> Path:
     """A SavedModel that answers what another does, changed.
 

@@ -84,12 +84,13 @@ def latencies(groups: Mapping[str, Sequence[float] | np.ndarray], title: str) ->
         axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         axes.text(0.995, 0.93, name, transform=axes.transAxes, ha="right", va="top", fontweight="bold")
         axes.xaxis.set_major_formatter(lambda at, _: f"{at:g}")
-        said.append(f"{name}: " + ", ".join(f"{mark} {at:.3g} ms" for mark, at in marks.items()))
+        axes.xaxis.set_minor_formatter(lambda at, _: "")  # matplotlib's own needs a typeface for its powers of ten
+        said.append(f"{name}: " + ", ".join(f"{mark} {at:.3g}" for mark, at in marks.items()))
     for axes in panels[:-1]:
         axes.tick_params(labelbottom=False)
     panels[-1].set_xlabel("milliseconds from request to answer (log axis)")
     panels[0].set_title(title)
-    return _say(figure, f"Histogram of how long requests take, on a log axis. {'; '.join(said)}.")
+    return _say(figure, f"Histogram of how many milliseconds requests take, on a log axis. {'; '.join(said)}.")
 
 
 def answered(answers: Sequence[Answer], notes: Sequence[tuple[float, str]], width: float = 0.25) -> Figure:
