@@ -29,6 +29,7 @@ ACTIONS = {
     "promote": "make a version the champion, which answers",
     "challenge": "give a version a share of the requests; `none` ends that",
     "shadow": "have a version asked as well, without its answers being given; `none` ends that",
+    "publish": "register the same versions, with the same properties, in Kubeflow's Model Registry",
     "rollback": "take the latest step back: who answered before answers again",
 }
 
@@ -50,6 +51,8 @@ def add_parsers(commands: Any) -> list[argparse.ArgumentParser]:
     for name in ("promote", "challenge", "shadow", "rollback"):
         parsers[name].add_argument("--why", metavar="TEXT", help="is kept with the step")
         parsers[name].add_argument("--by", dest="who", metavar="NAME", help="who asks for it (default: this user)")
+    parsers["publish"].add_argument("to", metavar="ADDRESS", help="of the server, for example http://localhost:8080")
+    parsers["publish"].add_argument("--by", dest="who", metavar="NAME", help="the author there (default: this user)")
     for parser in parsers.values():
         add_option(parser)
     return list(parsers.values())
@@ -110,6 +113,7 @@ def run(
     share: float = 0.1,
     why: str = "",
     who: str = "",
+    to: str = "",
 ) -> int:
     """Does what was asked for, and prints what came of it.
 
@@ -121,6 +125,7 @@ def run(
         share: of the requests.
         why: is kept with the step.
         who: asks for it; empty for this user.
+        to: address of Kubeflow's Model Registry, for `publish`.
 
     Returns:
         1 where `check` has found something, else 0.
@@ -128,6 +133,7 @@ def run(
     Raises:
         serving.registry.RegistryError: it cannot be done, and nothing has changed.
         engines.mlflow_store.MlflowStoreError: MLflow cannot use the store.
+        serving.model_registry.ModelRegistryError: Kubeflow's Model Registry cannot be reached, or refuses.
     """
     asked: Registry = of(config, registry_uri)
     if action in ("list", "show", "history"):
@@ -140,6 +146,13 @@ def run(
         return 1 if found else 0
     if action == "sync":
         register(config, registry_uri)
+        return 0
+    if action == "publish":
+        from serving import model_registry
+        from serving.registry import user
+
+        new = model_registry.publish(to, asked.name, asked.versions(), who or user())
+        print("\n".join(f"Published: {entry}" for entry in new) or "Nothing to publish: each version is there already.")
         return 0
     told = {"why": why, "who": who}
     one = None if version == "none" and action != "promote" else version

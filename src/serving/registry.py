@@ -287,7 +287,7 @@ class Registry:
     ) -> Step:
         """The four writes, in the order that the module's text argues for."""
         number = max((one.number for one in self._steps(client)), default=0) + 1
-        step = Step(number, command, version, who or _user(), _now(), why, now, after, undoes=undoes)
+        step = Step(number, command, version, who or user(), _now(), why, now, after, undoes=undoes)
         self._record(client, step)
         traffic.write(self.folder, after)
         self._name(client, after)
@@ -327,7 +327,7 @@ class Registry:
         if written is None:
             return
         done = [one for one in self._steps(client) if one.state == DONE]
-        if self._model(client) is not None and done and done[-1].after != written:
+        if done and done[-1].after != written:
             step = Step(
                 max(one.number for one in self._steps(client)) + 1,
                 BY_HAND,
@@ -346,26 +346,19 @@ class Registry:
 
     def _name(self, client: Any, served: Traffic) -> list[str]:
         """Moves the aliases to what is served; says which were elsewhere."""
-        model = self._model(client)
-        if model is None:
-            return []
-        moved = []
-        every = self._entries(client)
-        by_number = {one.number: one for one in every}
+        every, moved = self._entries(client), []
         # Of several of one folder, the one counts that says where it comes from.
-        entries = {int(one.version): one for one in sorted(every, key=lambda one: one.is_recorded) if one.version}
-        for role in ROLES:
-            entry = entries.get(getattr(served, role))
-            was = by_number.get(int(model.aliases.get(role, 0)))
-            if (entry and entry.number) == (was and was.number):
+        placed = {int(one.version): one for one in sorted(every, key=lambda one: one.is_recorded) if one.version}
+        for role in ROLES if every else ():
+            entry = placed.get(getattr(served, role))
+            was = next((one for one in every if role in one.roles), None)
+            if entry == was:
                 continue
             if entry is None:
                 client.delete_registered_model_alias(self.name, role)
             else:
                 client.set_registered_model_alias(self.name, role, str(entry.number))
-            moved.append(
-                f"Alias {role} was on {was if was else 'no version'}; it is on {entry if entry else 'none'} now."
-            )
+            moved.append(f"Alias {role} was on {was or 'no version'}; it is on {entry or 'none'} now.")
         return moved
 
     def _record(self, client: Any, step: Step) -> Step:
@@ -487,7 +480,7 @@ class Registry:
     @contextlib.contextmanager
     def _changing(self, command: str, who: str = "") -> Iterator[Any]:
         with (
-            self._alone(f"{command} by {who or _user()}", wait=False),
+            self._alone(f"{command} by {who or user()}", wait=False),
             mlflow_store.opened(self.uri, OPTION) as client,
         ):
             self._heal(client)
@@ -525,7 +518,8 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _user() -> str:
+def user() -> str:
+    """Who this process belongs to."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container may have no name for its user

@@ -448,7 +448,7 @@ for number in itertools.count(1):
     status, _, said = tried()
     if not status:
         break
-    for again in itertools.count(1) if said else ():
+    for again in itertools.count(1) if said and command == "promote" else ():
         if not tried()[1]:
             break
 """
@@ -479,7 +479,8 @@ def test_killed_at_any_write_one_whole_version_is_served_and_the_next_command_ag
     said = [" ".join(one["said"]).partition(" was cut off ")[2].partition(":")[0] for one in once]
     before, behind = "before it came to be served", "after it had come to be served"
     assert said == ["", before, behind, behind, ""]
-    assert Counter(one["again"] for one in found) == {0: 5, 1: 3, 2: 3, 3: 1}
+    if command == "promote":
+        assert Counter(one["again"] for one in found) == {0: 5, 1: 3, 2: 3, 3: 1}
     assert all(len(one["steps"]) == 3 for one in found[1:])
 
 
