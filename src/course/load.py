@@ -15,9 +15,17 @@ import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from serving import request_log
 from serving.process import Reply, Server
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATES = ("AVAILABLE", "LOADING", "END")
+"""Of versions that are not refused."""
 
 
 class Answer(NamedTuple):
@@ -86,6 +94,19 @@ class Clients:
                 raise TimeoutError(f"version {version} has not given {number} answers in {timeout:g} seconds.")
             time.sleep(0.05)
 
+    def refused(self, version: int, timeout: float = 60) -> str:
+        """Waits until the server has refused a version, and gives the reason.
+
+        Raises:
+            TimeoutError: it has not.
+        """
+        until = time.monotonic() + timeout
+        while (said := self._server.versions().get(version, "END")) in STATES:
+            if time.monotonic() > until:
+                raise TimeoutError(f"version {version} is {said} after {timeout:g} seconds, and not refused.")
+            time.sleep(0.1)
+        return said
+
     def _keep_asking(self, first: int) -> None:
         for asked in itertools.islice(itertools.cycle(self._bodies), first, None):
             if self._ended.wait(self._pause):
@@ -134,3 +155,19 @@ def seconds(server: Server, bodies: Sequence[bytes], clients: int) -> list[float
     if bad := [one.status for one in found if one.status != 200]:
         raise RuntimeError(f"{len(bad)} of {len(found)} requests were not answered; the first got {bad[0]}")
     return [one.seconds for one in found]
+
+
+def logged(file: Path, ids: str, number: int, timeout: float = 60) -> pd.DataFrame:
+    """The lines of a log of requests whose ids begin so, when that many are there: the shadow is asked after the client has its answer.
+
+    Raises:
+        TimeoutError: there are fewer.
+    """
+    import pandas as pd
+
+    until = time.monotonic() + timeout
+    while len(lines := [one for one in request_log.read(file) if one["id"].startswith(ids)]) < number:
+        if time.monotonic() > until:
+            raise TimeoutError(f"{file}: {len(lines)} of {number} lines after {timeout:g} seconds.")
+        time.sleep(0.1)
+    return pd.DataFrame(lines)
