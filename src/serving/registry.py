@@ -118,7 +118,7 @@ class Registry:
             RegistryError: there is none.
         """
         with self._reading() as client:
-            return self._find(client, version)
+            return self._find(self._entries(client), version)
 
     def history(self) -> list[Step]:
         """Each change of who answers, the oldest first."""
@@ -198,7 +198,7 @@ class Registry:
                     if (one := getattr(back, role)) is not None and one not in versions_in(self.folder):
                         back = _without(back, one)
                 if back != now:
-                    self._require(client, back)
+                    self._require(self._entries(client), back)
                     return self._carry_out(client, "rollback", now.champion, now, back, why, who, step.number)
             raise RegistryError(f"There is no step to take back: version {now.champion} is all that has answered.")
 
@@ -265,10 +265,11 @@ class Registry:
     ) -> Step | None:
         with self._changing(command, who) as client:
             self._agree(client)
-            entry = None if version is None else self._find(client, version)
+            entries = self._entries(client)
+            entry = None if version is None else self._find(entries, version)
             now = self._require_serving()
             after = changed(now, None if entry is None else int(self._placed(entry)))
-            self._require(client, after, entry)
+            self._require(entries, after, entry)
             if traffic.read(self.folder) == after:
                 self._tell(f"{shown(after)} That is so already.")
                 return None
@@ -379,11 +380,11 @@ class Registry:
             )
         return entry.version
 
-    def _require(self, client: Any, after: Traffic, entry: Entry | None = None) -> None:
+    def _require(self, entries: list[Entry], after: Traffic, entry: Entry | None = None) -> None:
         """All that are to answer are there, with the files that they had; the one that is new is tried."""
-        entries = {one.version: one for one in self._entries(client) if one.is_recorded}
+        recorded = {one.version: one for one in entries if one.is_recorded}
         for version in sorted(after.versions):
-            place, known = self.folder / str(version), entries.get(str(version))
+            place, known = self.folder / str(version), recorded.get(str(version))
             if not place.is_dir():
                 raise RegistryError(f"Version {version} is gone from {self.folder}. {LATER}")
             if known is None and entry and entry.version == str(version):
@@ -449,8 +450,8 @@ class Registry:
         inside = parts.scheme in ("", "file") and place.name.isdecimal()
         return place.name if inside and place.parent.resolve() == self.folder.resolve() else ""
 
-    def _find(self, client: Any, version: int | str) -> Entry:
-        entries, name = self._entries(client), str(version)
+    def _find(self, entries: list[Entry], version: int | str) -> Entry:
+        name = str(version)
         ways: list[Callable[[Entry], bool]] = [
             lambda one: one.version == name and one.is_recorded,
             lambda one: one.version == name,

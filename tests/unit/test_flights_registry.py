@@ -96,8 +96,6 @@ def test_the_commands_say_what_they_do_and_what_has_changed(output, ask):
 
 def test_another_store_is_named_from_the_folder_that_the_command_is_typed_in(output, ask, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert ask("sync", "--registry", "sqlite:///mine.db")[0] == 0
-    assert (tmp_path / "mine.db").is_file()
     (tmp_path / "noise.db").write_bytes(bytes(range(256)) * 40)
     status, _, said = ask("list", "--registry", "sqlite:///noise.db")
     assert (status, said.count("\n")) == (1, 1)
