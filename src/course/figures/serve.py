@@ -63,6 +63,7 @@ def latencies(groups: Mapping[str, Sequence[float] | np.ndarray], title: str) ->
         title: the message.
     """
     import numpy as np
+    from matplotlib.ticker import MaxNLocator
 
     figure, panels = _figure(8.6, 1.5 + 1.75 * len(groups), len(groups))
     taken = {name: np.asarray(values) * 1000 for name, values in groups.items()}
@@ -75,21 +76,22 @@ def latencies(groups: Mapping[str, Sequence[float] | np.ndarray], title: str) ->
         axes.stairs(counts / len(values), edges, fill=True, color=style.tint(style.BLUE, 0.5))
         top = counts.max() / len(values)
         marks = {"p50": np.quantile(values, 0.5), "mean": values.mean(), "p99": np.quantile(values, 0.99)}
-        lines = {"p50": ("-", style.BLUE, 1.28), "mean": (":", style.MUTED, 1.08), "p99": ("--", style.RED, 1.28)}
+        lines = {"p50": ("-", style.BLUE, 1.44), "mean": (":", style.MUTED, 1.27), "p99": ("--", style.RED, 1.1)}
         for mark, at in marks.items():
             dash, colour, height = lines[mark]
-            axes.axvline(at, 0, height / 1.5, color=colour, linestyle=dash, linewidth=2)
+            axes.axvline(at, 0, height / 1.55, color=colour, linestyle=dash, linewidth=2)
             axes.text(at * 1.03, top * height, f"{mark} {at:.3g} ms", color=colour, fontsize=11, va="center")
-        axes.set(xscale="log", ylim=(0, top * 1.5), ylabel="share of\nrequests", title="")
+        axes.set(xscale="log", ylim=(0, top * 1.55), ylabel="share of\nrequests")
         axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-        axes.text(0.995, 0.93, name, transform=axes.transAxes, ha="right", va="top", fontweight="bold")
+        axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        axes.set_title(name, loc="right", fontsize=12)
         axes.xaxis.set_major_formatter(lambda at, _: f"{at:g}")
         axes.xaxis.set_minor_formatter(lambda at, _: "")  # matplotlib's own needs a typeface for its powers of ten
         said.append(f"{name}: " + ", ".join(f"{mark} {at:.3g}" for mark, at in marks.items()))
     for axes in panels[:-1]:
         axes.tick_params(labelbottom=False)
     panels[-1].set_xlabel("milliseconds from request to answer (log axis)")
-    panels[0].set_title(title)
+    panels[0].set_title(title, loc="left")
     return _say(figure, f"Histogram of how many milliseconds requests take, on a log axis. {'; '.join(said)}.")
 
 
@@ -125,7 +127,8 @@ def answered(answers: Sequence[Answer], notes: Sequence[tuple[float, str]], widt
     top = bottom.max()
     for (at, what), level in zip(notes, itertools.cycle((1.36, 1.22, 1.08))):
         axes.axvline(at, color=style.INK, linestyle="--", linewidth=1)
-        axes.text(at + 0.05, top * level, what, fontsize=10.5, va="center")
+        paper = {"facecolor": style.PAPER, "edgecolor": "none", "pad": 1.5}
+        axes.text(at + 0.05, top * level, what, fontsize=10.5, va="center", bbox=paper)
     lost = sum(one.status != 200 for one in answers)
     axes.set(title=f"Requests by the version that answered, {lost} of {len(answers):,} lost")
     axes.set(xlabel="seconds", ylabel=f"requests in {width:g} s", ylim=(0, top * 1.45), xlim=(0, edges[-1] * 1.06))
