@@ -17,6 +17,7 @@ import dataclasses
 import fcntl
 import getpass
 import os
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -249,7 +250,7 @@ class Registry:
             lineage: of the metadata store; None: it is not compared.
             pipeline: whose pushes belong into this registry.
         """
-        with self._alone("check", wait=True), mlflow_store.opened(self.uri, OPTION) as client:
+        with self._alone(""), mlflow_store.opened(self.uri, OPTION) as client:
             entries, steps = self._entries(client), self._steps(client)
             return [*disagreements.find(self.name, self.folder, entries, steps, lineage, pipeline)]
 
@@ -474,14 +475,14 @@ class Registry:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Any]:
-        with self._alone("list", wait=True), mlflow_store.opened(self.uri, OPTION) as client:
+        with self._alone(""), mlflow_store.opened(self.uri, OPTION) as client:
             self._settle(client)
             yield client
 
     @contextlib.contextmanager
     def _changing(self, command: str, who: str = "") -> Iterator[Any]:
         with (
-            self._alone(f"{command} by {who or user()}", wait=False),
+            self._alone(f"{command} by {who or user()}"),
             mlflow_store.opened(self.uri, OPTION) as client,
         ):
             self._heal(client)
@@ -489,23 +490,36 @@ class Registry:
             yield client
 
     @contextlib.contextmanager
-    def _alone(self, command: str, wait: bool) -> Iterator[None]:
-        """One command at a time on a folder; a process that ends, however, gives the lock back."""
+    def _alone(self, command: str) -> Iterator[None]:
+        """One command at a time on a folder; a process that ends, however, gives the lock back.
+
+        Args:
+            command: what is done, for others to read; empty for looking. Who looks waits for others, and others wait for who looks.
+
+        Raises:
+            Busy: another command changes something, and so would this one.
+        """
         if not self.folder.parent.is_dir():
             raise RegistryError(f"{self.folder.parent}: there is no such folder. Run the pipeline first.")
         with (self.folder.parent / LOCK).open("a+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                lock.seek(0)
-                other = lock.read().strip() or "another command"
-                raise Busy(
-                    f"{other} is at work on {self.folder} at this moment. {LATER} Look at `list`, then ask again."
-                ) from None
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if command else 0))
+                    break
+                except BlockingIOError:
+                    lock.seek(0)
+                    if other := lock.read():
+                        raise Busy(
+                            f"{other} is at work on {self.folder} at this moment. {LATER} Look at `list`, then ask again."
+                        ) from None
+                    time.sleep(0.02)
             lock.truncate(0)
-            lock.write(f"{command} (process {os.getpid()})")
+            lock.write(f"{command} (process {os.getpid()})" if command else "")
             lock.flush()
-            yield
+            try:
+                yield
+            finally:
+                lock.truncate(0)
 
 
 def _without(served: Traffic, version: int) -> Traffic:

@@ -357,6 +357,29 @@ def test_of_two_promotions_at_once_one_is_done_and_the_other_is_told(registry):
     assert registry.promote(ONE).number == 2
 
 
+def test_a_promotion_waits_for_one_who_looks(registry):
+    looking, looked, steps = threading.Event(), threading.Event(), []
+
+    def look():
+        with registry._reading():
+            looking.set()
+            assert looked.wait(60)
+
+    first = threading.Thread(target=look)
+    second = threading.Thread(target=lambda: steps.append(registry.promote(ONE)))
+    first.start()
+    try:
+        assert looking.wait(60)
+        second.start()
+        second.join(0.2)
+        assert steps == []
+    finally:
+        looked.set()
+        first.join(60)
+        second.join(60)
+    assert steps == registry.history()
+
+
 # --- killed -----------------------------------------------------------------------------------------------------------
 
 KILLED = """
