@@ -6,6 +6,7 @@ examples, a project that cannot be imported or refuses them, a server that does 
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import importlib
 import math
@@ -14,6 +15,7 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -176,9 +178,11 @@ def _answer(server: process.Server, row: Mapping[str, Any], number: int) -> Any:
     except TimeoutError:
         raise _Refused(f"Example {number} was not answered in a minute.") from None
     except (OSError, http.client.HTTPException) as error:
-        status = server.process.wait(15)
+        status = None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = server.process.wait(15)
         if not _crashed(status):
-            raise CheckError(f"Example {number} was not answered: {error!r}, by {_named(status)}.") from None
+            raise CheckError(f"Example {number} was not answered: {error!r}. The server: {_named(status)}.") from None
         raise _Refused(f"The model server ended by {_named(status)} while it answered example {number}.") from None
 
 
@@ -194,7 +198,9 @@ def _crashed(status: int | None) -> bool:
 
 
 def _named(status: int | None) -> str:
-    return signal.Signals(-status).name if status is not None and status < 0 else f"exit status {status}"
+    if status is None:
+        return "still there"
+    return signal.Signals(-status).name if status < 0 else f"exit status {status}"
 
 
 def _error(words: str) -> str:

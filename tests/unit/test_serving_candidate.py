@@ -83,8 +83,13 @@ class Stand:
     """A server that answers each row with the next of some answers, or raises it; and that ends with a status."""
 
     def __init__(self, answers, status=0, words=""):
-        self.answers, self.process = iter(answers), SimpleNamespace(wait=lambda _: status)
-        self.words = lambda: words
+        self.answers, self.process = iter(answers), SimpleNamespace(wait=self.wait)
+        self.words, self.status = lambda: words, status
+
+    def wait(self, timeout):
+        if self.status is None:
+            raise subprocess.TimeoutExpired("serving", timeout)
+        return self.status
 
     def ask(self, rows):
         found = next(self.answers)
@@ -140,7 +145,8 @@ def test_what_is_the_models_fault_is_a_reason(served, server, reason):
         (NotStarted("the server ended. It said: no such module", {}, 1), "no such module"),
         (NotStarted("the server ended", {}, -signal.SIGKILL), "the server ended"),
         (Stand([RequestRefused(400, "row 0, column length: -1 is below 0.")]), "Example 0 is none that may be asked about: row 0, column length"),
-        (Stand([http.client.RemoteDisconnected()], status=-signal.SIGKILL), "Example 0 was not answered: .* by SIGKILL"),
+        (Stand([http.client.RemoteDisconnected()], status=-signal.SIGKILL), "Example 0 was not answered: .* The server: SIGKILL"),
+        (Stand([http.client.RemoteDisconnected()], status=None), "Example 0 was not answered: .* The server: still there"),
     ],
 )  # fmt: skip
 def test_what_is_not_the_models_fault_is_an_error_and_no_verdict(served, server, said):
