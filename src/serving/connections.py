@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -16,18 +17,26 @@ SECONDS = 10.0
 DRAINED = 64 * 2**20
 """Bytes of a body that is too large which are read, and forgotten, so that its sender gets to read the refusal."""
 
+LARGEST_HEAD = 64 * 2**10
+"""Bytes of a request's first line and headers."""
+
+UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's connection, which waits for the whole of a request no longer than `SECONDS`.
+    """uvicorn's connection, which waits for the whole of a request no longer than `SECONDS`, and takes no endless headers.
 
-    uvicorn itself waits for ever for headers and bodies, and closes a connection whose client has ended its side (as `nc -N` does) without the answer.
+    uvicorn itself waits for ever for headers and bodies, keeps headers of any size, and closes a connection whose client has ended its side
+    (as `nc -N` does) without the answer. Where a client offers another protocol, as Java's and `curl --http2` offer HTTP/2, it loses the body.
     """
 
     _clock: asyncio.TimerHandle | None = None
+    _head: int | None = 0
+    """Bytes of the head that is being read, whole or not; None while a body is."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The time begins to run."""
@@ -39,13 +48,33 @@ class Connection(HttpToolsProtocol):
         self._end()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Some bytes have come."""
+        if self._head is not None:
+            self._head += len(data)
+            head, end, body = data.partition(b"\r\n\r\n")
+            data = UPGRADE.sub(b"\r\nx-upgrade:", head) + end + body  # an offer that is not taken up: RFC 9110, 7.8
+        super().data_received(data)
+        if (self._head or 0) > LARGEST_HEAD and not self.transport.is_closing():
+            self._refuse("431 Request Header Fields Too Large", "The headers are too large. Send at most 64 KiB.")
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP, refused as all else is."""
+        self._refuse("400 Bad Request", msg)
+
     def on_message_begin(self) -> None:
         """The first byte of a request has come."""
         super().on_message_begin()
         self._begin()
 
+    def on_headers_complete(self) -> None:
+        """The last byte of its head has."""
+        self._head = None
+        super().on_headers_complete()
+
     def on_message_complete(self) -> None:
         """The last byte has."""
+        self._head = 0
         self._end()
         super().on_message_complete()
 
@@ -68,11 +97,16 @@ class Connection(HttpToolsProtocol):
     def _late(self) -> None:
         self._clock = None
         if self.cycle is None or not self.cycle.response_started or self.cycle.response_complete:
-            said = orjson.dumps({"error": f"The request was not whole after {SECONDS:g} seconds."})
-            self.transport.write(
-                b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\n"
-                b"content-length: %d\r\n\r\n%b" % (len(said), said)
-            )
+            self._refuse("408 Request Timeout", f"The request was not whole after {SECONDS:g} seconds.")
+        self.transport.close()
+
+    def _refuse(self, status: str, error: str) -> None:
+        """The last answer of a connection."""
+        said = orjson.dumps({"error": error})
+        self.transport.write(
+            b"HTTP/1.1 %b\r\nconnection: close\r\ncontent-type: application/json\r\n"
+            b"content-length: %d\r\n\r\n%b" % (status.encode(), len(said), said)
+        )
         self.transport.close()
 
 

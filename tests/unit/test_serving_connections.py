@@ -178,3 +178,45 @@ def test_a_client_that_ends_its_side_in_the_middle_is_let_go(port):
             client.shutdown(socket.SHUT_WR)
             assert everything(client) == b""
     assert ask(port) == (200, b"5")
+
+
+def test_an_offer_of_another_protocol_costs_no_body(port):
+    """As `curl --http2` and Java's client send it; the parser takes the connection for one of the other protocol, and uvicorn answers an empty body."""
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    with opened(port) as client:
+        for body in (b"abc", b"\r\nupgrade:\r\n\r\n"):
+            client.sendall(head + b"content-length: %d\r\n\r\n" % len(body) + body)
+            said = client.recv(65536)
+            assert said.startswith(b"HTTP/1.1 200 ")
+            assert said.endswith(b"\r\n\r\n%d" % len(body))
+
+
+@pytest.mark.parametrize("headers", [b"x: " + b"a" * 5_000_000, b"x: a\r\n" * 1_000_000], ids=["one", "many"])
+def test_headers_without_an_end_are_refused(headers, port):
+    found: list[bytes] = []
+    with opened(port) as client:
+        reader = threading.Thread(target=lambda: found.append(client.recv(65536)))
+        reader.start()
+        with contextlib.suppress(OSError):  # it is closed while they come
+            client.sendall(b"POST / HTTP/1.1\r\nhost: a\r\n" + headers)
+        reader.join()
+    assert found[0].startswith(b"HTTP/1.1 431 ")
+    assert json.loads(found[0].partition(b"\r\n\r\n")[2]) == {
+        "error": "The headers are too large. Send at most 64 KiB."
+    }
+    assert ask(port) == (200, b"5")
+
+
+def test_headers_of_some_size_are_taken(port):
+    with opened(port) as client:
+        for _ in range(3):  # each request has its own measure
+            client.sendall(b"POST / HTTP/1.1\r\nx: " + b"a" * 40_000 + b"\r\ncontent-length: 2\r\n\r\nab")
+            assert client.recv(65536).endswith(b"\r\n\r\n2")
+
+
+def test_what_is_no_http_is_refused_in_json(port):
+    with opened(port) as client:
+        client.sendall(b"GET\r\n\r\n")
+        said = everything(client)
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(said.partition(b"\r\n\r\n")[2]) == {"error": "Invalid HTTP request received."}
