@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import math
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,8 @@ SIGNATURE = "serving_default"
 
 NO_TRACES = "<stack traces unavailable>"
 """Where TensorFlow's message of an error in a graph that was loaded comes to the error."""
+
+_NUMBER = re.compile("[0-9]{1,100}")
 
 LOG = logging.getLogger("serving")
 
@@ -254,11 +257,14 @@ class Versions:
 
 
 def versions_in(folder: str | Path) -> dict[int, Path]:
-    """The folders of a folder whose names are numbers."""
+    """The folders of a folder whose names are numbers, of 64 bits as TensorFlow Serving's and JSON's are; of `3` and `03`, the plain one."""
     try:
-        return {int(one.name): one for one in Path(folder).iterdir() if one.name.isdecimal() and one.is_dir()}
+        found = sorted(
+            (one for one in Path(folder).iterdir() if one.is_dir()), key=lambda one: (-len(one.name), one.name)
+        )
     except OSError:
         return {}
+    return {int(one.name): one for one in found if _NUMBER.fullmatch(one.name) and int(one.name) < 2**63}
 
 
 def _contents(folder: Path) -> object:

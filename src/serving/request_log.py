@@ -4,7 +4,7 @@
 
 A thread writes it, so that answers do not wait for a disk. Lost are, on an ordinary end, none; when the process is killed, the rows that were
 answered after the last write, which are those of some milliseconds; when the disk refuses to take them, or takes them too slowly, those that `lost` counts.
-The file is rotated: a full one gets the suffix `.1`, the one before `.2`, and the oldest goes.
+The file is rotated: a full one gets the suffix `.1`, the one before `.2`, and the oldest goes. One that is moved or removed meanwhile is begun anew.
 """
 
 from __future__ import annotations
@@ -90,9 +90,24 @@ class RequestLog:
     def _write(self) -> None:
         while (answer := self._queue.get()) is not None:
             self._rows = len(answer.predictions)
-            self._handler.handle(logging.makeLogRecord({"msg": _lines(answer)}))
+            try:
+                lines = _lines(answer)
+                if not self._is_in_place():
+                    self._handler.close()  # opened again by the handler, with the next line
+            except Exception:  # such as a value that no JSON holds; without this thread, all later answers were lost
+                self._failed()
+            else:
+                self._handler.handle(logging.makeLogRecord({"msg": lines}))
 
-    def _failed(self, _: logging.LogRecord) -> None:
+    def _is_in_place(self) -> bool:
+        """Whether what is written goes to the file of that name; one that is moved or removed would take lines that no one finds."""
+        stream = self._handler.stream
+        try:
+            return stream is None or os.path.samestat(os.stat(self.file), os.fstat(stream.fileno()))
+        except FileNotFoundError:
+            return False
+
+    def _failed(self, _: logging.LogRecord | None = None) -> None:
         if not self.lost:
             LOG.exception("%s cannot be written; answers go on without it", self.file)
         self.lost += self._rows

@@ -59,6 +59,16 @@ def test_the_newest_by_number_answers(folder, versions):
     assert set(versions_in(folder)) == {2, 9, 10}
 
 
+def test_a_name_that_is_no_number_of_64_bits_is_no_version(folder, versions):
+    """A larger one was served, and then neither the log nor the address of the traffic could write it."""
+    good = [str(2**63 - 1), "3", "0"]
+    for name in (*good, str(2**63), "9" * 200, "1.0", "-1", "latest", "٤", "²", "03", "0003"):
+        push(folder, name)
+    assert versions_in(folder) == {int(name): folder / name for name in good}
+    shutil.rmtree(folder / "3")
+    assert versions_in(folder)[3] == folder / "03"
+
+
 def test_a_newer_one_takes_over_and_the_older_goes(folder, versions):
     push(folder, 1)
     versions.look()

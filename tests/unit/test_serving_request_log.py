@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,6 +137,9 @@ def test_what_the_disk_refuses_is_counted_told_once_and_holds_up_nothing(tmp_pat
         def tell(self):
             return 0
 
+        def fileno(self):
+            return stream.fileno()
+
     stream, log._handler.stream = log._handler.stream, Full()
     with caplog.at_level(logging.ERROR, "serving"):
         for number in range(5):
@@ -145,6 +149,54 @@ def test_what_the_disk_refuses_is_counted_told_once_and_holds_up_nothing(tmp_pat
     stream.close()
     assert log.lost == 18
     assert len([message for message in caplog.messages if "cannot be written" in message]) == 1
+
+
+def test_an_answer_that_no_json_holds_is_lost_alone(tmp_path):
+    log = RequestLog(tmp_path / "log")
+    log.put(answer(1, 1))
+    log.put(answer(2, 3)._replace(id="\ud800"))
+    log.put(answer(3, 1)._replace(version=2**70))
+    log.put(answer(4, 1))
+    log.close()
+    assert [one["month"] for one in request_log.read(log.file)] == [1, 4]
+    assert log.lost == 4
+
+
+def test_a_file_that_is_moved_or_removed_is_begun_anew(tmp_path):
+    """As logrotate and a tidy user do; lines for a file without a name would be neither found nor counted as lost."""
+    log = RequestLog(tmp_path / "folder" / "log")
+
+    def put(number: int) -> None:
+        log.put(answer(number, 1))
+        written = threading.Event()
+        log._queue.put(answer(number, 1)._replace(predictions=Told(written)))
+        assert written.wait(30)
+
+    class Told(list):
+        """What the writer looks at after all that was put before; fewer than the rows, so that it writes nothing."""
+
+        def __init__(self, event):
+            super().__init__()
+            self.event = event
+
+        def __len__(self):
+            self.event.set()
+            return 0
+
+    put(1)
+    log.file.rename(tmp_path / "moved")
+    put(2)
+    log.file.unlink()
+    put(3)
+    shutil.rmtree(tmp_path / "folder")
+    put(4)
+    assert log.lost == 1
+    log.file.parent.mkdir()
+    put(5)
+    log.close()
+    assert [json.loads(line)["month"] for line in (tmp_path / "moved").read_text().splitlines()] == [1]
+    assert [one["month"] for one in request_log.read(log.file)] == [5]
+    assert log.lost == 1
 
 
 def test_a_disk_that_is_too_slow_costs_lines_and_never_a_wait(tmp_path, monkeypatch):
