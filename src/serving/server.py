@@ -36,6 +36,7 @@ with mock.patch.object(sys, "argv", sys.argv[:1]):  # it reads the command line,
     from kserve.protocol.rest.server import metrics_handler
     from kserve.protocol.rest.v2_datamodels import InferenceRequest
     from kserve.protocol.rest.v2_endpoints import V2Endpoints
+    from kserve.utils.numpy_codec import to_np_dtype
 
 from serving import metrics
 from serving.connections import BodyLimit, Connection
@@ -168,7 +169,7 @@ class ServedModel(kserve.Model):
         answer: dict[str, Any] | kserve.InferResponse = {"predictions": predictions}
         if is_v2:
             output = kserve.InferOutput(self.project.output, [len(predictions)], "FP32", predictions)
-            answer = kserve.InferResponse(chosen.id, self.name, [output], str(chosen.version))
+            answer = kserve.InferResponse(payload.id or chosen.id, self.name, [output], str(chosen.version))
         return Answered(answer, chosen) if asked else answer
 
     def _served(self, version: int | None) -> Served:
@@ -354,6 +355,10 @@ class _Endpoint(HTTPEndpoint):
         begun, outcome, version = time.perf_counter(), "failed", ""
         try:
             asked = Asked(await request.body(), self.protocol, self.version(request))
+            if (coding := request.headers.get("content-encoding", "identity")) != "identity":
+                raise errors.InvalidInput(
+                    f"a body with the Content-Encoding {_short(coding)} is not taken; send it as it is."
+                )
             if "inference-header-content-length" in request.headers:
                 raise errors.InvalidInput("tensors in binary form are not taken; write them as JSON.")
             headers = {"x-request-id": request.headers.get("x-request-id", "")}
@@ -479,6 +484,10 @@ def _rows_of_inputs(request: kserve.InferRequest) -> Rows:
             data = tensor.as_numpy().tolist()
         flat = [value for part in data for value in (part if isinstance(part, list) else [part])]
         named = f"input {_short(tensor.name)}"
+        if to_np_dtype(tensor.datatype) is None:
+            raise errors.InvalidInput(
+                f"{named} has the datatype {_short(tensor.datatype)}, which the protocol has not."
+            )
         if tensor.name in columns:
             raise errors.InvalidInput(f"{named} is there twice.")
         if list(tensor.shape) not in ([len(flat)], [len(flat), 1]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import http.client
 import json
 import math
@@ -165,6 +166,12 @@ BAD = [
     (INFER, with_inputs({"data": [{"x": 5}]}), 400, "column weekday"),
     (INFER, with_inputs({"data": [None]}), 400, "weekday is missing"),
     (INFER, with_inputs({"datatype": "FP16"}), 400, "FP16"),
+    (
+        INFER,
+        with_inputs({"datatype": "STRING"}),
+        400,
+        "input 'weekday' has the datatype 'STRING', which the protocol has not",
+    ),
     (INFER, {"inputs": tensors()["inputs"] * 2}, 400, "input 'weekday' is there twice"),
     (INFER, tensors() | {"outputs": [{"name": "score"}]}, 400, "no output 'score'; there is late_probability"),
     (INFER, tensors() | {"id": 7}, 400, "id: Input should be a valid string"),
@@ -185,6 +192,19 @@ def test_every_bad_request_gets_its_status_and_a_short_sentence(server):
             wrong.append(f"{number}: {path[:60]} {body[:60]!r} got {reply.status}: {str(reply.body)[:300]}")
     assert not wrong, "\n".join(wrong)
     assert "Traceback" not in server.words()
+
+
+def test_a_body_that_is_compressed_is_refused_for_that(server):
+    body = gzip.compress(json.dumps(instances(FLIGHT)).encode())
+    reply = server.send("POST", PREDICT, body, {"content-encoding": "gzip"})
+    assert reply.status == 400
+    assert reply.body == {"error": "a body with the Content-Encoding 'gzip' is not taken; send it as it is."}
+
+
+def test_an_id_of_the_open_inference_protocol_comes_back_whole(server):
+    """The protocol asks for it; the log keeps the first 200 letters."""
+    reply = server.send("POST", INFER, json.dumps(tensors() | {"id": "x" * 300}).encode())
+    assert reply.body["id"] == "x" * 300
 
 
 def test_what_is_no_http_is_refused(server):
