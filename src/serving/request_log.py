@@ -69,7 +69,7 @@ class RequestLog:
         _cut_half_line(self.file)
         self._handler = RotatingFileHandler(self.file, maxBytes=largest, backupCount=kept, encoding="utf-8")
         self._handler.terminator = ""
-        self._handler.handleError = self._failed  # type: ignore[method-assign]
+        self._handler.handleError = lambda record: self._failed()  # type: ignore[method-assign]
         self._queue: queue.Queue[Answer | None] = queue.Queue(WAITING)
         self._thread = threading.Thread(target=self._write, name="request log", daemon=True)
         self._thread.start()
@@ -107,7 +107,8 @@ class RequestLog:
         except FileNotFoundError:
             return False
 
-    def _failed(self, _: logging.LogRecord | None = None) -> None:
+    def _failed(self) -> None:
+        """Counts what is lost; called where the fault is handled."""
         if not self.lost:
             LOG.exception("%s cannot be written; answers go on without it", self.file)
         self.lost += self._rows
