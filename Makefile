@@ -5,13 +5,14 @@ PYTHON := $(VENV)/bin/python
 PORT ?= 8888
 AIRFLOW_PORT ?= 8090
 FLINK_PORT ?= 8081
+PAGE_PORT ?= 8070
 LESSON ?= notebooks/00-first-pipeline.ipynb
 BROWSER_FLAG := $(if $(filter no,$(BROWSER)),--no-browser)
 NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab update project test test-all test-fast data notebooks decks labs grade readme bench lock format image flink flink-cluster environment airflow airflow-environment clean distclean
+.PHONY: help lab update project test test-all test-fast data notebooks decks labs grade readme bench lock format image browser-page flink flink-cluster environment airflow airflow-environment clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +29,7 @@ test: WHICH := -m "not long"
 test: environment airflow-environment data ## what each change must show: unit, contract, notebooks, pipeline, grading, browser (minutes)
 	@bash deploy/flink/fetch.sh --if-possible
 	@bash deploy/flink/fetch-cluster.sh --if-possible
+	@bash deploy/browser/fetch.sh --if-possible
 	@rm -rf out/reports/seconds
 	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q $(WHICH) --seconds out/reports/seconds/unit-and-contract
 	$(PYTHON) -m pytest tests/notebooks -n 2 --maxschedchunk 1 -q $(WHICH) --seconds out/reports/seconds/notebooks
@@ -60,7 +62,7 @@ grade: environment ## grade a folder of submissions: SUBMISSIONS=folder LAB=lab-
 readme: environment ## renew the table of lessons in the README
 	$(PYTHON) -m tools.docs readme
 
-bench: environment data ## measure set-up, imports, lesson 00, the pipeline and its engines on your machine; write out/bench.md
+bench: environment data ## measure set-up, imports, lesson 00, the pipeline, its engines and the model server on your machine; write out/bench.md
 	$(PYTHON) -m tools.bench
 
 lock: environment ## renew the locked requirements from pyproject.toml (UPGRADE=1 lets every version move)
@@ -75,6 +77,11 @@ project: environment ## start a project of your own from the pipeline: NAME=my_p
 
 image: ## build the image of the course, for containers (BASE=... for another base)
 	@bash deploy/image/build.sh
+
+browser-page: environment ## put the newest pushed model into a page that needs no server to predict, and show it (PAGE_PORT=8070; npm, once)
+	@bash deploy/browser/build.sh out/browser
+	@$(VENV)/bin/flights export --to litert --folder out/browser/model
+	@exec $(PYTHON) -m http.server $(PAGE_PORT) --bind 127.0.0.1 --directory out/browser
 
 flink: environment ## fetch Beam's job server for Flink (needs Java and Maven; 150 MB, once)
 	@bash deploy/flink/fetch.sh

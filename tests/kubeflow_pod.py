@@ -112,9 +112,10 @@ def main() -> None:
 
     import_quietly()
     import flights.pipeline  # noqa: F401
+    import serving  # noqa: F401
     from engines.kubeflow import entrypoint, uris
 
-    files = [str(sys.modules[name].__file__) for name in ("engines", "flights", "warm")]
+    files = [str(sys.modules[name].__file__) for name in ("engines", "flights", "serving", "warm")]
     os.environ["HOME"] = home  # of which `import_quietly` makes another, for people
     seen = {"user": os.getuid(), "home": home, "in_home": os.listdir(home), "folder": os.getcwd(), "files": files}
     print(json.dumps(seen), file=answers, flush=True)

@@ -21,7 +21,7 @@ def of(pids: Iterable[int]) -> set[str]:
             continue
         for process in processes:
             try:
-                sockets = process.net_connections(kind="inet")
+                sockets = process.connections(kind="inet")  # KServe wants psutil 5, which has no net_connections
             except psutil.NoSuchProcess:
                 continue  # it has ended meanwhile
             found |= {f"{one.laddr.ip}:{one.laddr.port}" for one in sockets if one.status == psutil.CONN_LISTEN}

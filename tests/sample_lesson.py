@@ -70,6 +70,28 @@ SECTIONS = [
     ("from IPython.display import HTML\n\nHTML('<b>late: 1</b>')", []),
 ]
 
+EXERCISES = [
+    (
+        "Late flights",
+        "limit = 15  # minutes\nlate = ...",
+        "late=late",
+        "limit = 15  # minutes\nlate = [delay for delay in delays if delay > limit]",
+    ),
+    (
+        "The longest delay",
+        "def longest(delays):\n    return ...",
+        "longest=longest",
+        "def longest(delays):\n    return max(delays)",
+    ),
+    (
+        "Shares",
+        "early = ...\nshares = {'late': ...}",
+        "early=early, shares=shares",
+        "early = 2\nshares = {'late': 1 / 3}",
+    ),
+]
+"""Title, unsolved cell, what is checked, answer."""
+
 
 def cells() -> list[NotebookNode]:
     """The cells, without outputs."""
@@ -93,6 +115,30 @@ def cells() -> list[NotebookNode]:
 def source() -> NotebookNode:
     """The notebook before it is executed."""
     return form.normalise(new_notebook(cells=cells()))
+
+
+def exercise(title: str, unsolved: str, checked: str, answer: str) -> list[NotebookNode]:
+    """The three cells of an exercise, which is called by the last word of its first answer's name."""
+    name = checked.rpartition("=")[2]
+    opened = f"<details><summary>Answer</summary>\n\n```python\n{answer}\n```\n\nAs the text above says.\n\n</details>"
+    return [
+        new_markdown_cell(f"### Exercise: {title}\n\nWrite it.", metadata={"slideshow": {"slide_type": "subslide"}}),
+        new_code_cell(f'{unsolved}\n\ncourse.exercise("{name}", {checked})', metadata={"tags": ["exercise"]}),
+        new_markdown_cell(opened, metadata={"slideshow": {"slide_type": "notes"}}),
+    ]
+
+
+def in_parts() -> NotebookNode:
+    """The notebook in the form with parts, each of which ends in an exercise, before it is executed."""
+    old = cells()
+    old[0].source = old[0].source.replace("1 minute.", "11 minutes to read and do, 1 to run.")
+    made = old[:3]
+    for number, asked in enumerate(EXERCISES, start=1):
+        idea = old[4 * number - 1 : 4 * number + 3]
+        idea[0].source = f"## Part {number}: Idea {number}"
+        more = new_markdown_cell(f"### More of {number}", metadata={"slideshow": {"slide_type": "slide"}})
+        made += [*idea, more, *exercise(*asked)]
+    return form.normalise(new_notebook(cells=[*made, old[-1]]))
 
 
 def with_outputs() -> NotebookNode:

@@ -1,4 +1,4 @@
-"""What a lesson imports in order to teach: quiet logs, house style, views of TFX's objects, concept figures, controls.
+"""What a lesson imports in order to teach: quiet logs, house style, views of TFX's objects, concept figures, controls, exercises.
 
 Light on purpose: nothing here imports TensorFlow or TFX until a view needs it. `README.md` has a line for each module.
 """
@@ -11,8 +11,9 @@ from typing import Any
 from course.begin import begin
 from course.controls import explore
 from course.display import show
+from course.exercises import exercise
 
-__all__ = ["begin", "explore", "figures", "show", "style", "views"]
+__all__ = ["begin", "exercise", "explore", "figures", "show", "style", "views"]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,6 +19,14 @@ _MADE_HERE = ".made-by-course"
 _held: dict[tuple[int, Path], TextIO] = {}
 """The marks that this process has locked, open as long as it lives. With its number, since a fork inherits them without the locks."""
 
+_begun: list[str] = []
+"""The lessons that this process has begun, the last one last."""
+
+
+def lesson() -> str:
+    """The name that `begin` was told last, "" before it was called."""
+    return _begun[-1] if _begun else ""
+
 
 def begin(lesson: str) -> Path:
     """Prepares the notebook: quiet logs, house style, views of TFX's objects, a progress bar, an empty folder.
@@ -40,7 +48,9 @@ def begin(lesson: str) -> Path:
     formatters.register()
     errors.register()
     progress.register()
-    return fresh_workspace(lesson)
+    workspace = fresh_workspace(lesson)
+    _begun.append(lesson)
+    return workspace
 
 
 def fresh_workspace(lesson: str) -> Path:

@@ -45,6 +45,7 @@ def logs() -> None:
         # TensorFlow and absl set their own levels anew, some at their first word in an interactive session.
         logging.getLogger(name).addFilter(is_error)
     logging.getLogger("absl").addFilter(tells_more_than_the_exception)
+    logging.getLogger().addFilter(tells_no_untruth)
     warnings.filterwarnings("ignore", module=rf"({LIBRARIES})(\..*)?$")
     for name in HEAVY:
         imports.around(name, _loading)
@@ -59,6 +60,11 @@ def is_error(record: logging.LogRecord) -> bool:
 def tells_more_than_the_exception(record: logging.LogRecord) -> bool:
     """False for the line that TFX's runners log before they raise the exception of the component that failed."""
     return record.msg != "Execution %d failed."
+
+
+def tells_no_untruth(record: logging.LogRecord) -> bool:
+    """False for what Beam's inference says (`apache_beam.ml.inference.base`) where a module of Python is there, and not under the name it looks for."""
+    return not str(record.msg).startswith("Resource module is not available")
 
 
 @contextlib.contextmanager

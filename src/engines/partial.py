@@ -25,16 +25,12 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.utils import proto_utils
 
-from engines import store
+from engines import contents, store
+from engines.events import INPUT, OUTPUT, names
+from engines.lineage import CODE
 from engines.settings import Settings
 
 RESOLVER = f"{Resolver.__module__}.{Resolver.__name__}"
-
-CODE = ("source", "tuner_source")
-"""Settings that are fingerprints of code."""
-
-OUTPUT = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
-INPUT = (mlmd.Event.INPUT, mlmd.Event.DECLARED_INPUT, mlmd.Event.INTERNAL_INPUT)
 
 Artifacts = dict[str, set[int]]
 """Numbers of artifacts, by the name of the input or output."""
@@ -170,9 +166,8 @@ def _gone(opened: MetadataStore, made: Artifacts) -> str:
 def _artifacts(opened: MetadataStore, execution: mlmd.Execution, kinds: tuple[int, ...]) -> Artifacts:
     found: Artifacts = {}
     for event in opened.get_events_by_execution_ids([execution.id]):
-        for step in event.path.steps if event.type in kinds else ():
-            if step.key:  # of one artifact as two inputs there is one event, with both names
-                found.setdefault(step.key, set()).add(event.artifact_id)
+        for name in names(event) if event.type in kinds else ():
+            found.setdefault(name, set()).add(event.artifact_id)
     return found
 
 
@@ -217,7 +212,7 @@ def _other_inputs(node: pipeline_pb2.PipelineNode, read: Artifacts, outputs: Map
 
 
 def _other_files(opened: MetadataStore, node: pipeline_pb2.PipelineNode, made: Artifacts) -> str:
-    """Whether the files have changed since an ExampleGen read them, by what TFX's cache goes by: number, size and date."""
+    """Whether the files have changed since an ExampleGen read them, by what its cache goes by: number, size and date, and contents if recorded."""
     settings = node.parameters.parameters
     examples = opened.get_artifacts_by_id(list(made.get("examples", ())))
     recorded = {artifact.custom_properties[utils.FINGERPRINT_PROPERTY_NAME].string_value for artifact in examples}
@@ -227,10 +222,16 @@ def _other_files(opened: MetadataStore, node: pipeline_pb2.PipelineNode, made: A
     proto_utils.json_to_proto(settings["input_config"].field_value.string_value, source)
     if given := settings["range_config"].field_value.string_value if "range_config" in settings else "":
         proto_utils.json_to_proto(given, months)
-    now, _, _ = utils.calculate_splits_fingerprint_span_and_version(
-        settings["input_base"].field_value.string_value, source.splits, months if given else None
+    base = settings["input_base"].field_value.string_value
+    now, _, _ = utils.calculate_splits_fingerprint_span_and_version(base, source.splits, months if given else None)
+    if recorded != {now}:
+        return "read files that have changed since (number, size or date)"
+    held = {artifact.custom_properties[contents.PROPERTY].string_value for artifact in examples}
+    return (
+        "read files whose contents have changed since"
+        if any(held) and held != {contents.checksums(base, source.splits)}
+        else ""
     )
-    return "" if recorded == {now} else "read files that have changed since (number, size or date)"
 
 
 def _newer_baseline(

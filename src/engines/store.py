@@ -12,12 +12,15 @@ from pathlib import Path
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from engines import relocation, store_file
+from engines import events, relocation, store_file
+from engines.events import SUCCEEDED
 from engines.settings import Settings
 
 RUNNING = (mlmd.Execution.NEW, mlmd.Execution.RUNNING)
-SUCCEEDED = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
 UNFINISHED = (mlmd.Artifact.PENDING, mlmd.Artifact.UNKNOWN)
+
+INFRA_REFUSED = "INFRA_NOT_BLESSED"
+"""The file by which a check of the serving refuses a candidate, as TFX's InfraValidator calls it; it may hold the reason."""
 
 Refusal = Callable[[str | Path | None], str]
 """Says why a candidate was refused, from the folder of the Evaluator's artifact; None where that is not known."""
@@ -160,33 +163,59 @@ def latest_verdict(config: Settings, refusal: Refusal = refused) -> str:
     if pushed is None:
         return "No model was evaluated yet."
     if pushed.custom_properties["pushed"].int_value != 1:
-        return refusal(_evaluation_of(opened, pushed))
+        return _refused_by(opened, pushed, refusal)
     version, newest = pushed.custom_properties["pushed_version"].string_value, latest_version(config)
     if version != newest.name:
         return f"Blessed, and pushed as version {version} by an earlier run; the newest is still {newest}"
     return f"Blessed and pushed: {newest}"
 
 
-def _evaluation_of(store: MetadataStore, pushed: mlmd.Artifact) -> str | None:
-    """The folder of the evaluation that a Pusher went by: of the execution whose blessing it took."""
-    blessing = _beside(store, pushed, mlmd.Event.INPUT, "ModelBlessing")
-    evaluation = blessing and _beside(store, blessing, mlmd.Event.OUTPUT, "ModelEvaluation")
-    return evaluation.uri if evaluation else None
+def infra_refusal(blessing: str | Path | None) -> str:
+    """Why a check of the serving has refused a candidate, in a sentence; nothing where it has not.
+
+    Args:
+        blessing: folder of its artifact; None where there was no check.
+    """
+    file = Path(blessing, INFRA_REFUSED) if blessing else None
+    if file is None or not file.is_file():
+        return ""
+    reason = file.read_text(encoding="utf-8", errors="replace").strip()
+    return f"Refused as a model to be served: {reason or 'why, only the log of that component says.'}"
 
 
-def _beside(store: MetadataStore, artifact: mlmd.Artifact, kind: int, type_name: str) -> mlmd.Artifact | None:
-    """An artifact of a type that the execution which made this one had as input, or has made as well."""
-    made = [event for event in store.get_events_by_artifact_ids([artifact.id]) if event.type == mlmd.Event.OUTPUT]
-    execution = min((event.execution_id for event in made), default=None)  # later ones took it from the cache
-    events = store.get_events_by_execution_ids([execution]) if execution is not None else []
-    found = store.get_artifacts_by_id([event.artifact_id for event in events if event.type == kind])
-    types = {one.id for one in store.get_artifact_types() if one.name == type_name}
-    return next((one for one in found if one.type_id in types), None)
+def refusals(blessed: bool, refusal: Refusal, evaluation: str | Path | None, infra: str) -> str:
+    """One text on a candidate that was not pushed.
+
+    Args:
+        blessed: whether the evaluation has blessed it.
+        refusal: says why it has not.
+        evaluation: for `refusal`.
+        infra: what `infra_refusal` says.
+    """
+    if blessed and infra:
+        return f"{infra} The candidate was not pushed."
+    return f"{refusal(evaluation)} {infra}".strip()
+
+
+def _refused_by(store: MetadataStore, pushed: mlmd.Artifact, refusal: Refusal) -> str:
+    """Which of the blessings that a Pusher went by were none, and why."""
+    graph = events.Graph(store)
+    given = [one for numbers in graph.inputs.get(graph.makers.get(pushed.id), {}).values() for one in numbers]
+    blessings = [one for one in given if graph.artifacts[one].type == "ModelBlessing"]
+    judges = [graph.makers[one] for one in blessings if one in graph.makers]
+    evaluations = [graph.artifacts[one].uri for judge in judges for one in graph.made_of(judge, "ModelEvaluation")]
+    checks = [graph.artifacts[one].uri for one in given if graph.artifacts[one].type == "InfraBlessing"]
+    return refusals(
+        all(graph.artifacts[one].custom_properties["blessed"].int_value for one in blessings),
+        refusal,
+        next(iter(evaluations), None),
+        infra_refusal(next(iter(checks), None)),
+    )
 
 
 def _latest_output(store: MetadataStore, type_name: str) -> mlmd.Artifact | None:
     """What the latest execution with an output of this type gave, be it new or from the cache."""
     artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_type(type_name)}
-    events = store.get_events_by_artifact_ids(list(artifacts)) if artifacts else []
-    outputs = [event for event in events if event.type == mlmd.Event.OUTPUT]
+    found = store.get_events_by_artifact_ids(list(artifacts)) if artifacts else []
+    outputs = [event for event in found if event.type == mlmd.Event.OUTPUT]
     return artifacts[max(outputs, key=lambda event: event.execution_id).artifact_id] if outputs else None

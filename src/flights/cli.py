@@ -1,4 +1,4 @@
-"""The command line: `flights run` and `flights predict`."""
+"""The command line: `flights run` and `flights predict`; `MORE` has the other commands."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import contextlib
 import functools
 import importlib
 import json
-import logging
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +16,11 @@ from engines import ending, places
 from engines.common import require_inputs
 from engines.quiet import import_quietly
 
-from .config import Config, Plan
+from . import lineage, registry, serving, targets
+from .config import DOCKER, Config, Plan
+
+MORE = (targets, lineage, registry, serving)
+"""Modules with further commands, light to import: `add_parsers(commands)`, and `HANDLERS` by the commands' names."""
 
 ENGINES = {
     "airflow": "engines.airflow.runner",
@@ -64,14 +66,23 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--tuner-trials", type=int, metavar="N", help="how many combinations are tried (default: 8)")
     run.add_argument("--warm-start", action="store_true", help="go on from the latest blessed model, if there is one")
     run.add_argument(
+        "--infra-check",
+        nargs="?",
+        const=True,
+        choices=[DOCKER],
+        help="serve the candidate and ask it before it is pushed; with `docker`, by TensorFlow Serving in a container",
+    )
+    run.add_argument(
         "--track", dest="tracking_uri", metavar="URI", help="log the run to MLflow, for example sqlite:///out/mlflow.db"
     )
+    registry.add_option(run, nargs="?", const="")
     run.add_argument("--run-name", metavar="NAME", help="what the run is called in MLflow (default: its months)")
     run.add_argument("--data-root", metavar="FOLDER", help="folder with span-01/ to span-12/ (default: data/flights)")
 
     predict = commands.add_parser("predict", help="ask the newest pushed model about flights")
     predict.add_argument("flights", help="one flight or a list, as JSON, its columns by name; - for standard input")
-    for command in (run, predict):
+    further = [command for module in MORE for command in module.add_parsers(commands)]
+    for command in (run, predict, *further):
         command.add_argument(
             "--output-root", metavar="FOLDER", help=f"folder of the pipeline (default: {Config.output_root})"
         )
@@ -103,21 +114,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     how: dict[str, Any] = {"in_containers": True} if options.pop("containers", False) else {}
     part = {name: value for name in ("first", "last") if (value := options.pop(name, None))}
     given = {name: value for name, value in options.items() if value is not None}
+    handlers = {name: handler for module in MORE for name, handler in module.HANDLERS.items()}
+    # What a further command takes beside settings is its own.
+    own = {name: given.pop(name) for name in set(given) - Config.__dataclass_fields__.keys()}
     log = Path("failed.log")
     try:
         with (
             ending.stoppable(),
-            _in_base(given, ("data_root", "output_root") if command == "run" else ("output_root",)),
+            _in_base(given, ("output_root",) if command == "predict" else ("data_root", "output_root")),
         ):
             log = Path(given.get("output_root", Config.output_root)).absolute() / log
             if how and engine != "kubeflow":
                 raise ValueError(f"--containers: engine {engine} has none. Write --engine kubeflow --containers.")
+            if own.get("registry_uri") is not None and engine == "kubeflow":
+                raise ValueError(
+                    "--registry: what Kubeflow runs is recorded in the cluster's metadata store, not here."
+                )
             if part and engine not in ("local", "flink"):
                 raise ValueError(f"--from, --to: engine {engine} runs whole pipelines only; local and flink run parts.")
             if "plan" in given:
                 given["plan"] = Plan.load(given["plan"])
             config = Config(**given)
-            return _run(config, engine, **how, **part) if command == "run" else _predict(config, request)
+            if command in handlers:
+                return handlers[command](config, **own)
+            return _run(config, engine, **own, **how, **part) if command == "run" else _predict(config, request)
     except BaseException as error:
         if number := ending.stopped_by():
             print(
@@ -156,7 +176,7 @@ def _in_base(given: dict[str, Any], folders: Sequence[str]) -> Iterator[None]:
         yield
 
 
-def _run(config: Config, engine: str, **how: Any) -> int:
+def _run(config: Config, engine: str, registry_uri: str | None = None, **how: Any) -> int:
     require_inputs(config)
     import_quietly()  # this takes ten seconds
     from engines import store
@@ -166,10 +186,7 @@ def _run(config: Config, engine: str, **how: Any) -> int:
 
     runner = importlib.import_module(ENGINES[engine])
     made_by = {"airflow": (pipeline.create_pipeline, MONTHS), "kubeflow": (pipeline.create_components,)}
-    # TFX and ML Metadata log that something has failed; what and why is told at the end.
-    logging.getLogger("absl").addFilter(
-        lambda record: not re.search("^Execution .* failed|failed after", str(record.msg))
-    )
+    targets.tell_failures_once()
 
     first, last = config.months
     print(f"Months {first} to {last} from {config.data_root}:", flush=True)
@@ -180,6 +197,8 @@ def _run(config: Config, engine: str, **how: Any) -> int:
         print(f"Ended with {how['last']}, as asked; no model was pushed.")
     else:
         print(getattr(runner, "verdict", store.latest_verdict)(config, verdict.refusal))
+    if registry_uri is not None:
+        registry.register(config, registry_uri)
     return 0
 
 

@@ -17,6 +17,18 @@ FILE = "flights.csv"
 
 LABEL = "late"
 
+PROBABILITY = "late_probability"
+"""Name of the model's output: the probability, from 0 to 1, that the flight arrives late."""
+
+KEY = ("year", "month", "day", "carrier", "flight", "origin", "sched_dep_time")
+"""The columns that tell each row from all others: by them a prediction finds its label when that has come."""
+
+SAMPLE = (
+    {"weekday": 5, "sched_dep_time": 1745, "carrier": "UA", "origin": "EWR", "dest": "SFO", "distance": 2565},
+    {"weekday": 1, "sched_dep_time": 600, "carrier": "B6", "origin": "JFK", "dest": "BOS", "distance": 187},
+)
+"""Rows that may be asked about: a model that is to be served is tried with them."""
+
 DATE = ("year", "month", "day")
 """The columns that say when a row was, the coarsest first."""
 

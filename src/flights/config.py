@@ -22,6 +22,9 @@ DERIVED_SLICES = tuple(DERIVED)
 BARS = ("min_auc", "min_slice_auc", "max_auc_loss", "max_slice_auc_loss", "guarded")
 """Settings that say what a candidate must show where there is no plan."""
 
+DOCKER = "docker"
+"""By TFX's InfraValidator, instead of InfraCheck."""
+
 LARGEST_SEED = 2**32 - 1
 """NumPy takes no greater one, and Keras sets NumPy's."""
 
@@ -65,6 +68,8 @@ class Config:
         tune: search for better hyperparameters first (`tuner`), and train with the best.
         tuner_trials: how many combinations are tried; the first is that of these settings.
         warm_start: go on from the latest blessed model (`warm_start`), where there is one, instead of from random weights.
+        infra_check: a candidate is served and asked before it is pushed: by the course's own model server (True, `serving.infra_check`), or, with
+            `docker`, by TFX's InfraValidator and TensorFlow Serving in a container of this machine.
         tracking_uri: MLflow store that each run is logged to, for example `sqlite:///out/mlflow.db`, or a server's address,
             without a password (`engines.places`); empty: no logging.
         run_name: what the run is called there; empty: its months.
@@ -97,6 +102,7 @@ class Config:
     tune: bool = False
     tuner_trials: int = 8
     warm_start: bool = False
+    infra_check: bool | str = False
     tracking_uri: str = ""
     run_name: str = ""
 
@@ -130,7 +136,7 @@ class Config:
         """Each setting is of the kind of its default: no text for a number, no number for True, nothing that is not a number."""
         for field in dataclasses.fields(Config):
             value, default = getattr(self, field.name), field.default
-            wanted = _KINDS.get(type(default)) if field.name != "confidence_intervals" else None
+            wanted = _KINDS.get(type(default)) if field.name not in ("confidence_intervals", "infra_check") else None
             if wanted and not wanted[0](value):
                 shown = "" if field.name == "tracking_uri" else f"={value!r}"  # there may be a password in it
                 raise ValueError(f"{field.name}{shown}: {wanted[1]}.")
@@ -142,6 +148,8 @@ class Config:
             self.confidence_intervals
         ):
             raise ValueError(f"confidence_intervals={self.confidence_intervals!r}: 'jackknife', 'bootstrap', or False.")
+        if self.infra_check not in (False, True, DOCKER) or _is_whole(self.infra_check):
+            raise ValueError(f"infra_check={self.infra_check!r}: True, {DOCKER!r}, or False.")
 
     def _find_places(self) -> None:
         """Paths are of this machine, with `~` written out; the tracking store's address holds no secret."""
@@ -226,8 +234,10 @@ class Config:
         """The same run for a container, which finds the schema by its package.
 
         Raises:
-            ValueError: the schema lies outside a package.
+            ValueError: the schema lies outside a package, or a Docker engine is needed, which no container has.
         """
+        if self.infra_check == DOCKER:
+            raise ValueError("infra_check='docker': in a container there is no Docker engine. Write infra_check=True.")
         if self.schema_file == Config.schema_file:
             return dataclasses.replace(self, schema_file=f"{places.IN_PACKAGE}{__package__}/schema/schema.pbtxt")
         if not self.schema_file.startswith(places.IN_PACKAGE):

@@ -2,7 +2,7 @@
 
 `CsvExampleGen` parses each row in Python, inside Beam; for the full year that takes a minute. Arrow reads
 the same files with declared types, and tfx_bsl's encoder turns whole record batches into tf.Examples, in a seventh of the time.
-Driver, publisher and the layout of the artifact are those of `CsvExampleGen`. Whichever reads, the same check comes first.
+Publisher and the layout of the artifact are those of `CsvExampleGen`; its driver is asked, and the files' contents besides. Whichever reads, the same check comes first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 import tensorflow as tf
@@ -27,6 +27,8 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 from tfx_bsl.coders import example_coder
+
+from engines import contents
 
 from . import columns, data
 
@@ -49,11 +51,7 @@ def make_example_gen(config: Config) -> tfx.components.CsvExampleGen:
     Raises:
         data.DataError: TFX would take the path of the data for a pattern.
     """
-    if found := sorted(set(config.data_root) & set(PATTERN_CHARACTERS)):
-        raise data.DataError(
-            f"data_root={config.data_root!r}: TFX takes {' '.join(found)} in a path for a pattern. Rename the folder, or give a path without it: "
-            "a relative one, from inside the folder."
-        )
+    root = plain_root(config)
     month, _ = config.months
     if config.is_single_month:
         source = example_gen_pb2.Input(
@@ -77,13 +75,33 @@ def make_example_gen(config: Config) -> tfx.components.CsvExampleGen:
         )
         spans, splits = None, None
     component = ArrowCsvExampleGen if config.reader == "arrow" else CheckedCsvExampleGen
-    return component(
-        input_base=config.data_root, input_config=source, output_config=splits, range_config=spans
-    ).with_id("CsvExampleGen")
+    return component(input_base=root, input_config=source, output_config=splits, range_config=spans).with_id(
+        "CsvExampleGen"
+    )
+
+
+def plain_root(config: Config) -> str:
+    """The folder of the data, if TFX takes its path for a path.
+
+    Raises:
+        data.DataError: TFX would take it for a pattern.
+    """
+    if found := sorted(set(config.data_root) & set(PATTERN_CHARACTERS)):
+        raise data.DataError(
+            f"data_root={config.data_root!r}: TFX takes {' '.join(found)} in a path for a pattern. Rename the folder, or give a path without it: "
+            "a relative one, from inside the folder."
+        )
+    return config.data_root
 
 
 class ArrowExecutor(csv_executor.Executor):
-    """Reads CSV with Arrow and writes tf.Examples, without a Beam pipeline."""
+    """Reads CSV with Arrow and writes tf.Examples, without a Beam pipeline.
+
+    Attributes:
+        left_out: columns that are read and checked, and do not go into the examples.
+    """
+
+    left_out: ClassVar[frozenset[str]] = frozenset()
 
     def Do(
         self,
@@ -104,17 +122,20 @@ class ArrowExecutor(csv_executor.Executor):
         examples.split_names = artifact_utils.encode_split_names(names)
         examples_utils.set_payload_format(examples, exec_properties["output_data_format"])
         examples_utils.set_file_format(examples, "tfrecords_gzip")
-        # Everything is read, and so checked, before anything is written.
-        tables = _read_splits(exec_properties["input_base"], [split.pattern for split in source.splits])
+        with contents.noted(examples, exec_properties):
+            # Everything is read, and so checked, before anything is written.
+            tables = _read_splits(exec_properties["input_base"], [split.pattern for split in source.splits])
         if target.split_config.splits:
             tables = _partition(tables[0], target.split_config)
         for name, table in zip(names, tables, strict=True):
-            _write_examples(table, Path(artifact_utils.get_split_uri([examples], name)))
+            known = [column for column in table.column_names if column not in self.left_out]
+            _write_examples(table.select(known), Path(artifact_utils.get_split_uri([examples], name)))
 
 
 class ArrowCsvExampleGen(tfx.components.CsvExampleGen):
-    """`CsvExampleGen` with another executor: same driver, same publisher, same artifact."""
+    """`CsvExampleGen` with another executor, and a driver that looks into the files: same publisher, same artifact."""
 
+    DRIVER_CLASS = contents.Driver
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(ArrowExecutor)
 
 
@@ -136,17 +157,19 @@ class CheckedCsvExecutor(csv_executor.Executor):
         proto_utils.json_to_proto(exec_properties["input_config"], source)
         proto_utils.json_to_proto(exec_properties["output_config"], target)
         patterns = [split.pattern for split in source.splits]
-        tables = _read_splits(exec_properties["input_base"], patterns)
-        if target.split_config.partition_feature_name:
-            _partition(tables[0], target.split_config)
-        for pattern in patterns:
-            _require_plain_headers(exec_properties["input_base"], _paths(exec_properties["input_base"], pattern))
-        super().Do(input_dict, output_dict, exec_properties)
+        with contents.noted(artifact_utils.get_single_instance(output_dict["examples"]), exec_properties):
+            tables = _read_splits(exec_properties["input_base"], patterns)
+            if target.split_config.partition_feature_name:
+                _partition(tables[0], target.split_config)
+            for pattern in patterns:
+                _require_plain_headers(exec_properties["input_base"], _paths(exec_properties["input_base"], pattern))
+            super().Do(input_dict, output_dict, exec_properties)
 
 
 class CheckedCsvExampleGen(tfx.components.CsvExampleGen):
     """`CsvExampleGen` that checks the files before it reads them."""
 
+    DRIVER_CLASS = contents.Driver
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(CheckedCsvExecutor)
 
 

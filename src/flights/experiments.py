@@ -5,19 +5,14 @@ The store is a SQLite file or a server; nothing is sent anywhere else. MLflow is
 
 from __future__ import annotations
 
-import fcntl
-import logging
-import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
-from engines import places
+from engines import mlflow_store, places
 
 KEY = "evaluation"
 """The tag that tells runs apart: of one evaluation there is one run, however often it is logged."""
@@ -26,58 +21,7 @@ NOT_IN_NAMES = r"[^\w\-. ]"
 """What MLflow does not allow in the name of a metric, and ours use as separators."""
 
 
-class TrackingError(RuntimeError):
-    """MLflow cannot use its store; the message names it, and says why."""
-
-
-def _client(tracking_uri: str):
-    """MLflow's client. Its telemetry is off: what is run here is nobody's business."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("DO_NOT_TRACK", "true")
-    import mlflow
-
-    for name in ("mlflow", "alembic"):  # a table made is not news
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # an error is told once, by `_opened`
-    return mlflow.MlflowClient(tracking_uri=tracking_uri)
-
-
-@contextmanager
-def _opened(tracking_uri: str) -> Iterator[Any]:
-    """MLflow's client; of the processes that use an SQLite file in this way, one after another.
-
-    Of several that open a new file at once, each would create all of MLflow's tables, and all but one would fail.
-
-    Raises:
-        TrackingError: the store is locked by another program, damaged, of another version, or cannot be reached.
-    """
-    file = Path(tracking_uri.removeprefix("sqlite:///")).absolute() if tracking_uri.startswith("sqlite:///") else None
-    if file and file.is_dir():  # MLflow would try it again and again, for minutes
-        raise TrackingError(f"{file} is a folder. Name a file for --track, for example sqlite:///out/mlflow.db.")
-    try:
-        with _alone(file) if file else nullcontext():
-            yield _client(tracking_uri)
-    except Exception as error:
-        no_driver = isinstance(error, ModuleNotFoundError)
-        if not no_driver and not type(error).__module__.startswith(("mlflow.", "sqlalchemy.")):
-            raise
-        shown = file or places.without_secret(tracking_uri)
-        reason = re.sub(r"^\([\w.]+\) ", "", next(iter(str(error).splitlines()), type(error).__name__))
-        advice = "Move it away, or name another --track"
-        if "locked" in reason:
-            advice = "End the program that uses it"
-        elif no_driver:
-            advice = "Install that module"
-        raise TrackingError(f"{shown}: MLflow cannot use it ({reason}). {advice}, and run again.") from error
-
-
-@contextmanager
-def _alone(file: Path) -> Iterator[None]:
-    """Waits until no other process has the lock that belongs to a file; a process that ends gives it back."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_name(f".{file.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+TrackingError = mlflow_store.MlflowStoreError
 
 
 def log_run(
@@ -108,7 +52,7 @@ def log_run(
         TrackingError: MLflow cannot use the store.
     """
     tags = dict(tags or {})
-    with _opened(tracking_uri) as client:
+    with mlflow_store.opened(tracking_uri) as client:
         from mlflow.entities import Metric, Param, RunTag
 
         found = client.get_experiment_by_name(experiment)
@@ -149,7 +93,7 @@ def compare(tracking_uri: str, names: Iterable[str] | None = None, experiment: s
         KeyError: there is no such experiment, or no such run; says which there are.
         TrackingError: MLflow cannot use the store.
     """
-    with _opened(tracking_uri) as client:
+    with mlflow_store.opened(tracking_uri) as client:
         found = client.get_experiment_by_name(experiment)
         if found is None:
             raise KeyError(f"no experiment {experiment!r} in {places.without_secret(tracking_uri)}.")

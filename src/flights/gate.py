@@ -35,7 +35,7 @@ def list_anomalies(anomalies: standard_artifacts.ExampleAnomalies) -> list[str]:
         message = anomalies_pb2.Anomalies()
         folder = artifact_utils.get_split_uri([anomalies], split)
         message.ParseFromString((Path(folder) / "SchemaDiff.pb").read_bytes())
-        found += _sentences(split, message)
+        found += sentences(split, message)
     return found
 
 
@@ -67,7 +67,7 @@ def list_drift(
         del found.anomaly_info[column]
     found.ClearField("dataset_anomaly_info")
     found.ClearField("data_missing")
-    return _sentences(f"{split} against {reference_split}", found)
+    return sentences(f"{split} against {reference_split}", found)
 
 
 def list_broken_rules(
@@ -132,7 +132,8 @@ def _exceeds(info: anomalies_pb2.DriftSkewInfo) -> bool:
     return any(measure.value > measure.threshold for measure in info.drift_measurements)
 
 
-def _sentences(where: str, message: anomalies_pb2.Anomalies) -> list[str]:
+def sentences(where: str, message: anomalies_pb2.Anomalies) -> list[str]:
+    """What TFDV found, a sentence each; `where` is how they begin."""
     found = []
     if message.data_missing:  # TFDV writes it down and calls it no anomaly: without values no rule is broken
         found.append(f"{where}: there are no flights in it.")

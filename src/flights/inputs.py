@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines import places
+from engines.errors import MissingEngineError
 
 from . import data
 
@@ -18,9 +19,12 @@ def require(config: Config) -> None:
 
     Raises:
         PermissionError: the tracking store cannot be written.
+        engines.errors.MissingEngineError: a Docker engine is needed, and none answers.
         data.DataError: a month is missing.
     """
     require_tracking(config)
+    if config.infra_check == "docker":
+        require_docker()
     if not Path(config.data_root).is_dir():
         raise data.DataError(
             f"There is no folder {config.data_root} in {Path.cwd()}. Run from the repository, or give --data-root."
@@ -43,3 +47,20 @@ def require_tracking(config: Config) -> None:
     file = places.sqlite_file(config.tracking_uri)
     if file and (place := places.unwritable(file)):
         raise PermissionError(f"--track: {place} cannot be written, and {file} is to be kept there. Name another file.")
+
+
+def require_docker() -> None:
+    """A Docker engine answers. Without one, TFX's InfraValidator refuses every model, and the run says that it is done.
+
+    Raises:
+        engines.errors.MissingEngineError: none does.
+    """
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        docker.from_env().ping()
+    except DockerException as error:
+        raise MissingEngineError(
+            f"--infra-check docker: no Docker engine answers ({error}). Start one, or write --infra-check alone, which needs none."
+        ) from None

@@ -10,14 +10,11 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx_bsl.public import tfxio
 
-from . import features, warm_start
-from .data import LABEL
+from . import edge, features, warm_start
+from .columns import LABEL, PROBABILITY
 
 if TYPE_CHECKING:  # on Kubeflow each training imports this module anew, and does without the rest of TFX
     from tfx import v1 as tfx
-
-PROBABILITY = "late_probability"
-"""Name of the model's output: the probability, from 0 to 1, that the flight arrives late."""
 
 EMBEDDING = 2
 
@@ -169,7 +166,8 @@ def export(model: keras.Model, transform: tft.TFTransformOutput, directory: str)
     """Writes a SavedModel that takes raw flights: the Transform graph goes in with the network.
 
     Its endpoint `serving_default` takes serialised tf.Examples of raw columns, shape (batch,), and returns the
-    probability, shape (batch, 1). `ExportArchive` is what works in Keras 3 for serving and for TFX's components alike.
+    probability, shape (batch, 1). Its endpoint `edge` takes numbers, for places without TensorFlow. `ExportArchive` is
+    what works in Keras 3 for serving and for TFX's components alike.
     """
     transform_layer = transform.transform_features_layer()
     # Plain TensorFlow, as the endpoint itself: looking for Python to convert takes three seconds.
@@ -184,9 +182,10 @@ def export(model: keras.Model, transform: tft.TFTransformOutput, directory: str)
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.track(transform_layer)
-    archive.add_endpoint(
-        "serving_default", serve_examples, input_signature=[tf.TensorSpec([None], tf.string, name="examples")]
-    )
+    text = tf.TensorSpec([None], tf.string, name="examples")
+    archive.add_endpoint("serving_default", serve_examples, input_signature=[text])
+    on_numbers = edge.endpoint(model, warm_start.moments_of(transform), PROBABILITY)
+    archive.add_endpoint(edge.SIGNATURE, on_numbers, input_signature=[edge.specification()])
     archive.write_out(directory, verbose=False)
 
 

@@ -16,9 +16,10 @@ from tfx.types.channel import BaseChannel
 
 from engines import sources
 from engines.beam import BEAM_ARGS
+from serving.infra_check import InfraCheck
 
 from . import slicing
-from .config import Config
+from .config import DOCKER, Config
 from .contract import CuratedSchema
 from .evaluation import make_eval_config
 from .examples import make_example_gen
@@ -27,6 +28,9 @@ from .tracker import ExperimentTracker
 
 TRAINING = ["materialize", "train_epochs", "batch_size", "learning_rate", "hidden_units", "dropout", "l2", "seed"]
 """What of the configuration is handed to `model.run_fn`."""
+
+SERVING_IMAGE = "2.19.1"
+"""Tag of the image `tensorflow/serving`: the version of its client in the lock. Not tried: that takes a Docker engine, and a registry."""
 
 PACKAGE = __package__
 """The package of this file: the functions that TFX is given by name are those beside it, also in a copy under another name."""
@@ -96,9 +100,11 @@ def create_components(config: Config, baseline: BaseNode | None = None) -> dict[
         eval_config=eval_config,
         module_path=f"{PACKAGE}.slicing" if slicing.needed(eval_config) else None,
     )
+    infra_check = _make_infra_check(config, trainer.outputs["model"], examples) if config.infra_check else None
     pusher = tfx.components.Pusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra_check.outputs["blessing"] if infra_check else None,
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=config.serving_root)
         ),
@@ -107,7 +113,7 @@ def create_components(config: Config, baseline: BaseNode | None = None) -> dict[
     nodes += [baseline] if config.warm_start else []
     nodes += [tuner] if tuner else []
     nodes += [trainer] if config.warm_start else [trainer, baseline]
-    nodes += [evaluator, pusher]
+    nodes += [evaluator, infra_check, pusher] if infra_check else [evaluator, pusher]
     if config.tracking_uri:
         tracker = ExperimentTracker(
             model=trainer.outputs["model"],
@@ -121,7 +127,7 @@ def create_components(config: Config, baseline: BaseNode | None = None) -> dict[
         tracker.add_upstream_node(pusher)
         nodes.append(tracker)
     for node in nodes:
-        _mark_code(node)
+        mark_code(node)
     return {node.id: node for node in nodes}
 
 
@@ -148,6 +154,25 @@ def _make_tuner(
     )
 
 
+def _make_infra_check(config: Config, model: BaseChannel, examples: BaseChannel) -> BaseComponent:
+    """What tries whether the candidate can be served; both write the artifact that Pusher takes."""
+    split = config.eval_splits[0]
+    if config.infra_check == DOCKER:
+        return tfx.components.InfraValidator(
+            model=model,
+            examples=examples,
+            serving_spec=tfx.proto.ServingSpec(
+                tensorflow_serving=tfx.proto.TensorFlowServing(tags=[SERVING_IMAGE]),
+                local_docker=tfx.proto.LocalDockerConfig(),
+                model_name=PACKAGE,
+            ),
+            request_spec=tfx.proto.RequestSpec(
+                tensorflow_serving=tfx.proto.TensorFlowServingRequestSpec(), num_examples=20, split_name=split
+            ),
+        )
+    return InfraCheck(model=model, examples=examples, project=f"{PACKAGE}.serving:PROJECT", split=split)
+
+
 def source_hash(module: str = "model") -> str:
     """A fingerprint of a module of this package and of what it imports: of the code that Transform, Trainer or Tuner runs.
 
@@ -157,11 +182,13 @@ def source_hash(module: str = "model") -> str:
     return _code_of([f"{PACKAGE}.{module}"])
 
 
-def _mark_code(node: BaseNode) -> None:
-    """Makes the code of a component of our own one of its settings: that of its executor, of the extractors of Evaluator, and of metrics."""
+def mark_code(node: BaseNode) -> None:
+    """Makes the code of a component of our own one of its settings: that of its executor, of the project that is served, of the extractors of
+    Evaluator, and of metrics."""
     if not isinstance(node, BaseComponent):
         return
     modules = [node.executor_spec.executor_class.__module__, node.exec_properties.get("module_path")]
+    modules += [(node.exec_properties.get("project") or "").partition(":")[0]]
     modules += re.findall(r'"module": *"([^"]+)"', node.exec_properties.get("eval_config") or "")
     if own := [name for name in modules if name and (name.startswith(f"{PACKAGE}.") or not sources.is_library(name))]:
         node.exec_properties["source"] = _code_of(own)

@@ -39,6 +39,10 @@ months = {name: data.read_month("../data/flights", number) for number, name in (
 statistics = {name: tfdv.generate_statistics_from_dataframe(month) for name, month in months.items()}
 contract = tfdv.infer_schema(statistics["January"])
 tfdv.get_feature(contract, "temp").float_domain.max = 60
+import sys
+sys.path.insert(0, "TESTS")
+import lineage_store
+store, _ = lineage_store.make(folder / "lineage")
 tfdv.get_feature(contract, "dest").distribution_constraints.min_domain_mass = 1
 found = {name: tfdv.validate_statistics(one, contract) for name, one in statistics.items()}
 """
@@ -83,6 +87,7 @@ CELLS = {
     "explore_slices": "views.explore_slices(evaluation, by='town')",
     "explore_thresholds": "views.explore_thresholds(evaluation, cost_miss=3)",
     "explore_trials": "views.explore_trials(found_trials)",
+    "explore_lineage": "views.explore_lineage(store.path)",
     "explore_schema_diff": "views.explore_schema_diff({'inferred': tfdv.infer_schema(statistics['January']), 'ours': contract})",
     "statistics": "views.statistics(taxi / 'statistics_gen')",
     "compare": "views.compare(statistics['January'], statistics['July'], 'temp', names=('January', 'July'))",
@@ -169,7 +174,8 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
     if chromium.missing():
         pytest.skip(chromium.missing())
     folder = tmp_path_factory.mktemp("views")
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in (SETUP, MODELS, *CELLS.values())]
+    setup = SETUP.replace("TESTS", str(ROOT / "tests"))
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in (setup, MODELS, *CELLS.values())]
     made = nbformat.v4.new_notebook(cells=cells)
     made.metadata.kernelspec = {"display_name": "MLOps course", "language": "python", "name": "mlops-course"}
     nbformat.write(made, folder / "97-views.ipynb")
@@ -266,6 +272,16 @@ def test_another_trial_and_hyperparameter_are_chosen_by_keyboard(notebook: Noteb
     notebook.press("explore_trials", Keys.ARROW_RIGHT, 1, shows="Trial 2 by rank")
     notebook.press("explore_trials", Keys.ARROW_DOWN, 0)
     picture(notebook, "explore_trials")
+
+
+def test_questions_of_lineage_are_chosen_by_keyboard(notebook: Notebook) -> None:
+    assert "held model 6 against" in notebook.seen("explore_lineage")
+    box = ".jupyter-widgets input[type=checkbox]"
+    [baseline] = lab._in_output(notebook.chrome, notebook.at("explore_lineage"), box)
+    baseline.send_keys(Keys.SPACE)
+    WebDriverWait(notebook.chrome, 30).until(lambda _: "Each line is an event" in notebook.seen("explore_lineage"))
+    notebook.press("explore_lineage", Keys.END, 0, shows="model 4, only evaluated on it")
+    picture(notebook, "explore_lineage")
 
 
 def test_tab_leads_from_one_control_to_the_next(notebook: Notebook) -> None:

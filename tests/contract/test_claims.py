@@ -197,7 +197,7 @@ def test_what_one_lesson_says_of_another_is_shown_there(root, prose, lessons):
         for file, texts in prose.items()
         if file.startswith("notebooks/")
         for text in texts
-        for match in PROMISE.finditer(re.sub(r"[*`\[\]]", "", text))
+        for match in PROMISE.finditer(re.sub(r"\]\([^)]*\)|[*`\[\]]", "", text))
     ]
     assert len(made) > 20, "the promises of lessons are not found any more"
     faults = []

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+import sample_lesson
 
-from tools.notebooks import run, style
+import course.exercises
+from tools.notebooks import exercises, form, run, style
 
 PATHS = [path for folder in run.FOLDERS for path in run.notebooks(folder)]
 
@@ -20,6 +22,28 @@ def test_notebook_keeps_the_house_style(path):
     found = style.check(style.Notebook.read(path, run.kind(path)), run.shown(path))
     if found:
         pytest.fail("\n".join(map(str, found)), pytrace=False)
+
+
+BEFORE_PARTS = {"00", "01", "02", "03", "04", "05", "06", "07", "08", "11", "12"}
+"""Lessons that were written before the form with parts and exercises, and are not in it yet."""
+
+
+def test_lessons_are_in_parts_but_for_those_that_are_older():
+    found = {path.name[:2]: style.parts.in_parts(style.Notebook.read(path)) for path in run.notebooks("notebooks")}
+    assert {number for number, in_parts in found.items() if not in_parts} == BEFORE_PARTS
+
+
+def test_every_exercise_has_a_check_and_two_wrong_answers_and_nothing_else_has():
+    for path in run.notebooks("notebooks"):
+        node = form.read(path)
+        names = [exercise.name for exercise in exercises.find(node)]
+        wrong = run.wrong_answers().get(exercises.lesson(node), {})
+        assert len(names) == len(set(names)), f"{path.name}: two exercises have the same name"
+        assert set(wrong) == set(names) == set(course.exercises.exercises(exercises.lesson(node))), path.name
+        few = {name for name, answers in wrong.items() if len(set(answers)) < 2}
+        assert not few, f"{path.name}: two wrong answers at least for {few} in {run.shown(run.WRONG_ANSWERS)}"
+    lessons = {path.stem for path in run.notebooks("notebooks")}
+    assert set(run.wrong_answers()) - lessons == {sample_lesson.NAME}
 
 
 def test_lessons_are_numbered_without_gaps_but_for_those_that_are_planned(root):

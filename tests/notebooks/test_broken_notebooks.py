@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -160,6 +161,46 @@ def test_saving_again_changes_nothing(saved, folder):
     before = path.read_bytes()
     execute.save(path)
     assert path.read_bytes() == before
+
+
+# A lesson in parts: its exercises are tried while it runs.
+
+
+@pytest.fixture(scope="module")
+def _exercises() -> Iterator[None]:
+    """Kernels find the checks of the sample's exercises."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_EXERCISES", "sample_exercises")
+        patch.setenv("PYTHONPATH", str(run.ROOT / "tests"))
+        yield
+
+
+@pytest.fixture(scope="module")
+def in_parts(_exercises, folder) -> nbformat.NotebookNode:
+    """The sample lesson in parts, executed and saved as a writer would."""
+    path = folder / f"{sample_lesson.NAME}.ipynb"
+    form.write(sample_lesson.in_parts(), path)
+    execute.save(path)
+    return form.read(path)
+
+
+def test_exercises_are_committed_unsolved_and_proved_when_they_run(in_parts, folder):
+    shown = [cell.outputs[0].data["text/plain"] for cell in in_parts.cells if "exercise" in form.tags(cell)]
+    assert [text.partition(".")[0] for text in shown] == [
+        f"{title}: not answered yet" for title, *_ in sample_lesson.EXERCISES
+    ]
+    result = run.run(write(in_parts, folder, "exercises"))
+    assert result.problem is None
+    assert result.note.endswith("3 exercises")
+
+
+def test_exercise_whose_opened_answer_is_not_accepted_turns_the_run_red(in_parts, folder):
+    node = form.normalise(in_parts)
+    answer = next(cell for cell in node.cells if "max(delays)" in cell.source)
+    answer.source = answer.source.replace("max(delays)", "min(delays)")
+    told = problem(node, folder, "wrong-answer")
+    assert '(# Proof of the exercise "longest") failed' in told
+    assert "the opened answer has to be 'right', and the check says: The longest delay: not right yet" in told
 
 
 # A real lesson: its first cells, so that the test takes seconds, and what they show changed.

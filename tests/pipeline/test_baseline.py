@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from pathlib import Path
 
 import ledger
 import pytest
 
 from engines import store
+from engines.lineage import Lineage
 from flights.plan import COST, Costs, Demand, Plan
 from flights.verdict import refusal
 
@@ -123,6 +126,29 @@ def test_refused_candidate_is_no_baseline(run, make_config, crippled):
     newest = max(artifact.id for artifact in store.open_store(config).get_artifacts_by_type("Model"))
     baseline = ledger.baseline_of(ledger.last_output(config, "Evaluator", "blessing"))
     assert baseline == blessed_model(config) < newest
+
+
+def test_lineage_tells_the_months_of_each_model_and_goes_astray_at_no_baseline(february, march, crippled):
+    """On a real store; the answers to more questions are on one that is made by hand, in tests/unit/test_engines_lineage.py."""
+    found = Lineage.of_file(march[0].metadata_path)
+    first, second = found.versions()[:2]
+    told = found.version(second.version)
+    assert [use.file.span for use in told.model.trained_on] == [2]
+    assert [use.file.span for use in told.model.validated_on] == [3]
+    assert [verdict.baseline for verdict in told.verdicts] == [first.model]
+    assert told.model.base is None
+    assert told.push.folder == f"{march[0].serving_root}/{second.version}"
+    path = Path(march[0].data_root, told.model.trained_on[0].file.path)
+    assert told.model.trained_on[0].file.checksum == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert [sentence for sentence in told.unknown if "predictions" not in sentence] == []
+
+    how = {one.model.artifact: one.how for one in found.reached(span=1)}
+    assert how == {first.model: "trained"}
+    february_too = {one.model.artifact: (one.how, one.model.outcome) for one in found.reached(span=2)}
+    refused = ledger.last_output(crippled[0], "Trainer", "model").id
+    assert february_too[first.model] == ("evaluated", "pushed")
+    assert february_too[second.model] == ("trained", "pushed")
+    assert february_too[refused] == ("trained", "refused")
 
 
 def blessed_model(config) -> int:

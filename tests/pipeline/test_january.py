@@ -1,7 +1,11 @@
-"""One month of the sample through the whole pipeline: blessed, pushed, and the same when asked again."""
+"""One month of the sample through the whole pipeline: blessed, pushed, the same when asked again; and what is done with the pushed model."""
 
 from __future__ import annotations
 
+import dataclasses
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import ledger
@@ -11,7 +15,7 @@ import pytest
 import records
 
 from engines import store
-from flights import data
+from flights import columns, data
 
 CACHED = {
     "CsvExampleGen",
@@ -235,3 +239,117 @@ def test_raw_examples_through_the_graph_train_as_good_a_model(run_until, make_co
     labels = [records.decode(record)[data.LABEL][0] for record in evaluated]
     found = model.predict([records.as_flight(record) for record in evaluated])
     assert roc_auc_score(labels, found) == pytest.approx(roc_auc_score(labels, probabilities), abs=0.02)
+
+
+# --- The pushed model in other places -------------------------------------------------------------------------------
+
+
+def test_exported_model_says_of_a_month_what_the_pushed_one_says(january, predictor, tmp_path, root):
+    """December has places and planes that January did not have."""
+    from flights import export
+    from flights.on_device import OnDevice
+
+    made = export.to_litert(store.latest_version(january[0]), tmp_path, data.month_path(root / "data/flights", 12))
+    assert made.flights == 2000
+    assert made.largest_difference < 1e-6
+    flights = data.read_table(data.month_path(root / "data/flights", 7)).to_pylist()[:300]
+    assert OnDevice(tmp_path).predict(flights) == pytest.approx(predictor.predict(flights), abs=1e-6)
+
+
+# --- A month scored in bulk ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def march(january, tmp_path_factory):
+    """March, scored: the table, and the reports of the nodes."""
+    import pyarrow.parquet as pq
+
+    from flights import score
+
+    reports, file = [], tmp_path_factory.mktemp("scores") / "march.parquet"
+    scored = score.score(january[0], 3, file, report=reports.append)
+    assert (scored.file, scored.flights) == (file, 2000)
+    return pq.read_table(file), reports, file
+
+
+def test_each_flight_of_the_month_is_scored_once(march, january, root):
+    table, reports, _ = march
+    assert table.column_names == [*columns.KEY, columns.PROBABILITY, "model_version"]
+    month = data.read_table(data.month_path(root / "data/flights", 3)).select(columns.KEY)
+    assert table.select(columns.KEY) == month.sort_by([(name, "ascending") for name in columns.KEY]).combine_chunks()
+    assert set(table["model_version"].to_pylist()) == {store.latest_version(january[0]).name}
+    assert [report.state for report in reports if report.node == "BulkInferrer"] == ["done"]
+
+
+def test_bulk_says_what_a_single_prediction_says(march, predictor, root):
+    table, _, _ = march
+    flights = data.read_table(data.month_path(root / "data/flights", 3)).to_pylist()[::20]
+    said = {tuple(row[name] for name in columns.KEY): row[columns.PROBABILITY] for row in table.to_pylist()}
+    in_bulk = [said[tuple(flight[name] for name in columns.KEY)] for flight in flights]
+    assert in_bulk == pytest.approx(predictor.predict(flights), abs=1e-6)
+    assert np.std(in_bulk) > 0.02
+
+
+def test_label_is_not_looked_at_where_there_is_one(march, january, root):
+    examples = ledger.last_output(january[0], "ScoringExampleGen", "examples").uri
+    rows = [records.decode(record) for record in records.read_split(examples, "unlabelled")]
+    assert not any(data.LABEL in row for row in rows)
+    assert {name for row in rows for name in row} == {*data.COLUMN_TYPES} - {data.LABEL}
+
+
+def test_store_knows_which_predictions_the_model_has_made(march, january):
+    from engines.lineage import Lineage
+
+    config, _ = january
+    version = Lineage(store.open_store(config)).version(store.latest_version(config).name)
+    assert version.model.predictions == (ledger.last_output(config, "BulkInferrer", "output_examples").uri,)
+
+
+def test_month_that_breaks_the_contract_of_serving_is_not_scored(march, january, tmp_path, root):
+    from flights import score
+    from flights.gate import BadDataError
+
+    _, _, file = march
+    before = file.read_bytes()
+    broken = data.month_path(tmp_path, 3)
+    broken.parent.mkdir()
+    lines = data.month_path(root / "data/flights", 3).read_text().replace(",UA,", ",ZZ,", 20)
+    broken.write_text("".join(line.rpartition(",")[0] + "\n" for line in lines.splitlines()))  # and without labels
+    assert lines.partition("\n")[0].endswith(f",{data.LABEL}")
+    config = dataclasses.replace(january[0], data_root=str(tmp_path))
+    with pytest.raises(BadDataError) as refused:
+        score.score(config, 3, file)
+    assert "unlabelled, column carrier" in str(refused.value)
+    assert "ZZ" in str(refused.value)
+    assert data.LABEL not in str(refused.value).split()
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]
+    ledger.assert_sound(config)
+
+
+@pytest.mark.long
+def test_killed_while_it_scores_the_next_run_is_sound(january, predictor, tmp_path, root):
+    import pyarrow.parquet as pq
+
+    config, file = january[0], tmp_path / "april.parquet"
+    options = ["--data-root", config.data_root, "--output-root", config.output_root, "--file", str(file)]
+    command = [str(Path(sys.executable).with_name("flights")), "score", "--month", "4", *options]
+    before = set((Path(config.pipeline_root) / "BulkInferrer/output_examples").glob("*"))
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL) as process:
+        while set((Path(config.pipeline_root) / "BulkInferrer/output_examples").glob("*")) == before:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    assert ledger.last_states(config)["BulkInferrer"] == "RUNNING"
+    assert list(tmp_path.iterdir()) == []
+
+    said = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+    assert "2,000 flights, scored by version" in said
+    assert list(tmp_path.iterdir()) == [file]
+    table = pq.read_table(file).to_pylist()
+    month = data.read_table(data.month_path(root / "data/flights", 4)).to_pylist()
+    known = {tuple(flight[name] for name in columns.KEY): flight for flight in month}
+    flights = [known.pop(tuple(row[name] for name in columns.KEY)) for row in table]
+    assert not known
+    assert [row[columns.PROBABILITY] for row in table] == pytest.approx(predictor.predict(flights), abs=1e-6)
+    ledger.assert_sound(config)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import ledger
@@ -46,7 +46,7 @@ def config(make_config) -> Config:
 
 
 def options(config: Config) -> list[str]:
-    return ["--data-root", config.data_root, "--output-root", config.output_root]
+    return ["--data-root", config.data_root, "--output-root", config.output_root, "--infra-check"]
 
 
 @contextmanager
@@ -150,6 +150,31 @@ def test_killed_in_trainer(config, root):
     assert executed["Transform"] == ["FAILED", "COMPLETE"]
 
 
+def test_killed_in_infra_check(config, root):
+    """While it waits for its server, which ends with it; and the copy that was served is deleted by the next run, with its folder."""
+    with started(config, root) as process:
+        kill_when(process, "a model server began", lambda: bool(servers_of(config)))
+    assert ledger.last_states(config)["InfraCheck"] == "RUNNING"
+    wait_until("the server has ended", lambda: not servers_of(config))
+    assert not Path(config.serving_root).exists()
+
+
+def wait_until(what: str, happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+def servers_of(config: Config) -> list[str]:
+    """The commands of model servers with versions in the folder of this pipeline."""
+    commands = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            commands.append(path.read_bytes().decode(errors="replace"))
+    return [one for one in commands if "\0serving\0" in one and str(Path(config.output_root).absolute()) in one]
+
+
 def test_killed_in_pusher_with_half_a_version_written(config, root):
     with started(config, root, [sys.executable, "-c", SLOW_DISK]) as process:
         kill_when(process, "a version was half written", wrote(config, [], last_file=False))
@@ -168,7 +193,7 @@ def test_killed_in_pusher_with_a_version_that_nobody_recorded(config, root):
 
 
 def test_next_run_completes_and_all_is_sound(config, root):
-    """Four kills later: one version, all that was finished came from the cache, and the model answers."""
+    """Five kills later: one version, all that was finished came from the cache, and the model answers."""
     with started(config, root) as process:
         said, complaints = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, complaints
@@ -178,6 +203,9 @@ def test_next_run_completes_and_all_is_sound(config, root):
     assert said.splitlines()[-1] == f"Blessed and pushed: {store.latest_version(config)}"
     assert len(ledger.versions(config)) == 1
     ledger.assert_sound(config)
+    assert [one.state for one in ledger.executions(config) if one.node == "InfraCheck"][:2] == ["FAILED", "COMPLETE"]
+    (checked,) = (Path(config.pipeline_root) / "InfraCheck" / "blessing").iterdir()
+    assert [path.name for path in checked.iterdir()] == ["INFRA_BLESSED"]
 
     flight = '{"carrier": "UA", "origin": "EWR", "dest": "SFO", "distance": 2565, "weekday": 5, "sched_dep_time": 1745}'
     asked = subprocess.run(

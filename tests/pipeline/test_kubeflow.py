@@ -136,7 +136,7 @@ def volume(root, place) -> Path:
 
 @pytest.fixture(scope="module")
 def image(root, place):
-    packages = [root / "src" / name for name in ("flights", "engines", "warm")]
+    packages = [root / "src" / name for name in ("flights", "engines", "serving", "warm")]
     (place / "pods").mkdir()
     with pods(packages, place / "pods") as found:
         yield found
@@ -146,7 +146,8 @@ def image(root, place):
 def spec(run, tmp_path_factory) -> dict:
     from engines.kubeflow import compiler
 
-    path = compiler.compile_pipeline(Config(), create_components, tmp_path_factory.mktemp("spec") / "pipeline.yaml")
+    config = Config(infra_check=True)
+    path = compiler.compile_pipeline(config, create_components, tmp_path_factory.mktemp("spec") / "pipeline.yaml")
     return next(yaml.safe_load_all(path.read_text()))
 
 
@@ -190,7 +191,7 @@ def test_a_pod_has_a_user_that_is_not_root(image):
 def test_all_steps_run_as_on_a_real_kubeflow_with_its_logs_and_both_kinds_of_store(which, on_both_stores):
     """Each in an empty file system, with messages as driver and launcher make them; `kfp.local` makes others."""
     backend = on_both_stores[which]
-    assert len(backend.recorded) == 10
+    assert len(backend.recorded) == 11
     assert backend.cached == []
     blessing = backend.recorded["Evaluator"]["blessing"]["metadata"]
     assert blessing["current_model"] == backend.recorded["Trainer"]["model"]["uri"]
@@ -198,6 +199,17 @@ def test_all_steps_run_as_on_a_real_kubeflow_with_its_logs_and_both_kinds_of_sto
     made = [artifact for outputs in backend.recorded.values() for artifact in outputs.values()]
     assert all(artifact["uri"].startswith(f"{scheme}://") for artifact in made)
     assert f"/{scheme}/" not in json.dumps(backend.recorded), "a folder of a pod that is gone is on record"
+
+
+def test_a_pod_starts_a_model_server_with_the_candidate_and_the_pusher_is_given_what_came_of_it(on_both_stores):
+    """As another user, from the folders of the store; and what a store loses, an empty folder, would be no blessing but none asked for."""
+    for backend in on_both_stores:
+        checked = backend.recorded["InfraCheck"]["blessing"]
+        assert checked["metadata"]["blessed"] == 1
+        assert checked["metadata"]["reason"].startswith("The model server answered 20 examples")
+        assert (backend.stored(checked["uri"]) / "INFRA_BLESSED").read_text().strip() == checked["metadata"]["reason"]
+        (given,) = backend.messages["Pusher"]["inputs"]["artifacts"]["infra_blessing"]["artifacts"]
+        assert given["uri"] == checked["uri"]
 
 
 def test_the_second_run_finds_the_first_ones_model_as_its_baseline_and_the_first_finds_none(on_both_stores, volume):

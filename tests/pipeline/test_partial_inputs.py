@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import os
 import shutil
+from pathlib import Path
 
 import ledger
+import lineage_store
 import pytest
 
 from engines import store
+from engines.events import Graph
 from flights.config import BARS, Config
 from flights.plan import AGREED, Plan
 
@@ -33,8 +37,8 @@ def plain(config, run):
 
 @pytest.fixture(scope="module")
 def tuned(plain, run):
-    """A run of one month that was tuned, and went on from the model of the first."""
-    config = dataclasses.replace(plain, tune=True, tuner_trials=1, warm_start=True, dropout=0.1)
+    """A run of one month that was tuned, went on from the model of the first, and was served before it was pushed."""
+    config = dataclasses.replace(plain, tune=True, tuner_trials=1, warm_start=True, dropout=0.1, infra_check=True)
     run(config)
     assert ledger.last_input(config, "Trainer", "base_model")
     return config
@@ -151,9 +155,40 @@ def test_a_model_is_not_pushed_over_one_that_was_blessed_since_and_that_it_was_n
     )
 
 
+def test_the_store_of_the_tests_has_the_form_of_a_real_one(tuned, tmp_path):
+    """`lineage_store.make`, by which lineage is judged, writes nothing that TFX does not: nodes, names of events, settings, properties."""
+    made, _ = lineage_store.make(tmp_path)
+    real, ours = (form(Graph(opened)) for opened in (store.open_store(tuned), made.store))
+    assert set(ours) <= set(real)
+    for node, parts in ours.items():
+        for part, found in parts.items():
+            assert found <= real[node][part], (node, part)
+    assert ours["Trainer"]["inputs"] >= {"base_model", "hyperparameters", "transform_graph"}
+    assert ours["Evaluator"]["inputs"] >= {"model", "baseline_model"}
+
+
+def form(graph) -> dict[str, dict[str, set[str]]]:
+    """For each node the type of its executions, and the names of its inputs, outputs with their types, settings and properties."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for number, execution in graph.executions.items():
+        parts = found.setdefault(graph.step(number).node, collections.defaultdict(set))
+        parts["type"].add(execution.type)
+        parts["inputs"] |= set(graph.inputs[number])
+        parts["settings"] |= set(execution.custom_properties) | set(execution.properties)
+        for name, artifacts in graph.outputs[number].items():
+            for one in artifacts:
+                parts["outputs"].add(f"{name} {graph.artifacts[one].type}")
+                parts["properties"] |= set(graph.properties(one)) if graph.makers[one] == number else set()
+    return found
+
+
 def test_files_that_were_edited_since_are_told(tuned, run):
     """The last test: nothing can be taken from these runs any more."""
-    path = f"{tuned.data_root}/span-01/flights.csv"
-    after = os.stat(path).st_mtime + 60
+    path = Path(tuned.data_root, "span-01/flights.csv")
+    date = path.stat().st_mtime_ns
+    path.write_text(path.read_text().replace(",UA,", ",AA,"))
+    os.utime(path, ns=(date, date))
+    refused(run, tuned, "Trainer", "CsvExampleGen read files whose contents have changed since")
+    after = path.stat().st_mtime + 60
     os.utime(path, (after, after))
     refused(run, tuned, "Trainer", "CsvExampleGen read files that have changed since")

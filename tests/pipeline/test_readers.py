@@ -37,8 +37,9 @@ def test_readers_give_the_same_examples_in_the_same_splits(months, run_until, ma
     for name in ours:
         assert len(ours[name]) == len(stock[name])
         assert records.unordered(map(records.decode, ours[name])) == records.unordered(map(records.decode, stock[name]))
-    # What other components go by: the span, the fingerprint of the files, and how the records are stored.
-    for name in ("span", "input_fingerprint", "payload_format", "file_format"):
+    # What other components go by: the span, fingerprint and contents of the files, and how the records are stored.
+    assert ours_properties["contents"]
+    for name in ("span", "input_fingerprint", "contents", "payload_format", "file_format"):
         assert ours_properties.get(name) == stock_properties.get(name), name
 
 

@@ -222,6 +222,15 @@ def test_log_messages_below_errors_are_dropped_and_errors_are_not(caplog: pytest
     assert [record.getMessage() for record in caplog.records] == ["serious"] * len(quiet.LOGGERS)
 
 
+def test_what_beam_says_of_a_module_that_is_there_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    """The words are those of `apache_beam.ml.inference.base`."""
+    with warnings.catch_warnings():
+        quiet.logs()
+    logging.warning("Resource module is not available for current platform, memory usage cannot be fetched.")
+    logging.warning("a warning of the reader's own")
+    assert [record.getMessage() for record in caplog.records] == ["a warning of the reader's own"]
+
+
 def test_warnings_of_the_own_code_still_show() -> None:
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")

@@ -89,6 +89,7 @@ def test_settings_show_no_path_of_a_machine_and_no_empty_ones() -> None:
         "nothing": None,
         "null": "null",
         "input_fingerprint": "xor_checksum:1795451267",
+        "contents": '{"all": {"span-01/flights.csv": "0123456789abcdef01234567"}}',
         "fingerprint": "0123456789abcdef01234567",
         "custom_config": '{"source": "0123456789abcdef01234567"}',
         "module": '{"source": "0123456789abcdef01234567", "name": "a"}',

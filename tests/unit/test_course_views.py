@@ -222,6 +222,11 @@ def test_a_blessing_is_read_from_the_record_or_from_the_file(tmp_path: Path, val
     assert views.blessed(tmp_path) is bool(value)
 
 
+def test_a_check_of_the_serving_says_its_reason(tmp_path: Path) -> None:
+    shown = repr(views.blessing(record("InfraBlessing", tmp_path, blessed=0, reason="It has no weights.")))
+    assert shown.splitlines() == ["Blessing  not blessed", "It has no weights."]
+
+
 def test_what_is_no_blessing_has_no_verdict(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="No verdict"):
         views.blessed(tmp_path)

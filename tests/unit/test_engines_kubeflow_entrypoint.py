@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -325,3 +326,12 @@ def test_the_cache_of_kubeflow_answers_a_step_whose_inputs_are_the_same(backend)
     elsewhere = Backend(backend.spec, backend.root, backend.parameters, pipeline_root="s3://models/runs", earlier=again)
     with pytest.raises(LookupError, match='no driver registered for "minio"'):
         run_all(elsewhere)
+
+
+def test_the_checksums_of_what_was_read_reach_kubeflow(backend, root):
+    """Where TFX's driver runs instead of the project's: the executor notes them."""
+    assert backend.run("CsvExampleGen", entrypoint.main) == 0
+    told = backend.recorded["CsvExampleGen"]["examples"]["metadata"]
+    path = "span-01/flights.csv"
+    read = hashlib.sha256((root / "data/flights" / path).read_bytes()).hexdigest()
+    assert json.loads(told["contents"]) == {"all": {path: read}}

@@ -26,7 +26,7 @@ def vertex():
 @pytest.fixture(scope="module")
 def compiled(vertex, tmp_path_factory) -> Path:
     return vertex.compile_for_vertex(
-        Config(), create_components, tmp_path_factory.mktemp("vertex") / "job.json", IMAGE, "my-bucket"
+        Config(infra_check=True), create_components, tmp_path_factory.mktemp("vertex") / "job.json", IMAGE, "my-bucket"
     )
 
 
@@ -63,7 +63,7 @@ def test_googles_own_client_takes_it(compiled):
 def test_it_names_no_path_of_this_machine_and_is_the_same_twice(vertex, compiled, root, tmp_path):
     text = compiled.read_text()
     assert not [path for path in (root, Path.home(), compiled.parent) if str(path) in text]
-    elsewhere = Config(data_root=str(tmp_path / "data"), output_root=str(tmp_path / "out"))
+    elsewhere = Config(infra_check=True, data_root=str(tmp_path / "data"), output_root=str(tmp_path / "out"))
     again = vertex.compile_for_vertex(elsewhere, create_components, tmp_path / "again.json", IMAGE, "my-bucket")
     assert again.read_bytes() == compiled.read_bytes()
 
@@ -71,7 +71,7 @@ def test_it_names_no_path_of_this_machine_and_is_the_same_twice(vertex, compiled
 def test_steps_have_our_command_and_the_baseline_is_resolved_by_vertex(job):
     executors = job["pipelineSpec"]["deploymentSpec"]["executors"]
     containers = [executor["container"] for executor in executors.values() if "container" in executor]
-    assert len(containers) == 9
+    assert len(containers) == 10
     for container in containers:
         assert container["command"] == ["python", "-m", "engines.kubeflow.entrypoint"]
         assert container["image"] == IMAGE
@@ -81,6 +81,8 @@ def test_steps_have_our_command_and_the_baseline_is_resolved_by_vertex(job):
     tasks = job["pipelineSpec"]["root"]["dag"]["tasks"]
     baseline = tasks["Evaluator"]["inputs"]["artifacts"]["baseline_model"]["taskOutputArtifact"]["producerTask"]
     assert baseline == "LatestBlessedModel-model-resolver"
+    checked = tasks["Pusher"]["inputs"]["artifacts"]["infra_blessing"]["taskOutputArtifact"]["producerTask"]
+    assert checked == "InfraCheck"
     declared = job["pipelineSpec"]["components"]["Evaluator"]["inputDefinitions"]["artifacts"]
     assert declared["baseline_model"]["isOptional"] is True
 
@@ -95,6 +97,13 @@ def test_data_and_models_are_in_the_bucket(job):
 def test_an_image_that_nobody_could_fetch_is_refused(vertex, tmp_path, image):
     with pytest.raises(ValueError, match="REGISTRY/FOLDER/NAME:TAG"):
         vertex.compile_for_vertex(Config(), create_components, tmp_path / "job.json", image, "my-bucket")
+
+
+def test_a_check_that_needs_docker_is_refused(vertex, tmp_path):
+    with pytest.raises(ValueError, match=r"in a container there is no Docker engine\. Write infra_check=True"):
+        vertex.compile_for_vertex(
+            Config(infra_check="docker"), create_components, tmp_path / "job.json", IMAGE, "my-bucket"
+        )
 
 
 def test_an_address_is_no_name_of_a_bucket(vertex, tmp_path):

@@ -80,10 +80,22 @@ def test_every_option_reaches_the_configuration(runs):
         "run_name": "a name",
     }
     options = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", str(value))]
-    options += ["--tune", "--warm-start", "--track", "sqlite:///runs.db", "--hidden-units", "8-4"]
+    options += ["--tune", "--warm-start", "--infra-check", "--track", "sqlite:///runs.db", "--hidden-units", "8-4"]
     assert cli.main(["run", "--months", "2-5", "--no-cache", *options]) == 0
     given |= {"tune": True, "warm_start": True, "tracking_uri": "sqlite:///runs.db", "hidden_units": (8, 4)}
+    given["infra_check"] = True
     assert runs == [Config(months=(2, 5), enable_cache=False, **given)]
+
+
+def test_infra_check_by_docker_is_refused_at_once_where_no_docker_answers(monkeypatch, tmp_path, capsys, root):
+    """TFX's InfraValidator would refuse the model, and the run would end as if all were well."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody")
+    options = ["--data-root", str(root / "data/flights"), "--output-root", str(tmp_path / "out")]
+    assert cli.main(["run", "--infra-check", "docker", *options]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("flights run: --infra-check docker: no Docker engine answers (")
+    assert said.endswith("Start one, or write --infra-check alone, which needs none.\n")
+    assert not (tmp_path / "out" / "metadata.sqlite").exists()
 
 
 def test_plan_is_read_from_its_file(runs, tmp_path):

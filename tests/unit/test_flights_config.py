@@ -145,6 +145,8 @@ def test_demand_that_says_nothing_is_refused(demand):
         {"warm_start": None},
         {"confidence_intervals": 1},
         {"confidence_intervals": None},
+        {"infra_check": 1},
+        {"infra_check": "kubernetes"},
         {"min_auc": "0.6"},
         {"min_auc": True},
         {"min_slice_auc": float("nan")},

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import os
 import shutil
 
 import pyarrow as pa
 import pytest
 
+from engines.errors import BadData
 from engines.quiet import import_quietly
 from flights import data
 from flights.config import Config
@@ -225,6 +227,7 @@ def test_folder_of_another_name_is_found_by_tfx(examples, name, months, month_fi
 def read_as_tfx(examples, monkeypatch, month_files):
     """Runs the executor of `reader="csv"` on the files; whether TFX's own was reached."""
     from tfx.components.example_gen.csv_example_gen import executor as stock
+    from tfx.types import standard_artifacts
 
     reached = []
     monkeypatch.setattr(stock.Executor, "Do", lambda *_: reached.append(True))
@@ -236,7 +239,7 @@ def read_as_tfx(examples, monkeypatch, month_files):
             "input_config": json.dumps({"splits": splits}),
             "output_config": examples.make_example_gen(Config(months=months)).exec_properties["output_config"],
         }
-        examples.CheckedCsvExecutor().Do({}, {}, properties)
+        examples.CheckedCsvExecutor().Do({}, {"examples": [standard_artifacts.Examples()]}, properties)
         return bool(reached)
 
     return read
@@ -344,3 +347,85 @@ def test_the_same_row_is_in_the_same_split_in_another_process(examples, root, by
     table = data.read_table(data.month_path(root / "data/flights", 1)).slice(0, 200)
     assert hashlib.sha256(b"".join(examples._row_keys(table))).hexdigest().startswith("85d30e5c108a")
     assert len(examples._partition(table, by_row)[1]) == 69
+
+
+# --- what was read, by its contents ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ingest(examples, monkeypatch, month_files, tmp_path_factory):
+    """The component's driver, and an executor of it, as TFX's launcher calls them; gives settings and artifact."""
+    from tfx.components.example_gen.csv_example_gen import executor as stock
+    from tfx.types import standard_artifacts
+
+    monkeypatch.setattr(stock.Executor, "Do", lambda *_: None)  # TFX's own, which a pipeline test compares
+
+    def run(months=(1, 2), reader="arrow", between=lambda: None, with_driver=True):
+        component = examples.make_example_gen(Config(data_root=str(month_files[0]), months=months, reader=reader))
+        settings = dict(component.exec_properties)
+        driver = component.DRIVER_CLASS if with_driver else component.DRIVER_CLASS.__mro__[1]
+        settings = driver(None).resolve_exec_properties(settings, None, None)
+        artifact = standard_artifacts.Examples()
+        artifact.uri = str(tmp_path_factory.mktemp("examples"))
+        between()
+        component.EXECUTOR_SPEC.executor_class().Do({}, {"examples": [artifact]}, settings)
+        return settings, artifact
+
+    return run
+
+
+@pytest.mark.parametrize("with_driver", [True, False], ids=["with our driver", "as in Kubeflow, with TFX's"])
+@pytest.mark.parametrize("reader", ["arrow", "csv"])
+@pytest.mark.parametrize(("months", "splits"), [((1, 1), ["all"]), ((1, 3), ["train", "eval"])])
+def test_the_examples_carry_the_checksums_of_the_files_that_were_read(
+    months, splits, reader, with_driver, ingest, month_files
+):
+    _, artifact = ingest(months, reader, with_driver=with_driver)
+    found = json.loads(artifact.get_string_custom_property("contents"))
+    paths = [f"span-{month:02d}/flights.csv" for month in range(months[0], months[1] + 1)]
+    sums = {path: hashlib.sha256((month_files[0] / path).read_bytes()).hexdigest() for path in paths}
+    last = paths[-1]
+    assert {path: one for files in found.values() for path, one in files.items()} == sums
+    assert len(found) == len(splits)
+    assert months[0] == months[1] or [list(files) for files in found.values()].count([last]) == 1
+
+
+def test_another_content_of_the_same_size_and_date_is_another_setting(ingest, month_files):
+    """Which the cache compares; what TFX's driver notes is the same, and was all that there was."""
+    before, _ = ingest()
+    path = data.month_path(month_files[0], 1)
+    date = path.stat().st_mtime_ns
+    path.write_text(path.read_text().replace(",UA,", ",AA,"))
+    os.utime(path, ns=(date, date))
+    after, _ = ingest()
+    assert before["input_fingerprint"] == after["input_fingerprint"]
+    assert before["contents"] != after["contents"]
+    assert {name for name in before if before[name] != after[name]} == {"contents"}
+
+
+@pytest.mark.parametrize("reader", ["arrow", "csv"])
+def test_a_file_that_is_replaced_after_the_driver_has_looked_is_refused(reader, ingest, month_files):
+    """The cache would keep its examples under the checksum of the file before."""
+    path = data.month_path(month_files[0], 2)
+    with pytest.raises(BadData, match=r"^span-02/flights\.csv: changed while it was read\."):
+        ingest(reader=reader, between=lambda: path.write_text(path.read_text().replace(",UA,", ",AA,")))
+
+
+def test_the_cache_of_tfx_tells_other_contents_apart(ingest, month_files, monkeypatch):
+    """Asked of TFX's own function, which its launcher calls with these settings."""
+    from tfx.orchestration.portable import cache_utils
+    from tfx.proto.orchestration import pipeline_pb2
+
+    keys = []
+    monkeypatch.setattr(
+        cache_utils.context_lib, "register_context_if_not_exists", lambda *_, **named: keys.append(str(named))
+    )
+    path = data.month_path(month_files[0], 1)
+    date = path.stat().st_mtime_ns
+    for carrier in ("UA", "UA", "XX"):
+        path.write_text(path.read_text().replace(",UA,", f",{carrier},"))
+        os.utime(path, ns=(date, date))
+        settings, _ = ingest()
+        node, pipeline = pipeline_pb2.PipelineNode(), pipeline_pb2.PipelineInfo()
+        cache_utils.get_cache_context(None, node, pipeline, parameters=settings)
+    assert keys[0] == keys[1] != keys[2]

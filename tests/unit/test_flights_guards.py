@@ -220,7 +220,7 @@ def judge(gate, tmp_path):
         for split, of_split in {"old": of_earlier, "new": of_month}.items():
             (tmp_path / f"Split-{split}").mkdir(exist_ok=True)
             (tmp_path / f"Split-{split}" / "FeatureStats.pb").write_bytes(of_split.SerializeToString())
-        return gate._sentences("new", tfdv.validate_statistics(of_month, part)) + gate.list_drift(
+        return gate.sentences("new", tfdv.validate_statistics(of_month, part)) + gate.list_drift(
             both, schema, "old", "new"
         )
 

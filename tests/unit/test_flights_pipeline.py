@@ -72,6 +72,8 @@ ALL = {"tune": True, "warm_start": True, "tracking_uri": "sqlite:///runs.db"}
         ({"tune": True}, [*NODES[:6], "Tuner", *NODES[6:]]),
         ({"warm_start": True}, [*NODES[:6], "LatestBlessedModel", "Trainer", "Evaluator", "Pusher"]),
         ({"tracking_uri": "sqlite:///runs.db"}, [*NODES, "ExperimentTracker"]),
+        ({"infra_check": True}, [*NODES[:-1], "InfraCheck", "Pusher"]),
+        ({"infra_check": "docker"}, [*NODES[:-1], "InfraValidator", "Pusher"]),
         (ALL, [*NODES[:6], "LatestBlessedModel", "Tuner", "Trainer", "Evaluator", "Pusher", "ExperimentTracker"]),
     ],
 )
@@ -95,6 +97,34 @@ def test_switches_connect_what_they_add(pipeline):
     assert "DataGate" in ancestors(components, "Tuner")
     plain = pipeline.create_components(Config())["Trainer"].inputs
     assert not {"hyperparameters", "base_model"} & set(plain)
+
+
+@pytest.mark.parametrize(("given", "name"), [(True, "InfraCheck"), ("docker", "InfraValidator")])
+def test_what_cannot_be_served_is_not_pushed(given, name, pipeline):
+    """Either looks at the model that Pusher would copy, by examples of the evaluation; Pusher takes its blessing as well as the Evaluator's."""
+    components = pipeline.create_components(Config(months=(1, 3), infra_check=given))
+    check, pusher = components[name], components["Pusher"]
+    assert check.inputs["model"] is pusher.inputs["model"] is components["Trainer"].outputs["model"]
+    assert check.inputs["examples"] is components["CsvExampleGen"].outputs["examples"]
+    assert pusher.inputs["infra_blessing"] is check.outputs["blessing"]
+    assert pusher.inputs["model_blessing"] is components["Evaluator"].outputs["blessing"]
+    properties = check.exec_properties
+    split = properties["split"] if given is True else json.loads(properties["request_spec"])["split_name"]
+    assert split == "month-03"
+    assert "infra_blessing" not in pipeline.create_components(Config())["Pusher"].inputs
+
+
+def test_the_check_runs_again_when_the_server_or_what_it_is_given_was_edited(pipeline, monkeypatch):
+    """The fingerprint among its settings is of both: the component's own code imports neither."""
+    from engines import sources
+
+    asked = []
+    monkeypatch.setattr(pipeline, "_code_of", lambda modules: asked.append(modules) or "code")
+    check = pipeline.create_components(Config(infra_check=True))["InfraCheck"]
+    assert check.exec_properties["source"] == "code"
+    (modules,) = [one for one in asked if "serving.infra_check" in one]
+    files = sources.files(*modules)
+    assert {"flights.serving.py", "flights.predict.py", "serving.candidate.py", "serving.server.py"} <= set(files)
 
 
 def test_search_reaches_the_tuner_and_a_bad_one_is_refused_at_once(pipeline, monkeypatch):
@@ -189,7 +219,7 @@ def sources(pipeline, tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["data.py", "features.py", "model.py", "warm_start.py"])
+@pytest.mark.parametrize("name", ["columns.py", "edge.py", "features.py", "model.py", "warm_start.py"])
 def test_edited_source_changes_the_fingerprint(name, sources, pipeline):
     before = pipeline.source_hash()
     (sources / name).write_text((sources / name).read_text() + "\n# edited\n")

@@ -131,6 +131,33 @@ def test_metadata_store_leads_to_the_evaluation_that_the_pusher_went_by(tmp_path
     run("Evaluator", [], {"ModelEvaluation": ("another", {}), "ModelBlessing": ("another", {"blessed": 0})})
     assert store.latest_verdict(config, verdict.refusal) == SAID
 
+    infra = run("InfraCheck", [], {"InfraBlessing": (str(not_servable(tmp_path / "infra")), {"blessed": 0})})
+    run("Pusher", [made["ModelBlessing"], *infra.values()], {"PushedModel": ("pushed", {"pushed": 0})})
+    assert store.latest_verdict(config, verdict.refusal) == f"{SAID} {NOT_SERVABLE}"
+    made = run("Evaluator", [], {"ModelEvaluation": (str(evaluation), {}), "ModelBlessing": ("good", {"blessed": 1})})
+    run("Pusher", [made["ModelBlessing"], *infra.values()], {"PushedModel": ("pushed", {"pushed": 0})})
+    assert store.latest_verdict(config, verdict.refusal) == f"{NOT_SERVABLE} The candidate was not pushed."
+
+
+NOT_SERVABLE = "Refused as a model to be served: It has no weights."
+
+
+def not_servable(folder: Path) -> Path:
+    """What InfraCheck leaves of a candidate that it refuses."""
+    folder.mkdir(parents=True)
+    (folder / "INFRA_NOT_BLESSED").write_text("It has no weights.\n")
+    return folder
+
+
+def test_a_check_of_the_serving_that_says_nothing_is_named_as_such(tmp_path):
+    """TFX's InfraValidator leaves an empty file: `_mark_not_blessed` of its executor."""
+    assert store.infra_refusal(None) == ""
+    assert store.infra_refusal(tmp_path) == ""
+    (tmp_path / "INFRA_NOT_BLESSED").touch()
+    assert store.infra_refusal(tmp_path) == (
+        "Refused as a model to be served: why, only the log of that component says."
+    )
+
 
 def test_kubeflow_reads_the_evaluation_of_its_latest_run(tfma, tmp_path):
     from engines.kubeflow import runner as kubeflow
@@ -142,3 +169,8 @@ def test_kubeflow_reads_the_evaluation_of_its_latest_run(tfma, tmp_path):
     (folder / "Pusher" / "executor_output.json").write_text(json.dumps(message))
     write(tfma, folder / "Evaluator" / "evaluation", [((), "auc", 0.594), ((("origin", "LGA"),), "auc", 0.482)])
     assert kubeflow.verdict(config, verdict.refusal) == SAID
+    not_servable(folder / "InfraCheck" / "blessing")
+    assert kubeflow.verdict(config, verdict.refusal) == f"{SAID} {NOT_SERVABLE}"
+    (folder / "Evaluator" / "blessing").mkdir()
+    (folder / "Evaluator" / "blessing" / "BLESSED").touch()
+    assert kubeflow.verdict(config, verdict.refusal) == f"{NOT_SERVABLE} The candidate was not pushed."

@@ -44,5 +44,5 @@ def test_solution_takes_the_column_from_what_the_gate_says_for_every_fault():
     contract = tfdv.load_schema_text(str(SCHEMA_FOLDER / "schema.pbtxt"))
     for seed, fault in enumerate(months.FAULTS):
         statistics = tfdv.generate_statistics_from_dataframe(months.spoilt(seed))
-        found = gate._sentences("month-03", tfdv.validate_statistics(statistics, contract, environment="TRAINING"))
+        found = gate.sentences("month-03", tfdv.validate_statistics(statistics, contract, environment="TRAINING"))
         assert re.search(pattern, "\n  ".join(found))[1] == fault.column

@@ -108,6 +108,8 @@ BROKEN = [
     ("alt_text", add_output(text_html='<img src="data:image/png;base64,AA==">'), "no alt text"),
     ("alt_text", add_output(text_html="<svg viewBox='0 0 1 1'></svg>"), "aria-label"),
     ("links", add_text("[next](no-such-lesson.ipynb)"), "no-such-lesson.ipynb"),
+    ("links", add_text("[itself](90-sample.ipynb#no-such-idea)"), "a heading that is not there"),
+    ("links", add_text("[itself](#idea-1)"), "(Idea-1 is)"),
     ("set_up_cells", replace(2, '"90-sample"', '"91-other"'), 'course.begin("90-sample")'),
     ("set_up_cells", tag(2), "tagged `parameters`"),
     ("set_up_cells", tag(3, "parameters"), "and this is another"),
@@ -164,6 +166,107 @@ BROKEN = [
 ]
 
 
+# A lesson in parts: cells 4 to 11 are part 1, of which 9 to 11 are its exercise; 12 to 19, 20 to 27; 28 closes.
+
+
+def remove(first: int, last: int) -> Callable:
+    return lambda node: node.cells.__delitem__(slice(first - 1, last))
+
+
+def words(count: int) -> Callable:
+    return add_text("word " * count)
+
+
+BROKEN_PARTS = [
+    ("parts", replace(4, "## Part 1: Idea 1", "## Idea 1"), "'Idea 1'"),
+    ("parts", replace(12, "Part 2", "Part 3"), "this has 1, 3, 3"),
+    ("parts", remove(20, 27), "this has 1, 2"),
+    ("parts", remove(9, 11), "'Part 1: Idea 1' has to end in an exercise"),
+    ("parts", lambda node: node.cells.insert(11, nbformat.v4.new_markdown_cell("One more word.")), "has to end in"),
+    ("exercise_cells", lambda node: node.cells[9].metadata.pop("tags"), "give it the tag 'exercise'"),
+    ("exercise_cells", remove(11, 11), "the cell after an exercise is its answer"),
+    ("exercise_cells", replace(11, "```python", "```"), "the cell after an exercise is its answer"),
+    ("exercise_cells", replace(11, "Answer</summary>", "Hint</summary>"), "the cell after an exercise is its answer"),
+    ("exercise_cells", replace(10, "course.exercise(", "print("), "an exercise ends with its check"),
+    ("exercise_cells", replace(10, '"late", late=late', '"late", late'), "names it and each answer"),
+    ("exercise_cells", replace(10, "late = ...", "late = 1"), "holds `...`"),
+    ("exercise_cells", replace(10, "late = ...", "late = "), "valid Python"),
+    (
+        "exercise_cells",
+        replace(10, '"late", late', '"latest", late'),
+        "no check of the exercise 'latest'; it has: late,",
+    ),
+    ("exercise_cells", replace(10, '"late", late', '"late", early'), "the check of 'late' takes late"),
+    ("exercise_cells", replace(11, "limit = 15", "\n".join("abcd") + "\nlimit = 15"), "its answer has 6 lines"),
+    ("exercise_cells", replace(11, "limit = 15  # minutes\n", "# minutes\n"), "its answer has 1 lines"),
+    ("exercise_cells", replace(9, "### Exercise: ", "### "), "stands its task"),
+    ("exercise_cells", slide_type(9, "notes"), "the task of an exercise starts a slide"),
+    ("exercise_cells", slide_type(10, "skip"), "the task of an exercise starts a slide"),
+    ("exercise_cells", slide_type(11, "-"), "has the slide type notes"),
+    ("lesson_links", add_text("As lesson 08 shows."), "[lesson 08](08-evaluate.ipynb)"),
+    ("lesson_links", add_text("Lessons [03](03-pipelines.ipynb) and\n08 show it."), "08-evaluate.ipynb"),
+    ("lesson_links", add_text("Lab 2 asks it."), "[Lab 2](../labs/lab-2-model/lab-2-model.ipynb)"),
+    ("lesson_links", add_text("[Lesson 08](03-pipelines.ipynb)"), "says lesson 08 leads to 03-pipelines.ipynb"),
+    ("counted_time", replace(1, "11 minutes", "5 minutes"), "it says 5"),
+    ("counted_time", words(130 * 10), "has to say 22 minutes"),
+]
+RIGHT_PARTS = [
+    add_text(
+        "[Lesson 08](08-evaluate.ipynb#What-you-learned) and lessons [03](03-pipelines.ipynb) and [08](08-evaluate.ipynb)."
+    ),
+    add_text(
+        "`lesson 08`, and what lesson 77 will show; [lab 2](../labs/lab-2-model/lab-2-model.ipynb) asks it, 08 times."
+    ),
+    words(130),
+]
+
+
+@pytest.fixture
+def in_parts(monkeypatch, tmp_path):
+    """The sample lesson in parts, saved beside other lessons."""
+    monkeypatch.setenv("COURSE_EXERCISES", "sample_exercises")
+    for path in ("notebooks/03-pipelines.ipynb", "notebooks/08-evaluate.ipynb", "labs/lab-2-model/lab-2-model.ipynb"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        form.write(sample_lesson.source(), tmp_path / path)
+    node = sample_lesson.in_parts()
+    for number, cell in enumerate((cell for cell in node.cells if cell.cell_type == "code"), start=1):
+        cell.execution_count = number
+        cell.outputs = [nbformat.v4.new_output("stream", text="3 flights\n")]
+    return node
+
+
+def findings_in_parts(node, tmp_path):
+    return [
+        found
+        for found in findings(node, tmp_path / "notebooks")
+        if found.rule not in ("committed_form", "errors_are_meant")
+    ]
+
+
+def test_sample_in_parts_keeps_all_rules(in_parts, tmp_path):
+    assert [str(finding) for finding in findings_in_parts(in_parts, tmp_path)] == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "breaks", "words"), BROKEN_PARTS, ids=[f"{n}-{case[0]}" for n, case in enumerate(BROKEN_PARTS)]
+)
+def test_rule_of_parts_catches(rule, breaks, words, in_parts, tmp_path):
+    breaks(in_parts)
+    found = [finding.what for finding in findings_in_parts(in_parts, tmp_path) if finding.rule == rule]
+    assert any(words in what for what in found), found
+
+
+@pytest.mark.parametrize("change", RIGHT_PARTS, ids=range(len(RIGHT_PARTS)))
+def test_rules_of_parts_leave_alone_what_is_right(change, in_parts, tmp_path):
+    change(in_parts)
+    assert [str(finding) for finding in findings_in_parts(in_parts, tmp_path)] == []
+
+
+def test_lesson_that_is_not_in_parts_is_left_alone(sample, tmp_path):
+    add_text("As lesson 08 shows.\n\n" + "word " * 1300)(sample)
+    assert {finding.rule for finding in findings(sample, tmp_path)} <= {"rhythm", "committed_form"}
+
+
 def many_slides(count: int):
     metadata = {"slideshow": {"slide_type": "slide"}}
     return [nbformat.v4.new_markdown_cell(f"## More {n}", metadata=copy.deepcopy(metadata)) for n in range(count)]
@@ -181,7 +284,7 @@ def test_rule_catches(rule, breaks, words, sample, tmp_path):
 
 
 def test_every_rule_is_tested_here():
-    elsewhere = {"parameters_cell", "no_outputs"}
+    elsewhere = {"parameters_cell", "no_outputs", *(rule for rule, _, _ in BROKEN_PARTS)}
     assert {rule for rule, _, _ in BROKEN} | elsewhere == set(style.RULES)
 
 
@@ -192,7 +295,7 @@ ALLOWED = [
     output_text("https://example.org/home/page\n"),
     add_text("> **In production** this runs on Beam.\n> It costs more."),
     add_text("```\n> not a quote\n![](not-an-image)\n[x](nowhere)\n```"),
-    add_text("[itself](90-sample.ipynb#idea) and [a page](https://example.org)"),
+    add_text("[itself](90-sample.ipynb#Idea-1), [here](#Idea-2) and [a page](https://example.org)"),
     add_text("`[x](nowhere)`"),
     add_text("| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 50),
     add_text('<img src="https://example.org/x.png" alt="Three bars, the last one tall">'),

@@ -21,6 +21,7 @@ SECTIONS = {
     "image": "image:image",
     "engines": "engines:engines",
     "steps": "steps:steps",
+    "serve": "serve:serve",
 }
 """Modules of this folder, imported when their section is asked for: some load TensorFlow."""
 

@@ -34,8 +34,9 @@ NOTEBOOK_METADATA = {
     },
 }
 KEPT_CELL_METADATA = ("tags", "slideshow", "nbgrader", "deletable", "editable")
-INJECTED_TAGS = {"injected-parameters", "papermill-error-cell-tag"}
-"""Cells that papermill adds; they are no part of the notebook."""
+PROOF = "proof-of-exercise"
+INJECTED_TAGS = {"injected-parameters", "papermill-error-cell-tag", PROOF}
+"""Cells that papermill adds, or a test in order to try an exercise; they are no part of the notebook."""
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 

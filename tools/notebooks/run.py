@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import tempfile
@@ -13,9 +14,10 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import yaml
 from nbformat import NotebookNode
 
-from tools.notebooks import execute, figures, form, nbval_plugin, separate_process
+from tools.notebooks import execute, exercises, figures, form, nbval_plugin, separate_process
 from tools.notebooks.execute import REPORTS, ROOT, shown
 from tools.notebooks.style.base import LAB, LESSON, SOLUTION
 
@@ -25,6 +27,8 @@ COMPARED = ("notebooks", "solutions")
 """Folders whose outputs are committed. `labs` are executed only: unsolved, they have none."""
 FOLDERS = (*COMPARED, "labs")
 SANITIZE = ROOT / "tests" / "notebooks" / "sanitize.cfg"
+WRONG_ANSWERS = ROOT / "tests" / "notebooks" / "wrong_answers.yaml"
+"""By lesson and exercise, answers that its check has to refuse."""
 COMPARING = 120
 """Seconds for nbval, which only reads."""
 REPORT = REPORTS / "notebooks.md"
@@ -60,6 +64,12 @@ def kind(path: Path) -> str:
     return LAB if is_lab(path) else SOLUTION if ROOT / "solutions" in path.resolve().parents else LESSON
 
 
+@functools.cache
+def wrong_answers() -> dict[str, dict[str, list[str]]]:
+    """Returns, by lesson and exercise, answers that its check has to refuse: the code that a reader might write."""
+    return yaml.safe_load(WRONG_ANSWERS.read_text(encoding="utf-8")) or {}
+
+
 def run(path: Path, timeout: float = TIMEOUT) -> Result:
     """Runs a notebook to its end or its timeout (seconds), and compares what it shows with what is stored."""
     path = path.resolve()
@@ -88,6 +98,8 @@ def _run(path: Path, timeout: float) -> tuple[str | None, str]:
         problem, note = _compare(path, output)
     count = sum(len(figures.pictures(cell)) for cell in now.cells if cell.cell_type == "code")
     problems, notes = [problem, *figures.changes(committed, now)], [note, f"{count} figures"]
+    if tried := sum(map(exercises.is_exercise, now.cells)):
+        notes.append(f"{tried} exercises")
     if kind(path) == SOLUTION:
         problem, note = _score(path, now)
         problems, notes = [*problems, problem], [*notes, note]
@@ -133,7 +145,11 @@ def _execute(path: Path, output: Path, timeout: float) -> str | None:
 def _execute_there(path: Path, output: Path, timeout: float) -> str | None:
     try:
         # Papermill sets the parameters, to the values that they have: the way in is used, and the outputs stay the same.
-        form.write(execute.execute(path, execute.own_parameters(path), timeout), output)
+        source = None
+        if kind(path) == LESSON:
+            node = form.read(path)
+            source = exercises.with_proofs(node, wrong_answers().get(exercises.lesson(node), {}))
+        form.write(execute.execute(path, execute.own_parameters(path), timeout, source), output)
     except (execute.NotebookFailed, OSError, ValueError) as error:
         return str(error)
     return None

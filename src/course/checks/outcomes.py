@@ -14,12 +14,15 @@ from course import style
 from course.checks.catalogue import Task
 
 RIGHT, PARTLY, WRONG, OPEN, BROKEN = "right", "partly right", "not right yet", "not answered yet", "check failed"
+RAISED = "raises an error"
+"""Of exercises only: there, a check calls the reader's own functions."""
 COLOURS = {
     RIGHT: style.GREEN,
     PARTLY: style.BLUE,
     WRONG: style.RED,
     OPEN: style.MUTED,
     BROKEN: style.PURPLE,
+    RAISED: style.RED,
 }
 
 
@@ -49,13 +52,18 @@ class Outcome:
 
 def panel(result: Outcome) -> str:
     """The panel under a check cell."""
+    points = f"{number(result.points)} of {number(result.of)} point{'' if result.of == 1 else 's'}"
+    return panel_of(result.title, result.state, result.message, points)
+
+
+def panel_of(title: str, state: str, message: str, *beside: str) -> str:
+    """A panel as HTML: a title with its state, what stands beside them, and the message under them."""
     from course.views import html
 
-    colour = COLOURS[result.state]
-    points = f"{number(result.points)} of {number(result.of)} point{'' if result.of == 1 else 's'}"
-    parts = [html.heading(result.title, html.badge(result.state, colour), points)]
-    parts += [prose(line) for line in result.message.splitlines() if line.strip()]
-    if result.state == BROKEN:
+    colour = COLOURS[state]
+    parts = [html.heading(title, html.badge(state, colour), *beside)]
+    parts += [prose(line) for line in message.splitlines() if line.strip()]
+    if state == BROKEN:
         parts.append(
             html.note("Look at the type and the shape of your answer. If it is as the task asks, tell your instructor.")
         )

@@ -15,6 +15,7 @@ from course.views.contract import schema
 from course.views.decision_threshold import explore_thresholds, thresholds
 from course.views.drift_over_months import drift, explore_drift
 from course.views.learning_curves_view import learning_curves
+from course.views.lineage_view import explore_lineage, lineage
 from course.views.metadata_tables import store
 from course.views.metrics_by_slice import explore_slices, slice_plot, slices
 from course.views.metrics_view import metrics
@@ -43,12 +44,14 @@ __all__ = [
     "execution",
     "explore_anomalies",
     "explore_drift",
+    "explore_lineage",
     "explore_schema",
     "explore_schema_diff",
     "explore_slices",
     "explore_thresholds",
     "explore_trials",
     "learning_curves",
+    "lineage",
     "metrics",
     "outputs",
     "pipeline",

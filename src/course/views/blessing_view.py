@@ -23,6 +23,8 @@ def blessing(thing: Any) -> View:
     yes = blessed(thing)
     what = "The server with this model" if source(thing).type_name == "InfraBlessing" else "The model"
     words = "met every demand: it may be pushed." if yes else "missed a demand: it is not pushed."
+    if reason := source(thing).properties.get("reason"):  # of InfraCheck
+        return panel(style.STATES["done"] if yes else style.RED, heading("Blessing", verdict(yes)), note(str(reason)))
     missed = [] if yes else [note(f"{one}.") for one in _missed(source(thing).folder)]
     colour = style.STATES["done"] if yes else style.RED
     return panel(colour, heading("Blessing", verdict(yes)), note(f"{what} {words}"), *missed)

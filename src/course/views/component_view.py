@@ -15,6 +15,7 @@ _LONGEST = 90
 _FINGERPRINT = re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{16,}\b")
 """It says nothing to a reader, and changes."""
 _HIDDEN = {
+    "contents",
     "fairness_indicator_thresholds",
     "force_tf_compat_v1",
     "input_fingerprint",
@@ -22,7 +23,7 @@ _HIDDEN = {
     "output_file_format",
     "source",
 }
-"""Properties that nobody chooses: numbers of an enumeration, what is deprecated, fingerprints of code, and what TFX notes of the files' dates."""
+"""Properties that nobody chooses: numbers of an enumeration, what is deprecated, fingerprints of code, and what is noted of the files' dates and contents."""
 
 
 def execution(result: Any) -> View:

@@ -127,15 +127,12 @@ def _component(execution: Any, contexts: list[Any]) -> str:
 
 def _links(events: Any) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
     """Artifacts read and written by each execution."""
-    from ml_metadata.proto import metadata_store_pb2
+    from engines.events import INPUT, OUTPUT
 
-    event = metadata_store_pb2.Event
-    inputs = (event.INPUT, event.DECLARED_INPUT, event.INTERNAL_INPUT)
-    outputs = (event.OUTPUT, event.DECLARED_OUTPUT, event.INTERNAL_OUTPUT)
     read: dict[int, list[int]] = {}
     wrote: dict[int, list[int]] = {}
     for one in events:
-        side = read if one.type in inputs else wrote if one.type in outputs else {}
+        side = read if one.type in INPUT else wrote if one.type in OUTPUT else {}
         side.setdefault(one.execution_id, []).append(one.artifact_id)
     return read, wrote
 

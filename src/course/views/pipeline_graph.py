@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ _TOP, _BOX, _MARGIN, _PORT = 46.0, 62.0, 16.0, 12.0
 """Pixels above the graph, height of a box, margin at the sides, distance between the ends of lines at a box."""
 
 _LINE = {"color": style.MUTED, "linewidth": 1.5, "zorder": 1}
+_DASHED = _LINE | {"linestyle": (0, (3, 2))}
 
 
 def pipeline(components: Any, results: Any = None, times: bool = False, title: str | None = None) -> FigureView:
@@ -115,18 +116,11 @@ def _draw(layout: Layout, states: dict[str, State] | None, times: bool, title: s
     gap = 26.0 if depth < 9 else 20.0
     width = min(150.0, (style.WIDTH * style.DPI - 2 * _MARGIN - (depth - 1) * gap) / depth)
     left = [_MARGIN + number * (width + gap) for number in range(depth)]
-    middle = _middles(layout)
+    middle = middles(layout)
     key = 34 if states is None else 0
     below = _BOX / 2 + 9 if max(layout.row.values(), default=0) == len(middle) - 1 else 10
     sheet = Sheet(title, middle[-1] + below + 7 + key, "")
-    for name, (row, last) in layout.lines.items():
-        start = left[layout.layer[name]] + width
-        _line(sheet, start, middle[layout.row[name]], left[layout.layer[name] + 1], middle[row])
-        sheet.axes.plot([left[layout.layer[name] + 1], left[last] + width], [middle[row]] * 2, **_LINE)
-    for name, ports in _arrivals(layout).items():
-        for (x_layer, row), shift in ports.items():
-            end = left[layout.layer[name]]
-            _line(sheet, left[x_layer] + width, middle[row], end, middle[layout.row[name]] + shift, head=True)
+    draw_lines(sheet, layout, left, width, middle)
     size = min([11.5, *(_fitting(name, width - 12) for name in layout.layer)])
     for name, number in layout.layer.items():
         y = middle[layout.row[name]] - _BOX / 2
@@ -136,7 +130,39 @@ def _draw(layout: Layout, states: dict[str, State] | None, times: bool, title: s
     return sheet.figure
 
 
-def _middles(layout: Layout) -> list[float]:
+def draw_lines(
+    sheet: Sheet,
+    layout: Layout,
+    left: list[float],
+    width: float,
+    middle: list[float],
+    dashed: Collection[tuple[str, str]] = (),
+) -> None:
+    """The lines of a graph.
+
+    Args:
+        sheet: to draw on.
+        layout: of the graph.
+        left: edge of the boxes of each layer, in pixels.
+        width: of a box.
+        middle: of each row.
+        dashed: the parent and child of lines that are; a line that several share is only if all are.
+    """
+    solid = {(parent, name) for name, needs in layout.parents.items() for parent in needs} - set(dashed)
+    for name, (row, last) in layout.lines.items():
+        start, far = left[layout.layer[name]] + width, layout.layer[name] + 1
+        kind = _DASHED if all(layout.layer[child] <= far for parent, child in solid if parent == name) else _LINE
+        _line(sheet, start, middle[layout.row[name]], left[far], middle[row], kind=kind)
+        sheet.axes.plot([left[far], left[last] + width], [middle[row]] * 2, **kind)
+    for name, ports in _arrivals(layout).items():
+        whole = {_source(layout, parent, name) for parent, child in solid if child == name}
+        for (x_layer, row), shift in ports.items():
+            kind = _LINE if (x_layer, row) in whole else _DASHED
+            start, end = left[x_layer] + width, left[layout.layer[name]]
+            _line(sheet, start, middle[row], end, middle[layout.row[name]] + shift, head=True, kind=kind)
+
+
+def middles(layout: Layout) -> list[float]:
     """Height of the middle of each row, in pixels: a row that has only lines is lower than one with boxes."""
     boxes = set(layout.row.values())
     rows = max([*boxes, *(row for row, _ in layout.lines.values())], default=0) + 1
@@ -152,10 +178,7 @@ def _arrivals(layout: Layout) -> dict[str, dict[tuple[int, int], float]]:
     """For each node, where its inputs come from (layer, row), and by how much their ends lie off its middle, in pixels."""
     found = {}
     for name, needs in layout.parents.items():
-        sources = set()
-        for parent in needs:
-            direct = layout.layer[parent] == layout.layer[name] - 1
-            sources.add((layout.layer[name] - 1, layout.row[parent] if direct else layout.lines[parent][0]))
+        sources = {_source(layout, parent, name) for parent in needs}
         above = sorted((s for s in sources if s[1] < layout.row[name]), key=lambda s: -s[1])
         below = sorted((s for s in sources if s[1] > layout.row[name]), key=lambda s: s[1])
         level = len(sources) - len(above) - len(below)
@@ -168,12 +191,24 @@ def _arrivals(layout: Layout) -> dict[str, dict[tuple[int, int], float]]:
     return found
 
 
-def _line(sheet: Sheet, x: float, y: float, to_x: float, to_y: float, head: bool = False) -> None:
+def _source(layout: Layout, parent: str, name: str) -> tuple[int, int]:
+    """Layer and row from which a parent's line comes to a node: its own, or those of the line that passes layers."""
+    before = layout.layer[name] - 1
+    return before, layout.row[parent] if layout.layer[parent] == before else layout.lines[parent][0]
+
+
+def _line(
+    sheet: Sheet, x: float, y: float, to_x: float, to_y: float, head: bool = False, kind: Mapping[str, Any] = _LINE
+) -> None:
     """A line that leaves and arrives level."""
     tip = 8 if head else 0
     bend = (x + to_x - tip) / 2
     curve = Curve([(x, y), (bend, y), (bend, to_y), (to_x - tip, to_y)], [Curve.MOVETO] + [Curve.CURVE4] * 3)
-    sheet.axes.add_patch(PathPatch(curve, facecolor="none", edgecolor=style.MUTED, linewidth=1.5, zorder=1))
+    sheet.axes.add_patch(
+        PathPatch(
+            curve, facecolor="none", **{"edgecolor" if name == "color" else name: value for name, value in kind.items()}
+        )
+    )
     if head:
         xs, ys = [to_x - tip, to_x - 1, to_x - tip], [to_y - 4, to_y, to_y + 4]
         sheet.axes.fill(xs, ys, color=style.MUTED, linewidth=0, zorder=3)

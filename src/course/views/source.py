@@ -10,6 +10,7 @@ from typing import Any
 
 _HIDDEN = {
     "component_id",
+    "contents",
     "file_format",
     "input_fingerprint",
     "is_external",

@@ -18,7 +18,7 @@ from engines.errors import EngineError
 from engines.kubeflow import compiler, containers, processes
 from engines.kubeflow.entrypoint import properties
 from engines.settings import Settings
-from engines.store import Refusal, refused
+from engines.store import INFRA_REFUSED, Refusal, infra_refusal, refusals, refused
 from warm import client, imports
 
 COMPLETE = "complete"
@@ -161,7 +161,10 @@ def verdict(config: Settings, refusal: Refusal = refused) -> str:
         return "No model was evaluated yet."
     pushed = properties(folder / "Pusher" / "executor_output.json")["pushed_model"]
     if not pushed["pushed"]:
-        return refusal(folder / "Evaluator" / "evaluation")
+        blessed = (folder / "Evaluator" / "blessing" / "BLESSED").exists()
+        checks = [path.parent for path in folder.glob(f"*/*/{INFRA_REFUSED}")]
+        infra = infra_refusal(next(iter(checks), None))
+        return refusals(blessed, refusal, folder / "Evaluator" / "evaluation", infra)
     return f"Blessed and pushed: {Path(config.serving_root) / pushed['pushed_version']}"
 
 

@@ -103,7 +103,8 @@ def course_copy(notebooks: Path = ROOT / "notebooks", outputs: bool = False) -> 
     with tempfile.TemporaryDirectory(prefix="course-lab-", ignore_cleanup_errors=True) as name:
         folder = Path(name) / "course"
         shutil.copytree(notebooks, folder / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-        (folder / "data").symlink_to(ROOT / "data")
+        for part in ("data", "deploy", "docs"):  # what lessons read, and the pictures that they show
+            (folder / part).symlink_to(ROOT / part)
         for path in [] if outputs else sorted((folder / "notebooks").glob("*.ipynb")):
             clear(path)
         yield folder

@@ -10,9 +10,10 @@ in `tests/unit/test_style.py` that show it a notebook which breaks it.
 - `code`: parameters, length, what must not be in a cell
 - `outputs`: stable, compared, without noise
 - `deck`: slide types
+- `parts`: lessons in parts: exercises, links to lessons, the time counted
 """
 
-from tools.notebooks.style import code, deck, outputs, text
+from tools.notebooks.style import code, deck, outputs, parts, text
 from tools.notebooks.style.base import RULES, Finding, Notebook, check
 
-__all__ = ["RULES", "Finding", "Notebook", "check", "code", "deck", "outputs", "text"]
+__all__ = ["RULES", "Finding", "Notebook", "check", "code", "deck", "outputs", "parts", "text"]

@@ -10,7 +10,7 @@ from tools.notebooks.style.base import LAB, LESSON, SOLUTION, Cell, Found, Noteb
 WANTED_LINES, MOST_LINES = 15, 25
 LONG_SHARE = 0.25
 """Share of code cells that may have more than the wanted lines."""
-TAGS = {"parameters", "raises-exception", "nbval-ignore-output", "nbval-skip", "hide-input"}
+TAGS = {"parameters", "raises-exception", "nbval-ignore-output", "nbval-skip", "hide-input", "exercise"}
 
 _SHELL = re.compile(r"^\s*(!|%%?(pip|conda|mamba|uv|sh|bash|script|sx|system|cmd)\b|(\w+\s*=\s*)!)", re.MULTILINE)
 _COMMENT_MARKER = re.compile(r"^\s*#+\s*(NBVAL_\w+|PYTEST_VALIDATE_IGNORE_OUTPUT)\s*$", re.MULTILINE)

@@ -15,8 +15,8 @@ COMPARED_SHARE = 0.7
 
 _BEFORE = r"(?<![\w.:/~-])"
 MACHINE_PATHS = [
-    # /mnt/flights is where every container of the compiled pipeline finds its volume, on whatever machine.
-    rf"{_BEFORE}/(?:home|root|Users|tmp|private|mnt(?!/flights\b)|workspaces?|content)/[\w.~-]",
+    # /mnt/flights is where every container of the compiled pipeline finds its volume, and /mnt/models KServe's, on whatever machine.
+    rf"{_BEFORE}/(?:home|root|Users|tmp|private|mnt(?!/(?:flights|models)\b)|workspaces?|content)/[\w.~-]",
     rf"{_BEFORE}/var/folders/",
     r"\bfile:///?[\w.~-]",
     r"\b[A-Z]:\\[\w.~-]",

@@ -51,8 +51,8 @@ def opening_cell(notebook: Notebook) -> Found:
 @rule(LESSON)
 def closing_cells(notebook: Notebook) -> Found:
     """The last four sections, in order; what they hold."""
-    sections = _sections(notebook)
-    names = tuple(name for name, _, _ in sections)
+    found = sections(notebook)
+    names = tuple(name for name, _, _ in found)
     if names[-4:] != CLOSING:
         ends = ", ".join(names[-4:]) or "none"
         yield (
@@ -60,7 +60,7 @@ def closing_cells(notebook: Notebook) -> Found:
             f"it has to end with the sections {', '.join(f'## {name}' for name in CLOSING)}; it ends with: {ends}",
         )
         return
-    learned, questions, following, sources = sections[-4:]
+    learned, questions, following, sources = found[-4:]
     after = [cell for cell in notebook.code if cell.number > learned[1].number]
     if after:
         yield after[0], "no code may come after ## What you learned"
@@ -90,9 +90,7 @@ def plain_words(notebook: Notebook) -> Found:
 @rule(LESSON)
 def rhythm(notebook: Notebook) -> Found:
     """Never 40 lines of prose without code, never three code cells without prose."""
-    closing = next(
-        (cell.number for name, cell, _ in _sections(notebook) if name == CLOSING[0]), len(notebook.cells) + 1
-    )
+    closing = next((cell.number for name, cell, _ in sections(notebook) if name == CLOSING[0]), len(notebook.cells) + 1)
     opening = notebook.code[1].number if len(notebook.code) > 1 else 1  # set-up and parameters have their fixed place
     lines, run = 0, 0
     for cell in notebook.cells[opening:]:
@@ -153,12 +151,26 @@ def alt_text(notebook: Notebook) -> Found:
 
 @rule()
 def links(notebook: Notebook) -> Found:
-    """A relative link leads to a file that exists."""
+    """A relative link leads to a file that exists, and within a notebook to a heading that is there."""
     for cell in notebook.text:
         for target in link_targets(cell.prose):
-            file = unquote(target.split("#")[0])
-            if file and not (notebook.path.parent / file).exists():
+            file, _, anchor = unquote(target).partition("#")
+            where = notebook.path.parent / file
+            if file and not where.exists():
                 yield cell, f"the link to {target} leads nowhere"
+            elif anchor and (not file or where.suffix == ".ipynb"):
+                known = anchors(Notebook.read(where) if file else notebook)
+                if anchor not in known:
+                    near = next((name for name in known if name.lower() == anchor.lower()), "")
+                    yield cell, f"the link to {target} leads to a heading that is not there{near and f' ({near} is)'}"
+
+
+def anchors(notebook: Notebook) -> list[str]:
+    """Returns the anchors of a notebook's headings, as JupyterLab and nbconvert make them: the text, with - for each space."""
+    names = [name for cell in notebook.text for _, name in headings(cell.prose)]
+    return [
+        re.sub(r"\[([^\]]*)\]\([^)]*\)|[*`]", lambda found: found[1] or "", name).replace(" ", "-") for name in names
+    ]
 
 
 def link_targets(markdown: str) -> list[str]:
@@ -201,7 +213,7 @@ def _aims(source: str) -> list[str]:
     return _ITEM.findall(rest[: end.start()] if end else rest)
 
 
-def _sections(notebook: Notebook) -> list[tuple[str, Cell, str]]:
+def sections(notebook: Notebook) -> list[tuple[str, Cell, str]]:
     """Returns the `##` sections: name, the cell that holds the heading, and the Markdown under it, over several cells."""
     found: list[tuple[str, Cell, str]] = []
     for cell in notebook.text:

@@ -1,0 +1,1 @@
+"""The exercises of the sample lesson. `COURSE_EXERCISES=sample_exercises` makes them known."""

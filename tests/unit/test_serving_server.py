@@ -1,0 +1,174 @@
+"""The model as KServe's own server would ask it, and how traffic is divided, with versions that need no TensorFlow."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+from serving import request_log, traffic
+from serving.models import Versions
+from serving.request_log import RequestLog
+from serving.traffic import Traffic
+
+kserve = pytest.importorskip("kserve")
+
+
+class Doubles:
+    """A project whose rows have one column."""
+
+    name, output, key, inputs, sample = "doubles", "twice", ("x", "day"), {"x": "FP32"}, ({"x": 1},)
+
+    def check(self, rows):
+        for number, row in enumerate(rows):
+            if not isinstance(row, dict) or not isinstance(row.get("x"), int | float):
+                raise ValueError(f"row {number}: no x.")
+        return {"x": [row["x"] for row in rows]}
+
+    def encode(self, columns):
+        return [str(x).encode() for x in columns["x"]]
+
+
+class Version:
+    def __init__(self, folder):
+        self.number = int(folder.name)
+
+    def predict(self, examples):
+        if self.number == 13:
+            raise RuntimeError("the shadow's own fault")
+        return [2 * float(one) + self.number / 100 for one in examples]
+
+
+@pytest.fixture
+def model(tmp_path):
+    from serving.server import ServedModel
+
+    for version in (1, 2, 13):
+        (tmp_path / "serving" / str(version)).mkdir(parents=True)
+    traffic.write(tmp_path / "serving", Traffic(1))
+    made = ServedModel(Doubles(), Versions(tmp_path / "serving", Version), RequestLog(tmp_path / "log"))
+    made.versions.look()
+    yield made
+    if made.log:
+        made.stop()
+
+
+def ask(model, payload, **headers):
+    return asyncio.run(model.predict(payload, headers))
+
+
+def logged(model) -> list[dict]:
+    model.stop()
+    found, model.log = list(request_log.read(model.log.file)), None
+    return found
+
+
+def test_requests_as_kserves_own_server_hands_them_on_are_answered(model):
+    assert ask(model, {"instances": [{"x": 3}]}) == {"predictions": [6.01]}
+    assert ask(model, b'{"instances": [{"x": 3}, {"x": 4}]}') == {"predictions": [6.01, 8.01]}
+    for request_id in ("mine", None):
+        tensor = kserve.InferInput("x", [2], "FP32", [3.0, 4.0])
+        found = ask(model, kserve.InferRequest("doubles", [tensor], request_id))
+        assert found.to_rest()[0]["outputs"][0]["data"] == pytest.approx([6.01, 8.01])
+        assert (found.model_version, found.id) == ("1", request_id or found.id)
+        assert found.id
+
+
+def test_what_the_project_refuses_is_the_clients_fault(model):
+    with pytest.raises(kserve.errors.InvalidInput, match=r"row 1: no x\."):
+        ask(model, {"instances": [{"x": 3}, {}]})
+
+
+def test_nothing_is_served_before_a_version_answers(tmp_path):
+    from serving.server import ServedModel
+
+    model = ServedModel(Doubles(), Versions(tmp_path, Version))
+    assert not asyncio.run(model.healthy())
+    with pytest.raises(kserve.errors.ModelNotReady):
+        ask(model, {"instances": [{"x": 3}]})
+
+
+def test_an_id_decides_who_answers_and_the_log_says_who_did(model):
+    traffic.write(model.versions.folder, Traffic(1, 2, 0.3))
+    model.versions.look()
+    model.versions.look()
+    for number in range(200):
+        ask(model, {"instances": [{"x": number}]}, **{"x-request-id": f"id-{number}"})
+    found = logged(model)
+    assert [one["id"] for one in found] == [f"id-{number}" for number in range(200)]
+    for number, one in enumerate(found):
+        assert one["role"] == Traffic(1, 2, 0.3).choose(one["id"])
+        assert one["version"] == {"champion": 1, "challenger": 2}[one["role"]]
+        assert one["prediction"] == pytest.approx(2 * number + one["version"] / 100)
+        assert (one["x"], one["day"]) == (number, None)
+    assert 40 < sum(one["version"] == 2 for one in found) < 80
+
+
+def test_without_an_id_each_request_gets_one_of_its_own(model):
+    for _ in range(20):
+        ask(model, {"instances": [{"x": 1}]})
+    assert len({one["id"] for one in logged(model)}) == 20
+
+
+def test_the_shadow_is_asked_and_never_answers(model):
+    traffic.write(model.versions.folder, Traffic(1, shadow=2))
+    model.versions.look()
+    model.versions.look()
+    assert ask(model, {"instances": [{"x": 3}]}) == {"predictions": [6.01]}
+    assert [
+        (one["role"], one["version"], one["prediction"])
+        for one in sorted(logged(model), key=lambda one: one["version"])
+    ] == [
+        ("champion", 1, 6.01),
+        ("shadow", 2, 6.02),
+    ]
+
+
+def test_a_shadow_that_fails_changes_no_answer(model, caplog):
+    traffic.write(model.versions.folder, Traffic(1, shadow=13))
+    model.versions.look()
+    model.versions.look()
+    assert ask(model, {"instances": [{"x": 3}]}) == {"predictions": [6.01]}
+    assert [one["version"] for one in logged(model)] == [1]
+    assert "version 13, the shadow, does not answer" in caplog.text
+
+
+def test_a_shadow_that_cannot_follow_is_asked_less(model, monkeypatch):
+    import threading
+
+    from serving import metrics
+
+    traffic.write(model.versions.folder, Traffic(1, shadow=2))
+    model.versions.look()
+    model.versions.look()
+    may_answer = threading.Event()
+    shadow = model.versions.served.models[2]
+    predict = shadow.predict
+    shadow.predict = lambda examples: (may_answer.wait(60), predict(examples))[1]
+    before = metrics.SHADOW_DROPPED._value.get()
+    for _ in range(150):
+        assert ask(model, {"instances": [{"x": 3}]}) == {"predictions": [6.01]}
+    assert metrics.SHADOW_DROPPED._value.get() - before == 50
+    may_answer.set()
+    assert sum(one["role"] == "shadow" for one in logged(model)) == 100
+
+
+def test_kserve_takes_none_of_the_options_of_the_command_that_serves():
+    """It reads the command line when it is imported, and takes abbreviations: `--log` would be its `--log_config_file`."""
+    code = (
+        "import sys; sys.argv += ['--log', 'x', '--port', '1', '--workers', '7']; import serving.server; "
+        "from kserve import model_server; print(model_server.args.log_config_file, model_server.args.workers, sys.argv[-1])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "None 1 7\n"
+
+
+def test_what_starts_a_server_and_moves_traffic_is_light_to_import():
+    code = (
+        "import sys, serving.process, serving.traffic, serving.request_log, serving.__main__, flights.cli; "
+        "print({'tensorflow', 'kserve', 'pandas', 'tfx'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
