@@ -103,16 +103,17 @@ def test_plan_is_what_the_evaluator_enforces_and_its_cost_is_a_metric_like_other
 
 @pytest.fixture(scope="module")
 def crippled(run, make_config, march):
-    """A training that went wrong, judged by nothing but not to be worse; with the versions that were there before."""
+    """A training that went wrong, judged by nothing but not to be worse; with the versions that were there before, and its model."""
     before = ledger.versions(march[0])
     config = make_config(
         months=(2, 3), train_epochs=1, learning_rate=1e-6, min_auc=0.0, min_slice_auc=0.0, max_auc_loss=0.001
     )
-    return config, {report.node: report.state for report in run(config)}, before
+    states = {report.node: report.state for report in run(config)}
+    return config, states, before, ledger.last_output(config, "Trainer", "model").id
 
 
 def test_candidate_that_lost_too_much_against_the_baseline_is_refused(crippled):
-    config, states, before = crippled
+    config, states, before, _ = crippled
     assert states["Transform"] == "cached"
     assert states["Trainer"] == "done"
     assert failures(config) == ["auc change_threshold all"]
@@ -145,7 +146,7 @@ def test_lineage_tells_the_months_of_each_model_and_goes_astray_at_no_baseline(f
     how = {one.model.artifact: one.how for one in found.reached(span=1)}
     assert how == {first.model: "trained"}
     february_too = {one.model.artifact: (one.how, one.model.outcome) for one in found.reached(span=2)}
-    refused = ledger.last_output(crippled[0], "Trainer", "model").id
+    *_, refused = crippled
     assert february_too[first.model] == ("evaluated", "pushed")
     assert february_too[second.model] == ("trained", "pushed")
     assert february_too[refused] == ("trained", "refused")
