@@ -64,18 +64,10 @@ def test_metrics_of_slices_and_epochs_are_in_the_store(uri):
     ]
 
 
-<<<<<<< HEAD
 def test_half_logged_run_is_not_compared_and_is_replaced(uri):
     logged = {"settings": {}, "metrics": {"auc": 0.5}, "tags": {"evaluation": "one"}, "experiment": "half"}
     whole = experiments.log_run(uri, "run", **logged)
-    client = experiments._client(uri)
-=======
-def test_half_logged_run_is_not_compared_and_is_replaced(uri, tmp_path):
-    address = f"sqlite:///{tmp_path}/runs.db"
-    logged = {"settings": {}, "metrics": {"auc": 0.5}, "tags": {"evaluation": "one"}}
-    whole = experiments.log_run(address, "run", **logged)
-    client = mlflow_store.client(address)
->>>>>>> deployment19
+    client = mlflow_store.client(uri)
     client.set_terminated(whole, "FAILED")
     assert experiments.compare(uri, experiment="half").empty
     experiments.log_run(uri, "run", **logged)
