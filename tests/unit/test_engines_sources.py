@@ -208,7 +208,7 @@ def test_a_copy_of_the_package_under_another_name_has_its_own(root, tmp_path, mo
     (copy / "model.py").write_text((copy / "model.py").read_text() + "\nfrom our_delays import fifth\n")
     (copy / "fifth.py").write_text("")
     assert changes(copy / "fifth.py", "our_delays.model")
-    assert changes(copy / "data.py", "our_delays.model")
+    assert changes(copy / "columns.py", "our_delays.model")
     assert not changes(copy / "fifth.py", "our_delays.features")
     assert not any(name.startswith("flights") for name in sources.files("our_delays.model"))
 
