@@ -22,6 +22,10 @@ PORT = 8501
 
 HOST = "127.0.0.1"
 
+ONE_THREAD = {"TF_NUM_INTEROP_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
+"""TensorFlow works on one request with one thread: many requests share the cores, and handing parts of a small model around takes longer than its
+arithmetic. A large model may want more: the environment's own values count."""
+
 
 class CannotServe(Exception):
     """Why a server did not start, in a sentence."""
@@ -84,6 +88,8 @@ def serve(
         CannotServe: there is nothing to serve, or no place to serve it at.
     """
     require_versions(folder)
+    for name, threads in ONE_THREAD.items():
+        os.environ.setdefault(name, threads)
     with _listening(host, port) as listening:
         address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
         _quiet()
