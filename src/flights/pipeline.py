@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -163,7 +164,8 @@ def _make_infra_check(config: Config, model: BaseChannel, examples: BaseChannel)
             examples=examples,
             serving_spec=tfx.proto.ServingSpec(
                 tensorflow_serving=tfx.proto.TensorFlowServing(tags=[SERVING_IMAGE]),
-                local_docker=tfx.proto.LocalDockerConfig(),
+                # TFX does not go by this variable, as Docker's own commands and `inputs.require_docker` do.
+                local_docker=tfx.proto.LocalDockerConfig(client_base_url=os.environ.get("DOCKER_HOST", "")),
                 model_name=PACKAGE,
             ),
             request_spec=tfx.proto.RequestSpec(

@@ -114,6 +114,15 @@ def test_what_cannot_be_served_is_not_pushed(given, name, pipeline):
     assert "infra_blessing" not in pipeline.create_components(Config())["Pusher"].inputs
 
 
+def test_tfxs_check_asks_the_docker_engine_that_was_asked_for_before_the_run(pipeline, monkeypatch):
+    """`docker.DockerClient`, as TFX makes it, would take the socket of the system, and refuse each model in silence where the engine is another."""
+    for engine in ("unix:///run/user/1000/docker.sock", ""):
+        monkeypatch.setenv("DOCKER_HOST", engine)
+        check = pipeline.create_components(Config(infra_check="docker"))["InfraValidator"]
+        asked = json.loads(check.exec_properties["serving_spec"])["local_docker"]
+        assert asked.get("client_base_url", "") == engine
+
+
 def test_the_check_runs_again_when_the_server_or_what_it_is_given_was_edited(pipeline, monkeypatch):
     """The fingerprint among its settings is of both: the component's own code imports neither."""
     from engines import sources
