@@ -1,6 +1,6 @@
 """Records the history of lesson 10: real runs of the pipeline, of which the metadata store is kept and no artifact.
 
-`python -m tools.data.history FOLDER` takes some minutes and writes `data/fixtures/history/metadata.sqlite`. Version numbers are the seconds in which Pusher ran, so
+`python -m tools.data.history FOLDER` takes some minutes and writes `data/history/metadata.sqlite`. Version numbers are the seconds in which Pusher ran, so
 that lesson 10 has to be executed again afterwards.
 """
 
@@ -15,9 +15,10 @@ import sys
 from pathlib import Path
 
 from flights.config import Config
-from tools.data.fixtures import FIXTURES, SAMPLE, month_path
+from tools.data.files import REPOSITORY
+from tools.data.fixtures import SAMPLE, month_path
 
-STORE = FIXTURES / "history" / "metadata.sqlite"
+STORE = REPOSITORY / "data" / "history" / "metadata.sqlite"
 MONTHS = range(1, 7)
 CARRIER = "EV"
 """The airline whose labels the sender got wrong in the first delivery of February."""

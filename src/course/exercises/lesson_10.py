@@ -14,7 +14,7 @@ from serving.traffic import Traffic
 if TYPE_CHECKING:
     from engines.lineage import Lineage
 
-HISTORY = Path(__file__).parents[3] / "data" / "fixtures" / "history" / "metadata.sqlite"
+HISTORY = Path(__file__).parents[3] / "data" / "history" / "metadata.sqlite"
 """The store of the incident, which `tools/data/history.py` has recorded."""
 
 
