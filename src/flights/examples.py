@@ -133,7 +133,7 @@ class ArrowExecutor(csv_executor.Executor):
 
 
 class ArrowCsvExampleGen(tfx.components.CsvExampleGen):
-    """`CsvExampleGen` with another executor, and a driver that looks into the files: same publisher, same artifact."""
+    """`CsvExampleGen` with an executor and a driver of ours; the same artifact."""
 
     DRIVER_CLASS = contents.Driver
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(ArrowExecutor)
