@@ -2,7 +2,7 @@
 
 LiteRT knows no tf.Example, no text and no double precision, and browsers no 64-bit integers. So this endpoint takes numbers as they
 are in the monthly files, NaN for one that is not known, and words as their place in the vocabulary of training. It scales
-by itself, in 32 bits: whoever calls it looks up words, and nothing else. It takes one flight at a time, because LiteRT in a browser
+by itself, in 32 bits: its caller looks up words, and nothing else. It takes one flight at a time, because LiteRT in a browser
 has no batches of a size that is not known before.
 """
 

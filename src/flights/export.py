@@ -200,7 +200,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _write(path: Path, content: bytes) -> Path:
-    """Beside it and then moved: whoever reads sees the old file, or the new one."""
+    """Beside it and then moved: a reader sees the old file, or the new one."""
     unfinished = path.with_name(f"{path.name}.unfinished")
     unfinished.write_bytes(content)
     os.replace(unfinished, path)
