@@ -12,9 +12,9 @@ from typing import Any
 import lab_three
 
 from course import checks
-from course.labs.lab_3 import metadata_store
-from course.labs.lab_4 import airflow_command, check_runs, dag_file, rehearsed, run_states
-from course.labs.lab_4.cases import UPSTREAM, cases
+from judges.lab_3 import metadata_store
+from judges.lab_4 import airflow_command, check_runs, dag_file, rehearsed, run_states
+from judges.lab_4.cases import UPSTREAM, cases
 from tools.labs import source
 from tools.notebooks import form
 

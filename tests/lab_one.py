@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 from course import checks
-from course.labs import lab_1_data
-from course.labs.lab_1 import check_plan, monthly_data
-from course.labs.lab_1.questions import QUESTIONS, labelled
 from flights.data import month_path
+from judges import lab_1_data
+from judges.lab_1 import check_plan, monthly_data
+from judges.lab_1.questions import QUESTIONS, labelled
 from tools.labs import source
 from tools.notebooks import form
 

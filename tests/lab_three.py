@@ -12,7 +12,7 @@ from typing import Any
 import student_lab
 
 from course import checks
-from course.labs.lab_3 import months, package, solution_package
+from judges.lab_3 import months, package, solution_package
 
 LAB = "lab-3-pipeline"
 STORE = "pipeline/metadata.sqlite"

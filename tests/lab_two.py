@@ -11,8 +11,8 @@ import pandas as pd
 import student_lab
 
 from course import checks
-from course.labs.lab_2 import check_features, given_data
-from course.labs.lab_2.given_data import KEY
+from judges.lab_2 import check_features, given_data
+from judges.lab_2.given_data import KEY
 
 LAB = "lab-2-model"
 ROWS = 200

@@ -23,6 +23,6 @@ def test_readme_of_course_has_each_module(root, folder):
 
 @pytest.mark.parametrize("lab", ["lab_1", "lab_2", "lab_3", "lab_4", "lab_5"])
 def test_package_of_a_lab_has_a_line_for_each_module(root, lab):
-    folder = root / "src" / "course" / "labs" / lab
+    folder = root / "src" / "judges" / lab
     said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
     assert set(re.findall(r"^    (\w+): ", said, re.MULTILINE)) == modules(folder)

@@ -16,7 +16,7 @@ GATE = ("look", "noise", "demands", "gate")
 REDEFINES = """
 import sys
 
-from course.labs.lab_2 import candidate_predictions, check_gate, roc_auc
+from judges.lab_2 import candidate_predictions, check_gate, roc_auc
 
 checks.check = lambda task, **answers: 25
 check_gate.judge_gate = check_gate.Gate.failures = lambda *given: []

@@ -26,7 +26,7 @@ OWN = INHERITED = lineage(opened(left / "metadata.sqlite"), (left / "served.txt"
 REDEFINES = """
 import sys
 
-from course.labs.lab_3 import check_cache, check_january, check_lineage, check_package, runs
+from judges.lab_3 import check_cache, check_january, check_lineage, check_package, runs
 
 checks.check = lambda task, **answers: 25
 check_cache.judge_cache = check_january.judge_january = lambda *given: None

@@ -11,8 +11,8 @@ import nbformat
 import pytest
 
 from course import checks
-from course.labs.lab_4 import airflow_command, failed_runs
 from engines.errors import MissingEngineError
+from judges.lab_4 import airflow_command, failed_runs
 from tools.labs import source
 from tools.notebooks import form
 

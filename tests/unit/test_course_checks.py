@@ -22,7 +22,7 @@ from course.checks.lab import seed
 def lab(tmp_path, monkeypatch) -> checks.Lab:
     """A lab of two tasks, made for each test."""
     monkeypatch.setattr(catalogue, "_TASKS", {})
-    module = types.ModuleType("course.labs.lab_9_test")
+    module = types.ModuleType("judges.lab_9_test")
     monkeypatch.setitem(__import__("sys").modules, module.__name__, module)
 
     def total(lab, total, unit):
@@ -250,6 +250,6 @@ def test_two_tasks_of_a_name_are_refused(lab):
     def other(lab):
         """Takes nothing."""
 
-    other.__module__ = "course.labs.lab_9_test"
+    other.__module__ = "judges.lab_9_test"
     with pytest.raises(ValueError, match="two tasks of the name 'total'"):
         checks.task("total", points=1)(other)

@@ -8,7 +8,7 @@ import lab_one
 import numpy as np
 import pytest
 
-from course.labs.lab_1 import faults
+from judges.lab_1 import faults
 
 pytestmark = pytest.mark.xdist_group("tfx")
 

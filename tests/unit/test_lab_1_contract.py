@@ -8,10 +8,10 @@ import lab_one
 import pandas as pd
 import pytest
 
-from course.labs import lab_1_data
-from course.labs.lab_1 import check_contract, contract_cases, faults, monthly_data, tfdv_validation
-from course.labs.lab_1.questions import COLUMNS, QUESTIONS, TARGET, labelled
 from flights.data import COLUMN_TYPES, INTEGER, TEXT, WEATHER, source_table
+from judges import lab_1_data
+from judges.lab_1 import check_contract, contract_cases, faults, monthly_data, tfdv_validation
+from judges.lab_1.questions import COLUMNS, QUESTIONS, TARGET, labelled
 from tools.labs import source
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from course.checks.lab import seed
-from course.labs.lab_1 import drifted_months, monthly_data
-from course.labs.lab_1.questions import COLUMNS
+from judges.lab_1 import drifted_months, monthly_data
+from judges.lab_1.questions import COLUMNS
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 STUDENTS = {}

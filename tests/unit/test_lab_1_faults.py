@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from course.checks.lab import seed
-from course.labs.lab_1 import delivery_notes, drifted_months, faults, monthly_data
-from course.labs.lab_1.questions import COLUMNS
+from judges.lab_1 import delivery_notes, drifted_months, faults, monthly_data
+from judges.lab_1.questions import COLUMNS
 
 pytestmark = pytest.mark.xdist_group("tfx")
 SEEDS = [seed("lab-1-data", f"student-{number}") for number in range(30)]

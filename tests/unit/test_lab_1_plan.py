@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course.labs.lab_1 import monthly_data, tfdv_validation
-from course.labs.lab_1.questions import COLUMNS, LANDED, PLANE, QUESTIONS, TIMETABLE, labelled
 from flights.data import WEATHER
+from judges.lab_1 import monthly_data, tfdv_validation
+from judges.lab_1.questions import COLUMNS, LANDED, PLANE, QUESTIONS, TIMETABLE, labelled
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 

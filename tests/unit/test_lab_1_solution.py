@@ -5,7 +5,7 @@ from __future__ import annotations
 import lab_one
 import pytest
 
-from course.labs import lab_1_data
+from judges import lab_1_data
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 STUDENTS = [f"student-{number}" for number in range(2, 32)]

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course.labs.lab_2 import given_data
-from course.labs.lab_2.given_data import KEY
+from judges.lab_2 import given_data
+from judges.lab_2.given_data import KEY
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 OWN = ["rough_air", "near_evening"]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from course.labs.lab_2 import candidate_predictions, check_gate, check_noise, roc_auc
-from course.labs.lab_2.candidate_predictions import GOOD, KINDS, NAMES, SLICES
+from judges.lab_2 import candidate_predictions, check_gate, check_noise, roc_auc
+from judges.lab_2.candidate_predictions import GOOD, KINDS, NAMES, SLICES
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 STUDENTS = [f"student-{number}" for number in range(2, 14)]
@@ -445,7 +445,7 @@ def test_verdicts_are_those_of_tfma(kind, tfma_says):
 
 
 def test_data_says_what_it_writes(lab):
-    from course.labs import lab_2_model
+    from judges import lab_2_model
 
     told = lab_2_model.data(lab)
     written = {path.relative_to(lab.workspace).parts[0] for path in lab.workspace.rglob("*") if path.is_file()}

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course.labs.lab_2 import given_data, roc_auc
-from course.labs.lab_2.given_data import KEY
+from judges.lab_2 import given_data, roc_auc
+from judges.lab_2.given_data import KEY
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 
@@ -291,7 +291,7 @@ def test_predictions_of_another_student_are_told(lab, tmp_path):
 
 
 def test_flights_to_predict_hold_neither_label_nor_what_is_unknown(lab):
-    from course.labs import lab_2_model
+    from judges import lab_2_model
 
     lab_2_model.data(lab)
     for name in ("unlabelled/span-07/flights.csv", "requests/flights.csv"):

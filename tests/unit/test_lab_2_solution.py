@@ -6,7 +6,7 @@ import lab_two
 import pandas as pd
 import pytest
 
-from course.labs.lab_2 import candidate_predictions
+from judges.lab_2 import candidate_predictions
 from tools.labs import source
 from tools.notebooks import form
 

@@ -9,7 +9,7 @@ import lab_three
 import pytest
 from lab_three import STORE
 
-from course.labs.lab_3 import metadata_store, runs
+from judges.lab_3 import metadata_store, runs
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 VERSION = 1_700_000_001

@@ -10,8 +10,8 @@ import pytest
 
 from course import checks
 from course.checks import session
-from course.labs import lab_3_pipeline
-from course.labs.lab_3 import package
+from judges import lab_3_pipeline
+from judges.lab_3 import package
 
 
 @pytest.fixture

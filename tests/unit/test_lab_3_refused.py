@@ -6,7 +6,7 @@ import lab_three
 import pytest
 from lab_three import FEBRUARY, MARCH, STORE
 
-from course.labs.lab_3 import months
+from judges.lab_3 import months
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import lab_three
 import pytest
 
-from course.labs.lab_3 import inherited_store, months
+from judges.lab_3 import inherited_store, months
 from tools.labs import source
 from tools.notebooks import form
 

@@ -7,10 +7,10 @@ import json
 import lab_four
 import pytest
 
-from course.labs.lab_4 import check_failures
-from course.labs.lab_4.cases import NAMES, Case
-from course.labs.lab_4.rehearsed import Result
 from engines.errors import MissingEngineError
+from judges.lab_4 import check_failures
+from judges.lab_4.cases import NAMES, Case
+from judges.lab_4.rehearsed import Result
 
 pytestmark = [pytest.mark.xdist_group("lab-4"), pytest.mark.slow]
 

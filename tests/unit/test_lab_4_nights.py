@@ -12,9 +12,9 @@ import lab_four
 import psutil
 import pytest
 
-from course.labs.lab_4 import airflow_command, dag_file, failed_run_files, failed_runs, notebook, run_states
-from course.labs.lab_4.cases import UPSTREAM, after, cases
 from engines.errors import MissingEngineError
+from judges.lab_4 import airflow_command, dag_file, failed_run_files, failed_runs, notebook, run_states
+from judges.lab_4.cases import UPSTREAM, after, cases
 
 STUDENTS = [f"student-{number}" for number in range(1, 13)]
 
@@ -233,7 +233,7 @@ def is_over(process):
 
 
 def test_patience_ends_before_the_time_of_a_cell():
-    from course.labs import lab_4_airflow
+    from judges import lab_4_airflow
 
     assert airflow_command.PATIENCE + 10 <= lab_4_airflow.CELL_SECONDS
 
@@ -250,10 +250,10 @@ def test_cases_of_a_student_have_the_months_that_they_need():
 @pytest.mark.slow
 @pytest.mark.xdist_group("tfx")
 def test_graph_of_the_lab_is_that_of_the_package(tmp_path, monkeypatch):
-    from course.labs.lab_3 import solution_package
     from engines.airflow import graph
     from engines.airflow.project import Project
     from flights.schedule import MONTHS
+    from judges.lab_3 import solution_package
 
     solution_package.write(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -270,6 +270,6 @@ def test_graph_of_the_lab_is_that_of_the_package(tmp_path, monkeypatch):
 
 
 def _before(step):
-    from course.labs.lab_4.cases import before
+    from judges.lab_4.cases import before
 
     return before(step)

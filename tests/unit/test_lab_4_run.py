@@ -9,8 +9,8 @@ import lab_four
 import pytest
 from lab_three import FEBRUARY
 
-from course.labs.lab_4 import ask_airflow, run_states
-from course.labs.lab_4.cases import NAMES
+from judges.lab_4 import ask_airflow, run_states
+from judges.lab_4.cases import NAMES
 
 pytestmark = [pytest.mark.xdist_group("lab-4"), pytest.mark.slow]
 

@@ -6,7 +6,7 @@ import lab_five
 import pytest
 import yaml
 
-from course.labs.lab_5 import check_specification
+from judges.lab_5 import check_specification
 
 pytestmark = pytest.mark.xdist_group("tfx")
 

@@ -8,7 +8,7 @@ import shutil
 import lab_five
 import pytest
 
-from course.labs.lab_5 import check_migration, inherited_pipeline
+from judges.lab_5 import check_migration, inherited_pipeline
 
 pytestmark = pytest.mark.xdist_group("tfx")
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import lab_five
 import pytest
 
-from course.labs.lab_5 import check_migration, inherited_pipeline
+from judges.lab_5 import check_migration, inherited_pipeline
 from tools.labs import source
 from tools.notebooks import form
 

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from course.labs.lab_3 import package
-from course.labs.lab_3.solution_package import FOLDER
+from judges.lab_3 import package
+from judges.lab_3.solution_package import FOLDER
 from tools.labs import source
 from tools.notebooks import form
 

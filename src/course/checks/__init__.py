@@ -7,7 +7,7 @@ In a lab's notebook:
     checks.check("label", column=LABEL)                 # a check cell: one call, answers by name
     checks.progress()                                   # points so far
 
-In the lab's module, `course.labs.lab_1_data`:
+In the lab's module, `judges.lab_1_data`:
 
     @checks.task("label", points=2, title="The label")
     def label(lab, column):
@@ -23,7 +23,7 @@ from course.checks.catalogue import Task, Wrong, task, tasks
 from course.checks.evaluation import evaluate
 from course.checks.lab import Lab
 from course.checks.outcomes import Outcome
-from course.checks.session import begin, check, progress
+from course.checks.session import begin, check, current, deliver, progress
 
 __all__ = [
     "Lab",
@@ -33,6 +33,8 @@ __all__ = [
     "Wrong",
     "begin",
     "check",
+    "current",
+    "deliver",
     "evaluate",
     "plain",
     "progress",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 PACKAGE = "COURSE_LABS"
-"""Environment variable: the package in which labs are looked for; `course.labs` unless it is set."""
+"""Environment variable: the package in which labs are looked for; `judges` unless it is set."""
 
 _TASKS: dict[str, dict[str, Task]] = {}
 """For each module of a lab, its tasks by name, in the order of the module."""
@@ -89,7 +89,7 @@ def module(lab: str) -> Any:
     """
     if not re.fullmatch(r"[a-z][a-z0-9-]*", lab):
         raise ValueError(f"{lab!r} is not the name of a lab, such as 'lab-1-data'")
-    name = f"{os.environ.get(PACKAGE, 'course.labs')}.{lab.replace('-', '_')}"
+    name = f"{os.environ.get(PACKAGE, 'judges')}.{lab.replace('-', '_')}"
     if name in sys.modules:
         return sys.modules[name]
     try:

@@ -1,1 +1,1 @@
-"""The labs: for each a module with its tasks, named like the lab, and a package with what makes and judges its data."""
+"""The labs, as their notebooks import them: for each a module, named like the lab. What judges them is in `judges`."""

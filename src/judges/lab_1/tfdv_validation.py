@@ -1,0 +1,164 @@
+"""What TFDV says about months and contracts: the means by which the checks of lab 1 judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from course import checks
+from judges.lab_1 import monthly_data
+
+MOST_BYTES = 1_000_000
+"""Of a schema."""
+MOST_LETTERS = 160
+"""Of what TFDV says about a column."""
+
+
+def statistics(month: str | Path | pd.DataFrame) -> Any:
+    """Statistics of a delivery: of a CSV file, with the types that ExampleGen gives its columns, or of a data frame."""
+    import tensorflow_data_validation as tfdv
+
+    frame = month if isinstance(month, pd.DataFrame) else monthly_data.read(Path(month))
+    return tfdv.generate_statistics_from_dataframe(frame.reset_index(drop=True))
+
+
+def without_histograms(frame: pd.DataFrame) -> Any:
+    """Statistics to validate by, in a third of the time: a contract has nothing to say of histograms of numbers, which are for views and drift."""
+    import tensorflow_data_validation as tfdv
+
+    least = tfdv.StatsOptions(num_histogram_buckets=1, num_quantiles_histogram_buckets=1)
+    return tfdv.generate_statistics_from_dataframe(frame.reset_index(drop=True), stats_options=least)
+
+
+def statistics_after(found: Any, before: pd.DataFrame, after: pd.DataFrame) -> Any:
+    """Statistics without histograms of a frame that differs from another in some columns: those of the other, and only these counted anew.
+
+    Counting takes most of the time of a check, and in proportion to the columns.
+
+    Args:
+        found: statistics of `before`.
+        before: a frame.
+        after: the changed frame.
+    """
+    if len(after) != len(before):
+        return without_histograms(after)
+    anew = [name for name in after if name not in before or not after[name].equals(before[name])]
+    result = type(found)()
+    result.CopyFrom(found)
+    [data] = result.datasets
+    kept = [feature for feature in data.features if feature.path.step[0] in after and feature.path.step[0] not in anew]
+    del data.features[:]
+    data.features.extend(kept)
+    if anew:
+        data.features.extend(without_histograms(after[anew]).datasets[0].features)
+    return result
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """What TFDV says about a column, and what sort of thing it is: new, missing, presence, type, value or domain (undefined)."""
+
+    told: str
+    kind: str
+
+
+WHOLE = "(the month as a whole)"
+KINDS = {
+    "new": ("SCHEMA_NEW_COLUMN",),
+    "missing": ("SCHEMA_MISSING_COLUMN",),
+    "presence": ("_PRESENT", "_SHAPE", "_NUMBER_VALUES"),
+    "type": ("UNEXPECTED_DATA_TYPE", "_EXPECTED"),
+}
+"""Ends of the names that TFDV has for its reasons; every other reason is about values."""
+
+
+def anomalies(found: Any, contract: Any, environment: str) -> dict[str, Anomaly]:
+    """What in the statistics breaks the contract, by column."""
+    import tensorflow_data_validation as tfdv
+
+    message = tfdv.validate_statistics(found, contract, environment=environment)
+    result = {column: _anomaly(column, info, contract) for column, info in sorted(message.anomaly_info.items())}
+    if message.HasField("dataset_anomaly_info"):
+        result[WHOLE] = _anomaly(WHOLE, message.dataset_anomaly_info, contract)
+    return result
+
+
+def _anomaly(column: str, info: Any, contract: Any) -> Anomaly:
+    reasons = [type(info).Type.Name(reason.type) for reason in info.reason]
+    kind = next((kind for kind, ends in KINDS.items() if any(name.endswith(ends) for name in reasons)), "value")
+    told = info.description.strip()
+    if not told and domain(contract, column) is None:
+        return Anomaly("its domain is not defined in the contract", "domain")
+    return Anomaly(told or info.short_description.strip() or "TFDV says no more", kind)
+
+
+def domain(contract: Any, column: str) -> set[str] | None:
+    """The words that a contract allows in a column; none if it names no domain. None: it names one and does not define it."""
+    for feature in contract.feature:
+        if feature.name == column and feature.HasField("string_domain"):
+            return set(feature.string_domain.value)
+        if feature.name == column and feature.HasField("domain"):
+            return next((set(found.value) for found in contract.string_domain if found.name == feature.domain), None)
+    return set()
+
+
+def contract(lab: checks.Lab, name: str) -> Any:
+    """The schema in a folder of the workspace.
+
+    Raises:
+        checks.Wrong: there is none, or it cannot be used.
+    """
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    path = inside(lab, f"{name}/schema.pbtxt")
+    if not path.is_file():
+        raise checks.Wrong(
+            f"There is no file `{name}/schema.pbtxt` in your workspace. `tfdv.write_schema_text(contract, path)` writes one."
+        )
+    if path.stat().st_size > MOST_BYTES:
+        raise checks.Wrong(
+            f"`{name}/schema.pbtxt` is larger than a megabyte. Does a domain list every value of a column?"
+        )
+    try:
+        found = text_format.Parse(path.read_bytes(), schema_pb2.Schema())
+    except (text_format.ParseError, ValueError) as error:
+        raise checks.Wrong(f"`{name}/schema.pbtxt` is not a schema in text form: {str(error)[:200]}") from error
+    absent = {"TRAINING", "SERVING"} - set(found.default_environment)  # TFDV itself demands them
+    if absent:
+        raise checks.Wrong(
+            f"`{name}/schema.pbtxt` does not know the environment{'s' * (len(absent) > 1)} {' and '.join(sorted(absent))}: look at "
+            "`contract.default_environment`."
+        )
+    return found
+
+
+def inside(lab: checks.Lab, path: str) -> Path:
+    """A path in the lab's workspace.
+
+    An absolute path counts from the folder of the lab's name, because answers are graded in another place than they were
+    given in.
+
+    Raises:
+        checks.Wrong: it leads out of the workspace.
+    """
+    given = Path(path.removeprefix("file://"))
+    if given.is_absolute():
+        parts = given.parts
+        if lab.name not in parts:
+            raise checks.Wrong(f"`{given.name}` is not in your workspace: write what belongs to the answers there.")
+        given = Path(*parts[len(parts) - parts[::-1].index(lab.name) :])
+    root = lab.workspace.resolve()
+    found = (root / given).resolve()
+    if not found.is_relative_to(root):
+        raise checks.Wrong(f"`{path}` leads out of your workspace.")
+    return found
+
+
+def listed(found: dict[str, Anomaly], most: int = 3) -> str:
+    """Anomalies as a piece of a sentence."""
+    shown = [f"`{column}` ({what.told[:MOST_LETTERS].rstrip('.')})" for column, what in list(found.items())[:most]]
+    return ", ".join(shown) + (f" and {len(found) - most} more" if len(found) > most else "")

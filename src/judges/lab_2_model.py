@@ -1,0 +1,89 @@
+"""Lab 2, model: what it gives to the student, and its tasks.
+
+It starts from the result of lab 1 for the question `hotel`, which is given (`lab_2/given_data.py`). The flights to predict, the
+requests and the candidates for the gate depend on the student (`lab.seed`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from course import checks
+from judges.lab_1.monthly_data import read
+from judges.lab_2 import (
+    candidate_predictions,
+    check_features,
+    check_gate,
+    check_model,
+    check_noise,
+    check_parity,
+    check_tuner,
+    given_data,
+)
+from judges.lab_2.notebook import as_module, to_examples
+
+__all__ = ["as_module", "data", "deliver", "read", "to_examples"]
+
+PRELOAD = ("tensorflow", "tensorflow_model_analysis")
+"""What grading imports once, before it evaluates many submissions."""
+
+SECONDS, CELL_SECONDS = 600, 180
+"""What grading gives a submission, and each of its cells, by the clock and on one core: on a busy machine a search takes its time."""
+
+
+def deliver() -> None:
+    """Writes the checkpoint into the workspace of the lab that has begun, and says what and where."""
+    checks.deliver()
+
+
+def data(lab: checks.Lab) -> list[str]:
+    """Writes what the student starts from.
+
+    Returns:
+        A line for each folder: what is in it.
+    """
+    given_data.write(lab.workspace, lab.seed)
+    candidate_predictions.write(lab.workspace, lab.seed)
+    return [
+        "months/span-04 to span-07: April, May, June and the first half of July with `id` and `target`, 4,000 flights each",
+        "contract/schema.pbtxt: the curated schema",
+        f"unlabelled/span-{given_data.MONTH:02d}: {given_data.ROWS:,} flights of the second half of July as they come in service (task 4)",
+        f"requests/flights.csv: {len(given_data.requests(lab.seed))} flights as they come in service (task 2)",
+        f"candidates.csv: what a baseline and five candidates said about {candidate_predictions.ROWS:,} flights (tasks 5 and 6)",
+    ]
+
+
+@checks.task("features", points=6, title="1. The features")
+def features(lab: checks.Lab, transformed_examples: Any, own: Any) -> None:
+    """Transformed examples with two features of the student's own."""
+    check_features.judge_features(lab, transformed_examples, own)
+
+
+@checks.task("parity", points=3, title="2. The same in service")
+def parity(lab: checks.Lab, transformed_examples: Any) -> None:
+    """Requests, prepared by the graph."""
+    check_parity.judge_parity(lab, transformed_examples)
+
+
+@checks.task("tuner", points=4, title="3. The search")
+def tuner(lab: checks.Lab, trials: Any, best: Any) -> None:
+    """A search space, its trials and the best of them."""
+    check_tuner.judge_search(lab, trials, best)
+
+
+@checks.task("model", points=5, title="4. The model")
+def model(lab: checks.Lab, best: Any) -> None:
+    """Predictions for a month without labels, of a model with the best hyperparameters."""
+    check_model.judge_model(lab, best)
+
+
+@checks.task("noise", points=2, title="5. The noise")
+def noise(lab: checks.Lab, noise: Any) -> None:
+    """How much a difference of two areas varies by chance."""
+    check_noise.judge_noise(lab, noise)
+
+
+@checks.task("gate", points=5, title="6. The gate")
+def gate(lab: checks.Lab) -> None:
+    """A gate that blesses good models and refuses bad ones, those that the student has seen and others."""
+    check_gate.judge_gate(lab)
