@@ -12,7 +12,7 @@ NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab update project test test-all test-fast data notebooks decks labs grade readme bench lock format image browser-page flink flink-cluster environment airflow airflow-environment clean distclean
+.PHONY: help lab update project test test-all test-fast data notebooks decks labs hand-out grade readme bench lock format image browser-page flink flink-cluster environment airflow airflow-environment clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,8 +55,12 @@ decks: environment ## turn each lesson into slides under out/decks
 labs: environment ## make the labs that students get from the solutions
 	$(PYTHON) -m tools.labs
 
+hand-out: environment ## copy the labs for a class, with its salt: FOLDER=class (SALT=2026-a)
+	@$(PYTHON) -m tools.labs hand-out "$(FOLDER)" --salt "$(SALT)"
+
 grade: environment ## grade a folder of submissions: SUBMISSIONS=folder LAB=lab-1-data (more: INSTRUCTORS.md)
-	@$(PYTHON) -m tools.grade "$(SUBMISSIONS)" $(if $(LAB),--lab "$(LAB)") $(if $(NAMES),--names "$(NAMES)") $(if $(CONTAIN),--contain "$(CONTAIN)") \
+	@$(PYTHON) -m tools.grade "$(SUBMISSIONS)" $(if $(LAB),--lab "$(LAB)") $(if $(NAMES),--names "$(NAMES)") $(if $(SALT),--salt "$(SALT)") \
+	    $(if $(STUDENT),--student "$(STUDENT)") $(if $(LATE),--late "$(LATE)") $(if $(PER_DAY),--per-day "$(PER_DAY)") $(if $(CONTAIN),--contain "$(CONTAIN)") \
 	    $(if $(AT_A_TIME),--at-a-time $(AT_A_TIME)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(MEMORY),--memory $(MEMORY))
 
 readme: environment ## renew the table of lessons in the README
