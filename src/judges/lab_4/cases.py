@@ -1,13 +1,12 @@
-"""The cases of a rehearsal: for which month, which files are there, and how steps end. Months and steps depend on the student."""
+"""The cases in which a student's DAG is run: for which month, which files are there, how steps end. Months and statuses depend on the student."""
 
 from __future__ import annotations
 
 import calendar
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
-BAD_DATA, KILLED, KILLED_IN_SHELL, OTHER = 65, -9, 137, 1
-"""How steps end: by an exit status, or, where it is negative, by the signal of that number; a shell reports signal 9 as 137."""
+BAD_DATA, OTHERS = 65, (1, 2, -9, 137, 127, -15, 70, 3, -11, 255)
+"""How steps end that do not work: by an exit status, or, where it is negative, by the signal of that number; a shell reports signal 9 as 137."""
 
 READS, ALONE = "CsvExampleGen", "LatestBlessedModel"
 """The step that reads the month's file, and one that waits for no other: it fails beside whichever else does."""
@@ -42,22 +41,21 @@ class Case:
     """One run of the DAG.
 
     Attributes:
-        title: what a student is told of it.
         month: of the run, 1 to 12.
-        there: months whose files have been delivered.
+        there: months whose files have come.
         endings: exit statuses of a step, one try after the other; the last goes for all that follow. Others end well.
-        never: the sensor's time is over.
+        late: what becomes of a month that is not there: `comes`, or `never`.
     """
 
-    title: str
     month: int
     there: list[int]
     endings: dict[str, list[int]] = field(default_factory=dict)
-    never: bool = False
+    late: str = ""
 
-    def plan(self) -> dict[str, Any]:
-        """As `rehearsal/run.py` takes it."""
-        return asdict(self)
+    @property
+    def title(self) -> str:
+        """What a student is told of which run it is."""
+        return f"the run for {NAMES[self.month - 1]}"
 
 
 NAMES = list(calendar.month_name)[1:]
@@ -65,41 +63,25 @@ NAMES = list(calendar.month_name)[1:]
 
 
 def cases(seed: int) -> dict[str, Case]:
-    """The student's, by their names."""
-    unreadable, always, missing = 2 + seed % 3, 8 + seed // 9 % 3, 3 + seed // 27 % 8
-    later = ("DataGate", "Transform", "Trainer")[seed // 5 % 3]
+    """The student's, by their names: `fails STEP` has that step fail for good."""
+    missing = 3 + seed // 27 % 8
     others = [month for month in range(1, 13) if month != missing]
     falls = ("StatisticsGen", "ImportSchemaGen", "ExampleValidator")[seed // 7 % 3]
-    return {
+    status = {step: OTHERS[(seed + place) % len(OTHERS)] for place, step in enumerate(UPSTREAM)}
+    found = {
         # Other months are there as well, so that a sensor which counts files, or looks for the next one, is not taken for one that asks for its own.
-        "well": _case(1, "every step works", there=[1, 4, 7]),
-        "tries": _case(
-            12,
-            "four steps fail at their first try, two of them killed, and work at the second",
-            {
-                READS: [OTHER, 0],
-                "DataGate": [KILLED_IN_SHELL, 0],
-                "Trainer": [KILLED, 0],
-                "Pusher": [2, 0],
-            },
-        ),
-        "unreadable": _case(unreadable, f"{READS} ends with status {BAD_DATA}", {READS: [BAD_DATA]}),
-        "later": _case(11, f"{later} ends with status {BAD_DATA}", {later: [BAD_DATA]}),
-        "always": _case(
-            always,
-            f"{falls} and {ALONE} fail whenever they are tried",
-            {falls: [OTHER], ALONE: [OTHER]},
-        ),
-        "missing": _case(missing, "the month's file is not there, all others are", there=others),
-        "never": _case(missing, "the file does not come before the sensor's time is over", there=others, never=True),
+        "well": Case(1, [1, 4, 7]),
+        "tries": Case(12, [12], {step: [ending, 0] for step, ending in status.items()}),
+        "two": _fails(8 + seed // 9 % 3, {falls: [1], ALONE: [1]}),
+        "comes": Case(missing, others, late="comes"),
+        "never": Case(missing, others, late="never"),
     }
+    for place, step in enumerate(UPSTREAM):
+        is_bad = step in (READS, "DataGate") or (step != "Pusher" and (seed >> place) % 2)
+        ending = BAD_DATA if is_bad else status[step]
+        found[f"fails {step}"] = _fails(2 + (seed + 3 * place) % 11, {step: [ending]})
+    return found
 
 
-def _case(
-    month: int,
-    title: str,
-    endings: dict[str, list[int]] | None = None,
-    there: list[int] | None = None,
-    never: bool = False,
-) -> Case:
-    return Case(f"{NAMES[month - 1]}: {title}", month, there or list(range(1, month + 1)), endings or {}, never)
+def _fails(month: int, endings: dict[str, list[int]]) -> Case:
+    return Case(month, list(range(1, month + 1)), endings)

@@ -1,24 +1,18 @@
-"""Judges a real run of lab 4 by what is told of it by Airflow's REST API and by the pipeline's metadata store."""
+"""Judges two real runs of lab 4 by what is told of them by Airflow's REST API and by the pipeline's metadata store (task 4)."""
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+import re
 from typing import Any
 
 from course import checks
-from judges.lab_2 import workspace_files
-from judges.lab_3 import metadata_store, runs
-from judges.lab_3.metadata_store import MetadataStore
-from judges.lab_3.runs import Runs
-from judges.lab_4 import dag_file, rehearsed, run_states
+from course.labs.lab_4 import dag_file, run_states
 from judges.lab_4.cases import UPSTREAM
-from judges.lab_4.rehearsed import Rehearsal
+from judges.shared import example_records, metadata_store, workspace_files
+from judges.shared.metadata_store import Artifact, Execution
 
-SLACK = timedelta(seconds=2)
-"""Clocks of two processes are read one after the other."""
+Runs = dict[str, list[Execution]]
+"""The executions of each of Airflow's runs. A step that is done again in one is a pipeline run of its own, `RUN.2`."""
 
 
 def judge_run(lab: checks.Lab, store: Any) -> None:
@@ -27,104 +21,99 @@ def judge_run(lab: checks.Lab, store: Any) -> None:
     Raises:
         checks.Wrong: something is missing.
     """
-    rehearsal = rehearsed.of_student(lab)
-    found = run_states.read(workspace_files.inside(lab, f"{dag_file.HOME}/{run_states.FILE}"))
-    done = {run.name: run for run in found if run.dag == dag_file.NAME}
-    if not done:
-        raise checks.Wrong(f"Airflow has not run `{dag_file.NAME}` yet: it knows of no run of it.")
-    months = Runs(lab, store)
-    seen = _Seen(rehearsal, months.store, _begun(lab, store), done)
-    whole = {}
-    for name, numbers in (("January", (1,)), ("February", (1, 2))):
-        runs_of = months.of(*numbers)
-        if not runs_of:
-            read = [sorted(months.months(raw)) for run in months.store.runs if (raw := runs.source(run))]
-            raise checks.Wrong(
-                f"No run in your store is the one for {name}; the months that were read are {', '.join(' and '.join(one) for one in read) or 'none'}. `dags test` takes the date "
-                "of the day on which a run would start by itself, with the hour if the schedule has one: January's starts in February.",
-                points=1 if name == "February" else 0,
-            )
-        told = [seen.wrong(run, name) for run in runs_of]
-        if all(told):
-            raise checks.Wrong(told[-1], points=1 if name == "February" else 0)
-        whole[name] = [run for run, wrong in zip(runs_of, told, strict=True) if not wrong]
-        if name == "January" and not any(_is_pushed(lab, run) for run in whole[name]):
-            raise checks.Wrong(
-                "Airflow ran January to its end, and no model of that run was pushed. Was it blessed? The thresholds are in `my_flights/config.py` and `flights.config`."
-            )
-    models = {artifact.id for run in whole["January"] for artifact in run.find("Trainer").outputs.get("model", [])}
-    judged = [run.find("Evaluator").one("inputs", "baseline_model") for run in whole["February"]]
+    try:
+        told = run_states.read(workspace_files.inside(lab, f"{dag_file.HOME}/{run_states.FILE}"))
+    except ValueError as error:
+        raise checks.Wrong(f"{error} Run `dags test` again.") from error
+    if not told:
+        raise checks.Wrong(f'Airflow has run nothing yet: `lab.airflow("dags test {dag_file.NAME} ...")` does.')
+    airflows = {run.name: run for run in told}
+    runs: Runs = {}
+    for one in metadata_store.of_student(lab, store).executions:
+        name = re.sub(r"\.\d{1,3}$", "", one.run)
+        runs.setdefault(name if name in airflows else one.run, []).append(one)
+    months: dict[str, set[str]] = {name: _months(lab, executions) for name, executions in runs.items()}
+    january = _whole("January", {"1"}, runs, months, airflows, 0)
+    pushed = [name for name in january if _is_pushed(lab, _outputs(runs[name], "Pusher"))]
+    if not pushed:
+        raise checks.Wrong(
+            "Airflow ran January to its end, and no model of that run was pushed. Was it blessed? The thresholds are in `my_flights/config.py` and `flights.config`."
+        )
+    february = _whole("February", {"1", "2"}, runs, months, airflows, 1)
+    models = {artifact.id for name in january for artifact in _outputs(runs[name], "Trainer")}
+    judged = [one.one("inputs", "baseline_model") for name in february for one in runs[name] if one.node == "Evaluator"]
     if not any(model and model.id in models for model in judged):
         raise checks.Wrong(
             "February was not held against January's model: the two were not run one after the other.", points=1
         )
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What Airflow and the store tell."""
-
-    rehearsal: Rehearsal
-    store: MetadataStore
-    begun: dict[int, datetime]
-    done: dict[str, run_states.Run]
-
-    def wrong(self, run: metadata_store.Run, name: str) -> str:
-        """What is wrong with a run of the pipeline as one of Airflow's, in a sentence; empty when nothing is."""
-        airflows = self.done.get(run.name)
-        if airflows is None:
-            return f"{name} was run as {run.name[:60]!r}, and Airflow knows of no run of that name: the steps were not run by it, or got another name than its `run_id`. A second `dags test` for the same date replaces the run before."
-        if airflows.state != "success":
-            failed = [task.task for task in airflows.tasks.values() if task.state == "failed"]
-            which = f": {failed[0][:60]} failed" if failed else ""
-            return f"Airflow has the run for {name} as {airflows.state[:20]!r}{which}. What it said is in `airflow/last-command.log`."
-        for step in UPSTREAM:
-            told = self._step(run, airflows, step, name)
-            if told:
-                return told
-        return ""
-
-    def _step(self, run: metadata_store.Run, airflows: run_states.Run, step: str, name: str) -> str:
-        """What is wrong with a step of a run."""
-        task = airflows.tasks.get(self.rehearsal.task_of(step) or "")
-        if task is None or task.state != "success" or not task.end:
-            return f"In Airflow's run for {name}, the task of {step} is {task.state[:20] if task else 'missing'}."
-        # A step that was cleared runs again as RUN.2.
-        own = [one for one in self.store.executions if one.run.partition(".")[0] == run.name.partition(".")[0]]
-        moments = [self.begun[one.id] for one in own if one.node == step and one.has_worked and one.id in self.begun]
-        if not moments:
-            return f"Airflow has the task of {step} as done, and the store knows of no execution of {step} in that run."
-        ends = [found.end for one in UPSTREAM[step] if (found := airflows.tasks.get(self.rehearsal.task_of(one) or ""))]
-        earliest = max([end for end in ends if end] + ([task.start] if task.start else []), default=None)
-        if not any(
-            (earliest is None or earliest - SLACK <= moment) and moment <= task.end + SLACK for moment in moments
-        ):
-            return f"In the run for {name}, {step} was executed at another time than Airflow's task for it."
-        return ""
+def _whole(
+    title: str,
+    wanted: set[str],
+    runs: Runs,
+    months: dict[str, set[str]],
+    airflows: dict[str, run_states.Run],
+    points: float,
+) -> list[str]:
+    """The runs for a month that Airflow and the store have as done."""
+    own = [name for name in runs if months[name] == wanted]
+    if not own:
+        read = [" and ".join(sorted(one, key=int)) for one in months.values() if one]
+        raise checks.Wrong(
+            f"No run in your store is the one for {title}; the months that were read are {'; '.join(read) or 'none'}. `dags test` takes the date of the day on which "
+            "a run would start by itself, with the hour if the schedule has one: January's starts in February.",
+            points=points,
+        )
+    wrong = [(name, _wrong(title, name, runs[name], airflows.get(name))) for name in own]
+    done = [name for name, told in wrong if not told]
+    if not done:
+        raise checks.Wrong(wrong[-1][1], points=points)
+    return done
 
 
-def _begun(lab: checks.Lab, store: str) -> dict[int, datetime]:
-    """When each execution of a store began, which `metadata_store` does not read."""
-    path = workspace_files.inside(lab, store)
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            connection.execute("PRAGMA trusted_schema = OFF")
-            rows = connection.execute(
-                f"SELECT id, create_time_since_epoch FROM Execution LIMIT {metadata_store.MOST_ROWS}"
-            ).fetchall()
-        return {int(number): datetime.fromtimestamp(int(moment) / 1000, UTC) for number, moment in rows}
-    except (sqlite3.Error, TypeError, ValueError, OverflowError, OSError) as error:
-        raise checks.Wrong(f"`STORE` is no metadata store of TFX: {str(error)[:120]}") from error
+def _wrong(title: str, name: str, executions: list[Execution], airflows: run_states.Run | None) -> str:
+    """What is wrong with a run of the pipeline as one of Airflow's, in a sentence; empty when nothing is."""
+    if airflows is None:
+        return (
+            f"The steps of {title} were run under the name {name[:60]!r}, and Airflow knows of no run of that name: `steps.command` takes Airflow's `run_id`, and a task "
+            "starts what it gives. (A second `dags test` for the same date replaces the run before.)"
+        )
+    if airflows.state != "success":
+        failed = [task for task, (state, _) in airflows.tasks.items() if state == "failed"]
+        which = f": `{failed[0][:60]}` failed" if failed else ""
+        return f"Airflow has the run for {title} as {airflows.state[:20]!r}{which}. What it said is in `airflow/last-command.log`."
+    lacks = [step for step in UPSTREAM if not any(one.node == step and one.has_worked for one in executions)]
+    return (
+        f"Airflow has the run for {title} as done, and the store knows of no {lacks[0]} in it that has worked."
+        if lacks
+        else ""
+    )
 
 
-def _is_pushed(lab: checks.Lab, run: metadata_store.Run) -> bool:
-    """Whether the run has pushed a model, which is where it was pushed to."""
-    pusher = run.find("Pusher")
-    for artifact in (one for given in pusher.outputs.values() for one in given):
-        folder = str(artifact.properties.get("pushed_destination") or artifact.uri)
-        if (
-            artifact.properties.get("pushed") == 1
-            and (workspace_files.inside(lab, folder) / "saved_model.pb").is_file()
-        ):
+def _months(lab: checks.Lab, executions: list[Execution]) -> set[str]:
+    """The months of the flights that a run has read."""
+    found: set[str] = set()
+    for artifact in _outputs(executions, "CsvExampleGen")[:1]:
+        root = workspace_files.inside(lab, artifact.uri)
+        for split in sorted(root.glob("Split-*"))[:4] if root.is_dir() else []:
+            if split.is_dir() and not split.is_symlink():
+                found |= {
+                    str(int(one["month"])) for one in example_records.split(split) if isinstance(one.get("month"), int)
+                }
+    return found
+
+
+def _outputs(executions: list[Execution], node: str) -> list[Artifact]:
+    """What the last execution of a node that has worked has written."""
+    last = next((one for one in reversed(executions) if one.node == node and one.has_worked), None)
+    return [artifact for given in last.outputs.values() for artifact in given] if last else []
+
+
+def _is_pushed(lab: checks.Lab, artifacts: list[Artifact]) -> bool:
+    """Whether a model lies where it was pushed to."""
+    for one in artifacts:
+        folder = str(one.properties.get("pushed_destination") or one.uri)
+        if one.properties.get("pushed") == 1 and (workspace_files.inside(lab, folder) / "saved_model.pb").is_file():
             return True
     return False

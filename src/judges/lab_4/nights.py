@@ -1,15 +1,13 @@
-"""Three nights of another installation: a month each that failed, for three kinds of reasons, drawn by the student's seed; and how a diagnosis is judged."""
+"""Three nights of another installation: a month each that failed, for three kinds of reasons, drawn by the student's seed."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from course import checks
-from judges.lab_4.cases import UPSTREAM, after
+from judges.lab_4.cases import after
 
 FOLDER, DAG, SENSOR = "nights", "my_flights", "wait_for_month"
 MONTHS = range(1, 8)
@@ -167,106 +165,3 @@ def nights(seed: int) -> tuple[Night, ...]:
     months = sorted(int(month) for month in rng.choice(np.arange(2, MONTHS.stop), 3, replace=False))
     makers = [(_data, _code, _machine)[place] for place in rng.permutation(3)]
     return tuple(make(month, rng) for make, month in zip(makers, months, strict=True))
-
-
-# --- How a diagnosis is judged ------------------------------------------------------------------------------------
-
-
-def judge_nights(lab: checks.Lab, given: Any) -> None:
-    """A point for each night: half for what happened, half for what is cleared.
-
-    Raises:
-        checks.Wrong: something is not as it should be.
-    """
-    if not isinstance(given, dict):
-        raise checks.Wrong('`NIGHTS` has to be a dictionary with a month as key: `{"2013-02": {"task": ...}, ...}`.')
-    answers = {_month(key): value for key, value in given.items()}
-    wanted = nights(lab.seed)
-    others = sorted(str(key)[:20] for key in given if _month(key) not in {night.month for night in wanted})
-    problems, points = [], 0.0
-    if others or len(answers) != len(given):
-        problems.append(
-            f"`NIGHTS` has the months {', '.join(others) or 'twice'}. Wanted are those whose run has failed, each once."
-        )
-    for night in wanted:
-        answer = answers.get(night.month)
-        if answer is None:
-            problems.append("`NIGHTS` lacks a month whose run has failed: `lab.grid` shows their states.")
-            continue
-        if not isinstance(answer, dict):
-            problems.append(f"{_name(night)}: give a dictionary with task, attempt, cause, what and clear.")
-            continue
-        for told in (_diagnosis(night, answer), _clearing(night, answer)):
-            problems += [f"{_name(night)}: {told}"] if told else []
-            points += 0 if told else 0.5
-    if problems:
-        raise checks.Wrong("\n".join(dict.fromkeys(problems)), points=0 if others else points)
-
-
-def _name(night: Night) -> str:
-    return f"2013-{night.month:02d}"
-
-
-def _month(key: Any) -> int:
-    digits = str(key).strip().removeprefix("2013").strip("-/ ")
-    return int(digits) if digits.isdecimal() and len(digits) < 3 else 0
-
-
-def _diagnosis(night: Night, answer: dict[str, Any]) -> str:
-    task = answer.get("task")
-    if task != night.task:
-        known = (
-            "It is no task of that DAG."
-            if str(task) not in UPSTREAM
-            else "Its state is not `failed`, or it failed only because of one before it."
-        )
-        return f"`task` is {str(task)[:40]!r}. {known}"
-    attempt = answer.get("attempt")
-    if isinstance(attempt, bool) or not isinstance(attempt, int) or not 1 <= attempt <= len(night.attempts):
-        return f"`attempt` is {str(attempt)[:20]!r}. {task} has {len(night.attempts)} log(s): attempt=1.log and so on."
-    if attempt != night.telling:
-        return f"`attempt` is {attempt}. Wanted is the first try whose log tells what the task failed of in the end: not what passed, and not what an earlier try has left behind."
-    cause = answer.get("cause")
-    if cause != night.cause:
-        return f"`cause` is {str(cause)[:20]!r}; {', '.join(CAUSES)} are possible. What would have to be other, so that the step works: the file that was sent, a file of the package, or the machine?"
-    what = answer.get("what")
-    if _short(what) != _short(night.what):
-        return f"`what` is {str(what)[:40]!r}. {WHATS[cause]}"
-    return ""
-
-
-WHATS = {
-    "data": "It has to be the column that the log names.",
-    "code": "It has to be the file of `my_flights`, without its ending, in which the mistake is: not always the one that noticed it.",
-    "machine": "It has to be what the machine had too little of: memory, disk or network. Exit status -9 is a process that was killed.",
-}
-
-
-def _short(what: Any) -> str:
-    """`my_flights/features.py` is `features`."""
-    text = str(what).strip().lower().removesuffix(".py")
-    return text.replace(".", "/").rsplit("/", 1)[-1]
-
-
-def _clearing(night: Night, answer: dict[str, Any]) -> str:
-    clear = answer.get("clear")
-    if isinstance(clear, str) or not isinstance(clear, list):
-        return "`clear` has to be a list of tasks."
-    tasks = {str(one) for one in clear}
-    unknown = sorted(tasks - set(UPSTREAM) - {SENSOR})
-    if unknown:
-        return f"`clear` names {unknown[0][:40]!r}, which is no task of that DAG."
-    if SENSOR in tasks:
-        return f"`clear` has `{SENSOR}`: a sensor has no result that could become another. Leave it out."
-    if not tasks:
-        return "`clear` is empty: then everything stays as it is."
-    missing, needless = night.clear - tasks, tasks - night.clear
-    if missing and needless:
-        return "`clear` lacks tasks, and has others that would be done again for nothing. Begin with the first step whose result becomes another once the cause is mended, and follow the graph."
-    if missing and night.again in missing:
-        return "`clear` lacks the task whose result has to become another: what failed would find the same as before."
-    if missing:
-        return f"`clear` lacks {len(missing)} task(s) that wait, near or far, for one that you clear: they would keep results, or a failure, of before."
-    if needless:
-        return f"`clear` has {len(needless)} task(s) too many: their results stay as they are when the cause is mended."
-    return ""

@@ -1,7 +1,4 @@
-"""Writes what Airflow's stable REST API says of the runs of a DAG: `.airflow/bin/python ask_airflow.py DAG OUT.json`.
-
-It is run by the Python of Airflow's environment, from its own file, and imports nothing of the course.
-"""
+"""Writes what Airflow's stable REST API says of the runs of a DAG: `.airflow/bin/python ask_airflow.py DAG OUT.json`. It imports nothing of the course."""
 
 from __future__ import annotations
 

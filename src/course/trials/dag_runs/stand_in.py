@@ -1,0 +1,19 @@
+# --- A rehearsal: the same names, but a stand-in for each step, and what happens is written down ---
+
+import json as _json
+import pathlib as _pathlib
+
+_FOLDER = _pathlib.Path(__file__).parent
+MONTHS = str(_FOLDER / "months")
+
+
+def command(step: str, month: "int | str", run: str) -> "list[str]":
+    """The program that stands in for a step."""
+    return ["/bin/sh", str(_FOLDER / "step.sh"), str(step), str(month), str(run)]
+
+
+def alert(text: str) -> None:
+    """Writes down that a person would have been called, and from where."""
+    told = {"callback": (_FOLDER / "callback").read_text(), "text": str(text)[:500]}
+    with (_FOLDER / "alerts.jsonl").open("a") as file:
+        file.write(_json.dumps(told) + "\n")

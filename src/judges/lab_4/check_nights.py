@@ -1,0 +1,93 @@
+"""Judges what a student says of the three nights (task 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from course import checks
+from judges.lab_4.cases import UPSTREAM
+from judges.lab_4.nights import CAUSES, SENSOR, Night, nights
+
+
+def judge_nights(lab: checks.Lab, given: Any) -> None:
+    """A point for each night: half for what happened, half for what is cleared.
+
+    Raises:
+        checks.Wrong: something is not as it should be.
+    """
+    if not isinstance(given, dict):
+        raise checks.Wrong('`NIGHTS` has to be a dictionary with a month as key: `{"2013-02": {"task": ...}, ...}`.')
+    answers = {_month(key): value for key, value in given.items()}
+    wanted = nights(lab.seed)
+    others = sorted(str(key)[:20] for key in given if _month(key) not in {night.month for night in wanted})
+    problems, points = [], 0.0
+    if others or len(answers) != len(given):
+        problems.append(
+            f"`NIGHTS` has the months {', '.join(others) or 'twice'}. Wanted are those whose run has failed, each once."
+        )
+    for night in wanted:
+        answer = answers.get(night.month)
+        if not isinstance(answer, dict):
+            problems.append(
+                "`NIGHTS` lacks a month whose run has failed, or a dictionary for it: `lab.grid` shows their states."
+            )
+            continue
+        for told in (_diagnosis(night, answer), _clearing(night, answer.get("clear"))):
+            problems += [f"2013-{night.month:02d}: {told}"] if told else []
+            points += 0 if told else 0.5
+    if problems:
+        raise checks.Wrong("\n".join(dict.fromkeys(problems)), points=0 if others else points)
+
+
+def _month(key: Any) -> int:
+    digits = str(key).strip().removeprefix("2013").strip("-/ ")
+    return int(digits) if digits.isdecimal() and len(digits) < 3 else 0
+
+
+WHATS = {
+    "data": "It has to be the column that the log names.",
+    "code": "It has to be the file of `my_flights`, without its ending, in which the mistake is: not always the one that noticed it.",
+    "machine": "It has to be what the machine had too little of: memory, disk or network. Exit status -9 is a process that was killed.",
+}
+
+
+def _diagnosis(night: Night, answer: dict[str, Any]) -> str:
+    told = {name: str(answer.get(name)).strip()[:40] for name in ("task", "attempt", "cause", "what")}
+    if told["task"] != night.task:
+        is_one = "Its state is not `failed`, or it failed only because of one before it."
+        return f"`task` is {told['task']!r}. {is_one if told['task'] in UPSTREAM else 'It is no task of that DAG.'}"
+    if told["attempt"] != str(night.telling):
+        count = len(night.attempts)
+        return (
+            f"`attempt` is {told['attempt']!r}, and {night.task} has {count} log{'' if count == 1 else 's'}. Wanted is the first try whose log tells what the task "
+            "failed of in the end: not what passed, and not what an earlier try has left behind."
+        )
+    if told["cause"].lower() != night.cause:
+        return (
+            f"`cause` is {told['cause']!r}; {', '.join(CAUSES)} are possible. What would have to be other, so that the step works: the file that was sent, a file of the "
+            "package, or the machine?"
+        )
+    what = told["what"].lower().removesuffix(".py").replace(".", "/").rsplit("/", 1)[-1]  # my_flights/model.py is model
+    return "" if what == night.what else f"`what` is {told['what']!r}. {WHATS[night.cause]}"
+
+
+def _clearing(night: Night, clear: Any) -> str:
+    if not isinstance(clear, list):
+        return "`clear` has to be a list of tasks."
+    tasks = {str(one) for one in clear}
+    unknown = sorted(tasks - {*UPSTREAM, SENSOR})
+    if unknown:
+        return f"`clear` names {unknown[0][:40]!r}, which is no task of that DAG."
+    if SENSOR in tasks:
+        return f"`clear` has `{SENSOR}`: a sensor has no result that could become another. Leave it out."
+    missing, needless = night.clear - tasks, tasks - night.clear
+    if missing and needless:
+        return (
+            "`clear` lacks tasks, and has others that would be done again for nothing. Begin with the first step whose result becomes another once the cause is mended, "
+            "and follow the graph."
+        )
+    if night.again in missing:
+        return "`clear` lacks the task whose result has to become another: what failed would find the same as before."
+    if missing:
+        return "`clear` lacks tasks that wait, near or far, for one that you clear: they would keep results, or a failure, of before."
+    return "`clear` has tasks too many: their results stay as they are when the cause is mended." if needless else ""

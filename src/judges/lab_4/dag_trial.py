@@ -1,0 +1,133 @@
+"""Has Airflow run a student's DAG in the cases (`course.trials.dag`), elsewhere, and reads what came of it, with the types that it should have."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection
+from dataclasses import asdict
+from typing import Any
+
+from course import checks
+from course.labs.lab_4 import dag_file
+from course.trials.dag import OUT, PLAN
+from judges.lab_4.cases import UPSTREAM, Case, cases
+from judges.shared import workspace_files
+from judges.trial import Step, Trial
+
+SECONDS, MOST_BYTES = 240, 5_000_000
+
+
+def trial(lab: checks.Lab, only: Collection[str] | None = None) -> Trial:
+    """All cases, or some of them."""
+    plan = {name: asdict(case) for name, case in cases(lab.seed).items() if only is None or name in only}
+    files = {
+        "dags": lab.workspace / dag_file.HOME / "dags",
+        PLAN: json.dumps({"dag": dag_file.NAME, "cases": plan}),
+    }
+    title = f"your DAG, run by Airflow in {len(plan)} cases: steps work, fail or are killed, and files come late"
+    return Trial(title, files, [Step("course.trials.dag", seconds=SECONDS)])
+
+
+class Result:
+    """What happened in a case."""
+
+    def __init__(self, case: Case, found: dict[str, Any]) -> None:
+        """From the record."""
+        self.case, self.state, self.run = case, str(found["state"]), str(found["run"])
+        self.states = {str(name): str(state) for name, state in found["tasks"].items()}
+        self.steps = [{str(key): str(value) for key, value in one.items()} for one in found["steps"]]
+        """Those that were started, in order: step, month, run, task, and the code with which it ended."""
+        self.alerts = [str(one["text"]) for one in found["alerts"]]
+        self.from_tasks = [str(one["text"]) for one in found["alerts"] if not one["callback"]]
+        """Those alerts that a task has made by itself, while it ran."""
+        self.broken = {str(one["task"]): f"{one['callback']}: {one['error']}" for one in found["broken"]}
+        """For a task, which of its callbacks has raised, and what."""
+        self.held = {str(name): str(text) for name, text in found["held"].items()}
+        """For a task that kept its worker, how."""
+        self.waits = {str(name): float(every) for name, (every, _) in found["waits"].items()}
+        self.delays = {str(name): [float(one) for one in some] for name, some in found["delays"].items()}
+        self.looks = [int(one) for one in found["looks"]]
+        """How many steps had been started when a task that waits was asked once more."""
+        if any(set(one) != {"step", "month", "run", "task", "code"} for one in self.steps):
+            raise ValueError("a step without its fields")
+
+    def tries(self, step: str) -> int:
+        """How often a step was started."""
+        return sum(one["step"] == step for one in self.steps)
+
+    def too_early(self) -> tuple[str, str] | None:
+        """A step that was started before one that it needs had worked, and that one."""
+        done: set[str] = set()
+        for one in self.steps:
+            for needed in UPSTREAM.get(one["step"], ()):
+                if needed not in done:
+                    return one["step"], needed
+            done |= {one["step"]} if one["code"] == "0" else set()
+        return None
+
+
+class Found:
+    """What Airflow made of the file, and of its runs."""
+
+    def __init__(self, found: dict[str, Any], plan: dict[str, Case]) -> None:
+        """Raises KeyError, TypeError, ValueError or AttributeError where it is not as it should be."""
+        self.errors = {str(name): str(text) for name, text in found["errors"].items()}
+        self.dags = [str(name) for name in found["dags"]]
+        self.is_busy = bool(found["at_reading"]["steps"] or found["at_reading"]["alerts"])
+        """Whether reading the file has started a step, or called a person."""
+        self.is_there = "runs" in found
+        self.max_active_runs, self.zone = int(found.get("max_active_runs", 0)), str(found.get("zone", ""))
+        self.runs = [str(one["after"]) for one in found.get("runs", [])]
+        self.starts = [str(one["start"]) for one in found.get("runs", [])]
+        self.cases = {name: Result(case, found["cases"][name]) for name, case in plan.items() if self.runs}
+        self.owner: dict[str, str] = {}
+        """For each step that was started, in whichever case, the task that has started it first."""
+        for one in (one for case in self.cases.values() for one in case.steps):
+            self.owner.setdefault(one["step"], one["task"])
+
+
+def read(lab: checks.Lab) -> Found:
+    """What Airflow makes of the student's file.
+
+    Raises:
+        checks.Wrong: it could not make a DAG of it that has runs.
+    """
+    if not workspace_files.inside(lab, f"{dag_file.HOME}/dags/{dag_file.NAME}.py").is_file():
+        raise checks.Wrong(
+            f"There is no `dags/{dag_file.NAME}.py` yet. A cell that begins with `# dags/{dag_file.NAME}.py, part 1` becomes a part of it."
+        )
+    ran = lab.run(trial(lab))
+    [done], path = ran.steps, ran.folder / OUT
+    if done.status is None:
+        raise checks.Wrong(f"Airflow was not done with your DAG after {SECONDS} seconds: something in it does not end.")
+    last = "\n".join(done.said.strip().splitlines()[-4:])
+    if done.status == os.EX_UNAVAILABLE:
+        raise checks.Wrong(last)
+    try:
+        if done.status or path.stat().st_size > MOST_BYTES:
+            raise OSError
+        found = Found(json.loads(path.read_text(encoding="utf-8")), cases(lab.seed))
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
+        raise checks.Wrong(f"Airflow did not get to the end of the runs of your DAG. Its last words: {last}") from error
+    _readable(found)
+    return found
+
+
+def _readable(found: Found) -> None:
+    if found.errors:
+        name, text = next(iter(found.errors.items()))
+        raise checks.Wrong(f"Airflow cannot read `{name[:40]}`: {text[:300]}")
+    if not found.is_there:
+        named = f" It has: {', '.join(found.dags)[:100]}." if found.dags else ""
+        raise checks.Wrong(f"Your file defines no DAG with the id `{dag_file.NAME}`.{named}")
+    if found.is_busy:
+        raise checks.Wrong(
+            "Your file starts a step, or calls a person, when it is read. Airflow reads it every half minute: what a task does belongs into a function "
+            "or a command that the task runs."
+        )
+    if not found.runs:
+        raise checks.Wrong(
+            "With these settings Airflow starts no run at all: 2013 is over. Which setting says whether runs of the past are made up for? Is `end_date` "
+            "behind `start_date`?"
+        )
