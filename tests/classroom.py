@@ -9,20 +9,20 @@ import nbformat
 import pytest
 
 from tools.grade import box, grading
-from tools.grade.confine.plan import NAMESPACES, Limits
+from tools.grade.limits import Limits
 from tools.grade.marks import Graded
 from tools.labs import source
 from tools.notebooks import form
 
 
-def need_namespaces() -> None:
-    """Skips where this machine cannot confine submissions in namespaces."""
+def need_bubblewrap() -> None:
+    """Skips where this machine cannot confine submissions with bubblewrap."""
     try:
         how = box.choose()
     except RuntimeError as error:
         pytest.skip(str(error))
-    if how not in NAMESPACES:
-        pytest.skip(f"this machine gives no namespaces, and confines by: {how}")
+    if how != box.BUBBLEWRAP:
+        pytest.skip(f"bubblewrap does not work on this machine, which confines by: {how}")
 
 
 def submission(lab: str, solved: Container[str], changed: Mapping[str, str]) -> nbformat.NotebookNode:
@@ -49,7 +49,7 @@ def grade(
     prove: bool = True,
     limits: Limits | None = None,
 ) -> dict[str, Graded]:
-    """Grades a class, the lab's own solution first; skips where there are no namespaces.
+    """Grades a class, the lab's own solution first; skips where bubblewrap does not work.
 
     Args:
         lab: its name.
@@ -64,7 +64,7 @@ def grade(
     Raises:
         tools.grade.grading.GradingFailed: the solution does not get full marks.
     """
-    need_namespaces()
+    need_bubblewrap()
     (top / "submissions").mkdir()
     for name, node in submissions.items():
         nbformat.write(node, top / "submissions" / f"{name}.ipynb")

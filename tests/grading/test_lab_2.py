@@ -8,7 +8,7 @@ from __future__ import annotations
 import classroom
 import pytest
 
-from tools.grade.confine.plan import Limits
+from tools.grade.limits import Limits
 
 LAB = "lab-2-model"
 GATE = ("look", "noise", "demands", "gate")

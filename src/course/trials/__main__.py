@@ -1,8 +1,8 @@
 """Runs the steps of a trial, each in a process of its own: a fork of a warm process, where the system has such.
 
-    python -m course.trials TRIAL.json
+    python -m course.trials TRIAL.json [ROOM]
 
-The file is what `judges.trial` writes. A line of JSON for each step goes to the file or descriptor that it names as `report`.
+The file is what `judges.trial` writes. A line of JSON for each step goes to the file that it names as `report`, or to standard output where it names none.
 """
 
 from __future__ import annotations
@@ -25,12 +25,21 @@ PERIOD = 0.02
 """Seconds between two looks at a step."""
 
 
-def main(path: str, environment: dict[str, str] | None = None) -> None:
-    """Runs the trial that a file describes; its steps have the variables of `environment`, by default those of this process."""
+def main(path: str, environment: dict[str, str] | None = None, room: str = "") -> None:
+    """Runs the trial that a file describes; its steps have the variables of `environment`, by default those of this process.
+
+    Args:
+        path: of the file.
+        environment: the variables.
+        room: the folder that the steps run in, instead of the one that the file names.
+    """
     trial = json.loads(Path(path).read_text(encoding="utf-8"))
-    room, given = Path(trial["room"]), Path(trial["given"])
+    room, given = Path(room or trial["room"]), Path(trial["given"])
     warm = client.near(trial["modules"]) if trial["modules"] else None
-    report = os.open(trial["report"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    report = (
+        os.open(trial["report"], flags, 0o600) if trial["report"] else os.dup(1)
+    )  # as all others of Python's, not for a child
     try:
         for number, step in enumerate(trial["steps"]):
             shutil.copytree(given / str(number), room, dirs_exist_ok=True)
@@ -66,4 +75,4 @@ def _run(
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], room="".join(sys.argv[2:]))

@@ -17,8 +17,9 @@ from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 
 from course.checks.answers import NotPlain, plain
-from tools.grade.confine.plan import FLOOD
 
+FLOOD = "COURSE_FLOOD"
+"""Environment variable: letters of output at which a cell is stopped."""
 ASKED, ANSWERED = "course_answers", "course_answered"
 
 _eval, _compile = eval, compile
@@ -83,4 +84,7 @@ class App(IPKernelApp):
 
 
 if __name__ == "__main__":
+    # The student's folder, where Jupyter has it: after all that is Python's, and here after all that is the course's.
+    first = next(place for place, folder in enumerate(sys.path) if folder.endswith("-packages"))
+    sys.path.insert(first, "")
     App.launch_instance()
