@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 import sys
 import time
 from pathlib import Path
 
+from dateutil import parser as dates
+
 from tools.grade import box, collect
-from tools.grade.confine.plan import Limits
-from tools.labs import source
+from tools.grade.limits import Limits
+from tools.labs import hand_out, source
 from tools.notebooks.execute import shown
 
 
@@ -24,7 +27,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("submissions", help="the folder")
     parser.add_argument("--lab", help="needed when there is more than one")
-    parser.add_argument("--names", type=Path, help="CSV file that says which submission is whose")
+    parser.add_argument(
+        "--names", type=Path, help="CSV file that says whose each submission is (default: names.csv in the folder)"
+    )
+    parser.add_argument("--student", help="grade this one again, and leave the others as they are")
+    parser.add_argument("--salt", default="", help="of the class, as it was handed out")
+    parser.add_argument("--late", help="when the time was over, such as 2026-12-01T23:59+01:00")
+    parser.add_argument("--per-day", type=float, default=0, help="points that each day begun after that costs")
     parser.add_argument("--at-a-time", type=int, default=2, help="submissions at a time (default 2)")
     parser.add_argument("--contain", choices=box.WAYS, help="instead of the best way that this machine has")
     parser.add_argument("--seconds", type=float, help="for a notebook (default: what the lab says, or 300)")
@@ -34,17 +43,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     labs = source.names()
+    lab = options.lab or (labs[0] if len(labs) == 1 else "")
     if not options.submissions:
-        print(
-            f"Which folder? make grade SUBMISSIONS=folder\n{collect.LAYOUTS.format(lab=options.lab or 'LAB')}",
-            file=sys.stderr,
-        )
-        return 2
-    lab = options.lab or (labs[0] if len(labs) == 1 else None)
+        return _refuse(f"Which folder? make grade SUBMISSIONS=folder\n{collect.LAYOUTS.format(lab=lab or 'LAB')}")
     if lab not in labs:
-        print(f"Which lab? LAB={'|'.join(labs) or '(there is none in solutions/)'}", file=sys.stderr)
-        return 2
-    from tools.grade import grading, table  # nbgrader takes seconds to import
+        return _refuse(f"Which lab? LAB={'|'.join(labs) or '(there is none in solutions/)'}")
+    from tools.grade import grading, table  # these take seconds to import
 
     limits = grading.limits_of(lab)
     limits = dataclasses.replace(
@@ -53,26 +57,44 @@ def main(arguments: list[str] | None = None) -> int:
         cell_seconds=options.cell_seconds or limits.cell_seconds,
         memory=round(options.memory * 2**30),
     )
+    try:
+        late = dates.isoparse(options.late).astimezone() if options.late else None
+        rules, salt = table.Rules(late, options.per_day), hand_out.valid_salt(options.salt)
+    except ValueError as error:
+        return _refuse(f"LATE or SALT: {error}")
     course = grading.Course(
         lab,
         limits=limits,
         how=options.contain,
         at_a_time=max(1, options.at_a_time),
-        say=lambda text: print(text, flush=True),
+        salt=salt,
+        rules=rules,
+        say=_say,
     )
     started = time.monotonic()
     try:
-        graded = grading.grade(course, Path(options.submissions), options.names)
+        graded = grading.grade(course, Path(options.submissions), options.names, options.student)
     except grading.GradingFailed as error:
-        print(error, file=sys.stderr)
-        return 1
-    of = sum(outcome.of for outcome in graded[0].outcomes.values()) if graded[0].outcomes else 0
-    of = of or next((sum(o.of for o in one.outcomes.values()) for one in graded if one.outcomes), 0)
-    print(table.summary(graded, of))
-    print(
-        f"{len(graded)} graded in {time.monotonic() - started:.0f} s: {shown(course.folder / 'grades.csv')}, feedback in {shown(course.folder / 'feedback')}"
+        return _refuse(str(error), 1)
+    except KeyboardInterrupt:
+        return _refuse(
+            f"Stopped. {shown(course.folder / 'grades.csv')} has what was graded; the same command goes on.", 130
+        )
+    files = ", ".join(
+        path.name for path in sorted(course.folder.glob("*.*")) if path.suffix in (".csv", ".html", ".zip")
     )
+    _say(f"{len(graded)} graded in {time.monotonic() - started:.0f} s. In {shown(course.folder)}: {files}; feedback/")
     return 0
+
+
+def _say(text: str) -> None:
+    """Says something of which parts may be a student's: no control sequence reaches the terminal."""
+    print(*(collect.printable(line) for line in re.split("\n", text)), sep="\n", flush=True)
+
+
+def _refuse(text: str, code: int = 2) -> int:
+    print(*(collect.printable(line) for line in re.split("\n", text)), sep="\n", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

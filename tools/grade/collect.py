@@ -2,127 +2,207 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
 import re
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from datetime import datetime
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from course.checks.lab import valid_student
-from tools.grade.confine import pack
+from dateutil import parser as dates
+from nbformat import NotebookNode
 
-NOTEBOOK_BYTES = 40 * 2**20
+from course.checks.lab import valid_student
+from tools.grade import platforms, rebuild
+
+NOTEBOOK_BYTES, FILE_BYTES, ALL_BYTES, FILES, DEPTH = 40 * 2**20, 64 * 2**20, 128 * 2**20, 2000, 6
 CELLS, LETTERS = 1000, 400_000
 """Cells of a notebook, and letters of a cell, at most."""
 LAYOUTS = """Expected is one of these, for the lab {lab}:
   FOLDER/STUDENT/{lab}.ipynb
   FOLDER/STUDENT/{lab}/{lab}.ipynb      (nbgrader's `submitted` folder)
   FOLDER/STUDENT.ipynb
-STUDENT is what the student wrote in STUDENT = "..."; NAMES=names.csv, with the columns submission and student, says who is who otherwise."""
+  what Moodle or Canvas has packed as all submissions, unpacked
+STUDENT is what the student wrote in STUDENT = "..."; names.csv, with the columns submission and student, says who is who otherwise."""
+NBGRADER = {"source", "release", "submitted", "autograded", "feedback", "gradebook.db", "nbgrader_config.py"}
+OURS = {"names.csv", "by-hand.csv"}
+"""What instructors put beside the submissions."""
 
 
-class Refused(Exception):
+class Refused(ValueError):
     """A submission cannot be graded. The message says why, to student and instructor."""
 
 
 @dataclass
 class Submission:
-    """One submission: what it is called in the folder, whose it is, its notebook's file and folder, and why not, if so."""
+    """One submission: what it is called, whose it is, its files by their names there, which is the notebook; and why it is refused, if so.
+
+    `key` names its results. No student's id has a `~`, which each other key has.
+    """
 
     name: str
     student: str
     key: str
-    path: Path | None
-    folder: Path | None = None
+    files: dict[str, Path] = field(default_factory=dict)
+    notebook: str = ""
+    place: platforms.Place | None = None
+    returned: str = ""
+    """What the feedback page is called where the platform takes it."""
+    when: datetime | None = None
     refused: str | None = None
     notes: list[str] = field(default_factory=list)
 
 
+def printable(text: str) -> str:
+    """A text on one line of a terminal: what is no letter, sign or space is shown as Python writes it."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def find(top: Path, lab: str, names: Path | None = None) -> tuple[list[Submission], list[str]]:
-    """The submissions in a folder, in the order of their names; and the names of what was not looked at.
+    """The submissions in a folder, in the order of their names; and what was not looked at. `choose` finds their notebooks.
 
     Raises:
-        ValueError: there is none, or no such folder, or `names` cannot be read.
+        ValueError: there is none, or no such folder, or the names cannot be read.
     """
     if not top.is_dir():
         raise ValueError(f"{top} is no folder.\n{LAYOUTS.format(lab=lab)}")
-    if (top / "submitted").is_dir():
-        top = top / "submitted"
-    known = read_names(names) if names else {}
-    found, ignored = [], []
+    names = names or (top / "names.csv" if (top / "names.csv").exists() else None)
+    who, when = platforms.read_names(names) if names else ({}, {})
+    inner = top / "submitted"
+    # Beside others it is a student of that name; alone, or among nbgrader's own, the folder that nbgrader makes.
+    if inner.is_dir() and {entry for entry in os.listdir(top) if entry[0] != "."} <= NBGRADER | OURS:
+        top = top if any((inner / name).exists() for name in (f"{lab}.ipynb", f"{lab}/{lab}.ipynb")) else inner
+    found: dict[str, Submission] = {}
+    ignored = []
     for entry in sorted(os.scandir(top), key=lambda entry: entry.name):
-        path = Path(entry.path)
-        if entry.name.startswith("."):
+        path, place = Path(entry.path), platforms.place(entry.name)
+        if entry.name.startswith(".") or (entry.name in OURS and entry.is_file()):
             continue
-        if path.suffix == ".ipynb":
-            found.append(_submission(path.stem, path, None, known))
-        elif entry.is_dir(follow_symlinks=False):
-            notebook, folder = _notebook(path, lab)
-            found.append(_submission(entry.name, notebook, folder, known))
+        if entry.is_dir(follow_symlinks=False):
+            files, notes = _files(path)
+            one = Submission(entry.name, "", "", files, place=place, returned=f"{entry.name}/{lab}.html", notes=notes)
+            if place is None or place.platform == platforms.CANVAS or "_assignsubmission_file" in entry.name:
+                found[entry.name] = one
+        elif place and place.file:  # a loose file: all that one student has handed in begins with the same
+            found.setdefault(place.who, Submission(place.who, "", "", place=place)).files[place.file] = path
+        elif path.suffix == ".ipynb":
+            found[path.stem] = Submission(path.stem, "", "", {entry.name: path})
         else:
-            ignored.append(ascii(entry.name))
+            ignored.append(printable(entry.name))
     if not found:
         raise ValueError(f"There is no submission in {top}.\n{LAYOUTS.format(lab=lab)}")
-    _once(found)
-    return found, ignored
+    for one in found.values():
+        # Of nbgrader's folder only: anywhere else it is the student's file.
+        _name(one, who, when, f"{lab}/timestamp.txt" if top.name == "submitted" else "")
+    _once(list(found.values()))
+    return list(found.values()), ignored
 
 
-def read_names(path: Path) -> dict[str, str]:
-    """Who is who: a CSV file with the columns submission and student.
-
-    Raises:
-        ValueError: it has other columns.
-    """
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not {"submission", "student"} <= set(rows[0]):
-        raise ValueError(f"{path} needs the columns submission and student")
-    return {row["submission"].removesuffix(".ipynb"): row["student"] for row in rows}
-
-
-def _notebook(folder: Path, lab: str) -> tuple[Path | None, Path | None]:
-    """The notebook in a student's folder: that of the lab's name, or the only one."""
-    for place in (folder / lab, folder):
-        if place.is_symlink() or not place.is_dir():
-            continue
-        if os.path.lexists(place / f"{lab}.ipynb"):
-            return place / f"{lab}.ipynb", place
-        others = [
-            Path(entry.path) for entry in os.scandir(place) if entry.name.endswith(".ipynb") and entry.name[0] != "."
-        ]
-        if len(others) == 1:
-            return others[0], place
-    return None, None
+def _files(top: Path) -> tuple[dict[str, Path], list[str]]:
+    """The ordinary files below a folder, by their names there; and a sentence for what was left out."""
+    files, notes, size = {}, [], 0
+    for folder, folders, names in os.walk(top):
+        inner = os.path.relpath(folder, top)
+        folders[:] = sorted(name for name in folders if name[0] != "." and inner.count("/") < DEPTH)
+        for name in sorted(name for name in (*names, *folders) if name[0] != "."):
+            path, shown = Path(folder, name), str(PurePosixPath(inner, name))
+            kind = path.lstat()
+            if stat.S_ISDIR(kind.st_mode):
+                continue
+            if name.endswith(".ipynb"):
+                files[shown] = path  # `read` says what is wrong with it
+            elif not stat.S_ISREG(kind.st_mode):
+                notes.append(f"{printable(shown)} was left out: it is no ordinary file")
+            elif kind.st_size > FILE_BYTES or size + kind.st_size > ALL_BYTES or len(files) >= FILES:
+                notes.append(f"{printable(shown)} was left out: it is too large, or there are too many")
+            else:
+                files[shown], size = path, size + kind.st_size
+    return files, notes[:20]
 
 
-def _submission(name: str, path: Path | None, folder: Path | None, known: dict[str, str]) -> Submission:
-    student, refused = known.get(name, name), None
+def _name(one: Submission, who: dict[str, str], when: dict[str, str], stamp: str) -> None:
+    """Fills in whose a submission is, and when it was handed in where that is known: from its line among the names, or the file `stamp`."""
+    place = one.place
+    asked = [one.name, *([place.number, place.name] if place else [])]
+    name = next((name for name in asked if name in who), None)
     try:
-        key = student = valid_student(student)
+        if place and name is None:
+            raise ValueError
+        one.key = one.student = valid_student(who[name] if name else one.name)
     except ValueError:
-        # A name for folders and for nbgrader, where the given one cannot be used.
-        digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:6]
-        key = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:40].strip('-.') or 'unnamed'}-{digest}"
-        student, refused = ascii(student)[1:-1], "its name is no student's id: enter it in a file for NAMES=names.csv"
-    if path is None and refused is None:
-        refused = "there is no notebook in the folder"
-    return Submission(name, student, key, path, folder, refused)
+        digest = hashlib.sha256(os.fsencode(one.name)).hexdigest()[:8]
+        one.key = f"{re.sub(r'[^A-Za-z0-9._-]+', '-', one.name)[:40].strip('-.') or 'unnamed'}~{digest}"
+        one.student = printable(who[name] if name else one.name)
+        asked = f"names.csv has no line that says whose {printable(place.name)!r} is" if place else ""
+        one.refused = asked or "its name is no student's id: names.csv has to say whose it is"
+    try:
+        said = when.get(name or "") or (one.files[stamp].read_text()[:100] if stamp in one.files else "")
+        one.when = dates.parse(said) if said else None
+    except (ValueError, OverflowError):
+        one.notes.append("when it was submitted cannot be read: it is no date with a time")
 
 
 def _once(found: list[Submission]) -> None:
-    """Refuses the second of two submissions of the same student: nobody knows which counts."""
+    """Refuses the second of two submissions of the same student: which one counts is not known."""
     seen: dict[str, str] = {}
-    for submission in found:
-        key = submission.key.lower()
-        if key in seen:
-            submission.refused = f"{seen[key]!r} is of the same student already"
-            submission.key += f"-{hashlib.sha256(os.fsencode(submission.name)).hexdigest()[:6]}"
-        seen.setdefault(key, submission.name)
+    for one in found:
+        if one.key.lower() in seen:
+            one.refused = f"{printable(seen[one.key.lower()])!r} is of the same student already"
+            one.key += f"~{hashlib.sha256(os.fsencode(one.name)).hexdigest()[:8]}"
+        seen.setdefault(one.key.lower(), one.name)
+
+
+def choose(one: Submission, lab: str, released: NotebookNode) -> None:
+    """Finds the notebook among a submission's files: that with the lab's cells and answers in it."""
+    notebooks = [name for name in one.files if name.endswith(".ipynb")]
+    if one.refused:
+        return
+    if not notebooks:
+        one.refused = "there is no notebook in the folder"
+        return
+    if len(notebooks) > 1:
+        answers = {name: text for name in notebooks if (text := _answers(one.files[name], released)) is not None}
+        worked = {name: text for name, text in answers.items() if text}
+        named = [name for name in worked if PurePosixPath(name).name == f"{lab}.ipynb"]
+        if len(set(worked.values())) > 1 and len(named) != 1:
+            shown = ", ".join(map(printable, worked))
+            one.refused = f"which of its notebooks counts, cannot be told: {shown} all hold answers, and other ones"
+            return
+        notebooks = [*named, *worked, *answers, *notebooks]
+        one.notes.append(f"of several notebooks, {printable(notebooks[0])} was graded")
+    one.notebook = notebooks[0]
+    path = one.files[one.notebook]
+    if one.place and not one.returned:
+        one.returned = f"{path.stem}.html"
+    if not one.when and not one.place:
+        one.when = datetime.fromtimestamp(path.lstat().st_mtime).astimezone()
+
+
+def _answers(path: Path, released: NotebookNode) -> str | None:
+    """The student's own lines; None of what is no notebook of this lab."""
+    try:
+        cells = read(path)
+    except Refused:
+        return None
+    return rebuild.own(released, cells) if any(rebuild.names(released, cells)) else None
+
+
+def _open(path: Path, most: int) -> bytes:
+    """The content of an ordinary file, which may have become something else since it was listed."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise Refused(f"the notebook cannot be opened ({os.strerror(error.errno or 0)})") from error
+    with open(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise Refused("the notebook is no ordinary file")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise Refused(f"the file is larger than {most // 2**20} MB")
+    return content
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -131,19 +211,9 @@ def read(path: Path) -> list[dict[str, Any]]:
     Raises:
         Refused: it is no notebook that can be graded.
     """
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise Refused(f"the notebook cannot be opened ({os.strerror(error.errno or 0)})") from error
-    with open(handle, "rb") as file:
-        kind = os.fstat(handle)
-        if not stat.S_ISREG(kind.st_mode):
-            raise Refused("the notebook is no ordinary file")
-        if not kind.st_size:
-            raise Refused("the file is empty")
-        if kind.st_size > NOTEBOOK_BYTES:
-            raise Refused(f"the file is larger than {NOTEBOOK_BYTES // 2**20} MB")
-        content = file.read(NOTEBOOK_BYTES + 1)
+    content = _open(path, NOTEBOOK_BYTES)
+    if not content:
+        raise Refused("the file is empty")
     try:
         node = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -161,13 +231,11 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def _cell(cell: dict[str, Any]) -> dict[str, Any]:
-    kind = cell.get("cell_type")
-    source = cell.get("source", "")
+    kind, source, marks = cell.get("cell_type"), cell.get("source", ""), cell.get("metadata")
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
     if not isinstance(source, str) or len(source) > LETTERS:
         raise Refused(f"a cell holds no text, or more than {LETTERS:,} letters")
-    marks = cell.get("metadata")
     marks = marks.get("nbgrader") if isinstance(marks, dict) else None
     grade_id = marks.get("grade_id") if isinstance(marks, dict) else None
     return {
@@ -177,22 +245,30 @@ def _cell(cell: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def copy_files(folder: Path, into: Path) -> list[str]:
-    """Copies what else is in a submission's folder, as far as it is ordinary files. Returns what was left out."""
+def digest(one: Submission) -> str:
+    """Of whose it is, and of all that was handed in."""
+    found = hashlib.sha256(f"{one.student}\0{one.notebook}\0{one.refused}".encode())
+    for name, path in sorted(one.files.items()):
+        found.update(os.fsencode(f"\0{name}\0"))
+        try:
+            found.update(_open(path, FILE_BYTES))
+        except Refused as error:
+            found.update(str(error).encode())
+    return found.hexdigest()
+
+
+def copy_files(one: Submission, into: Path) -> list[str]:
+    """Copies what else a submission has besides notebooks, so that it lies to the notebook's folder as there. Returns what was left out."""
     notes = []
-    for found in pack.pack(str(folder)):
-        if isinstance(found, str):
-            notes.append(found)
+    inner = one.notebook.rpartition("/")[0]
+    for name, path in one.files.items():
+        if name.endswith(".ipynb"):
             continue
-        name, pieces = found
-        if name.endswith(".ipynb") or any(part.startswith(".") for part in name.split("/")):
-            continue
-        _write(into / name, pieces)
+        try:
+            content = _open(path, FILE_BYTES)
+            target = into / (name.removeprefix(f"{inner}/") if inner else name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        except (Refused, OSError, UnicodeError):
+            notes.append(f"{printable(name)} was left out: it cannot be read")
     return notes
-
-
-def _write(path: Path, pieces: Iterator[bytes]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "wb") as file:
-        for piece in pieces:
-            file.write(piece)

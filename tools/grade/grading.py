@@ -3,308 +3,299 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import queue
+import re
 import shutil
-import sys
-import tempfile
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import threading
+import time
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
+import psutil
 from nbformat import NotebookNode
 
 from course import checks
-from course.checks import catalogue
-from course.checks.outcomes import BROKEN, OPEN
-from course.checks.session import GRADED_AS
+from course.checks.outcomes import number
 from tools.grade import box, collect, marks, rebuild, table
-from tools.grade.collect import Refused, Submission
-from tools.grade.confine.plan import NAMESPACES, Limits
+from tools.grade.collect import Submission, printable
 from tools.grade.judge import Judge
 from tools.grade.marks import Graded
+from tools.grade.running import OUT, Course, limits_of, run
 from tools.labs import source
 from tools.notebooks import form
-from tools.notebooks.execute import ROOT, describe_cell, own_parameters
+from tools.notebooks.execute import ROOT, own_parameters, shown
 
-OUT = ROOT / "out" / "grades"
-SOLUTION = "the-solution"
-"""What the lab's own solution is called: it has to get full marks, or nothing here can be believed."""
-
-_LIMITS = {
-    "memory": "it used more than {memory} MB of memory",
-    "processes": "it started more than {processes} processes",
-    "time": "it was not done after {seconds} seconds, and could not be interrupted",
-    "output": "it sent more data than a notebook has",
-}
+__all__ = ["OUT", "Course", "GradingFailed", "grade", "limits_of"]
+WAITING, FAULT, OURS = "not graded yet", "grading itself failed", "the lab's own solution"
+PATIENCE = 30
+"""Seconds after which it is said what goes on."""
+INTERNALS = re.compile(
+    r"\bjudges\b|course\.labs[\w.]*\._|\blab\._[a-z]|inspect\.get|__(?:file|path|globals|code|loader|spec)__|src/(?:course|judges)"
+    r"|COURSE_(?:STUDENT|LABS|DELIVERED)"
+)
+"""What in a submission's own lines is worth a look: the course's internals, read or imported."""
 
 
 class GradingFailed(Exception):
     """Nothing was graded. The message says why, to the instructor."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Course:
-    """What is graded: the lab, where its source is, where results go, how much a submission may use, how it is confined."""
+def grade(course: Course, submissions: Path, names: Path | None = None, student: str | None = None) -> list[Graded]:
+    """Grades all submissions, and writes the table, the feedback pages and nbgrader's gradebook under `course.folder`.
 
-    lab: str
-    solutions: Path = source.SOLUTIONS
-    out: Path = OUT
-    limits: Limits = dataclasses.field(default_factory=Limits)
-    how: str | None = None
-    at_a_time: int = 2
-    prove: bool = True
-    """Whether the lab's own solution has to get full marks first. Without it, marks are for who knows that it does."""
-    say: Callable[[str], None] = print
+    What was graded before, and has not changed since, is kept. The table is whole after each submission.
 
-    @property
-    def folder(self) -> Path:
-        """Where results go."""
-        return self.out / self.lab
-
-
-def limits_of(lab: str) -> Limits:
-    """How much a submission of a lab may use: the lab's own `SECONDS` and `CELL_SECONDS`, where its notebook runs whole pipelines."""
-    of = catalogue.module(lab)
-    return Limits(
-        seconds=getattr(of, "SECONDS", Limits.seconds), cell_seconds=getattr(of, "CELL_SECONDS", Limits.cell_seconds)
-    )
-
-
-def grade(course: Course, submissions: Path, names: Path | None = None) -> list[Graded]:
-    """Grades all submissions, and writes `grades.csv`, the feedback pages and nbgrader's gradebook under `course.folder`.
+    Args:
+        course: what is graded, and how.
+        submissions: the folder.
+        names: who is who, where it is no `names.csv` in the folder.
+        student: grades this one again, and leaves the others as they are.
 
     Raises:
         GradingFailed: no submissions, no lab, no way to confine them, or the lab's own solution does not get full marks.
     """
     try:
         found, ignored = collect.find(submissions, course.lab, names)
+        rules = dataclasses.replace(
+            course.rules, by_hand=table.by_hand(submissions / "by-hand.csv", checks.tasks(course.lab))
+        )
         how = box.choose(course.how)
     except (ValueError, RuntimeError, OSError) as error:
         raise GradingFailed(str(error)) from error
     if wrong := source.problems(source.notebook(course.lab, course.solutions)):
         raise GradingFailed("\n".join(wrong))
+    known = {one.student.lower() for one in found}
+    if student and student.lower() not in known:
+        raise GradingFailed(f"STUDENT={student}: there is no submission of that student in {submissions}")
     course.say(f"{len(found)} submissions of {course.lab}, {course.at_a_time} at a time, {box.WORDS[how]}")
     if ignored:
         course.say(f"not looked at: {', '.join(ignored)}")
-    _clear(course)
-    released = marks.release(course.lab, course.solutions, course.folder)
-    with Judge(course.lab, course.folder / "judge.log") as judge, box.warmed(how) as warm:
-        graded = _run_all(course, box.boxes(how, course.at_a_time, warm), judge, released, found)
-    wrong = marks.enter(course.lab, course.solutions, course.folder, released, graded)
-    tasks = checks.tasks(course.lab)
-    of = sum(task.points for task in tasks.values())
-    table.write(course.folder / "grades.csv", graded, of, {name: task.title for name, task in tasks.items()})
-    if wrong:
-        raise GradingFailed("\n".join([*wrong, f"The marks above are not those of {course.folder / 'grades.csv'}."]))
-    return graded
+    if strangers := sorted({one for one, _ in rules.by_hand} - known):
+        course.say(f"by-hand.csv names students without a submission: {', '.join(strangers)}")
+    state = _fingerprint(course.lab, course.solutions, course.salt)
+    if not (student and course.folder.exists()):  # for one student alone, nothing of the others is given up
+        _make_room(course, state)
+    proved = course.out / ".proved" / hashlib.sha256(repr((state, how, course.limits)).encode()).hexdigest()
+    released = marks.release(course.lab, course.solutions, course.folder / "nbgrader")
+    class_ = _Class(dataclasses.replace(course, rules=rules), released, found, student)
+    class_.others = {process.pid for process in psutil.Process().children(recursive=True)}
+    with Judge(course.lab, course.folder / "judge.log", course.at_a_time) as judge:
+        class_.run(judge, box.boxes(how, course.at_a_time), proved)
+    of = sum(task.points for task in class_.tasks.values())
+    course.say(table.summary(list(class_.graded.values()), rules, of))
+    return list(class_.graded.values())
 
 
-def _clear(course: Course) -> None:
-    """Makes room: earlier results are kept beside."""
-    if course.folder.exists():
-        earlier = course.out / "earlier"
-        number = 1 + sum(1 for _ in earlier.glob(f"{course.lab}-*")) if earlier.exists() else 1
-        earlier.mkdir(parents=True, exist_ok=True)
-        shutil.move(course.folder, earlier / f"{course.lab}-{number}")
-    course.folder.mkdir(parents=True)
+class _Class:
+    """The submissions of a class: what is kept from before, what is graded now, and the table of both."""
 
+    def __init__(self, course: Course, released: NotebookNode, found: list[Submission], student: str | None) -> None:
+        self.course, self.released, self.tasks = course, released, checks.tasks(course.lab)
+        self.graded: dict[str, Graded] = {}
+        self.todo: list[Submission] = []
+        self.marks: dict[str, str] = {}
+        self.doing: dict[str, tuple[str, float]] = {}
+        self.lock, self.stopped = threading.RLock(), threading.Event()
+        self.others: set[int] = set()
+        """Processes that are none of this run's."""
+        for one in found:
+            collect.choose(one, course.lab, released)
+            self.marks[one.key] = collect.digest(one)
+            kept = self._kept(one, student)
+            self.graded[one.key] = kept or Graded(one, ended=WAITING, done=False)
+            if student.lower() == one.student.lower() if student else not kept:
+                self.todo.append(one)
+        if len(self.todo) < len(found):
+            course.say(f"{len(found) - len(self.todo)} are kept as they were graded before")
 
-def _run_all(
-    course: Course, boxes: list[box.Box], judge: Judge, released: NotebookNode, found: list[Submission]
-) -> list[Graded]:
-    free: queue.SimpleQueue[box.Box] = queue.SimpleQueue()
-    for one in boxes:
-        free.put(one)
-
-    def work(job: Callable[[box.Box], Graded]) -> Graded:
-        own = free.get()
+    def _kept(self, one: Submission, student: str | None) -> Graded | None:
+        """What was found before; when one student is graded again, of the others also what would be graded anew."""
         try:
-            return job(own)
-        finally:
+            said = json.loads((self.course.folder / "results" / f"{one.key}.json").read_text(encoding="utf-8"))
+            outcomes = {name: checks.Outcome(**fields) for name, fields in said.pop("outcomes").items()}
+            same = said.pop("mark") == self.marks[one.key]
+            return Graded(one, outcomes=outcomes, **said) if same or student else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def run(self, judge: Judge, boxes: list[box.Box], proved: Path) -> None:
+        """Grades what is to be graded, the lab's own solution first; stops without loss when it is interrupted."""
+        free: queue.SimpleQueue[box.Box] = queue.SimpleQueue()
+        for own in boxes:
             free.put(own)
+        with ThreadPoolExecutor(len(boxes) + 1) as pool:  # one more, for a page that takes its time
+            try:
+                if self.course.prove and not proved.exists() and self.todo:
+                    self._watch([pool.submit(self._prove, judge, free, proved)])
+                self._watch([pool.submit(self._grade, judge, free, one) for one in self.todo])
+            except BaseException:
+                self.stopped.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in psutil.Process().children(recursive=True):
+                    if process.pid not in self.others:
+                        process.kill()
+                raise
+            finally:
+                self.finish()
 
-    graded: dict[str, Graded] = {}
-    with ThreadPoolExecutor(course.at_a_time) as pool:
-        proof = _proof(course, judge, boxes[0].how) if course.prove else None
-        waiting = [pool.submit(work, proof)] if proof else []
-        waiting += [pool.submit(work, _job(course, judge, released, one)) for one in found]
-        try:
-            for done in as_completed(waiting):
-                one = done.result()
-                graded[one.submission.key] = one
-                sum_ = sum(outcome.points for outcome in one.outcomes.values())
-                course.say(
-                    f"  {len(graded)}/{len(waiting)} {one.submission.name}: {sum_:g} points, {one.ended}, {one.seconds:.0f} s"
-                )
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return [graded[one.key] for one in found]
+    def _watch(self, waiting: list[Any]) -> None:
+        """Waits for all, and says what goes on when nothing has ended for a while."""
+        left = set(waiting)
+        while left:
+            ended, left = wait(left, timeout=PATIENCE, return_when=FIRST_COMPLETED)
+            for one in ended:
+                one.result()
+            if not ended:
+                now = time.monotonic()
+                with self.lock:
+                    doing = [f"{name}: {what} ({now - since:.0f} s)" for name, (what, since) in self.doing.items()]
+                self.course.say(f"  ... {', '.join(doing)}")
 
+    def _does(self, name: str, what: str) -> None:
+        """Notes what is done for whom; nothing new is begun once all is stopped."""
+        if self.stopped.is_set():
+            raise RuntimeError("grading was stopped")
+        with self.lock:
+            self.doing[name] = (what, time.monotonic())
 
-def _job(course: Course, judge: Judge, released: NotebookNode, submission: Submission) -> Callable[[box.Box], Graded]:
-    def job(own: box.Box) -> Graded:
+    def _grade(self, judge: Judge, free: queue.SimpleQueue[box.Box], one: Submission) -> None:
+        name = printable(one.name)
+        graded = self._judged(judge, free, one, name)
+        graded.remarks = [printable(remark) for remark in (*one.notes, *graded.remarks)]
+        graded.ended = printable(graded.ended)
+        if self.stopped.is_set():  # it was killed with the rest: what it would say of this submission is not true
+            return
+        self._put(graded)  # before the page: whatever becomes of that, the marks stand
+        self._does(name, "the feedback page")
+        wrong = marks.feedback(self.course.lab, self.course.solutions, self.course.folder, graded, self.released)
+        graded.remarks += map(printable, wrong)
+        graded.node, graded.outputs = None, {}
+        if not self.stopped.is_set():
+            self._put(graded)
+        with self.lock:
+            del self.doing[name]
+            done = sum(graded.done for graded in self.graded.values())
+        points = f"{number(graded.points)} points, {graded.ended}, {graded.seconds:.0f} s"
+        self.course.say(f"  {done}/{len(self.graded)} {name}: {points}")
+
+    def _judged(self, judge: Judge, free: queue.SimpleQueue[box.Box], one: Submission, name: str) -> Graded:
         try:
-            if submission.refused:
-                raise Refused(submission.refused)
-            node = rebuild.rebuild(released, collect.read(submission.path))
-        except Refused as error:
-            return Graded(
-                submission, rebuild.refused(released, str(error)), ended=f"not graded: {error}", remarks=[str(error)]
-            )
+            if one.refused:
+                raise collect.Refused(one.refused)
+            cells = collect.read(one.files[one.notebook])
+            node = rebuild.rebuild(self.released, cells)
+        except ValueError as error:
+            node = rebuild.refused(self.released, str(error))
+            return Graded(one, node, ended=f"not graded: {error}", remarks=[str(error)])
+        own = rebuild.own(self.released, cells)
+        said = _remarks(one, cells, own, self.course.salt)
+        box_ = free.get()
         try:
-            return run(course, own, judge, submission, node)
+            graded = run(self.course, box_, judge, one, node, functools.partial(self._does, name))
         except Exception as error:  # a fault of ours must not cost the others their marks
-            reason = f"grading itself failed ({type(error).__name__}: {error})"
-            return Graded(submission, node, ended=f"not graded: {reason}", remarks=[reason])
+            reason = f"{FAULT} ({type(error).__name__}: {error})"
+            graded = Graded(one, node, ended=f"not graded: {reason}", remarks=[reason])
+        finally:
+            free.put(box_)
+        graded.own, graded.remarks = own[:20_000], said + graded.remarks
+        return graded
 
-    return job
+    def _put(self, graded: Graded) -> None:
+        """Keeps a result, and writes the table with it."""
+        key = graded.submission.key
+        kept = {name: getattr(graded, name) for name in ("ended", "remarks", "seconds", "page", "own")}
+        kept["outcomes"] = {name: dataclasses.asdict(outcome) for name, outcome in graded.outcomes.items()}
+        with self.lock:
+            if FAULT not in graded.ended:  # a fault of ours is tried again
+                table.write(
+                    self.course.folder / "results" / f"{key}.json", json.dumps(kept | {"mark": self.marks[key]})
+                )
+            self.graded[key] = graded
+            self._write_table()
 
+    def _write_table(self) -> None:
+        table.write(
+            self.course.folder / "grades.csv", table.grades(list(self.graded.values()), self.course.rules, self.tasks)
+        )
 
-def _proof(course: Course, judge: Judge, how: str) -> Callable[[box.Box], Graded] | None:
-    """The run of the lab's own solution; None when it got full marks here before, with everything as it is."""
-    path = source.notebook(course.lab, course.solutions)
-    node = form.normalise(form.read(path))
-    mark = course.out / ".proved" / _fingerprint(course, path, how)
-    if mark.exists():
-        return None
+    def finish(self) -> None:
+        """Writes what is made of all results."""
+        folder, lab, rules, graded = self.course.folder, self.course.lab, self.course.rules, list(self.graded.values())
+        pairs = table.alike({one.submission.key: one.own for one in graded if one.own})
+        for one in graded:
+            _, total, changed = rules.marks(one.submission, one.checked)
+            own = [remark for remark in one.remarks if not remark.startswith("look: ")]
+            marks.say(folder, dataclasses.replace(one, remarks=own), number(total), changed)
+            for a, b, share in (pair for pair in pairs if one.submission.key in pair):
+                one.remarks.append(f"nearly the same as {b if a == one.submission.key else a} ({share} %)")
+        table.write(folder / "statistics.html", table.statistics(lab, graded, rules, self.tasks))
+        table.platforms_files(folder, lab, graded, rules, self.tasks)
+        self._write_table()
 
-    def job(own: box.Box) -> Graded:
-        student = own_parameters(path)["STUDENT"]  # answers of a solution may be those of its own student
-        proved = run(course, own, judge, Submission(SOLUTION, student, SOLUTION, None), node)
-        lost = [
-            f"  {one.title}: {one.points:g} of {one.of:g}. {one.message}"
-            for one in proved.outcomes.values()
-            if one.points < one.of
-        ]
-        if lost:
+    def _prove(self, judge: Judge, free: queue.SimpleQueue[box.Box], proved: Path) -> None:
+        """Runs the lab's own solution, which has to get full marks, or nothing here can be believed. It is no submission, and has no place among them."""
+        path = source.notebook(self.course.lab, self.course.solutions)
+        # Answers of a solution may be those of its own student, without a salt.
+        one, course = Submission("", own_parameters(path)["STUDENT"], ""), dataclasses.replace(self.course, salt="")
+        box_ = free.get()
+        try:
+            of = run(course, box_, judge, one, form.normalise(form.read(path)), functools.partial(self._does, OURS))
+        finally:
+            free.put(box_)
+            self.doing.clear()
+        got = of.outcomes.values()
+        lost = [f"  {of.title}: {of.points:g} of {of.of:g}. {of.message}" for of in got if of.points < of.of]
+        if lost or not of.outcomes:
             raise GradingFailed(
                 "The lab's own solution does not get full marks on this machine, so no submission was graded "
-                f"({proved.ended}{''.join('; ' + remark for remark in proved.remarks)}):\n" + "\n".join(lost)
+                f"({of.ended}{''.join('; ' + remark for remark in of.remarks)}):\n" + "\n".join(lost)
             )
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.touch()
-        return proved
-
-    return job
+        proved.parent.mkdir(parents=True, exist_ok=True)
+        proved.touch()
+        self.course.say(f"  {OURS}: {of.points:g} points, {of.seconds:.0f} s")
 
 
-def _fingerprint(course: Course, path: Path, how: str) -> str:
-    digest = hashlib.sha256(repr((course.lab, how, course.limits)).encode() + path.read_bytes())
-    for folder in (ROOT / "src", ROOT / "tools" / "grade"):
-        for file in sorted(folder.rglob("*.py")):
-            digest.update(file.read_bytes())
-    digest.update((ROOT / "requirements" / "course.txt").read_bytes())
-    return f"{course.lab}-{digest.hexdigest()[:16]}"
+def _make_room(course: Course, state: str) -> None:
+    """Results of another state of the lab or the course, or with another salt, are kept beside."""
+    folder, before = course.folder, course.folder / "results" / ".of"
+    if folder.exists() and (not before.exists() or before.read_text() != state):
+        earlier = course.out / "earlier"
+        earlier.mkdir(parents=True, exist_ok=True)
+        place = earlier / f"{course.lab}-{1 + len(list(earlier.glob(f'{course.lab}-*')))}"
+        shutil.move(folder, place)
+        course.say(f"the lab, the course or the salt is another than before: earlier results are in {shown(place)}")
+    for name in ("results", "nbgrader"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    before.write_text(state)
 
 
-def run(course: Course, own: box.Box, judge: Judge, submission: Submission, node: NotebookNode) -> Graded:
-    """Runs one notebook confined, and evaluates its answers."""
-    with tempfile.TemporaryDirectory(prefix="course-run-") as temporary:
-        top = Path(temporary)
-        top.chmod(0o755)
-        (top / "task").mkdir()
-        (top / "given").mkdir()
-        (top / "workspace").mkdir()
-        notes = collect.copy_files(submission.folder, top / "given") if submission.folder else []
-        task = top / "task" / "task.json"
-        task.write_text(json.dumps(_task(course, node, own.how)), encoding="utf-8")
-        report = own.run(
-            [sys.executable, "-m", "tools.grade.inside.run", str(task)],
-            top / "workspace",
-            folder=ROOT / "labs" / course.lab,
-            collect=f"{{scratch}}/out/lessons/{course.lab}",
-            limits=course.limits,
-            visible=[top / "task"],
-            given=top / "given",
-            environment={GRADED_AS: submission.student},
-            forks=True,
-        )
-        graded = Graded(submission, node, seconds=report.seconds)
-        answers = _understand(graded, report, course)
-        graded.outcomes = judge.outcomes(submission.student, top / "workspace", answers)
-    open_ = [outcome for outcome in graded.outcomes.values() if outcome.state == OPEN]
-    broken = [outcome.task for outcome in graded.outcomes.values() if outcome.state == BROKEN]
-    graded.remarks += notes + report.notes
-    if broken:
-        graded.remarks.append(f"look at it by hand: the check of {', '.join(broken)} failed")
-    if open_ and len(open_) == len(graded.outcomes) and graded.ended == "finished":
-        graded.remarks.append("no task is answered")
-    return graded
+def _fingerprint(lab: str, solutions: Path, salt: str) -> str:
+    """Of all that a mark depends on, besides the submission."""
+    files = [source.notebook(lab, solutions), ROOT / "requirements" / "course.txt"]
+    files += sorted(path for folder in ("src", "tools/grade") for path in (ROOT / folder).rglob("*.py"))
+    return hashlib.sha256(b"".join([salt.encode(), *(path.read_bytes() for path in files)])).hexdigest()
 
 
-def _task(course: Course, node: NotebookNode, how: str) -> dict[str, Any]:
-    asked = {cell.index: cell.answers for cell in source.check_cells(node)}
-    cells = [
-        {"kind": "check", "answers": asked[place]}
-        if place in asked
-        else {"kind": cell.cell_type, "source": cell.source}
-        for place, cell in enumerate(node.cells)
+def _remarks(one: Submission, cells: list[dict[str, Any]], own: str, salt: str) -> list[str]:
+    """What the text of a submission says that an instructor should know."""
+    text = "\n".join(cell["source"] for cell in cells)
+    student = _last(r"^STUDENT *= *['\"](.*?)['\"]", text) or one.student
+    begun = _last(r"checks\.begin\([^\n]{0,200}?salt *= *['\"](.*?)['\"]", text)
+    told = [
+        f"in its notebook {what} is {said[:70]!r}: its data were other ones than it is graded on"
+        for what, said, right in (("STUDENT", student.strip(), one.student), ("the salt", begun, salt))
+        if said.lower() != right.lower()
     ]
-    limits = course.limits
-    return {
-        "cells": cells,
-        "namespaces": how in (*NAMESPACES, box.DOCKER),
-        "seconds": limits.seconds,
-        "cell_seconds": limits.cell_seconds,
-        "output": limits.output,
-        "flood": limits.flood,
-    }
+    if one.place and one.place.late:
+        told.append("Canvas says that it was late")
+    reads = [line for line in own.splitlines() if INTERNALS.search(line[:2000])]
+    return told + [f"look: it reads the course's internals: {line[:100]!r}" for line in reads[:3]]
 
 
-def _understand(graded: Graded, report: box.Report, course: Course) -> dict[str, dict[str, Any]]:
-    """Takes answers and outputs from the lines of a run. Nothing in them is believed to be as it should."""
-    tasks = {cell.index: cell for cell in source.check_cells(graded.node)}
-    answers: dict[str, dict[str, Any]] = {}
-    ended, place, failed = None, None, ""
-    stopped: list[tuple[int, str]] = []
-    for line in report.lines:
-        try:
-            said = json.loads(line)
-            if "check" in said:
-                cell = tasks[said["check"]]
-                answers[cell.task] = {name: _answer(said["answers"][name]) for name in cell.answers}
-            elif "cell" in said and isinstance(said.get("outputs"), list):
-                graded.outputs[int(said["cell"])] = said["outputs"]
-            elif "ended" in said:
-                ended, place = str(said["ended"]), int(said["cell"])
-            elif "stopped" in said:
-                stopped.append((int(said["stopped"]), str(said["why"])[:200]))
-            elif "failed" in said:
-                failed = str(said["failed"])[:300]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            continue
-    cells = graded.node.cells
-    graded.remarks += [
-        f"{describe_cell(graded.node, number)} was stopped: {why}"
-        for number, why in stopped[:5]
-        if 0 <= number < len(cells)
-    ]
-    where = f" in {describe_cell(graded.node, place)}" if place is not None and 0 <= place < len(cells) else ""
-    limits = course.limits
-    if report.limit:
-        words = _LIMITS[report.limit].format(
-            memory=limits.memory // 2**20, processes=limits.processes, seconds=f"{limits.seconds:.0f}"
-        )
-        graded.ended = f"stopped: {words}"
-    elif ended == "time":
-        graded.ended = f"stopped: time was over{where}"
-    elif ended == "kernel":
-        graded.ended = f"stopped: the kernel ended{where}"
-    elif ended != "end":
-        graded.ended = f"stopped: the run broke off {failed or report.errors.strip()[:300]}".strip()
-    if graded.ended != "finished":
-        graded.remarks.append(f"{graded.ended}. What was answered before counts")
-    return answers
-
-
-def _answer(said: Any) -> dict[str, Any]:
-    """One answer as the kernel sends it: a value, or a sentence."""
-    if not isinstance(said, dict):
-        raise ValueError("no answer")
-    if "value" in said:
-        return {"value": checks.plain(said["value"])}
-    return {"error": str(said["error"])[:300]}
+def _last(expression: str, text: str) -> str:
+    found = re.findall(expression, text, re.MULTILINE)
+    return found[-1] if found else ""

@@ -1,40 +1,88 @@
-"""nbgrader's part: check cells from the source, points into the gradebook, feedback pages."""
+"""nbgrader's part: its gradebook and its feedback page, made for one submission at a time in a process that can be ended.
+
+The marks do not wait for it and do not depend on it: what a student wrote can hold up what makes a page of it, or crash it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import html
+import json
+import multiprocessing
+import os
 import re
+import resource
+import shutil
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
 
 import bleach
 import nbformat
-from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
-from nbgrader.converters import Autograde, GenerateFeedback
-from nbgrader.converters.base import NbGraderException
-from nbgrader.preprocessors import CheckCellMetadata, LimitOutput, NbGraderPreprocessor, SaveAutoGrades
-from sqlalchemy.exc import SAWarning
 
 from course import checks
 from course.checks.outcomes import Progress
 from tools.grade.collect import Submission
+from tools.grade.table import write
 from tools.labs import generate, source
-from tools.labs.course import course_directory, log
 from tools.notebooks import form
 
+SECONDS, MEMORY = 40.0, 3 * 2**30
+"""For the page of one submission."""
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
 """What a feedback page may do, where student's text and outputs stand: show itself, and nothing else. No scripts."""
+SAID = ("<!-- said of the run -->", "<!-- end -->")
 
 _TAGS = {
-    *("b", "i", "em", "strong", "code", "pre", "p", "br", "hr", "div", "span", "ul", "ol", "li", "sub", "sup", "small"),
-    *("table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption", "details", "summary", "dl", "dt", "dd"),
+    *(
+        "b",
+        "i",
+        "em",
+        "strong",
+        "code",
+        "pre",
+        "p",
+        "br",
+        "hr",
+        "div",
+        "span",
+        "ul",
+        "ol",
+        "li",
+        "sub",
+        "sup",
+        "small",
+        "del",
+    ),
+    *(
+        "table",
+        "thead",
+        "tbody",
+        "tfoot",
+        "tr",
+        "th",
+        "td",
+        "caption",
+        "details",
+        "summary",
+        "dl",
+        "dt",
+        "dd",
+        "blockquote",
+    ),
+    *("h1", "h2", "h3", "h4", "h5", "h6", "a"),
 }
-_ATTRIBUTES = {"td": ["colspan", "rowspan", "align"], "th": ["colspan", "rowspan", "align"]}
+_ATTRIBUTES: dict[str, Any] = {
+    "td": ["colspan", "rowspan", "align"],
+    "th": ["colspan", "rowspan", "align"],
+    "a": lambda tag, name, value: name == "href" and bool(re.match(r"(#|https?:|mailto:)", value)),
+}
+_one_at_a_time = threading.Lock()  # nbgrader's gradebook is one file
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(["tools.grade.converters"])
 
 
 @dataclasses.dataclass
@@ -42,96 +90,132 @@ class Graded:
     """A submission after its run: the notebook, what its cells showed (by place), the outcomes, and remarks on the run."""
 
     submission: Submission
-    node: NotebookNode
+    node: NotebookNode | None = None
     outputs: dict[int, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
     outcomes: dict[str, checks.Outcome] = dataclasses.field(default_factory=dict)
     ended: str = "finished"
     remarks: list[str] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
-    points: float = 0.0
-    feedback: Path | None = None
+    done: bool = True
+    page: str = ""
+    """The feedback page, from the folder of results."""
+    own: str = ""
+    """The student's own lines, for the comparison with others."""
 
+    @property
+    def checked(self) -> dict[str, float]:
+        """The points that the checks gave, by task."""
+        return {name: outcome.points for name, outcome in self.outcomes.items()}
 
-class TrustedOutputs(NbGraderPreprocessor):
-    """Takes the place of nbgrader's `Execute`: outputs of check cells are those of our evaluation, others those of the confined run."""
-
-    graded: dict[str, Graded] = {}  # noqa: RUF012
-    own: set[str] = set()  # noqa: RUF012
-    """The text of the lab's own cells."""
-
-    def preprocess(self, node: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Fills in the outputs of one notebook."""
-        graded = self.graded[resources["nbgrader"]["student"]]
-        if [cell.source for cell in node.cells] != [cell.source for cell in graded.node.cells]:
-            raise RuntimeError("nbgrader changed the cells of a notebook that was in order")
-        tasks = {cell.index: cell.task for cell in source.check_cells(node)}
-        for place, cell in enumerate(node.cells):
-            if cell.cell_type != "code":
-                if cell.source not in self.own:
-                    cell.source = cell.source.replace(
-                        "<", "&lt;"
-                    )  # Markdown may hold HTML, and a student's is not wanted here
-                continue
-            cell.outputs = _outputs(graded.outputs.get(place, []))
-            if place in tasks:
-                cell.outputs = [_shown(graded.outcomes.get(tasks[place]))]
-            elif cell.source.strip() == source.PROGRESS:
-                cell.outputs = [_progress(resources["nbgrader"]["assignment"], graded.outcomes)]
-        return node, resources
+    @property
+    def points(self) -> float:
+        """All of them."""
+        return sum(self.checked.values())
 
 
 def release(lab: str, solutions: Path, folder: Path) -> NotebookNode:
-    """The lab as students get it, made from the source; enters it in a new gradebook."""
-    path = generate.release(lab, solutions, folder) / f"{lab}.ipynb"
-    return form.normalise(form.read(path))
+    """The lab as students get it, made from the source; enters it in the gradebook."""
+    shutil.rmtree(folder / "release", ignore_errors=True)
+    return form.normalise(form.read(generate.release(lab, solutions, folder) / f"{lab}.ipynb"))
 
 
-def enter(lab: str, solutions: Path, folder: Path, released: NotebookNode, graded: list[Graded]) -> list[str]:
-    """Lets nbgrader grade what was run: fills in `points` and `feedback` of each. Returns what went wrong."""
-    TrustedOutputs.own = {cell.source for cell in released.cells}
-    TrustedOutputs.graded = {one.submission.key: one for one in graded}
-    for one in graded:
-        place = folder / "submitted" / one.submission.key / lab
-        place.mkdir(parents=True)
-        form.write(one.node, place / f"{lab}.ipynb")
-    wrong = _convert(Autograde, lab, solutions, folder)
-    wrong += _convert(GenerateFeedback, lab, solutions, folder)
-    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
-        for one in graded:
-            try:
-                one.points = gradebook.find_submission(lab, one.submission.key).score
-            except Exception as error:
-                wrong.append(f"{one.submission.name}: nbgrader has no marks ({type(error).__name__})")
-            page = folder / "feedback" / one.submission.key / lab / f"{lab}.html"
-            if page.exists():
-                one.feedback = page
-                page.write_text(_safe(page.read_text(encoding="utf-8"), one), encoding="utf-8")
-            expected = sum(outcome.points for outcome in one.outcomes.values())
-            if abs(one.points - expected) > 1e-6:
+def feedback(lab: str, solutions: Path, folder: Path, one: Graded, released: NotebookNode) -> list[str]:
+    """Enters a submission in nbgrader's gradebook and writes its page to `folder/feedback`; fills in `page`. Returns what went wrong.
+
+    Where the page of the notebook cannot be made, it is one of the lab's own cells with what the checks said.
+    """
+    target = folder / "feedback" / f"{one.submission.key}.html"
+    target.parent.mkdir(exist_ok=True)
+    task = {
+        "lab": lab,
+        "solutions": solutions,
+        "folder": folder / "nbgrader",
+        "key": one.submission.key,
+        "target": target,
+    }
+    whole = task | {"cells": form.dumps(one.node), "outputs": _outputs_of(one, one.node, lab)}
+    bare = task | {
+        "cells": form.dumps(released),
+        "outputs": _outputs_of(dataclasses.replace(one, outputs={}), released, lab),
+    }
+    titles = {cell.grade_id: checks.tasks(lab)[cell.task].title for cell in source.check_cells(released)}
+    wrong = []
+    for way in (whole, bare):
+        score, reason = _limited(way | {"titles": titles})
+        if not reason:
+            one.page = str(target.relative_to(folder))
+            if abs(score - one.points) > 1e-6:
                 wrong.append(
-                    f"{one.submission.name}: nbgrader counts {one.points:g} points, the checks gave {expected:g}"
+                    f"nbgrader counts {score:g} points, the checks gave {one.points:g}: tell who maintains the course"
                 )
+            return wrong
+        wrong.append(f"the feedback page of {'its cells' if way is whole else 'the lab'} could not be made: {reason}")
     return wrong
 
 
-def _convert(kind: type, lab: str, solutions: Path, folder: Path) -> list[str]:
-    directory, config = course_directory(lab, solutions, folder)
-    config.Autograde.autograde_preprocessors = [
-        TrustedOutputs,
-        ClearMetadataPreprocessor,
-        LimitOutput,
-        SaveAutoGrades,
-        CheckCellMetadata,
-    ]
-    config.ClearMetadataPreprocessor.clear_notebook_metadata = False
-    config.ClearMetadataPreprocessor.preserve_cell_metadata_mask = {("nbgrader",), ("tags",)}
-    config.HTMLExporter.mathjax_url = config.HTMLExporter.require_js_url = config.HTMLExporter.jquery_url = ""
+def _limited(task: dict[str, Any]) -> tuple[float, str]:
+    """Makes a page in another process, for so long as it may take: nbgrader's points, and what went wrong."""
+    ours, theirs = _processes.Pipe()
+    with _one_at_a_time, ours:
+        process = _processes.Process(target=page, args=(task, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        try:
+            return ours.recv() if ours.poll(SECONDS) else (0, f"it takes more than {SECONDS:g} seconds")
+        except EOFError:
+            return 0, "the process that makes it ended"
+        finally:
+            process.kill()
+            process.join()
+
+
+def page(task: dict[str, Any], answer: Any) -> None:
+    """In the other process: lets nbgrader make the page, and answers with its points."""
+    for kind, most in ((resource.RLIMIT_DATA, MEMORY), (resource.RLIMIT_CPU, int(SECONDS))):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(kind, (most, most))
+    warnings.simplefilter("ignore")  # nbgrader's own
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):  # what a library says of a student's text is not for the terminal
+        os.dup2(nothing, descriptor)
     try:
-        warnings.simplefilter("ignore", SAWarning)  # nbgrader's own
-        kind(coursedir=directory, config=config, log=log).start()
-    except NbGraderException as error:
-        return [f"nbgrader: {error}"]
-    return []
+        from tools.grade import converters
+
+        answer.send((converters.convert(**task), ""))
+    except BaseException as error:
+        answer.send((0, f"{type(error).__name__}: {error}"[:300]))
+
+
+def say(folder: Path, one: Graded, points: str, told: list[str]) -> None:
+    """Writes into a page what is said of the run, and of what was entered by hand: anew each time, as that changes without a run."""
+    path = folder / one.page
+    if not one.page or not path.exists():
+        return
+    before, _, rest = path.read_text(encoding="utf-8").partition(SAID[0])
+    lines = "".join(f"<li>{html.escape(line)}</li>" for line in (*told, *one.remarks))
+    points = f"<p><b>{html.escape(one.submission.student)}: {points} points</b></p>"
+    write(path, f"{before}{SAID[0]}{points}<ul>{lines}</ul>{SAID[1]}{rest.partition(SAID[1])[2]}")
+
+
+def _outputs_of(one: Graded, node: NotebookNode, lab: str) -> str:
+    """The outputs of each cell, as JSON: of check cells, those of our evaluation; of others, those of the confined run."""
+    tasks = {cell.index: cell.task for cell in source.check_cells(node)}
+    progress = Progress([(task, one.outcomes.get(name)) for name, task in checks.tasks(lab).items()])
+    found = []
+    for place, cell in enumerate(node.cells):
+        if place in tasks:
+            outcome = one.outcomes.get(tasks[place])
+            found.append([_shown(outcome._repr_mimebundle_() if outcome else {"text/plain": "0"})])
+        elif cell.cell_type == "code" and cell.source.strip() == source.PROGRESS:
+            found.append([_shown(progress._repr_mimebundle_())])
+        else:
+            found.append(_outputs(one.outputs.get(place, [])) if cell.cell_type == "code" else [])
+    return json.dumps(found)
+
+
+def _shown(data: dict[str, str]) -> NotebookNode:
+    """What a check cell shows: the points as text, which nbgrader reads, and the panel that the student reads."""
+    return nbformat.v4.new_output("execute_result", data, execution_count=None)
 
 
 def _outputs(outputs: list[dict[str, Any]]) -> list[NotebookNode]:
@@ -147,19 +231,13 @@ def _outputs(outputs: list[dict[str, Any]]) -> list[NotebookNode]:
 
 def _output(output: dict[str, Any]) -> NotebookNode:
     kind = output["output_type"]
-    if kind == "stream":
-        return nbformat.v4.new_output("stream", name=output["name"], text=output["text"])
-    if kind == "error":
-        return nbformat.v4.new_output(
-            "error", ename=output["ename"], evalue=output["evalue"], traceback=output["traceback"]
-        )
+    if kind in ("stream", "error"):
+        names = ("name", "text") if kind == "stream" else ("ename", "evalue", "traceback")
+        return nbformat.v4.new_output(kind, **{name: output[name] for name in names})
     data = {}
     for mime, value in output["data"].items():
-        if mime == "text/plain":
+        if mime in ("text/plain", "text/html"):  # `converters` makes HTML harmless, where that may take its time
             data[mime] = str(value)
-        elif mime == "text/html":
-            text = re.sub(r"<(style|script)\b.*?</\1\s*>", "", str(value), flags=re.DOTALL | re.IGNORECASE)
-            data[mime] = bleach.clean(text, tags=_TAGS, attributes=_ATTRIBUTES, strip=True)
         elif mime in ("image/png", "image/jpeg") and re.fullmatch(r"[A-Za-z0-9+/=\s]+", value):
             data[mime] = value
     if not data:
@@ -167,29 +245,7 @@ def _output(output: dict[str, Any]) -> NotebookNode:
     return nbformat.v4.new_output("display_data", data)
 
 
-def _shown(outcome: checks.Outcome | None) -> NotebookNode:
-    """The output of a check cell: what nbgrader reads (the points), and what the student reads."""
-    data = outcome._repr_mimebundle_() if outcome else {"text/plain": "0"}
-    return nbformat.v4.new_output("execute_result", data, execution_count=None)
-
-
-def _progress(lab: str, outcomes: dict[str, checks.Outcome]) -> NotebookNode:
-    """The points of all tasks."""
-    data = Progress([(task, outcomes.get(name)) for name, task in checks.tasks(lab).items()])._repr_mimebundle_()
-    return nbformat.v4.new_output("execute_result", data, execution_count=None)
-
-
-def _safe(page: str, graded: Graded) -> str:
-    """The page with its policy as the first thing in it, without scripts of its own, and with what is to be said about the run."""
-    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-    page = re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL | re.IGNORECASE)
-    page = re.sub(r'href="(?!#|https?:|mailto:)[^"]*"', 'href="#top"', page, flags=re.IGNORECASE)
-    style = "<style>img { max-width: 100%; } summary { display: list-item; }</style>"
-    page = page.replace("<head>", f"<head>\n{policy}", 1).replace("</head>", f"{style}</head>", 1)
-    page = page.replace("<h4>", f"<h4>{html.escape(graded.submission.student)}: ", 1)
-    said = "".join(f"<li>{html.escape(line)}</li>" for line in graded.remarks)
-    if said:
-        page = page.replace('<div class="panel-body">', f'<div class="panel-body"><ul>{said}</ul>', 1)
-    if policy not in page:
-        raise RuntimeError("a feedback page without <head>")
-    return page
+def harmless(text: str) -> str:
+    """HTML with its structure, and without all that acts or decorates."""
+    text = re.sub(r"<(style|script)\b.*?</\1\s*>", "", text, flags=re.DOTALL | re.IGNORECASE)
+    return bleach.clean(text, tags=_TAGS, attributes=_ATTRIBUTES, strip=True)

@@ -7,12 +7,12 @@ that says it is no check cell, two cells of one id, a cell that is missing), and
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
-from tools.grade.collect import Refused
 from tools.labs import source
 from tools.notebooks import form
 
@@ -28,21 +28,16 @@ def rebuild(released: NotebookNode, cells: list[dict[str, Any]]) -> NotebookNode
         cells: the submission, as `collect.read` gives it.
 
     Raises:
-        Refused: it is of another lab.
+        ValueError: it is of another lab.
     """
-    wanted = {source.marks(cell)["grade_id"]: cell for cell in released.cells if source.marks(cell).get("grade_id")}
+    wanted = _wanted(released)
     order = list(wanted)
-    texts = {wanted[name].source.strip(): name for name in order if source.marks(wanted[name]).get("grade")}
-    # By its text first: what a check asks is known by that, whatever its metadata say.
-    names = [
-        texts.get(cell["source"].strip()) or (cell["grade_id"] if cell["grade_id"] in wanted else None)
-        for cell in cells
-    ]
-    if not any(names):
-        raise Refused("it holds none of the cells of this lab: another notebook?")
+    found = names(released, cells)
+    if not any(found):
+        raise ValueError("it holds none of the cells of this lab: another notebook?")
     made: list[tuple[str | None, NotebookNode]] = []
-    for place, (cell, name) in enumerate(zip(cells, names, strict=True)):
-        if name is not None and place != _counts(names, name, bool(source.marks(wanted[name]).get("grade"))):
+    for place, (cell, name) in enumerate(zip(cells, found, strict=True)):
+        if name is not None and place != _counts(found, name, bool(source.marks(wanted[name]).get("grade"))):
             name = None
         made.append((name, _own(cell) if name is None else _restored(wanted[name], cell)))
     for name in order:
@@ -50,6 +45,29 @@ def rebuild(released: NotebookNode, cells: list[dict[str, Any]]) -> NotebookNode
             made.insert(_late(order, name, [there for there, _ in made]), (name, copy.deepcopy(wanted[name])))
     node = nbformat.v4.new_notebook(cells=[cell for _, cell in made])
     return form.normalise(node)
+
+
+def names(released: NotebookNode, cells: list[dict[str, Any]]) -> list[str | None]:
+    """Which of the lab's marked cells each cell is; None for others."""
+    wanted = _wanted(released)
+    texts = {cell.source.strip(): name for name, cell in wanted.items() if source.marks(cell).get("grade")}
+    # By its text first: what a check asks is known by that, whatever its metadata say.
+    return [
+        texts.get(cell["source"].strip()) or (cell["grade_id"] if cell["grade_id"] in wanted else None)
+        for cell in cells
+    ]
+
+
+def own(released: NotebookNode, cells: list[dict[str, Any]]) -> str:
+    """The lines that are not the lab's, but for those that say whose it is."""
+    given = {line.strip() for cell in released.cells for line in cell.source.splitlines()} | {"", "pass"}
+    lines = [line.strip() for cell in cells for line in cell["source"].splitlines()]
+    whose = re.compile(r"STUDENT *=|.{0,200}checks\.begin\(")
+    return "\n".join(line for line in lines if line not in given and not whose.match(line))
+
+
+def _wanted(released: NotebookNode) -> dict[str, NotebookNode]:
+    return {source.marks(cell)["grade_id"]: cell for cell in released.cells if source.marks(cell).get("grade_id")}
 
 
 def refused(released: NotebookNode, reason: str) -> NotebookNode:

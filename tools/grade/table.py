@@ -1,41 +1,210 @@
-"""The table of marks."""
+"""What an instructor gets: the table of marks, with points by hand and for lateness; statistics by task; what Moodle and Canvas import."""
 
 from __future__ import annotations
 
 import csv
+import dataclasses
+import html
+import io
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from rapidfuzz import fuzz, process, utils
+
+from course.checks.catalogue import Task
 from course.checks.outcomes import number
-from tools.grade.marks import Graded
+from tools.grade import platforms
+from tools.grade.collect import Submission, printable
+
+NEARLY, SHORT, COMMON = 90, 400, 3
+"""Pairs: alike by so many per cent, of texts with so many letters, without the lines that one in so many has."""
 
 
-def write(path: Path, graded: list[Graded], of: float, titles: dict[str, str]) -> None:
-    """Writes the marks as CSV: a line for each submission, a column for each task.
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """What counts besides the checks: the end of the time and points for each day after it, and points by hand.
+
+    Attributes:
+        late: when the time is over, with time zone; None where there is no end.
+        per_day: points that each day begun after it costs.
+        by_hand: by student (small letters) and task ("" for none): points and why.
+    """
+
+    late: datetime | None = None
+    per_day: float = 0
+    by_hand: dict[tuple[str, str], tuple[float, str]] = dataclasses.field(default_factory=dict)
+
+    def days(self, one: Submission) -> int | None:
+        """Days begun after the end of the time; None when it is not known when the submission was handed in."""
+        if not self.late:
+            return 0
+        if one.when:
+            when = one.when if one.when.tzinfo else one.when.replace(tzinfo=self.late.tzinfo)
+            return max(0, math.ceil((when - self.late).total_seconds() / 86400))
+        canvas = one.place and one.place.platform == platforms.CANVAS
+        return int(one.place.late) if canvas else None
+
+    def marks(self, one: Submission, checked: dict[str, float]) -> tuple[dict[str, float], float, list[str]]:
+        """Points of each task, of all, and what was changed: a task by hand is worth what was entered, in place of the check's points."""
+        points, told, added = dict(checked), [], 0.0
+        for (student, task), (given, why) in self.by_hand.items():
+            if student == one.student.lower():
+                was, what = (f"{number(checked.get(task, 0))} -> ", task) if task else ("", "all")
+                told.append(f"by hand, {what}: {was}{number(given)}" + (f" ({why})" if why else ""))
+                points, added = ({**points, task: given}, added) if task else (points, added + given)
+        total = max(0.0, sum(points.values()) + added)
+        days = self.days(one)
+        if days is None:
+            told.append("late or not: when it was handed in is not known (names.csv, column submitted)")
+        elif days:
+            cost = min(total, days * self.per_day)
+            total -= cost
+            told.append(f"late, {days} day{'s' * (days > 1)} begun: -{number(cost)}")
+        return points, total, told
+
+
+def by_hand(path: Path, tasks: Iterable[str]) -> dict[tuple[str, str], tuple[float, str]]:
+    """The points that were entered by hand: a CSV file with the columns student, task (may be empty), points, why.
+
+    Raises:
+        ValueError: it has other columns, tasks that the lab has not, or points that are no number.
+    """
+    found = {}
+    if path.exists():
+        for line, row in enumerate(
+            csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")), start=2
+        ):
+            student, task, points = (str(row.get(name) or "").strip() for name in ("student", "task", "points"))
+            if not {"student", "task", "points"} <= set(row) or (task and task not in tasks):
+                raise ValueError(
+                    f"{path}, line {line}: columns are student, task, points, why; tasks are {', '.join(tasks)}"
+                )
+            try:
+                found[student.lower(), task] = float(points), printable(str(row.get("why") or ""))
+            except ValueError as error:
+                raise ValueError(f"{path}, line {line}: {points!r} is no number of points") from error
+    return found
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a file whole, or not at all."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def grades(graded: list[Any], rules: Rules, tasks: dict[str, Task]) -> str:
+    """The marks as CSV: a line for each submission, a column for each task.
 
     A spreadsheet takes a text that begins with = for a formula: such a text gets an apostrophe.
     """
-    head = ["submission", "student", "points", "of", *titles, "ended", "remarks", "seconds", "feedback"]
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(head)
-        for one in graded:
-            each = [number(one.outcomes[task].points) if task in one.outcomes else "0" for task in titles]
-            page = one.feedback.relative_to(path.parent) if one.feedback else ""
-            row = [one.submission.name, one.submission.student, number(one.points), number(of), *each, one.ended]
-            row += ["; ".join(one.remarks), f"{one.seconds:.0f}", page]
-            writer.writerow([_text(str(value)) for value in row])
+    head = [
+        "submission",
+        "student",
+        "points",
+        "of",
+        *tasks,
+        "changed",
+        "ended",
+        "remarks",
+        "handed in",
+        "seconds",
+        "feedback",
+    ]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    of = sum(task.points for task in tasks.values())
+    for one in graded:
+        points, total, told = rules.marks(one.submission, one.checked)
+        each = [number(points.get(task, 0)) for task in tasks] if one.done else [""] * len(tasks)
+        when = one.submission.when.isoformat(" ", "minutes") if one.submission.when else ""
+        row = [one.submission.name, one.submission.student, number(total) if one.done else "", number(of), *each]
+        row += ["; ".join(told), one.ended, "; ".join(one.remarks), when, f"{one.seconds:.0f}", one.page]
+        writer.writerow([_cell(value) for value in row])
+    return text.getvalue()
 
 
-def _text(value: str) -> str:
-    printable = "".join(letter if letter.isprintable() else " " for letter in value.encode("utf-8", "replace").decode())
-    return f"'{printable}" if printable[:1] in tuple("=+-@") else printable
+def _cell(value: str) -> str:
+    text = printable(value)
+    return f"'{text}" if text[:1] in tuple("=+-@") else text
 
 
-def summary(graded: list[Graded], of: float) -> str:
+def statistics(lab: str, graded: list[Any], rules: Rules, tasks: dict[str, Task]) -> str:
+    """A page about the class: how the points are spread, and for each task how many have how much, and what they were told most."""
+    of = sum(task.points for task in tasks.values())
+    done = [(one, *rules.marks(one.submission, one.checked)[:2]) for one in graded if one.done]
+    totals = [total for _, _, total in done]
+    spread = Counter(min(9, int(10 * total / of)) for total in totals)
+    rows = []
+    for name, task in tasks.items():
+        points = [points.get(name, 0) for _, points, _ in done]
+        full, none = sum(one >= task.points for one in points), sum(one <= 0 for one in points)
+        told = Counter(
+            one.outcomes[name].message for one, *_ in done if name in one.outcomes and one.outcomes[name].message
+        )
+        often = "<br>".join(f"{count} × {html.escape(printable(words)[:200])}" for words, count in told.most_common(3))
+        mean = sum(points) / max(1, len(points))
+        rows.append(f"<tr><td>{html.escape(task.title)}<td>{number(mean)} of {number(task.points)}<td>{_bar(mean / task.points)}"
+                    f"<td>{full}<td>{len(points) - full - none}<td>{none}<td>{often}")  # fmt: skip
+    bars = "".join(f"<tr><td>{number(of * low / 10)} to {number(of * (low + 1) / 10)}<td>{spread[low]}<td>{_bar(spread[low] / max(1, len(done)))}"
+                   for low in range(10))  # fmt: skip
+    mean, middle = sum(totals) / max(1, len(totals)), sorted(totals)[len(totals) // 2] if totals else 0
+    return f"""<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{lab}: the class</title><style>
+body {{ font: 15px sans-serif; margin: 2em; max-width: 1100px; }} table {{ border-collapse: collapse; margin: 1em 0; }}
+td, th {{ padding: 4px 12px; border-bottom: 1px solid #ddd; text-align: left; vertical-align: top; }} i {{ display: block; height: 12px; background: #2a6fb0; }}
+</style></head><body><h1>{lab}: {len(done)} submissions</h1>
+<p>Mean {number(mean)}, median {number(middle)} of {number(of)} points; with what was entered by hand, and after lateness.</p>
+<table><tr><th>Points<th>Submissions<th>{bars}</table>
+<h2>By task</h2><table><tr><th>Task<th>Mean<th><th>Full<th>Part<th>None<th>What checks said most{"".join(rows)}</table></body></html>"""
+
+
+def _bar(share: float) -> str:
+    return f'<i style="width: {max(0, min(200, round(200 * share)))}px"></i>'
+
+
+def alike(texts: dict[str, str]) -> list[tuple[str, str, int]]:
+    """Pairs of submissions whose own lines are nearly the same, with how many per cent; lines that much of the class has are left out."""
+    lines = {name: text.splitlines() for name, text in texts.items()}
+    often = Counter(line for own in lines.values() for line in set(own))
+    most = max(2, len(texts) // COMMON)
+    own = {name: "\n".join(line for line in text if often[line] <= most) for name, text in lines.items()}
+    own = {name: text for name, text in own.items() if len(text) >= SHORT}
+    names, left = list(own), list(own.values())
+    scores = process.cdist(
+        left, left, scorer=fuzz.ratio, processor=utils.default_process, score_cutoff=NEARLY, workers=-1
+    )
+    return [(names[i], names[j], int(scores[i][j])) for i in range(len(left)) for j in range(i) if scores[i][j]]
+
+
+def platforms_files(folder: Path, lab: str, graded: list[Any], rules: Rules, tasks: dict[str, Task]) -> list[Path]:
+    """Writes what Moodle and Canvas import, of the submissions that are from there: marks as CSV, pages as ZIP. Returns the files."""
+    of = number(sum(task.points for task in tasks.values()))
+    files = []
+    for platform in (platforms.MOODLE, platforms.CANVAS):
+        own = [one for one in graded if one.done and one.submission.place and one.submission.place.platform == platform]
+        marks = [(one.submission.place, number(rules.marks(one.submission, one.checked)[1])) for one in own]
+        if own:
+            files += [folder / f"{platform}-grades.csv", folder / f"{platform}-feedback.zip"]
+            write(files[-2], platforms.grades(platform, lab, marks, of))
+            pages = [
+                (one.submission.returned, folder / one.page) for one in own if one.page and one.submission.returned
+            ]
+            platforms.feedback(files[-1], pages)
+    return files
+
+
+def summary(graded: list[Any], rules: Rules, of: float) -> str:
     """The marks in short, a line each."""
-    width = max(len(_text(one.submission.name)) for one in graded)
+    width = max(len(printable(one.submission.name)) for one in graded)
     lines = []
     for one in graded:
         said = "" if one.ended == "finished" else f"   {one.ended}"
-        lines.append(f"  {_text(one.submission.name):<{width}}  {number(one.points):>5} of {number(of)}{said}")
+        points = number(rules.marks(one.submission, one.checked)[1]) if one.done else "-"
+        lines.append(f"  {printable(one.submission.name):<{width}}  {points:>5} of {number(of)}{said}")
     return "\n".join(lines)
