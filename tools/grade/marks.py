@@ -10,21 +10,18 @@ import dataclasses
 import html
 import json
 import multiprocessing
-import os
 import re
-import resource
 import shutil
 import threading
-import warnings
 from pathlib import Path
 from typing import Any
 
-import bleach
 import nbformat
 from nbformat import NotebookNode
 
 from course import checks
 from course.checks.outcomes import Progress
+from tools.grade import converters
 from tools.grade.collect import Submission
 from tools.grade.table import write
 from tools.labs import generate, source
@@ -32,54 +29,6 @@ from tools.notebooks import form
 
 SECONDS, MEMORY = 40.0, 3 * 2**30
 """For the page of one submission."""
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
-"""What a feedback page may do, where student's text and outputs stand: show itself, and nothing else. No scripts."""
-SAID = ("<!-- said of the run -->", "<!-- end -->")
-
-_TAGS = {
-    *(
-        "b",
-        "i",
-        "em",
-        "strong",
-        "code",
-        "pre",
-        "p",
-        "br",
-        "hr",
-        "div",
-        "span",
-        "ul",
-        "ol",
-        "li",
-        "sub",
-        "sup",
-        "small",
-        "del",
-    ),
-    *(
-        "table",
-        "thead",
-        "tbody",
-        "tfoot",
-        "tr",
-        "th",
-        "td",
-        "caption",
-        "details",
-        "summary",
-        "dl",
-        "dt",
-        "dd",
-        "blockquote",
-    ),
-    *("h1", "h2", "h3", "h4", "h5", "h6", "a"),
-}
-_ATTRIBUTES: dict[str, Any] = {
-    "td": ["colspan", "rowspan", "align"],
-    "th": ["colspan", "rowspan", "align"],
-    "a": lambda tag, name, value: name == "href" and bool(re.match(r"(#|https?:|mailto:)", value)),
-}
 _one_at_a_time = threading.Lock()  # nbgrader's gradebook is one file
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["tools.grade.converters"])
@@ -157,7 +106,7 @@ def _limited(task: dict[str, Any]) -> tuple[float, str]:
     """Makes a page in another process, for so long as it may take: nbgrader's points, and what went wrong."""
     ours, theirs = _processes.Pipe()
     with _one_at_a_time, ours:
-        process = _processes.Process(target=page, args=(task, theirs), daemon=True)
+        process = _processes.Process(target=converters.page, args=(task, SECONDS, MEMORY, theirs), daemon=True)
         process.start()
         theirs.close()
         try:
@@ -169,32 +118,18 @@ def _limited(task: dict[str, Any]) -> tuple[float, str]:
             process.join()
 
 
-def page(task: dict[str, Any], answer: Any) -> None:
-    """In the other process: lets nbgrader make the page, and answers with its points."""
-    for kind, most in ((resource.RLIMIT_DATA, MEMORY), (resource.RLIMIT_CPU, int(SECONDS))):
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (most, most))
-    warnings.simplefilter("ignore")  # nbgrader's own
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in (1, 2):  # what a library says of a student's text is not for the terminal
-        os.dup2(nothing, descriptor)
-    try:
-        from tools.grade import converters
-
-        answer.send((converters.convert(**task), ""))
-    except BaseException as error:
-        answer.send((0, f"{type(error).__name__}: {error}"[:300]))
-
-
 def say(folder: Path, one: Graded, points: str, told: list[str]) -> None:
     """Writes into a page what is said of the run, and of what was entered by hand: anew each time, as that changes without a run."""
     path = folder / one.page
     if not one.page or not path.exists():
         return
-    before, _, rest = path.read_text(encoding="utf-8").partition(SAID[0])
+    before, _, rest = path.read_text(encoding="utf-8").partition(converters.SAID[0])
     lines = "".join(f"<li>{html.escape(line)}</li>" for line in (*told, *one.remarks))
     points = f"<p><b>{html.escape(one.submission.student)}: {points} points</b></p>"
-    write(path, f"{before}{SAID[0]}{points}<ul>{lines}</ul>{SAID[1]}{rest.partition(SAID[1])[2]}")
+    write(
+        path,
+        f"{before}{converters.SAID[0]}{points}<ul>{lines}</ul>{converters.SAID[1]}{rest.partition(converters.SAID[1])[2]}",
+    )
 
 
 def _outputs_of(one: Graded, node: NotebookNode, lab: str) -> str:
@@ -243,9 +178,3 @@ def _output(output: dict[str, Any]) -> NotebookNode:
     if not data:
         raise ValueError("nothing in it can be shown")
     return nbformat.v4.new_output("display_data", data)
-
-
-def harmless(text: str) -> str:
-    """HTML with its structure, and without all that acts or decorates."""
-    text = re.sub(r"<(style|script)\b.*?</\1\s*>", "", text, flags=re.DOTALL | re.IGNORECASE)
-    return bleach.clean(text, tags=_TAGS, attributes=_ATTRIBUTES, strip=True)
