@@ -510,6 +510,29 @@ def test_another_salt_grades_all_again_and_keeps_the_earlier_results(class_, tmp
     assert "anna" in rows(class_.folder.parent / "earlier" / f"{LAB}-1")
 
 
+def test_a_fault_of_ours_stops_one_submission_and_no_other_and_is_tried_again(class_, tmp_path, monkeypatch):
+    given = [marks.feedback, rebuild.own]
+
+    def fails(*asked):
+        if "fault" in str(asked):
+            raise OSError("no space left")
+        return given[1](*asked)
+
+    monkeypatch.setattr(rebuild, "own", fails)
+    monkeypatch.setattr(marks, "feedback", lambda *_: 1 / 0)
+    folder = put(
+        tmp_path / "in", {"anna.ipynb": text(solved("anna")), "ben.ipynb": text(solved("ben", sum="fault = 1"))}
+    )
+    got = class_(folder)
+    assert {name: row["points"] for name, row in got.items()} == {"anna": "6", "ben": "0"}
+    assert "the feedback page could not be made: ZeroDivisionError" in got["anna"]["remarks"]
+    assert got["ben"]["ended"] == "not graded: grading itself failed (OSError: no space left)"
+    monkeypatch.setattr(rebuild, "own", given[1])
+    Stand.ran.clear()
+    assert class_(folder)["ben"]["ended"] == "finished"
+    assert Stand.ran == ["ben"]
+
+
 def never(*task):
     """A page that is never done."""
     while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -11,6 +12,7 @@ import re
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -163,19 +165,30 @@ class _Class:
             self.doing[name] = (what, time.monotonic())
 
     def _grade(self, judge: Judge, free: queue.SimpleQueue[box.Box], one: Submission) -> None:
+        """Grades one submission. Whatever becomes of it, the others go on."""
         name = printable(one.name)
-        graded = self._judged(judge, free, one, name)
+        try:
+            graded = self._judged(judge, free, one, name)
+        except Exception as error:
+            reason = f"{FAULT} ({type(error).__name__}: {error})"
+            graded = Graded(
+                one, rebuild.refused(self.released, reason), ended=f"not graded: {reason}", remarks=[reason]
+            )
         graded.remarks = [printable(remark) for remark in (*one.notes, *graded.remarks)]
         graded.ended = printable(graded.ended)
         if self.stopped.is_set():  # it was killed with the rest: what it would say of this submission is not true
             return
         self._put(graded)  # before the page: whatever becomes of that, the marks stand
         self._does(name, "the feedback page")
-        wrong = marks.feedback(self.course.lab, self.course.solutions, self.course.folder, graded, self.released)
+        try:
+            wrong = marks.feedback(self.course.lab, self.course.solutions, self.course.folder, graded, self.released)
+        except Exception as error:
+            wrong = [f"the feedback page could not be made: {type(error).__name__}: {error}"]
         graded.remarks += map(printable, wrong)
         graded.node, graded.outputs = None, {}
-        if not self.stopped.is_set():
-            self._put(graded)
+        if self.stopped.is_set():
+            return
+        self._put(graded)
         with self.lock:
             del self.doing[name]
             done = sum(graded.done for graded in self.graded.values())
@@ -192,16 +205,9 @@ class _Class:
             node = rebuild.refused(self.released, str(error))
             return Graded(one, node, ended=f"not graded: {error}", remarks=[str(error)])
         own = rebuild.own(self.released, cells)
-        said = _remarks(one, cells, own, self.course.salt)
-        box_ = free.get()
-        try:
+        with _one_of(free) as box_:
             graded = run(self.course, box_, judge, one, node, functools.partial(self._does, name))
-        except Exception as error:  # a fault of ours must not cost the others their marks
-            reason = f"{FAULT} ({type(error).__name__}: {error})"
-            graded = Graded(one, node, ended=f"not graded: {reason}", remarks=[reason])
-        finally:
-            free.put(box_)
-        graded.own, graded.remarks = own[:20_000], said + graded.remarks
+        graded.own, graded.remarks = own[:20_000], _remarks(one, cells, own, self.course.salt) + graded.remarks
         return graded
 
     def _put(self, graded: Graded) -> None:
@@ -241,12 +247,9 @@ class _Class:
         path = source.notebook(self.course.lab, self.course.solutions)
         # Answers of a solution may be those of its own student, without a salt.
         one, course = Submission("", own_parameters(path)["STUDENT"], ""), dataclasses.replace(self.course, salt="")
-        box_ = free.get()
-        try:
+        with _one_of(free) as box_:
             of = run(course, box_, judge, one, form.normalise(form.read(path)), functools.partial(self._does, OURS))
-        finally:
-            free.put(box_)
-            self.doing.clear()
+        self.doing.clear()
         got = of.outcomes.values()
         lost = [f"  {of.title}: {of.points:g} of {of.of:g}. {of.message}" for of in got if of.points < of.of]
         if lost or not of.outcomes:
@@ -257,6 +260,16 @@ class _Class:
         proved.parent.mkdir(parents=True, exist_ok=True)
         proved.touch()
         self.course.say(f"  {OURS}: {of.points:g} points, {of.seconds:.0f} s")
+
+
+@contextlib.contextmanager
+def _one_of(free: queue.SimpleQueue[box.Box]) -> Iterator[box.Box]:
+    """A box that is free, for as long as it is needed."""
+    box_ = free.get()
+    try:
+        yield box_
+    finally:
+        free.put(box_)
 
 
 def _make_room(course: Course, state: str) -> None:
