@@ -96,7 +96,7 @@ class TrustedOutputs(NbGraderPreprocessor):
         return node, resources
 
 
-def page(task: dict[str, Any], seconds: float, memory: int, answer: Any) -> None:
+def page(task: tuple[Any, ...], seconds: float, memory: int, answer: Any) -> None:
     """Lets nbgrader make the page of a submission, and answers with its points, and with what went wrong."""
     for kind, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_CPU, math.ceil(seconds))):
         with contextlib.suppress(ValueError, OSError):
@@ -106,7 +106,7 @@ def page(task: dict[str, Any], seconds: float, memory: int, answer: Any) -> None
     for descriptor in (1, 2):  # what a library says of a student's text is not for the terminal
         os.dup2(nothing, descriptor)
     try:
-        answer.send((convert(**task), ""))
+        answer.send((convert(*task), ""))
     except BaseException as error:
         answer.send((0, f"{type(error).__name__}: {error}"[:300]))
 

@@ -73,36 +73,23 @@ def feedback(lab: str, solutions: Path, folder: Path, one: Graded, released: Not
 
     Where the page of the notebook cannot be made, it is one of the lab's own cells with what the checks said.
     """
-    target = folder / "feedback" / f"{one.submission.key}.html"
+    key, target = one.submission.key, folder / "feedback" / f"{one.submission.key}.html"
     target.parent.mkdir(exist_ok=True)
-    task = {
-        "lab": lab,
-        "solutions": solutions,
-        "folder": folder / "nbgrader",
-        "key": one.submission.key,
-        "target": target,
-    }
-    whole = task | {"cells": form.dumps(one.node), "outputs": _outputs_of(one, one.node, lab)}
-    bare = task | {
-        "cells": form.dumps(released),
-        "outputs": _outputs_of(dataclasses.replace(one, outputs={}), released, lab),
-    }
     titles = {cell.grade_id: checks.tasks(lab)[cell.task].title for cell in source.check_cells(released)}
     wrong = []
-    for way in (whole, bare):
-        score, reason = _limited(way | {"titles": titles})
+    for what, node, outputs in (("its cells", one.node, one.outputs), ("the lab", released, {})):
+        given = (form.dumps(node), _outputs_of(node, outputs, one.outcomes, lab))
+        score, reason = _limited((lab, solutions, folder / "nbgrader", key, target, *given, titles))
         if not reason:
             one.page = str(target.relative_to(folder))
             if abs(score - one.points) > 1e-6:
-                wrong.append(
-                    f"nbgrader counts {score:g} points, the checks gave {one.points:g}: tell who maintains the course"
-                )
+                wrong.append(f"tell who maintains the course: nbgrader counts {score:g} points, not {one.points:g}")
             return wrong
-        wrong.append(f"the feedback page of {'its cells' if way is whole else 'the lab'} could not be made: {reason}")
+        wrong.append(f"the feedback page of {what} could not be made: {reason}")
     return wrong
 
 
-def _limited(task: dict[str, Any]) -> tuple[float, str]:
+def _limited(task: tuple[Any, ...]) -> tuple[float, str]:
     """Makes a page in another process, for so long as it may take: nbgrader's points, and what went wrong."""
     ours, theirs = _processes.Pipe()
     with _one_at_a_time, ours:
@@ -132,19 +119,21 @@ def say(folder: Path, one: Graded, points: str, told: list[str]) -> None:
     )
 
 
-def _outputs_of(one: Graded, node: NotebookNode, lab: str) -> str:
+def _outputs_of(
+    node: NotebookNode, outputs: dict[int, list[dict[str, Any]]], outcomes: dict[str, checks.Outcome], lab: str
+) -> str:
     """The outputs of each cell, as JSON: of check cells, those of our evaluation; of others, those of the confined run."""
     tasks = {cell.index: cell.task for cell in source.check_cells(node)}
-    progress = Progress([(task, one.outcomes.get(name)) for name, task in checks.tasks(lab).items()])
+    progress = Progress([(task, outcomes.get(name)) for name, task in checks.tasks(lab).items()])
     found = []
     for place, cell in enumerate(node.cells):
         if place in tasks:
-            outcome = one.outcomes.get(tasks[place])
+            outcome = outcomes.get(tasks[place])
             found.append([_shown(outcome._repr_mimebundle_() if outcome else {"text/plain": "0"})])
         elif cell.cell_type == "code" and cell.source.strip() == source.PROGRESS:
             found.append([_shown(progress._repr_mimebundle_())])
         else:
-            found.append(_outputs(one.outputs.get(place, [])) if cell.cell_type == "code" else [])
+            found.append(_outputs(outputs.get(place, [])) if cell.cell_type == "code" else [])
     return json.dumps(found)
 
 
