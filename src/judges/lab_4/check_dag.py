@@ -61,8 +61,14 @@ def stuck(found: Found) -> str:
             f"In {result.case.title} the file of {NAMES[0]} is there, that of {NAMES[1]} is not and some later ones are, and `{waits[:60]}` did not go on: "
             f"it asks for another file than that of the run's month. {zone(found, 1)}"
         ).rstrip()
+    told = why(result)
+    return f"In {result.case.title} {told}" if told else ""
+
+
+def why(result: Result) -> str:
+    """Which task has failed, and what it raised, as the rest of a sentence."""
     failed = next((name for name, state in result.states.items() if state == "failed"), "")
-    return f"In {result.case.title} `{failed[:60]}` has failed; `lab.rehearse()` shows where." if failed else ""
+    return f"`{failed[:60]}` has failed: {result.raised.get(failed, 'it said nothing')[:200]}" if failed else ""
 
 
 def zone(found: Found, month: int) -> str:
@@ -84,7 +90,7 @@ def failures(found: Found) -> list[tuple[str, Result]]:
 
 def _unseen(found: Found) -> str:
     """Why the order of tasks cannot be seen, if so."""
-    if len(set(UPSTREAM) & set(found.owner)) < len(UPSTREAM):
+    if len({found.owner[step] for step in UPSTREAM if step in found.owner}) < len(UPSTREAM):
         return "What your tasks wait for can be seen when each step has its task."
     for step, result in failures(found):
         state = result.states.get(found.owner[step], "")

@@ -7,7 +7,7 @@ import re
 from course import checks
 from judges.lab_4 import dag_trial
 from judges.lab_4.cases import BAD_DATA, NAMES, READS, UPSTREAM, after
-from judges.lab_4.check_dag import add_up, ended, failures, stuck
+from judges.lab_4.check_dag import add_up, ended, failures, stuck, why
 from judges.lab_4.dag_trial import Found, Result
 
 # --- Task 2 -------------------------------------------------------------------------------------------------------
@@ -79,15 +79,14 @@ def _bad_data(found: Found) -> str:
         if state != "failed" or result.state != "failed":
             return (
                 f"In {result.case.title} the data were bad, and Airflow has {step} as {state!r} and the run as {result.state!r}. A month that was not learned from must not "
-                f"look like one that was: both have to be failed.{_last(result) if state == 'failed' else ''}"
+                f"look like one that was: both have to be failed.{_last(found, result) if state == 'failed' else ''}"
             )
     return ""
 
 
-def _last(result: Result) -> str:
-    """Tasks that have worked without a step: one of them may have made the run a success."""
-    owners = {one["task"] for one in result.steps}
-    green = [f"`{task[:60]}`" for task, state in result.states.items() if state == "success" and task not in owners]
+def _last(found: Found, result: Result) -> str:
+    """The last tasks that have worked nevertheless, which makes the run a success."""
+    green = [f"`{task[:60]}`" for task in found.last if result.states.get(task) == "success"]
     return f" A run is what its last tasks are; {', '.join(green)} did not ask whether all had worked." if green else ""
 
 
@@ -170,7 +169,7 @@ def judge_sensor(lab: checks.Lab) -> None:
     if READS not in found.owner:
         raise checks.Wrong(stuck(found) or f"No task has started the step {READS}. Task 1 comes first.")
     late, well = found.cases["comes"], found.cases["well"]
-    if not any(result.waits or result.held for result in (late, well)):
+    if not found.sensors and not any(result.waits or result.held for result in (late, well)):
         raise checks.Wrong(
             f"In {late.case.title} the file was not there, and none of your tasks waits: a sensor is a task that asks again and again. Airflow has some for files, "
             "functions and commands."
@@ -192,7 +191,7 @@ def _waits(found: Found) -> str:
     if not well.tries(READS):
         return stuck(found) or f"In {well.case.title} the file was there, and {READS} was not started."
     if not result.held and result.state != "success":
-        return f"In {result.case.title} the file came 50 minutes late, and the run is {result.state!r}: it has to wait, and to go on when the file is there."
+        return f"In {result.case.title} the file came 50 minutes late, and the run is {result.state!r}: it has to wait, and to go on when the file is there. {why(result)}".rstrip()
     return ""
 
 
@@ -210,6 +209,8 @@ def _patient(found: Found) -> str:
             f"`{waited[0][:60]}` is skipped, not failed, when its time is over (`soft_fail` does that): then no callback is called, and a month that is missing must not look like "
             "one that was left out on purpose."
         )
+    if not waited:
+        return _waits(found) or f"In {result.case.title} the file did not come, and your sensor did not wait for it."
     if len(result.looks) < 2:
         return f"In {result.case.title} the file did not come, and after 50 minutes it was given up. A sender may be some days late: an hour to 31 days."
     if result.state != "failed":

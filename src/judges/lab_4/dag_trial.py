@@ -43,6 +43,7 @@ class Result:
         """Those alerts that a task has made by itself, while it ran."""
         self.broken = {str(one["task"]): f"{one['callback']}: {one['error']}" for one in found["broken"]}
         """For a task, which of its callbacks has raised, and what."""
+        self.raised = {str(name): str(text) for name, text in found["raised"].items()}
         self.held = {str(name): str(text) for name, text in found["held"].items()}
         """For a task that kept its worker, how."""
         self.waits = {str(name): float(every) for name, (every, _) in found["waits"].items()}
@@ -78,6 +79,8 @@ class Found:
         """Whether reading the file has started a step, or called a person."""
         self.is_there = "runs" in found
         self.max_active_runs, self.zone = int(found.get("max_active_runs", 0)), str(found.get("zone", ""))
+        self.sensors, self.last = ([str(one) for one in found.get(name, [])] for name in ("sensors", "last"))
+        """Tasks that are sensors, and those that no other waits for."""
         self.runs = [str(one["after"]) for one in found.get("runs", [])]
         self.starts = [str(one["start"]) for one in found.get("runs", [])]
         self.cases = {name: Result(case, found["cases"][name]) for name, case in plan.items() if self.runs}

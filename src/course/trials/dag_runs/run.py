@@ -26,7 +26,7 @@ from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 from airflow.dag_processing.processor import _execute_dag_callbacks
 from airflow.models import DagRun
 from airflow.models.taskreschedule import TaskReschedule
-from airflow.sdk import DAG, timezone
+from airflow.sdk import DAG, BaseSensorOperator, timezone
 from airflow.sdk.api.client import TaskInstanceOperations
 from airflow.sdk.definitions.dag import _run_task
 from airflow.sdk.execution_time.comms import OKResponse
@@ -95,7 +95,9 @@ def main(folder: Path, plan: dict[str, Any]) -> dict[str, Any]:
         infos = schedule(stored(dag))
     except Exception as error:
         return found | {"errors": {"(stored form)": words(error)}}
-    found |= {"tasks": sorted(dag.task_ids), "max_active_runs": dag.max_active_runs, "zone": str(dag.timezone)}
+    found["sensors"] = [task.task_id for task in dag.tasks if isinstance(task, BaseSensorOperator)]
+    found |= {"tasks": sorted(dag.task_ids), "last": sorted(task.task_id for task in dag.leaves)}
+    found |= {"max_active_runs": dag.max_active_runs, "zone": str(dag.timezone)}
     found["runs"] = [
         {"after": str(info.run_after.astimezone(dag.timezone)), "start": str(info.data_interval.start)}
         for info in infos
@@ -110,7 +112,9 @@ def main(folder: Path, plan: dict[str, Any]) -> dict[str, Any]:
         own = own if isinstance(own, list) else [own]
         dag.on_failure_callback = [noted(one, "on_failure_callback of the DAG", folder) for one in own]
         for name, case in plan["cases"].items():
-            found["cases"][name] = run_case(bag, dag, infos[min(case["month"], len(infos)) - 1], case, folder)
+            after = case["month"] % 12 + 1
+            own = next((one for one in infos if one.run_after.astimezone(dag.timezone).month == after), infos[0])
+            found["cases"][name] = run_case(bag, dag, own, case, folder)
     return found
 
 
@@ -310,13 +314,14 @@ class Loop:
             self.session.commit()
             return
         limit = self.waits[one.task_id][1]
-        if has_come:
-            self.run_task(one, with_trigger=True)
-        elif limit is not None and limit < passed:  # as `SchedulerJobRunner.check_trigger_timeouts`
-            one.next_method, one.next_kwargs = "__fail__", {"error": "Trigger timeout"}
+        is_over = limit is not None and limit < passed
+        if (
+            has_come or is_over
+        ):  # it begins anew, with its trigger; or as `SchedulerJobRunner.check_trigger_timeouts` has it
+            one.next_method, one.next_kwargs = ("__fail__", {"error": "Trigger timeout"}) if is_over else (None, None)
             one.trigger_id, one.state = None, TaskInstanceState.SCHEDULED
             self.session.commit()
-            self.run_task(one)
+            self.run_task(one, with_trigger=has_come)
 
 
 def written(folder: Path) -> dict[str, Any]:
