@@ -601,9 +601,14 @@ def test_points_by_hand_and_lateness_are_in_the_table_each_time(class_, tmp_path
         )
         assert "by hand, sum: 2 -&gt; 0 (copied)" in (class_.folder / "feedback/ben.html").read_text()
     assert "by-hand.csv names students without a submission: zoe" in class_.said
-    put(folder, {"by-hand.csv": b"student,task,points,why\nanna,sums,1,\n"})
-    with pytest.raises(grading.GradingFailed, match=r"by-hand\.csv, line 2: .*tasks are sum, words, report"):
-        class_(folder)
+    for line, told in (
+        ("anna,sums,1,", "tasks are sum, words, report"),
+        ("anna,sum,nan,", "'nan' is no number"),
+        ("zoe,,1,\nzoe,,2,", "or the student's second"),
+    ):
+        put(folder, {"by-hand.csv": f"student,task,points,why\n{line}\n".encode()})
+        with pytest.raises(grading.GradingFailed, match=rf"by-hand\.csv, line \d: .*{told}"):
+            class_(folder)
 
 
 @pytest.mark.parametrize(
@@ -621,6 +626,12 @@ def test_days_late_are_counted_from_what_is_known(when, mark, days):
     place = None if mark is None else platforms.Place("canvas", "a_1", "a", "1", "x.ipynb", mark)
     one = collect.Submission("a", "a", "a", place=place, when=datetime.fromisoformat(when) if when else None)
     assert table.Rules(datetime.fromisoformat("2026-12-01T23:59+01:00"), 1).days(one) == days
+
+
+def test_a_time_keeps_its_zone():
+    assert __main__._time("2026-12-01T23:59+01:00").utcoffset().total_seconds() == 3600
+    assert __main__._time("2026-12-01T23:59").tzinfo
+    assert __main__._time(None) is None
 
 
 def test_canvas_gets_what_it_imports(class_, tmp_path):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import re
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 from dateutil import parser as dates
 
@@ -58,8 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         memory=round(options.memory * 2**30),
     )
     try:
-        late = dates.isoparse(options.late).astimezone() if options.late else None
-        rules, salt = table.Rules(late, options.per_day), hand_out.valid_salt(options.salt)
+        rules, salt = table.Rules(_time(options.late), options.per_day), hand_out.valid_salt(options.salt)
     except ValueError as error:
         return _refuse(f"LATE or SALT: {error}")
     course = grading.Course(
@@ -87,13 +87,19 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _say(text: str) -> None:
+def _time(text: str | None) -> datetime | None:
+    """A time with its time zone; the machine's, where none is given."""
+    when = dates.isoparse(text) if text else None
+    return when.astimezone() if when and not when.tzinfo else when
+
+
+def _say(text: str, file: TextIO | None = None) -> None:
     """Says something of which parts may be a student's: no control sequence reaches the terminal."""
-    print(*(collect.printable(line) for line in re.split("\n", text)), sep="\n", flush=True)
+    print(*map(collect.printable, text.split("\n")), sep="\n", file=file, flush=True)
 
 
 def _refuse(text: str, code: int = 2) -> int:
-    print(*(collect.printable(line) for line in re.split("\n", text)), sep="\n", file=sys.stderr)
+    _say(text, sys.stderr)
     return code
 
 

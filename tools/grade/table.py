@@ -8,6 +8,7 @@ import html
 import io
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
@@ -23,6 +24,12 @@ from tools.grade.collect import Submission, printable
 
 NEARLY, SHORT, COMMON = 90, 400, 3
 """Pairs: alike by so many per cent, of texts with so many letters, without the lines that one in so many has."""
+
+
+_FIRST, _LAST = (
+    ("submission", "student", "points", "of"),
+    ("changed", "ended", "remarks", "handed in", "seconds", "feedback"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,20 +81,16 @@ def by_hand(path: Path, tasks: Iterable[str]) -> dict[tuple[str, str], tuple[flo
     Raises:
         ValueError: it has other columns, tasks that the lab has not, or points that are no number.
     """
-    found = {}
-    if path.exists():
-        for line, row in enumerate(
-            csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")), start=2
-        ):
-            student, task, points = (str(row.get(name) or "").strip() for name in ("student", "task", "points"))
-            if not {"student", "task", "points"} <= set(row) or (task and task not in tasks):
-                raise ValueError(
-                    f"{path}, line {line}: columns are student, task, points, why; tasks are {', '.join(tasks)}"
-                )
-            try:
-                found[student.lower(), task] = float(points), printable(str(row.get("why") or ""))
-            except ValueError as error:
-                raise ValueError(f"{path}, line {line}: {points!r} is no number of points") from error
+    found: dict[tuple[str, str], tuple[float, str]] = {}
+    text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+    for line, row in enumerate(csv.DictReader(io.StringIO(text, newline="")), start=2):
+        student, task, points = (str(row.get(name) or "").strip() for name in ("student", "task", "points"))
+        where = f"{path}, line {line}"
+        if not {"student", "task", "points"} <= set(row) or (task and task not in tasks):
+            raise ValueError(f"{where}: columns are student, task, points, why; tasks are {', '.join(tasks)}")
+        if not re.fullmatch(r"-?\d+(\.\d+)?", points) or (student.lower(), task) in found:
+            raise ValueError(f"{where}: {points!r} is no number of points, or the student's second for the same task")
+        found[student.lower(), task] = float(points), printable(str(row.get("why") or ""))
     return found
 
 
@@ -103,22 +106,9 @@ def grades(graded: list[Any], rules: Rules, tasks: dict[str, Task]) -> str:
 
     A spreadsheet takes a text that begins with = for a formula: such a text gets an apostrophe.
     """
-    head = [
-        "submission",
-        "student",
-        "points",
-        "of",
-        *tasks,
-        "changed",
-        "ended",
-        "remarks",
-        "handed in",
-        "seconds",
-        "feedback",
-    ]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
+    writer.writerow([*_FIRST, *tasks, *_LAST])
     of = sum(task.points for task in tasks.values())
     for one in graded:
         points, total, told = rules.marks(one.submission, one.checked)
