@@ -22,6 +22,7 @@ from judges.lab_1 import (
 from judges.lab_1 import faults as planted
 from judges.lab_1.monthly_data import read
 from judges.lab_1.tfdv_validation import statistics
+from judges.shared import answer_forms
 
 __all__ = ["data", "deliver", "read", "statistics"]
 
@@ -96,13 +97,13 @@ def contract(lab: checks.Lab, question: Any, variables: Any) -> None:
 @checks.task("faults", points=4, title="5. The faults of May")
 def faults(lab: checks.Lab, faults: Any) -> None:
     """What is wrong with the student's May, and where."""
-    check_faults.judge_faults(planted.delivery(lab.seed), answer_validation.mapping(faults, "FAULTS"))
+    check_faults.judge_faults(planted.delivery(lab.seed), answer_forms.mapping(faults, "FAULTS"))
 
 
 @checks.task("decisions", points=1, title="6. Data or contract")
 def decisions(lab: checks.Lab, decisions: Any) -> None:
     """What goes back to the sender, and what is news."""
-    check_faults.judge_decisions(planted.delivery(lab.seed), answer_validation.mapping(decisions, "DECISIONS"))
+    check_faults.judge_decisions(planted.delivery(lab.seed), answer_forms.mapping(decisions, "DECISIONS"))
 
 
 @checks.task("revision", points=2, title="7. The contract after the news")
@@ -120,5 +121,5 @@ def revision(lab: checks.Lab, question: Any, variables: Any) -> None:
 @checks.task("drift", points=3, title="8. Thresholds of drift")
 def drift(lab: checks.Lab, thresholds: Any) -> None:
     """Thresholds that fire at the drifted month and at no other."""
-    given = check_drift.read(answer_validation.mapping(thresholds, "THRESHOLDS"))
+    given = check_drift.read(answer_forms.mapping(thresholds, "THRESHOLDS"))
     check_drift.judge_thresholds(lab.seed, given)

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from flights.data import WEATHER
-from judges.lab_1 import monthly_data, tfdv_validation
+from judges.lab_1 import monthly_data
 from judges.lab_1.questions import COLUMNS, LANDED, PLANE, QUESTIONS, TIMETABLE, labelled
+from judges.shared import workspace_files
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 
@@ -286,7 +287,7 @@ def test_right_examples_pass(lab, question, kind):
 def test_folder_of_examples_is_found_from_the_workspace(lab, tmp_path):
     folder = lab.workspace / "mine"
     for given in ("mine", str(folder), "/elsewhere/out/lessons/lab-1-data/mine", f"file://{folder}"):
-        assert tfdv_validation.inside(lab, given) == folder.resolve()
+        assert workspace_files.inside(lab, given) == folder.resolve()
 
 
 def _by_hash(months):

@@ -6,7 +6,8 @@ import lab_three
 import pytest
 from lab_three import AGAIN, FEBRUARY, STORE
 
-from judges.lab_3 import check_lineage, inherited_store, metadata_store
+from judges.lab_3 import check_lineage, inherited_store
+from judges.shared import metadata_store
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 STUDENTS = ("anna-k", "student-7", "b.berg@example.org")

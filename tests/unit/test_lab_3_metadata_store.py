@@ -9,7 +9,8 @@ import lab_three
 import pytest
 from lab_three import STORE
 
-from judges.lab_3 import metadata_store, runs
+from judges.lab_3 import runs
+from judges.shared import metadata_store
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 VERSION = 1_700_000_001

@@ -10,7 +10,6 @@ What it gives to the student:
 What the checks share:
     answer_validation: answers that are not of the form that was asked for
     contract_cases:    months that a contract must accept, and months that it must refuse
-    example_records:   reads what ExampleGen has written
     tfdv_validation:   what TFDV says about months and contracts
 
 The checks:

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from course import checks
-from judges.lab_1 import answer_validation, example_records, monthly_data, tfdv_validation
+from judges.lab_1 import monthly_data
 from judges.lab_1.questions import COLUMNS, LANDED, TARGET, Question, labelled
+from judges.shared import example_records, workspace_files
 
 MONTHS = (1, 2, 3, 4)
 SPLITS = {"train": (1, 2, 3), "eval": (4,)}
@@ -28,7 +29,7 @@ def months(lab: checks.Lab) -> dict[int, pd.DataFrame]:
     found = {}
     for number in MONTHS:
         shown = f"months/span-{number:02d}/flights.csv"
-        flights = answer_validation.month_file(tfdv_validation.inside(lab, shown), shown)
+        flights = workspace_files.csv_file(workspace_files.inside(lab, shown), shown)
         missing = [name for name in (*COLUMNS, TARGET) if name not in flights.columns]
         extra = [name for name in flights.columns if name not in (*COLUMNS, TARGET)]
         if missing:
@@ -189,7 +190,7 @@ def judge_examples(lab: checks.Lab, folder: str) -> None:
     Raises:
         checks.Wrong: they are not.
     """
-    root = tfdv_validation.inside(lab, folder)
+    root = workspace_files.inside(lab, folder)
     found = {}
     for name in SPLITS:
         if not (root / f"Split-{name}").is_dir():

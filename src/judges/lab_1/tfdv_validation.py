@@ -10,6 +10,7 @@ import pandas as pd
 
 from course import checks
 from judges.lab_1 import monthly_data
+from judges.shared import workspace_files
 
 MOST_BYTES = 1_000_000
 """Of a schema."""
@@ -114,7 +115,7 @@ def contract(lab: checks.Lab, name: str) -> Any:
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
 
-    path = inside(lab, f"{name}/schema.pbtxt")
+    path = workspace_files.inside(lab, f"{name}/schema.pbtxt")
     if not path.is_file():
         raise checks.Wrong(
             f"There is no file `{name}/schema.pbtxt` in your workspace. `tfdv.write_schema_text(contract, path)` writes one."
@@ -133,28 +134,6 @@ def contract(lab: checks.Lab, name: str) -> Any:
             f"`{name}/schema.pbtxt` does not know the environment{'s' * (len(absent) > 1)} {' and '.join(sorted(absent))}: look at "
             "`contract.default_environment`."
         )
-    return found
-
-
-def inside(lab: checks.Lab, path: str) -> Path:
-    """A path in the lab's workspace.
-
-    An absolute path counts from the folder of the lab's name, because answers are graded in another place than they were
-    given in.
-
-    Raises:
-        checks.Wrong: it leads out of the workspace.
-    """
-    given = Path(path.removeprefix("file://"))
-    if given.is_absolute():
-        parts = given.parts
-        if lab.name not in parts:
-            raise checks.Wrong(f"`{given.name}` is not in your workspace: write what belongs to the answers there.")
-        given = Path(*parts[len(parts) - parts[::-1].index(lab.name) :])
-    root = lab.workspace.resolve()
-    found = (root / given).resolve()
-    if not found.is_relative_to(root):
-        raise checks.Wrong(f"`{path}` leads out of your workspace.")
     return found
 
 

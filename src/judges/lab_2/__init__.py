@@ -6,7 +6,6 @@ What it gives to the student:
     notebook:              what the notebook calls: cells as a module, flights as tf.Examples
 
 What the checks share:
-    workspace_files: reads files of a student's workspace as data
     roc_auc:         the area under the ROC curve, and its noise
 
 The checks:

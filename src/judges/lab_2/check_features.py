@@ -11,10 +11,10 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from course import checks
-from judges.lab_1 import example_records
 from judges.lab_1.questions import TARGET
-from judges.lab_2 import given_data, roc_auc, workspace_files
+from judges.lab_2 import given_data, roc_auc
 from judges.lab_2.given_data import KEY, KNOWN, SPLITS
+from judges.shared import example_records, workspace_files
 
 FEWEST, OWN = 8, 2
 COPY = 0.97

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from course import checks
-from judges.lab_2 import candidate_predictions, roc_auc, workspace_files
+from judges.lab_2 import candidate_predictions, roc_auc
 from judges.lab_2.candidate_predictions import BASELINE, GOOD, KINDS, Candidate, Table
+from judges.shared import workspace_files
 
 FILE = "gate/eval_config.pbtxt"
 NAMES = ("gate/eval_config.pbtxt", "gate/eval_config.json")

@@ -8,8 +8,9 @@ import numpy as np
 
 from course import checks
 from judges.lab_1.questions import TARGET
-from judges.lab_2 import check_tuner, given_data, roc_auc, workspace_files
+from judges.lab_2 import check_tuner, given_data, roc_auc
 from judges.lab_2.given_data import KEY
+from judges.shared import workspace_files
 
 FILE, TAKEN, COLUMN = "predictions.csv", "trained-with.json", "probability"
 ENOUGH, SOMETHING, IMPOSSIBLE = 0.73, 0.68, 0.88

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from course import checks
-from judges.lab_2 import check_features, given_data, workspace_files
+from judges.lab_2 import check_features, given_data
 from judges.lab_2.given_data import KEY, KNOWN, MADE
+from judges.shared import workspace_files
 
 FILE = "served.csv"
 NEAR = 1e-3

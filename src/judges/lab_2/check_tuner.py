@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from course import checks
-from judges.lab_2 import workspace_files
+from judges.shared import workspace_files
 
 FEWEST_TRIALS, FEWEST_PARAMETERS, MOST_TRIALS = 6, 3, 300
 RATE = "learning_rate"

@@ -8,7 +8,6 @@ What it gives to the student:
     solution_package: the package as the solution leaves it, for labs 4 and 5; it lies in `checkpoint/`
 
 What the checks share:
-    metadata_store: reads the metadata store that a student's runs have written
     runs:           the runs in it, and what their artifacts hold
 
 The checks:

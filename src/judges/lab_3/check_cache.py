@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from course import checks
-from judges.lab_2 import workspace_files
-from judges.lab_3.metadata_store import CACHED, COMPLETE, Artifact, Run
 from judges.lab_3.runs import Runs, find, source
+from judges.shared import workspace_files
+from judges.shared.metadata_store import CACHED, COMPLETE, Artifact, Run
 
 BEFORE_MODEL = ("ExampleGen", "StatisticsGen", "ExampleValidator", "Transform", "Trainer")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from course import checks
 from judges.lab_3 import months, runs
-from judges.lab_3.metadata_store import Run
 from judges.lab_3.runs import Runs
+from judges.shared.metadata_store import Run
 
 
 def judge_february(lab: checks.Lab, store: Any) -> None:

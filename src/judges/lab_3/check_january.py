@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from course import checks
-from judges.lab_2 import workspace_files
 from judges.lab_3 import months, runs
-from judges.lab_3.metadata_store import Execution, Run
 from judges.lab_3.runs import Runs
+from judges.shared import workspace_files
+from judges.shared.metadata_store import Execution, Run
 
 FUNCTIONS = {
     "Transform": ("preprocessing_fn", "my_flights.features.preprocessing_fn"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from course import checks
-from judges.lab_3 import inherited_store, metadata_store
-from judges.lab_3.metadata_store import Artifact, MetadataStore
+from judges.lab_3 import inherited_store
+from judges.shared import metadata_store
+from judges.shared.metadata_store import Artifact, MetadataStore
 
 WORDS = {
     "model": "the model",

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from course import checks
-from judges.lab_2 import workspace_files
 from judges.lab_3.package import FOLDER, NAME
+from judges.shared import workspace_files
 
 MODULES = ("config", "features", "model", "pipeline")
 ENTRIES = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from course import checks
-from judges.lab_2 import workspace_files
 from judges.lab_3 import months, runs
-from judges.lab_3.metadata_store import FAILED, Execution, Run
 from judges.lab_3.runs import Runs
+from judges.shared import workspace_files
+from judges.shared.metadata_store import FAILED, Execution, Run
 
 AFTER_GATE = ("Transform", "Trainer", "Evaluator", "Pusher")
 

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from course import checks
-from judges.lab_1 import example_records
-from judges.lab_2 import workspace_files
-from judges.lab_3 import metadata_store
-from judges.lab_3.metadata_store import Artifact, Execution, Run
+from judges.shared import example_records, metadata_store, workspace_files
+from judges.shared.metadata_store import Artifact, Execution, Run
 
 PARTS = ("ExampleGen", "StatisticsGen", "ExampleValidator", "Transform", "Trainer", "Evaluator", "Pusher")
 MOST_RUNS = 200

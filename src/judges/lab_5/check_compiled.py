@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from course import checks
-from judges.lab_2 import workspace_files
 from judges.lab_5 import check_dockerfile, pipeline_spec
+from judges.shared import workspace_files
 
 FUNCTIONS = {
     "Transform": ("preprocessing_fn", "my_flights.features.preprocessing_fn"),

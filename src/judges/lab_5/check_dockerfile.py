@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 from course import checks
-from judges.lab_2 import workspace_files
 from judges.lab_3.package import FOLDER
 from judges.lab_5.dockerfile_instructions import instructions, last_stage
 from judges.lab_5.image_files import Image
+from judges.shared import workspace_files
 
 BASE = "mlops-course"
 MOST_FILES = 1000

@@ -6,10 +6,10 @@ import tomllib
 from typing import Any
 
 from course import checks
-from judges.lab_2 import workspace_files
 from judges.lab_3.package import FOLDER, NAME
 from judges.lab_5 import check_dockerfile
 from judges.lab_5.install_package import IMAGE
+from judges.shared import workspace_files
 
 
 def judge_image(lab: checks.Lab) -> None:

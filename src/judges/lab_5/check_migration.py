@@ -10,8 +10,8 @@ from typing import Any
 
 from course import checks
 from flights.config import Config
-from judges.lab_2 import workspace_files
 from judges.lab_5 import check_runs, inherited_pipeline, pipeline_spec
+from judges.shared import workspace_files
 
 FOLDER, TRIAL = "mended", "trial"
 COMPILED, AGAIN, RUNS = f"{TRIAL}/pipeline.yaml", f"{TRIAL}/again.yaml", f"{TRIAL}/runs"

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from course import checks
-from judges.lab_1 import example_records
-from judges.lab_2 import workspace_files
 from judges.lab_5 import pipeline_spec
+from judges.shared import example_records, workspace_files
 
 ROWS = 2000
 MOST_MODEL = 50_000_000

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from course import checks
-from judges.lab_2 import workspace_files
+from judges.shared import workspace_files
 
 VERSION = "2.1.0"
 ON_CLUSTER = ("/mnt/flights",)

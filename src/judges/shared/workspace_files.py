@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from course import checks
-from judges.lab_1 import answer_validation, tfdv_validation
+from course.labs import csv_files
 
-MOST_BYTES = 2_000_000
+MOST_BYTES, MOST_TABLE_BYTES = 2_000_000, 20_000_000
 
 
 def folder(lab: checks.Lab, given: Any, name: str, what: str) -> Path:
@@ -59,9 +60,23 @@ def parsed(content: str, shown: str) -> Any:
         raise checks.Wrong(f"`{shown}` is no JSON: {str(error)[:120]}") from error
 
 
+def csv_file(path: Path, shown: str) -> pd.DataFrame:
+    """A CSV file that the student has written, with the types that ExampleGen gives its columns."""
+    if not path.is_file():
+        raise checks.Wrong(f"There is no file `{shown}` in your workspace.")
+    if path.stat().st_size > MOST_TABLE_BYTES:
+        raise checks.Wrong(
+            f"`{shown}` is larger than {MOST_TABLE_BYTES // 1_000_000} MB: a month is a tenth of a megabyte."
+        )
+    try:
+        return csv_files.read(path)
+    except (pa.ArrowException, UnicodeDecodeError, OSError, ValueError) as error:
+        raise checks.Wrong(f"`{shown}` is no CSV file: {str(error)[:150]}") from error
+
+
 def table(lab: checks.Lab, path: str) -> pd.DataFrame:
     """A CSV file with columns of numbers."""
-    frame = answer_validation.month_file(inside(lab, path), path)
+    frame = csv_file(inside(lab, path), path)
     for column in frame.columns:
         if not pd.api.types.is_numeric_dtype(frame[column]):
             raise checks.Wrong(f"`{path}`: the column `{str(column)[:40]}` holds something that is no number.")
@@ -85,14 +100,26 @@ def keys(frame: pd.DataFrame, path: str, wanted: pd.Series, key: str) -> None:
 
 
 def inside(lab: checks.Lab, path: str) -> Path:
-    """A path in the workspace, which it does not leave.
+    """A path in the lab's workspace.
+
+    An absolute path counts from the folder of the lab's name, because answers are graded in another place than they were
+    given in.
 
     Raises:
-        checks.Wrong: it does.
+        checks.Wrong: it leads out of the workspace, or cannot be a path.
     """
+    given = Path(path.removeprefix("file://"))
+    if given.is_absolute():
+        parts = given.parts
+        if lab.name not in parts:
+            raise checks.Wrong(f"`{given.name}` is not in your workspace: write what belongs to the answers there.")
+        given = Path(*parts[len(parts) - parts[::-1].index(lab.name) :])
+    root = lab.workspace.resolve()
     try:
-        found = tfdv_validation.inside(lab, path)
+        found = (root / given).resolve()
         found.exists()  # a name that is too long for any file shows here
-        return found
     except (OSError, RuntimeError, ValueError) as error:
         raise checks.Wrong("An answer names a folder or file that cannot be found.") from error
+    if not found.is_relative_to(root):
+        raise checks.Wrong(f"`{path}` leads out of your workspace.")
+    return found

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from course import checks
-from judges.lab_2 import workspace_files
+from judges.shared import workspace_files
 
 COMPLETE, FAILED, CACHED = 3, 4, 5
 """States of an execution, as ML Metadata numbers them."""
