@@ -17,8 +17,8 @@ import student_lab
 import yaml
 
 from course import checks
+from course.labs.lab_3.package import FOLDER
 from judges.lab_3 import solution_package
-from judges.lab_3.package import FOLDER
 from judges.lab_5 import check_runs, inherited_pipeline, pipeline_spec
 
 LAB = "lab-5-kubeflow"

@@ -12,7 +12,8 @@ from typing import Any
 import student_lab
 
 from course import checks
-from judges.lab_3 import months, package, solution_package
+from course.labs.lab_3 import package
+from judges.lab_3 import months, solution_package
 
 LAB = "lab-3-pipeline"
 STORE = "pipeline/metadata.sqlite"

@@ -8,35 +8,19 @@ from __future__ import annotations
 from typing import Any
 
 from course import checks
-from judges.lab_3 import inherited_store, months, package
+from judges.lab_3 import inherited_store, months
 from judges.lab_3.check_cache import judge_cache
 from judges.lab_3.check_february import judge_february
 from judges.lab_3.check_january import judge_january
 from judges.lab_3.check_lineage import judge_lineage
 from judges.lab_3.check_package import judge_package
 from judges.lab_3.check_refused import judge_refused
-from judges.lab_3.package import save
-from judges.lab_3.run_package import run
-
-__all__ = ["data", "deliver", "run", "save"]
-
-
-def __dir__() -> list[str]:
-    """What a student is shown who asks what is here: not what the tasks are judged with."""
-    return __all__
-
 
 PRELOAD = ("tensorflow", "tensorflow_metadata.proto.v0.anomalies_pb2", "ml_metadata")
 """What grading imports once, before it evaluates many submissions."""
 
 SECONDS, CELL_SECONDS = 900, 300
 """What grading gives a submission, and each of its cells, by the clock and on one core: it runs whole pipelines."""
-
-
-def deliver() -> None:
-    """Writes all that is given into the workspace of the lab that has begun, makes the package, and says what and where."""
-    checks.deliver()
-    package.begin(checks.current().workspace)
 
 
 def data(lab: checks.Lab) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from course import checks
-from judges.lab_3.package import save
+from course.labs.lab_3.package import save
 from judges.lab_5 import check_compiled, check_image, check_migration, check_runs, check_specification, given_files
 from judges.lab_5.install_package import importable
 from judges.lab_5.notebook import build, mend, submit, trial, write

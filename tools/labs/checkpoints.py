@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from judges.lab_3 import package
+from course.labs.lab_3 import package
 from judges.lab_3.solution_package import FOLDER
 from tools.labs import source
 from tools.notebooks import form

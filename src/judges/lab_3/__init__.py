@@ -3,8 +3,6 @@
 What it gives to the student:
     months:           January, February, and March as the sender spoilt it
     inherited_store:  a metadata store that others have left
-    package:          what the notebook calls: cells become files of the student's package
-    run_package:      what the notebook calls: runs the package on this machine
     solution_package: the package as the solution leaves it, for labs 4 and 5; it lies in `checkpoint/`
 
 What the checks share:

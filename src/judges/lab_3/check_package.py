@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from course import checks
-from judges.lab_3.package import FOLDER, NAME
+from course.labs.lab_3.package import FOLDER, NAME
 from judges.shared import workspace_files
 
 MODULES = ("config", "features", "model", "pipeline")

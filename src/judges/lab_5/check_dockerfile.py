@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from course import checks
-from judges.lab_3.package import FOLDER
+from course.labs.lab_3.package import FOLDER
 from judges.lab_5.dockerfile_instructions import instructions, last_stage
 from judges.lab_5.image_files import Image
 from judges.shared import workspace_files

@@ -6,7 +6,7 @@ import tomllib
 from typing import Any
 
 from course import checks
-from judges.lab_3.package import FOLDER, NAME
+from course.labs.lab_3.package import FOLDER, NAME
 from judges.lab_5 import check_dockerfile
 from judges.lab_5.install_package import IMAGE
 from judges.shared import workspace_files

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from course.labs.lab_3.package import FOLDER, NAME
 from flights.data import month_path
 from judges.lab_3 import months, solution_package
-from judges.lab_3.package import FOLDER, NAME
 from judges.lab_5 import check_migration, inherited_pipeline
 
 

@@ -8,7 +8,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from judges.lab_3.package import NAME
+from course.labs.lab_3.package import NAME
 from judges.lab_5.dockerfile_instructions import HEREDOC, commands_of, installed_by, variables_of, words_of
 
 BASE_FOLDER, BASE_USER = "/course", "1000:1000"

@@ -9,7 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from judges.lab_3.package import FOLDER, forget
+from course.labs.lab_3.package import FOLDER, forget
 
 IMAGE = "image"
 """Folder with what pip installs: the packages that the image would have beside those of the course's image."""

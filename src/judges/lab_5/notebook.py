@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from course.checks.session import current
-from judges.lab_3.package import FOLDER
+from course.labs.lab_3.package import FOLDER
 from judges.lab_5 import (
     check_migration,
     check_runs,
