@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -11,9 +12,8 @@ import classroom
 import pytest
 
 from judges.trial import Done, Step, Trial
-from tools.grade import box, docker, judge
+from tools.grade import box, judge
 from tools.grade.limits import Limits
-from tools.grade.trials import Trials
 
 pytestmark = pytest.mark.slow
 PLACES = (
@@ -121,7 +121,7 @@ def test_it_sees_the_course_and_not_what_judges_it_nor_who_grades(told):
 @pytest.mark.parametrize("line", SECRETS)
 def test_what_judges_cannot_be_imported(line, how, tmp_path):
     classroom.need_bubblewrap()
-    if how == box.DOCKER and (reason := docker.missing()):
+    if how == box.DOCKER and (reason := box._fails(box.Box(how))):
         pytest.skip(reason)
     report = run(tmp_path, f"try:\n    {line}\nexcept ImportError as error:\n    print(error)", how=how)
     assert report.lines, report
@@ -169,12 +169,12 @@ def test_a_trial_runs_in_a_box_and_its_room_comes_back_as_data(tmp_path):
     room = tmp_path / "modules"
     room.mkdir()
     (room / "sample_step.py").write_text(step)
-    trials = Trials(box.Box(box.BUBBLEWRAP), tmp_path / "trials", Limits())
-    trials.folder.mkdir()
+    (tmp_path / "trials").mkdir()
+    run_trial = functools.partial(box.Box(box.BUBBLEWRAP).trial, tmp_path / "trials", Limits())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(room))
         asked = Trial("x", {"a/b": "text"}, [Step("sample_step", ["one"]), Step("sample_step", seconds=5)])
-        ran = judge.Confined(trials.folder, lambda line: trials.run(line["trial"], line["seconds"])).run(asked)
+        ran = judge.Confined(tmp_path / "trials", lambda line: run_trial(line["trial"], line["seconds"])).run(asked)
     assert ran.steps[0].status == 1
     assert "No module named 'judges'" in ran.steps[0].said
     assert (ran.folder / "who").read_text() == "['one'] /scratch/out/room [] False"

@@ -15,7 +15,7 @@ from course import checks
 from course.checks import catalogue
 from judges.trial import Done, Step, Trial
 from tools.grade import box, docker, judge, left
-from tools.grade.limits import Limits
+from tools.grade.limits import Limits, Order
 from tools.notebooks.execute import ROOT
 
 LAB = sample_lab.NAME
@@ -70,20 +70,21 @@ def test_of_many_files_the_first_are_taken(tmp_path, monkeypatch):
 # How it is confined.
 
 
-def test_confining_nothing_has_to_be_asked_for(monkeypatch):
-    monkeypatch.setattr(box, "_fails", lambda one: "not here")
-    monkeypatch.setattr(box.docker, "missing", lambda: "no Docker")
-    with pytest.raises(RuntimeError, match=r"so nothing was run\.(.|\n)*docker: no Docker(.|\n)*CONTAIN=limits"):
+def test_where_nothing_confines_the_reasons_are_told(monkeypatch):
+    monkeypatch.setattr(box, "_fails", lambda one: f"no {one.how} here")
+    with pytest.raises(
+        RuntimeError, match=r"so nothing was run\.\n  bubblewrap: no bubblewrap here\n  docker: no docker here"
+    ):
         box.choose()
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(box, "_fails", lambda one: None)
-    assert box.choose("limits") == box.LIMITS
-    assert box.choose() == box.BUBBLEWRAP
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    with pytest.raises(RuntimeError, match="as root"):
-        box.choose("limits")
-    with pytest.raises(RuntimeError, match="is not known"):
-        box.choose("hope")
+    monkeypatch.setattr(box, "_fails", lambda one: one.how == "bubblewrap" and "no")
+    assert box.choose() == box.DOCKER
+    with pytest.raises(RuntimeError, match="so nothing was run"):
+        box.choose("bubblewrap")
+
+
+def test_machine_without_docker_is_told(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert "docker" in box._fails(box.Box(box.DOCKER))
 
 
 # The process that evaluates.
@@ -183,16 +184,17 @@ def test_time_in_trials_does_not_count_as_the_checks(bad_lab, tmp_path, monkeypa
 
     def ask(line):
         time.sleep(1.5 * judge.SECONDS)
-        return '{"ran": ["{\\"step\\": 0, \\"status\\": 0, \\"said\\": \\"\\"}"], "limit": null}\n'
+        return {"ran": ['{"step": 0, "status": 0, "said": ""}'], "limit": None}
 
     assert judge.evaluate_all(bad_lab, asked, ask)["one"]["points"] == 1
 
 
 def test_a_container_sees_the_course_and_the_submission_and_nothing_else(tmp_path, monkeypatch):
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    shown = [*box.shown_paths(), tmp_path / "task"]
     command = [sys.executable, str(box.INSIDE / "run.py"), f"{tmp_path}/task/task.json"]
-    made = docker.options(command, box.variables(), shown, ROOT / "labs" / LAB, Limits(), tmp_path / "room", "course-1")
+    shown = [*box.shown_paths(), tmp_path / "task"]
+    order = Order(command, box.variables(), shown, ROOT / "labs" / LAB, Limits())
+    made = docker.options(order, tmp_path / "room", "course-1")
     mounts = [part for part in made if part.startswith("type=bind")]
     writable = [part for part in mounts if not part.endswith(",readonly")]
     assert writable == [f"type=bind,source={tmp_path}/room,target=/scratch"]
@@ -216,12 +218,3 @@ def test_a_container_sees_the_course_and_the_submission_and_nothing_else(tmp_pat
     ]
     assert made[made.index("--workdir") + 1] == f"/course/labs/{LAB}"
     assert "--user 0:" not in " ".join(made)
-
-
-def test_machine_without_docker_is_told(monkeypatch):
-    monkeypatch.setattr(docker.subprocess, "run", _no_docker)
-    assert docker.missing() == "there is no Docker on this machine, or it does not answer"
-
-
-def _no_docker(*arguments, **options):
-    raise FileNotFoundError("docker")

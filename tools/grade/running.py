@@ -21,7 +21,6 @@ from tools.grade.collect import Submission
 from tools.grade.judge import Judge
 from tools.grade.limits import Limits
 from tools.grade.marks import Graded
-from tools.grade.trials import Trials
 from tools.labs import source
 from tools.notebooks.execute import ROOT, describe_cell
 
@@ -84,8 +83,8 @@ def run(
         graded = Graded(submission, node, seconds=report.seconds)
         answers = _understand(graded, report, course)
         does("its checks")
-        trials = Trials(own, top / "trials", course.limits)
-        graded.outcomes = judge.outcomes(submission.student, course.salt, top / "workspace", answers, trials)
+        trial: Callable[[int, float], Any] = lambda *asked: own.trial(top / "trials", course.limits, *asked)  # noqa: E731
+        graded.outcomes = judge.outcomes(submission.student, course.salt, top, answers, trial)
     open_ = [outcome for outcome in graded.outcomes.values() if outcome.state == OPEN]
     broken = [outcome.task for outcome in graded.outcomes.values() if outcome.state == BROKEN]
     graded.remarks += notes + report.notes

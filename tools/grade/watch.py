@@ -10,14 +10,12 @@ import time
 
 import psutil
 
-from tools.grade.bubblewrap import Running
-from tools.grade.limits import MEGABYTE, Limits
+from tools.grade.limits import MEGABYTE, Limits, Running
 
 PERIOD = 0.1
 """Seconds between two looks at memory and processes."""
 SAID = 48 * MEGABYTE
 """Bytes that a command may send in all."""
-LINE = 8 * MEGABYTE
 GRACE = 20
 """Seconds that the command has beyond its time to end by itself."""
 ERRORS = 4000
@@ -25,11 +23,10 @@ ERRORS = 4000
 
 @dataclasses.dataclass
 class Report:
-    """What came out of a confined run: lines, the limit that ended it (if one did), bytes of memory, seconds."""
+    """What came out of a confined run: lines, the limit that ended it (if one did), seconds, what was left out, and words for who grades."""
 
     lines: list[bytes] = dataclasses.field(default_factory=list)
     limit: str | None = None
-    memory: int = 0
     seconds: float = 0.0
     notes: list[str] = dataclasses.field(default_factory=list)
     errors: str = ""
@@ -37,47 +34,44 @@ class Report:
 
 def watch(running: Running, limits: Limits) -> Report:
     """Follows a command to its end or to a limit; nothing of it runs any more afterwards."""
-    report, started, said = Report(), time.monotonic(), {"out": b"", "errors": b""}
+    report, started, looked = Report(), time.monotonic(), 0.0
+    said: dict[str, list[bytes]] = {"out": [], "errors": []}
     with selectors.DefaultSelector() as selector, running.process:
-        for name, stream in {"out": running.process.stdout, "errors": running.process.stderr}.items():
-            os.set_blocking(stream.fileno(), False)
-            selector.register(stream, selectors.EVENT_READ, name)
+        selector.register(running.process.stdout, selectors.EVENT_READ, "out")
+        selector.register(running.process.stderr, selectors.EVENT_READ, "errors")
         try:
-            looked, taken = started, 0
             while running.process.poll() is None and not report.limit:
-                taken += _listen(selector, said, report, PERIOD)
-                if taken > SAID or len(said["out"]) > LINE:
+                _listen(selector, said, PERIOD)
+                if sum(map(len, said["out"])) > SAID:
                     report.limit = "output"
                 elif (now := time.monotonic()) > looked + PERIOD:
-                    looked, report.limit = now, _limit(running, limits, now - started, report)
+                    looked, report.limit = now, _limit(running, limits, now - started)
         finally:
             running.kill()
-        while taken < SAID and len(said["out"]) < LINE and (more := _listen(selector, said, report, 0)):
-            taken += more
+        while sum(map(len, said["out"])) < SAID and _listen(selector, said, 0):
+            pass
     report.seconds = time.monotonic() - started
-    report.errors = said["errors"].decode(errors="replace")
+    report.lines = b"".join(said["out"]).split(b"\n")[:-1]
+    report.errors = b"".join(said["errors"])[:ERRORS].decode(errors="replace")
     return report
 
 
-def _listen(selector: selectors.BaseSelector, said: dict[str, bytes], report: Report, seconds: float) -> int:
-    """Reads what there is; returns how many bytes."""
-    taken = 0
+def _listen(selector: selectors.BaseSelector, said: dict[str, list[bytes]], seconds: float) -> bool:
+    """Reads what there is; returns whether there was something."""
     if not selector.get_map():
         time.sleep(seconds)
-    for key, _ in selector.select(seconds) if selector.get_map() else ():
+        return False
+    ready = selector.select(seconds)
+    for key, _ in ready:
         piece = os.read(key.fd, MEGABYTE)
-        taken += len(piece)
         if not piece:
             selector.unregister(key.fileobj)
-        elif key.data == "errors":
-            said["errors"] = (said["errors"] + piece)[:ERRORS]
-        else:
-            *lines, said["out"] = (said["out"] + piece).split(b"\n")
-            report.lines += lines
-    return taken
+        elif key.data == "out" or len(said["errors"]) < 9:
+            said[key.data].append(piece)
+    return bool(ready)
 
 
-def _limit(running: Running, limits: Limits, seconds: float, report: Report) -> str | None:
+def _limit(running: Running, limits: Limits, seconds: float) -> str | None:
     """The limit that it has met."""
     if seconds > limits.seconds + GRACE:
         return "time"
@@ -87,35 +81,28 @@ def _limit(running: Running, limits: Limits, seconds: float, report: Report) -> 
         return None
     with contextlib.suppress(psutil.NoSuchProcess):
         family = psutil.Process(running.first)
-        memory = {process: _resident(process) for process in (family, *family.children(recursive=True))}
-        memory = {process: used for process, used in memory.items() if used}  # one that has ended uses none
-        if len(memory) > limits.processes:
+        memory = {process: _used(process, "rss") for process in (family, *family.children(recursive=True))}
+        alive = [process for process, used in memory.items() if used]  # one that has ended uses none
+        if len(alive) > limits.processes:
             return "processes"
-        used = sum(memory.values())
-        if used > limits.memory:
-            used = sum(map(_proportional, memory))  # exact where memory is shared, and slow
-        report.memory = max(report.memory, used)
-        if used > limits.memory:
+        # What they share is counted once by the second way, which is slow.
+        if sum(memory.values()) > limits.memory < sum(_used(process, "pss") for process in alive):
             return "memory"
     return None
 
 
-def _resident(process: psutil.Process) -> int:
-    with contextlib.suppress(psutil.Error):
+def _used(process: psutil.Process, what: str) -> int:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.AccessDenied):
+            return getattr(process.memory_info() if what == "rss" else process.memory_full_info(), what)
         return process.memory_info().rss
     return 0
 
 
-def _proportional(process: psutil.Process) -> int:
-    with contextlib.suppress(psutil.Error):
-        return process.memory_full_info().pss
-    return _resident(process)
-
-
 def _fills(running: Running, limits: Limits) -> bool:
     """Whether it has made more files than it may, or, where nothing else bounds it, larger ones."""
-    room = os.fstatvfs(running.scratch)
-    if running.in_memory:
+    if running.first is not None:
+        room = os.fstatvfs(running.scratch)
         return room.f_files - room.f_ffree > limits.files
     sizes = []
     for _, _, names, folder in os.fwalk(".", dir_fd=running.scratch):
