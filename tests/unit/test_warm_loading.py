@@ -18,13 +18,16 @@ from warm.loading import quickly
 @pytest.fixture(autouse=True)
 def collected():
     """The collector as it was, with all objects of the other tests within its reach again."""
+    before = gc.get_threshold()
     yield
+    gc.set_threshold(*before)
     gc.unfreeze()
     gc.enable()
 
 
 def test_the_collector_is_off_meanwhile_and_leaves_alone_what_was_loaded():
     gc.unfreeze()
+    gc.set_threshold(700, 10, 10)
     with quickly():
         assert not gc.isenabled()
         with quickly():
@@ -33,6 +36,7 @@ def test_the_collector_is_off_meanwhile_and_leaves_alone_what_was_loaded():
         assert gc.get_freeze_count() == 0
     assert gc.isenabled()
     assert gc.get_freeze_count() > 1000
+    assert gc.get_threshold() == (loading.OBJECTS, 10, 10), "it looks as often as before"
 
 
 def test_the_collector_is_on_again_after_a_failed_import():
