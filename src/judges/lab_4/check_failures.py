@@ -147,13 +147,14 @@ def _short(text: str) -> str:
 
 
 def _names(text: str, *names: str) -> bool:
-    return any(name.lower() in text.lower() for name in names)
+    return any(re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", text, re.IGNORECASE) for name in names)
 
 
 def names_month(text: str, month: int, run: str) -> bool:
     """Whether a text has a month: by its name, its number, a date in it, or the name of the run. A time of day is none of them."""
     numbers = re.findall(r"(?<!\d)(?<!\d[:.])0?(\d{1,2})(?!\d|[:.]\d)", text)
-    return (bool(run) and run in text) or _names(text, NAMES[month - 1][:3]) or str(month) in numbers
+    name = re.search(rf"(?<![a-z]){NAMES[month - 1][:3]}", text, re.IGNORECASE)
+    return (bool(run) and run in text) or bool(name) or str(month) in numbers
 
 
 # --- Task 3 -------------------------------------------------------------------------------------------------------

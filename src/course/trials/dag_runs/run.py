@@ -43,7 +43,7 @@ MOST_RUNS, MOST_SECONDS = 40, 60
 CALLBACKS = ("on_failure_callback", "on_retry_callback", "on_success_callback", "on_skipped_callback")
 LATER = {"": (), "comes": (50 * 60,), "never": (50 * 60, 32 * 86_400)}
 """Seconds after which a task that waits is asked once more, by what becomes of the month."""
-NAP, HELD = 2, 20
+NAP, HELD = 10, 20
 """Seconds: a task that sleeps as long, or has not ended after as many, keeps a worker. A stand-in for a step takes hundredths."""
 
 client_of = InProcessTestSupervisor._api_client
@@ -229,6 +229,13 @@ class Loop:
             looks.append(len((self.folder / "steps").read_text().splitlines()))
             deliver(self.folder, case["month"], case["late"] == "comes")
             passed = later.pop(0)
+            limit = self.dag.dagrun_timeout
+            if (
+                limit and limit.total_seconds() < passed
+            ):  # as `SchedulerJobRunner._schedule_dag_run`: no task's callback is called
+                self.dag_run().set_state(DagRunState.FAILED)
+                self.session.commit()
+                break
             for one in waiting:
                 self.look_again(one, passed, case["late"] == "comes")
         states = {one.task_id: str(one.state or "none") for one in self.tasks()}
