@@ -1,4 +1,4 @@
-# --- A rehearsal: the same names, but a stand-in for each step, and what happens is written down ---
+"""Stands at the end of the delivered `steps.py` when a DAG is run in a trial: a stand-in for each step, and what happens is written down."""
 
 import json as _json
 import pathlib as _pathlib
