@@ -64,7 +64,7 @@ def test_engines_and_serving_know_no_project(root, package):
 
 
 def test_one_process_forks_for_all_who_need_tfx(root):
-    """What confines submissions forks as well, but has nothing of TFX: it is another thing."""
+    """What evaluates submissions forks as well, each time after the same imports: it is another thing."""
     forks = re.compile(r"\bos\.fork\(|\bforkserver\b")
     found = {
         path.relative_to(root).as_posix()

@@ -145,6 +145,16 @@ def nbgrader_layout(folder: Path) -> None:
     (place / f"{sample_lab.NAME}.ipynb").write_text(form.dumps(node))
 
 
+def names_of_ours(folder: Path) -> None:
+    """Modules of the student's own beside the notebook, called as Python's, the grader's and the course's are."""
+    folder.mkdir()
+    for name in ("queue", "json", "asyncio", "run", "kernel", "warm", "course", "nbclient"):
+        (folder / f"{name}.py").write_text("raise SystemExit('the wrong module')\n")
+    (folder / "tools.py").write_text("WORDS = ['span', 'split']\n")
+    node = solved(words="import queue\nfrom tools import WORDS")
+    (folder / f"{sample_lab.NAME}.ipynb").write_text(form.dumps(node))
+
+
 def cases(victim: Path, port: int, home: Path, root: Path) -> dict[str, Case]:
     """All cases by the student's name.
 
@@ -177,6 +187,10 @@ def cases(victim: Path, port: int, home: Path, root: Path) -> dict[str, Case]:
         "no-python": Case(5, done, {"words": "WORDS = = ["}),
         "in-folders": Case(6, done, make=nbgrader_layout),
         "stripped": Case(6, done, change=strip),
+        "takes-what-is-given": Case(
+            6, done, {"words": 'checks.deliver()\nWORDS = (workspace / "words.txt").read_text().split()'}
+        ),
+        "names-of-ours": Case(6, done, make=names_of_ours),
         # loops and eats
         "loops": Case(5, done, {"words": "while True: pass"}),
         "stubborn": Case(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -53,7 +55,19 @@ told |= {{"environment": sorted(os.environ), "above": os.listdir("{box.ROOT}"), 
 told |= {{"tools": [os.listdir("{box.ROOT}/tools"), os.listdir("{box.ROOT}/tools/grade")], "threads": resource.getrlimit(resource.RLIMIT_NPROC)[1]}}
 print(json.dumps(told))
 """
-SECRETS = "import judges", "import tools.grade.judge", "import tools.labs", "from solutions import anything"
+SECRETS = (
+    "import judges",
+    "from judges.lab_1 import faults",
+    "from judges.lab_2 import candidate_predictions",
+    "from judges.lab_4 import cases",
+    "from course.labs.lab_1 import faults",
+    "from course import checks; checks.tasks('lab-1-data')",
+    "from course import checks; checks.Lab('lab-2-model', 'anna', None).data()",
+    "from course import checks; checks.Lab('lab-4-airflow', 'anna', None).data()",
+    "import tools.grade.judge",
+    "import tools.labs",
+)
+"""What a submission would ask for that wants to know what is planted."""
 
 
 def run(into: Path, code: str, *, how: str = box.BUBBLEWRAP, **limits: float) -> box.Report:
@@ -117,15 +131,44 @@ def test_it_sees_the_course_and_not_what_judges_it_nor_who_grades(told):
     assert told["processes"] == ["1", "2"]
 
 
+DIGESTS = f"""
+import hashlib, os
+for top in {[str(box.ROOT), "/scratch", "/tmp"]!r}:
+    for folder, folders, names in os.walk(top):
+        folders[:] = [name for name in folders if name not in (".venv", ".airflow", ".tools")]
+        for name in names:
+            print(hashlib.sha256(open(os.path.join(folder, name), "rb").read()).hexdigest())
+"""
+
+
+def test_no_file_of_what_judges_can_be_read(tmp_path):
+    """Neither the judges of a lab, nor its solution, nor what grades it or tests it."""
+    classroom.need_bubblewrap()
+    secret = {}
+    for folder in ("src/judges", "solutions", "tests", "tools/grade", "tools/labs"):
+        for path in (box.ROOT / folder).rglob("*"):
+            if (
+                path.is_file()
+                and path.stat().st_size > 100
+                and "inside" not in path.parts
+                and path.suffix in (".py", ".ipynb")
+            ):
+                secret[hashlib.sha256(path.read_bytes()).hexdigest()] = path
+    report = run(tmp_path, DIGESTS, processes=4)
+    seen = {line.decode() for line in report.lines}
+    assert hashlib.sha256((box.ROOT / "src/course/checks/session.py").read_bytes()).hexdigest() in seen, report.errors
+    assert [secret[digest] for digest in seen & secret.keys()] == []
+
+
 @pytest.mark.parametrize("how", [box.BUBBLEWRAP, box.DOCKER])
 @pytest.mark.parametrize("line", SECRETS)
 def test_what_judges_cannot_be_imported(line, how, tmp_path):
     classroom.need_bubblewrap()
     if how == box.DOCKER and (reason := box._fails(box.Box(how))):
         pytest.skip(reason)
-    report = run(tmp_path, f"try:\n    {line}\nexcept ImportError as error:\n    print(error)", how=how)
+    report = run(tmp_path, f"try:\n    {line}\nexcept (ImportError, ValueError) as error:\n    print(error)", how=how)
     assert report.lines, report
-    assert report.lines[0].startswith(b"No module named")
+    assert re.match(b"No module named|there is no lab|cannot import name 'faults'", report.lines[0])
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ EVERYDAY = (
         "unsolved",
         "raises",
         "in-folders",
+        "takes-what-is-given",
+        "names-of-ours",
         "empty",
         "=odd name",
         "Zoe",
