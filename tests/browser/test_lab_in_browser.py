@@ -102,13 +102,11 @@ def run(chrome: webdriver.Chrome, server: lab.Lab, name: str) -> list[lab.Cell]:
     return seen
 
 
+@pytest.mark.long
 def test_first_lesson_runs_and_ends_with_a_prediction(chrome: webdriver.Chrome, jupyter: lab.Lab) -> None:
     seen = run(chrome, jupyter, "00-first-pipeline")
     text = "\n".join(cell.text for cell in seen)
     assert re.search(r"late with a probability of \d{1,2} ?%", text), "no prediction is shown"
-    if FORKS:
-        assert lab.forked_kernels(jupyter), "the kernel has imported TFX by itself"
-    assert listening.to_others(listening.of([jupyter.pid])) == []
     at = interactive_cell(jupyter, "00-first-pipeline")
     lab.move_control(chrome, at, Keys.ARROW_LEFT)  # one hour earlier
     chromium.screenshot(chrome, PICTURES / "00-first-pipeline-prediction.png")
@@ -116,6 +114,9 @@ def test_first_lesson_runs_and_ends_with_a_prediction(chrome: webdriver.Chrome, 
 
 def test_a_threshold_is_moved_by_keyboard_and_the_figure_follows(chrome: webdriver.Chrome, jupyter: lab.Lab) -> None:
     seen = run(chrome, jupyter, "02-plan")
+    if FORKS:
+        assert lab.forked_kernels(jupyter), "the kernel has imported TFX by itself"
+    assert listening.to_others(listening.of([jupyter.pid])) == []
     at = interactive_cell(jupyter, "02-plan")
     assert seen[at].images, "there is no figure under the controls"
     before = lab.control_value(chrome, at)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,20 +75,33 @@ def shared_folder(factory) -> Path:
     return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "engines"
 
 
-def reference(config: Config, run, folder: Path) -> dict[str, Any]:
-    """The summary of the local engine, run once for all workers of this test session.
+LOCAL = "local"
+"""In the folder that the workers share: the output of the local engine, which no later run adds to."""
+
+
+@contextlib.contextmanager
+def being_made(folder: Path) -> Iterator[Path]:
+    """The file with the summary of the local engine, for one worker at a time; the one who finds it missing makes it.
 
     Args:
-        config: as the engine to be compared was run, but for its folder.
-        run: `engines.local.run`.
         folder: that the workers share.
     """
-    import fcntl
-
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        kept = folder / "summary.json"
+        yield folder / "summary.json"
+
+
+def reference(config: Config, run: Callable, folder: Path) -> dict[str, Any]:
+    """The summary of the local engine: of the run of test_january, or of one of our own where that was not run before.
+
+    Args:
+        config: as the engine to be compared was run; its folder is left alone.
+        run: `engines.local.run`.
+        folder: that the workers share.
+    """
+    config = dataclasses.replace(config, output_root=str(folder / LOCAL))
+    with being_made(folder) as kept:
         if not kept.exists():
             run(config)
             kept.write_text(json.dumps(of_local(config)))

@@ -143,9 +143,13 @@ def test_mended_month_goes_through_where_the_bad_one_stopped(run, make_config, r
     config = make_config("mended", data_root=str(folder))
     with pytest.raises(BadDataError):
         run(config)
-    config = make_config("mended", train_epochs=1, min_auc=0.0, min_slice_auc=0.0)
-    states = {report.node: report.state for report in run(config)}
-    assert states["StatisticsGen"] == "done"
-    assert states["DataGate"] == "done"
-    assert ledger.versions(config)
+    config = make_config("mended")
+    states = {report.node: report.state for report in run(config, last="DataGate")}
+    assert states == {
+        "CsvExampleGen": "done",
+        "StatisticsGen": "done",
+        "ImportSchemaGen": "cached",
+        "ExampleValidator": "done",
+        "DataGate": "done",
+    }
     ledger.assert_sound(config)

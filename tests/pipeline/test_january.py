@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +14,7 @@ from pathlib import Path
 import ledger
 import listening
 import numpy as np
+import outcomes
 import pytest
 import records
 
@@ -29,11 +33,15 @@ CACHED = {
 
 
 @pytest.fixture(scope="module")
-def january(run, make_config):
-    """The configuration of a run on January, and the reports of its nodes."""
-    config = make_config()
-    with listening.heard() as addresses:
-        reports = run(config)
+def january(run, make_config, tmp_path_factory):
+    """The configuration of a run on January, and the reports of its nodes. The other engines are compared with what it comes to."""
+    config, shared = make_config(), outcomes.shared_folder(tmp_path_factory)
+    with outcomes.being_made(shared) as summary:
+        with listening.heard() as addresses:
+            reports = run(config)
+        if not summary.exists():
+            shutil.copytree(config.output_root, shared / outcomes.LOCAL)
+        summary.write_text(json.dumps(outcomes.of_local(config)))
     assert listening.to_others(addresses) == []
     return config, reports
 
@@ -352,4 +360,42 @@ def test_killed_while_it_scores_the_next_run_is_sound(january, predictor, tmp_pa
     flights = [known.pop(tuple(row[name] for name in columns.KEY)) for row in table]
     assert not known
     assert [row[columns.PROBABILITY] for row in table] == pytest.approx(predictor.predict(flights), abs=1e-6)
+    ledger.assert_sound(config)
+
+
+# --- The folder is copied elsewhere, and the original is gone: the last tests -----------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def moved(january, run, make_config):
+    """The configuration of a run in the copy, from the Trainer on, with the reports of its nodes, and the former folder."""
+    former = Path(january[0].output_root)
+    config = make_config("copied", train_epochs=1, min_auc=0.0, min_slice_auc=0.0, max_auc_loss=1.0)
+    shutil.copytree(former, config.output_root)
+    os.rename(former, f"{former}-gone")
+    return config, run(config, first="Trainer"), former
+
+
+def test_run_in_a_copy_comes_to_its_end_and_leaves_the_former_place_alone(moved):
+    config, reports, former = moved
+    assert {report.node: report.state for report in reports} == dict.fromkeys(
+        ("Trainer", "LatestBlessedModel", "Evaluator", "Pusher"), "done"
+    )
+    assert store.latest_verdict(config) == f"Blessed and pushed: {store.latest_version(config)}"
+    assert not former.exists()
+
+
+def test_candidate_in_a_copy_was_held_against_the_model_that_is_there_now(moved):
+    config, _, _ = moved
+    baseline = Path(ledger.last_input(config, "Evaluator", "baseline_model").uri)
+    assert baseline.is_dir()
+    assert baseline.is_relative_to(config.pipeline_root)
+
+
+@pytest.mark.long
+def test_whole_run_in_a_copy_comes_to_its_end(moved, run):
+    """TFX's cache compares paths: what was made before is made anew."""
+    config, _, _ = moved
+    states = {report.node: report.state for report in run(config)}
+    assert {states[node] for node in ("StatisticsGen", "Transform", "Trainer", "Evaluator", "Pusher")} == {"done"}
     ledger.assert_sound(config)

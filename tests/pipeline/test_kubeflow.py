@@ -41,8 +41,26 @@ def kubeflow(run):
     return kubeflow
 
 
-def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(kubeflow, config, root, request):
+def assert_finishes_with_one_version(kubeflow, config: Config) -> None:
+    seen = []
+    with listening.heard() as addresses:
+        reports = kubeflow.run(config, create_components, seen.append)
+    assert listening.to_others(addresses) == []
+    assert seen == reports
+    assert len(reports) == 10
+    assert kubeflow.verdict(config).startswith("Blessed and pushed")
+    assert len(list(Path(config.serving_root).iterdir())) == 1
+
+
+@pytest.mark.usefixtures("shared_imports")
+def test_it_finishes_with_one_version_and_listens_to_no_other_machine(kubeflow, config):
+    assert_finishes_with_one_version(kubeflow, config)
+
+
+@pytest.mark.long
+def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(kubeflow, make_config, root, request):
     """The first run is killed with -9, and its step with it; the second starts anew and leaves nothing of the first."""
+    config = make_config("killed")
     options = ["--data-root", config.data_root, "--output-root", config.output_root]
     process = subprocess.Popen(
         [*COMMAND, *options], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -64,15 +82,8 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(kubeflow, 
     request.getfixturevalue(
         "shared_imports"
     )  # not earlier: the run that is killed has steps that are found by their commands
-    seen = []
-    with listening.heard() as addresses:
-        reports = kubeflow.run(config, create_components, seen.append)
-    assert listening.to_others(addresses) == []
-    assert seen == reports
-    assert len(reports) == 10
+    assert_finishes_with_one_version(kubeflow, config)
     assert not killed.exists()
-    assert kubeflow.verdict(config).startswith("Blessed and pushed")
-    assert len(list(Path(config.serving_root).iterdir())) == 1
 
 
 def running(name: str) -> list[str]:
@@ -84,14 +95,16 @@ def running(name: str) -> list[str]:
 
 def test_the_result_is_that_of_the_local_engine(kubeflow, config, run, make_config, tmp_path_factory):
     shared = outcomes.shared_folder(tmp_path_factory)
-    assert outcomes.of_kubeflow(config) == outcomes.reference(
-        dataclasses.replace(config, output_root=str(shared / "local")), run, shared
-    )
+    assert outcomes.of_kubeflow(config) == outcomes.reference(config, run, shared)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shared_imports")
 def test_a_candidate_that_gains_too_little_is_refused_and_the_first_stays_in_service(kubeflow, config):
-    """Without a baseline there is nothing to gain against, and it would be blessed: so the baseline was found."""
+    """Without a baseline there is nothing to gain against, and it would be blessed: so the baseline was found.
+
+    Lesson 12 has a run refused for that, on this engine, for each change.
+    """
     (served,) = Path(config.serving_root).iterdir()
     kubeflow.run(dataclasses.replace(config, months=(1, 2), max_auc_loss=-0.4), create_components)
     assert kubeflow.verdict(config).startswith("Refused")
@@ -152,26 +165,38 @@ def spec(run, tmp_path_factory) -> dict:
 
 
 @pytest.fixture(scope="module")
-def on_both_stores(spec, image, volume, place) -> list[Backend]:
-    """A run of all steps with the store that is installed, and a second one with another: each step in a pod."""
+def run_all(spec, image, volume, place):
+    """A function that runs all steps, each in a pod, with a store and after an earlier run."""
     if image.user != os.getuid():
         os.chown(volume / "serving", image.user, image.user)
     destination = json.dumps({"filesystem": {"base_directory": str(volume / "serving")}})
     parameters = {"data_root": str(volume / "data"), "push_destination": destination}
-    folder, runs = place / "cluster", list[Backend]()
-    for pipeline_root in (DEFAULT_ROOT, "s3://models/runs"):
-        backend = Backend(
-            spec,
-            folder,
-            parameters,
-            pipeline_root=pipeline_root,
-            earlier=runs[-1] if runs else None,
-        )
+
+    def run(pipeline_root: str, earlier: Backend | None = None) -> Backend:
+        backend = Backend(spec, place / "cluster", parameters, pipeline_root=pipeline_root, earlier=earlier)
         for name in backend.tasks:
             status = backend.run(name, image)
             assert status == 0, backend.log(name)[-2000:]
-        runs.append(backend)
-    return runs
+        return backend
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def on_minio(run_all) -> Backend:
+    """A first run, with the store that is installed."""
+    return run_all(DEFAULT_ROOT)
+
+
+@pytest.fixture(scope="module")
+def on_s3(run_all, on_minio) -> Backend:
+    """A second one, with another store."""
+    return run_all("s3://models/runs", on_minio)
+
+
+BOTH_STORES = pytest.mark.parametrize(
+    "store", ["minio", pytest.param("s3", marks=pytest.mark.long)], ids=["minio", "s3"]
+)
 
 
 def test_a_pod_has_an_empty_home_and_no_repository_beside_its_code(image, root):
@@ -187,35 +212,41 @@ def test_a_pod_has_a_user_that_is_not_root(image):
     assert image.about["user"] > 0
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["minio", "s3"])
-def test_all_steps_run_as_on_a_real_kubeflow_with_its_logs_and_both_kinds_of_store(which, on_both_stores):
+@BOTH_STORES
+def test_all_steps_run_as_on_a_real_kubeflow_with_its_logs_and_both_kinds_of_store(store, request):
     """Each in an empty file system, with messages as driver and launcher make them; `kfp.local` makes others."""
-    backend = on_both_stores[which]
+    backend = request.getfixturevalue(f"on_{store}")
     assert len(backend.recorded) == 11
     assert backend.cached == []
     blessing = backend.recorded["Evaluator"]["blessing"]["metadata"]
     assert blessing["current_model"] == backend.recorded["Trainer"]["model"]["uri"]
-    scheme = ("minio", "s3")[which]
     made = [artifact for outputs in backend.recorded.values() for artifact in outputs.values()]
-    assert all(artifact["uri"].startswith(f"{scheme}://") for artifact in made)
-    assert f"/{scheme}/" not in json.dumps(backend.recorded), "a folder of a pod that is gone is on record"
+    assert all(artifact["uri"].startswith(f"{store}://") for artifact in made)
+    assert f"/{store}/" not in json.dumps(backend.recorded), "a folder of a pod that is gone is on record"
 
 
-def test_a_pod_starts_a_model_server_with_the_candidate_and_the_pusher_is_given_what_came_of_it(on_both_stores):
+@BOTH_STORES
+def test_a_pod_starts_a_model_server_with_the_candidate_and_the_pusher_is_given_what_came_of_it(store, request):
     """As another user, from the folders of the store; and what a store loses, an empty folder, would be no blessing but none asked for."""
-    for backend in on_both_stores:
-        checked = backend.recorded["InfraCheck"]["blessing"]
-        assert checked["metadata"]["blessed"] == 1
-        assert checked["metadata"]["reason"].startswith("The model server answered 20 examples")
-        assert (backend.stored(checked["uri"]) / "INFRA_BLESSED").read_text().strip() == checked["metadata"]["reason"]
-        (given,) = backend.messages["Pusher"]["inputs"]["artifacts"]["infra_blessing"]["artifacts"]
-        assert given["uri"] == checked["uri"]
+    backend = request.getfixturevalue(f"on_{store}")
+    checked = backend.recorded["InfraCheck"]["blessing"]
+    assert checked["metadata"]["blessed"] == 1
+    assert checked["metadata"]["reason"].startswith("The model server answered 20 examples")
+    assert (backend.stored(checked["uri"]) / "INFRA_BLESSED").read_text().strip() == checked["metadata"]["reason"]
+    (given,) = backend.messages["Pusher"]["inputs"]["artifacts"]["infra_blessing"]["artifacts"]
+    assert given["uri"] == checked["uri"]
 
 
-def test_the_second_run_finds_the_first_ones_model_as_its_baseline_and_the_first_finds_none(on_both_stores, volume):
+def test_a_first_run_has_no_baseline_and_its_model_is_pushed(on_minio, volume):
     """With nothing pushed, the step before leaves an empty folder, which a store does not keep: an optional input is lost."""
-    first, second = (one.recorded["Evaluator"]["blessing"]["metadata"] for one in on_both_stores)
-    assert first["blessed"] == 1
-    assert "baseline_model" not in first
-    assert second["baseline_model"] == on_both_stores[1].recorded["LatestBlessedModel"]["model"]["uri"]
+    blessing = on_minio.recorded["Evaluator"]["blessing"]["metadata"]
+    assert blessing["blessed"] == 1
+    assert "baseline_model" not in blessing
+    assert list((volume / "serving").glob("*/saved_model.pb"))
+
+
+@pytest.mark.long
+def test_the_second_run_finds_the_first_ones_model_as_its_baseline(on_s3, volume):
+    second = on_s3.recorded["Evaluator"]["blessing"]["metadata"]
+    assert second["baseline_model"] == on_s3.recorded["LatestBlessedModel"]["model"]["uri"]
     assert len(list((volume / "serving").glob("*/saved_model.pb"))) == 1 + int(second["blessed"])

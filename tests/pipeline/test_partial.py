@@ -56,8 +56,9 @@ def test_after_a_failure_the_next_run_takes_what_was_finished_from_the_cache(run
 
     with monkeypatch.context() as patched:
         patched.setattr(keras.Model, "fit", fail)
-        with pytest.raises(ArithmeticError, match="the training went wrong"):
+        with pytest.raises(ArithmeticError, match="the training went wrong") as failed:
             run(config)
+    assert failed.value.failed_node == "Trainer", "whoever tells of the error names the component"
     assert ledger.last_states(config)["Trainer"] == "FAILED"
     found = states(run(config, last="Trainer"))
     assert {node for node, state in found.items() if state == "cached"} == BEFORE
