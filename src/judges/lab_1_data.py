@@ -20,28 +20,13 @@ from judges.lab_1 import (
     tfdv_validation,
 )
 from judges.lab_1 import faults as planted
-from judges.lab_1.monthly_data import read
-from judges.lab_1.tfdv_validation import statistics
 from judges.shared import answer_forms
-
-__all__ = ["data", "deliver", "read", "statistics"]
-
-
-def __dir__() -> list[str]:
-    """What a student is shown who asks what is here: not what the tasks are judged with."""
-    return __all__
-
 
 PRELOAD = ("tensorflow_data_validation",)
 """What grading imports once, before it evaluates many submissions."""
 
 GIVEN, LATER = range(1, 5), range(6, 13)
 """Good months that the student gets: for tasks 1 to 4, and for tasks 5 and 8."""
-
-
-def deliver() -> None:
-    """Writes all that the sender delivers into the workspace of the lab that has begun, and says what and where."""
-    checks.deliver()
 
 
 def data(lab: checks.Lab) -> list[str]:

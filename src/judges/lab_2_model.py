@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from course import checks
-from judges.lab_1.monthly_data import read
 from judges.lab_2 import (
     candidate_predictions,
     check_features,
@@ -20,20 +19,12 @@ from judges.lab_2 import (
     check_tuner,
     given_data,
 )
-from judges.lab_2.notebook import as_module, to_examples
-
-__all__ = ["as_module", "data", "deliver", "read", "to_examples"]
 
 PRELOAD = ("tensorflow", "tensorflow_model_analysis")
 """What grading imports once, before it evaluates many submissions."""
 
 SECONDS, CELL_SECONDS = 600, 180
 """What grading gives a submission, and each of its cells, by the clock and on one core: on a busy machine a search takes its time."""
-
-
-def deliver() -> None:
-    """Writes the checkpoint into the workspace of the lab that has begun, and says what and where."""
-    checks.deliver()
 
 
 def data(lab: checks.Lab) -> list[str]:

@@ -8,8 +8,8 @@ import lab_one
 import pandas as pd
 import pytest
 
+from course.labs.lab_1_data import statistics
 from flights.data import COLUMN_TYPES, INTEGER, TEXT, WEATHER, source_table
-from judges import lab_1_data
 from judges.lab_1 import check_contract, contract_cases, faults, monthly_data, tfdv_validation
 from judges.lab_1.questions import COLUMNS, QUESTIONS, TARGET, labelled
 from tools.labs import source
@@ -72,7 +72,7 @@ def inferred(question="hotel", environments=True):
     import tensorflow_data_validation as tfdv
 
     given = [labelled(monthly_data.month(number), QUESTIONS[question]) for number in range(1, 5)]
-    schema = tfdv.infer_schema(lab_1_data.statistics(pd.concat(given)))
+    schema = tfdv.infer_schema(statistics(pd.concat(given)))
     if environments:
         schema.default_environment[:] = ["TRAINING", "SERVING"]
         for feature in schema.feature:
@@ -547,7 +547,7 @@ def test_a_contract_says_the_same_without_histograms():
     assert len(of_each_kind) == 5
     for what in of_each_kind.values():
         spoilt = contract_cases.SPOILS[what].change(flights.copy())
-        whole, least = tfdv_validation.statistics(spoilt), tfdv_validation.without_histograms(spoilt)
+        whole, least = statistics(spoilt), tfdv_validation.without_histograms(spoilt)
         assert whole.ByteSize() > least.ByteSize()
         found = tfdv_validation.anomalies(whole, contract, "TRAINING")
         assert found

@@ -11,7 +11,7 @@ import pytest
 
 from course import checks
 from course.checks import session
-from judges import lab_2_model
+from course.labs import lab_2_model
 
 NAME = "of_a_student"
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from judges.lab_1 import monthly_data, tfdv_validation
+from course.labs.lab_1_data import statistics
+from judges.lab_1 import monthly_data
 
 MONTHS = (2, 3, 4, 7, 8, 9, 10, 11, 12)
 """Good months whose month before is good, and given, too: there is no good May in the lab."""
@@ -77,7 +78,7 @@ def good(draw: int, columns: tuple[str, ...]) -> dict[int, dict[str, float]]:
 def changed(seed: int, draw: int, columns: tuple[str, ...]) -> tuple[int, dict[str, float]]:
     """The number of the drifted month, and how far it is from the good month before it."""
     number, flights = drifted(seed, draw)
-    return number, distances(tfdv_validation.statistics(flights[list(columns)]), _good(number - 1, draw, columns))
+    return number, distances(statistics(flights[list(columns)]), _good(number - 1, draw, columns))
 
 
 @functools.cache
@@ -89,7 +90,7 @@ def stuck(columns: tuple[str, ...]) -> dict[str, float]:
     for column in columns:
         values = earlier[column].dropna()
         half.loc[rows, column] = values.mode()[0] if is_text(column) else values.sort_values().iloc[len(values) // 2]
-    return distances(tfdv_validation.statistics(half), _good(8, monthly_data.UNSEEN, columns))
+    return distances(statistics(half), _good(8, monthly_data.UNSEEN, columns))
 
 
 def usual(column: str) -> float:
@@ -111,4 +112,4 @@ def _good(number: int, draw: int, columns: tuple[str, ...]) -> Any:
 
 @functools.cache
 def _column(number: int, draw: int, name: str) -> Any:
-    return tfdv_validation.statistics(monthly_data.month(number, draw)[[name]])
+    return statistics(monthly_data.month(number, draw)[[name]])

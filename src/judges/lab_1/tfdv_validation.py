@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from course import checks
-from judges.lab_1 import monthly_data
 from judges.shared import workspace_files
 
 MOST_BYTES = 1_000_000
 """Of a schema."""
 MOST_LETTERS = 160
 """Of what TFDV says about a column."""
-
-
-def statistics(month: str | Path | pd.DataFrame) -> Any:
-    """Statistics of a delivery: of a CSV file, with the types that ExampleGen gives its columns, or of a data frame."""
-    import tensorflow_data_validation as tfdv
-
-    frame = month if isinstance(month, pd.DataFrame) else monthly_data.read(Path(month))
-    return tfdv.generate_statistics_from_dataframe(frame.reset_index(drop=True))
 
 
 def without_histograms(frame: pd.DataFrame) -> Any:

@@ -3,7 +3,6 @@
 What it gives to the student:
     given_data:            the result of lab 1, flights without labels, requests
     candidate_predictions: what a baseline and candidates for the gate said about 5,000 flights
-    notebook:              what the notebook calls: cells as a module, flights as tf.Examples
 
 What the checks share:
     roc_auc:         the area under the ROC curve, and its noise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import linecache
 import math
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from course.labs.cells import first_name
 
 CALL = "as_module("
 
@@ -56,16 +57,6 @@ def as_module(name: str) -> str:
         sys.path.insert(0, str(path.parent))
     importlib.invalidate_caches()
     return name
-
-
-def first_name(source: str) -> str:
-    """The first name that a cell defines; empty for a cell of imports."""
-    for statement in ast.parse(source).body:
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            return statement.name
-        if isinstance(statement, ast.Assign):
-            return ast.unparse(statement.targets[0])
-    return ""
 
 
 def to_examples(flights: pd.DataFrame) -> list[bytes]:

@@ -1,0 +1,1 @@
+"""What the notebook of lab 2 calls."""
