@@ -55,7 +55,7 @@ def _tasks(found: Found) -> str:
 def stuck(found: Found) -> str:
     """Where the run in which every step works has stopped, if it has."""
     result = found.cases["well"]
-    waits = next((task for task in (*result.held, *result.waits) if result.states.get(task) != "success"), "")
+    waits = next((task for task in (*result.held, *result.waits) if result.tasks.get(task) != "success"), "")
     if waits:
         return (
             f"In {result.case.title} the file of {NAMES[0]} is there, that of {NAMES[1]} is not and some later ones are, and `{waits[:60]}` did not go on: "
@@ -67,7 +67,7 @@ def stuck(found: Found) -> str:
 
 def why(result: Result) -> str:
     """Which task has failed, and what it raised, as the rest of a sentence."""
-    failed = next((name for name, state in result.states.items() if state == "failed"), "")
+    failed = next((name for name, state in result.tasks.items() if state == "failed"), "")
     return f"`{failed[:60]}` has failed: {result.raised.get(failed, 'it said nothing')[:200]}" if failed else ""
 
 
@@ -93,7 +93,7 @@ def _unseen(found: Found) -> str:
     if len({found.owner[step] for step in UPSTREAM if step in found.owner}) < len(UPSTREAM):
         return "What your tasks wait for can be seen when each step has its task."
     for step, result in failures(found):
-        state = result.states.get(found.owner[step], "")
+        state = result.tasks.get(found.owner[step], "")
         if state != "failed":
             [ending] = result.case.endings[step]
             return (

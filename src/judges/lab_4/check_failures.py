@@ -69,7 +69,7 @@ def _bad_data(found: Found) -> str:
                 f"In {result.case.title} {step} ended with status {BAD_DATA}, and was started {_times(result.tries(step))}. The data do not become better by trying: "
                 "once is enough. Which exception of Airflow fails a task for good?"
             )
-        state = result.states.get(found.owner[step], "")
+        state = result.tasks.get(found.owner[step], "")
         on = [one for one in UPSTREAM if one in after(step) - {step} and result.tries(one)]
         if state == "failed" and on:
             return (
@@ -86,7 +86,7 @@ def _bad_data(found: Found) -> str:
 
 def _last(found: Found, result: Result) -> str:
     """The last tasks that have worked nevertheless, which makes the run a success."""
-    green = [f"`{task[:60]}`" for task in found.last if result.states.get(task) == "success"]
+    green = [f"`{task[:60]}`" for task in found.last if result.tasks.get(task) == "success"]
     return f" A run is what its last tasks are; {', '.join(green)} did not ask whether all had worked." if green else ""
 
 
@@ -128,7 +128,8 @@ def _calls(found: Found, result: Result, steps: list[str]) -> str:
 def _callbacks(result: Result) -> str:
     """What is wrong with what has called: a callback that itself fails, or a task that calls while it runs."""
     if result.broken:
-        task, told = next(iter(result.broken.items()))
+        one = result.broken[0]
+        task, told = one["task"], f"{one['callback']}: {one['error']}"
         return (
             f"In {result.case.title} a callback{f' of `{task[:60]}`' if task else ''} has itself failed ({told[:300]}). Airflow only writes that into the log, and the call "
             "is lost. What the context holds is in the hint."
@@ -200,12 +201,12 @@ def _patient(found: Found) -> str:
     for result in (found.cases["never"], found.cases["well"]):
         for task, how in result.held.items():
             return f"`{task[:60]}` keeps a worker for as long as it waits, for days perhaps ({how[:60]}). There is a `mode` in which the worker is free between two looks."
-        for task, every in result.waits.items():
+        for task, (every, _) in result.waits.items():
             if not 10 <= round(every, 1) <= 86400:
                 return f"`{task[:60]}` looks every {every:.0f} seconds. Between ten seconds and a day is reasonable for a file that comes once a month."
     result = found.cases["never"]
-    waited = [task for task in result.waits if result.states.get(task)]
-    if any(result.states[task] == "skipped" for task in waited):
+    waited = [task for task in result.waits if result.tasks.get(task)]
+    if any(result.tasks[task] == "skipped" for task in waited):
         return (
             f"`{waited[0][:60]}` is skipped, not failed, when its time is over (`soft_fail` does that): then no callback is called, and a month that is missing must not look like "
             "one that was left out on purpose."

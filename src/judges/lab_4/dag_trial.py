@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Collection
 from dataclasses import asdict
+from types import SimpleNamespace
 from typing import Any
 
 from course import checks
@@ -29,29 +30,25 @@ def trial(lab: checks.Lab, only: Collection[str] | None = None) -> Trial:
     return Trial(title, files, [Step("course.trials.dag", seconds=SECONDS)])
 
 
-class Result:
-    """What happened in a case."""
+class Result(SimpleNamespace):
+    """What happened in a case, as `course/trials/dag_runs/run.py` has written it down.
+
+    Attributes:
+        case: which case it is.
+        state: of the run; `run`: its name.
+        tasks: their states.
+        steps: those that were started, in order: step, month, run, task, and the code with which it ended.
+        alerts: their texts; `from_tasks`: those of them that a task has made by itself, while it ran.
+        broken: callbacks that have raised: task, callback, error; `raised`: what tasks have raised.
+        held: for a task that kept its worker, how; `waits`: for one that waits, seconds between two looks, and until it gives up; `delays`: between tries.
+        looks: how many steps had been started when a task that waits was asked once more.
+    """
 
     def __init__(self, case: Case, found: dict[str, Any]) -> None:
-        """From the record."""
-        self.case, self.state, self.run = case, str(found["state"]), str(found["run"])
-        self.states = {str(name): str(state) for name, state in found["tasks"].items()}
-        self.steps = [{str(key): str(value) for key, value in one.items()} for one in found["steps"]]
-        """Those that were started, in order: step, month, run, task, and the code with which it ended."""
-        self.alerts = [str(one["text"]) for one in found["alerts"]]
-        self.from_tasks = [str(one["text"]) for one in found["alerts"] if not one["callback"]]
-        """Those alerts that a task has made by itself, while it ran."""
-        self.broken = {str(one["task"]): f"{one['callback']}: {one['error']}" for one in found["broken"]}
-        """For a task, which of its callbacks has raised, and what."""
-        self.raised = {str(name): str(text) for name, text in found["raised"].items()}
-        self.held = {str(name): str(text) for name, text in found["held"].items()}
-        """For a task that kept its worker, how."""
-        self.waits = {str(name): float(every) for name, (every, _) in found["waits"].items()}
-        self.delays = {str(name): [float(one) for one in some] for name, some in found["delays"].items()}
-        self.looks = [int(one) for one in found["looks"]]
-        """How many steps had been started when a task that waits was asked once more."""
-        if any(set(one) != {"step", "month", "run", "task", "code"} for one in self.steps):
-            raise ValueError("a step without its fields")
+        """Raises KeyError or TypeError where the record is not as it should be."""
+        super().__init__(**found, case=case)
+        self.from_tasks = [one["text"] for one in found["alerts"] if not one["callback"]]
+        self.alerts = [one["text"] for one in found["alerts"]]
 
     def tries(self, step: str) -> int:
         """How often a step was started."""
@@ -68,24 +65,21 @@ class Result:
         return None
 
 
-class Found:
-    """What Airflow made of the file, and of its runs."""
+class Found(SimpleNamespace):
+    """What Airflow made of the file: `errors`, `dags`, `runs` of the schedule, `max_active_runs`, `zone`, `sensors` and the `last` tasks; and of its runs.
+
+    Attributes:
+        cases: what happened in each.
+        owner: for each step that was started, in whichever case, the task that has started it first.
+    """
 
     def __init__(self, found: dict[str, Any], plan: dict[str, Case]) -> None:
-        """Raises KeyError, TypeError, ValueError or AttributeError where it is not as it should be."""
-        self.errors = {str(name): str(text) for name, text in found["errors"].items()}
-        self.dags = [str(name) for name in found["dags"]]
+        """Raises KeyError or TypeError where the record is not as it should be."""
+        super().__init__(**found)
         self.is_busy = bool(found["at_reading"]["steps"] or found["at_reading"]["alerts"])
-        """Whether reading the file has started a step, or called a person."""
-        self.is_there = "runs" in found
-        self.max_active_runs, self.zone = int(found.get("max_active_runs", 0)), str(found.get("zone", ""))
-        self.sensors, self.last = ([str(one) for one in found.get(name, [])] for name in ("sensors", "last"))
-        """Tasks that are sensors, and those that no other waits for."""
-        self.runs = [str(one["after"]) for one in found.get("runs", [])]
-        self.starts = [str(one["start"]) for one in found.get("runs", [])]
+        self.runs, self.starts = ([one[name] for one in found.get("runs", [])] for name in ("after", "start"))
         self.cases = {name: Result(case, found["cases"][name]) for name, case in plan.items() if self.runs}
         self.owner: dict[str, str] = {}
-        """For each step that was started, in whichever case, the task that has started it first."""
         for one in (one for case in self.cases.values() for one in case.steps):
             self.owner.setdefault(one["step"], one["task"])
 
@@ -121,7 +115,7 @@ def _readable(found: Found) -> None:
     if found.errors:
         name, text = next(iter(found.errors.items()))
         raise checks.Wrong(f"Airflow cannot read `{name[:40]}`: {text[:300]}")
-    if not found.is_there:
+    if not hasattr(found, "zone"):
         named = f" It has: {', '.join(found.dags)[:100]}." if found.dags else ""
         raise checks.Wrong(f"Your file defines no DAG with the id `{dag_file.NAME}`.{named}")
     if found.is_busy:
