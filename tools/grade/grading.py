@@ -84,9 +84,7 @@ def grade(course: Course, submissions: Path, names: Path | None = None, student:
     proved = course.out / ".proved" / hashlib.sha256(repr((state, how, course.limits)).encode()).hexdigest()
     released = marks.release(course.lab, course.solutions, course.folder / "nbgrader")
     class_ = _Class(dataclasses.replace(course, rules=rules), released, found, student)
-    class_.others = {process.pid for process in psutil.Process().children(recursive=True)}
-    with Judge(course.lab, course.folder / "judge.log", course.at_a_time) as judge:
-        class_.run(judge, box.boxes(how, course.at_a_time), proved)
+    class_.run(how, proved)
     of = sum(task.points for task in class_.tasks.values())
     course.say(table.summary(list(class_.graded.values()), rules, of))
     return list(class_.graded.values())
@@ -102,8 +100,6 @@ class _Class:
         self.marks: dict[str, str] = {}
         self.doing: dict[str, tuple[str, float]] = {}
         self.lock, self.stopped = threading.RLock(), threading.Event()
-        self.others: set[int] = set()
-        """Processes that are none of this run's."""
         for one in found:
             collect.choose(one, course.lab, released)
             self.marks[one.key] = collect.digest(one)
@@ -124,22 +120,25 @@ class _Class:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def run(self, judge: Judge, boxes: list[box.Box], proved: Path) -> None:
+    def run(self, how: str, proved: Path) -> None:
         """Grades what is to be graded, the lab's own solution first; stops without loss when it is interrupted."""
+        course, others = self.course, set(psutil.Process().children(recursive=True))
         free: queue.SimpleQueue[box.Box] = queue.SimpleQueue()
-        for own in boxes:
+        for own in box.boxes(how, course.at_a_time):
             free.put(own)
-        with ThreadPoolExecutor(len(boxes) + 1) as pool:  # one more, for a page that takes its time
+        with (
+            Judge(course.lab, course.folder / "judge.log", course.at_a_time) as judge,
+            ThreadPoolExecutor(course.at_a_time + 1) as pool,  # one more, for a page that takes its time
+        ):
             try:
-                if self.course.prove and not proved.exists() and self.todo:
+                if course.prove and not proved.exists() and self.todo:
                     self._watch([pool.submit(self._prove, judge, free, proved)])
                 self._watch([pool.submit(self._grade, judge, free, one) for one in self.todo])
             except BaseException:
                 self.stopped.set()
                 pool.shutdown(wait=False, cancel_futures=True)
-                for process in psutil.Process().children(recursive=True):
-                    if process.pid not in self.others:
-                        process.kill()
+                for process in set(psutil.Process().children(recursive=True)) - others:
+                    process.kill()
                 raise
             finally:
                 self.finish()
