@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from course import checks
+from course.labs import lab_1_data as given_lab
 from flights.data import month_path
 from judges import lab_1_data
 from judges.lab_1 import check_plan, monthly_data
@@ -91,7 +92,7 @@ def solve(lab: checks.Lab, *ids: str, names: dict[str, Any] | None = None) -> di
     from flights import data
 
     given = {"WEATHER": data.WEATHER, "month_path": data.month_path, "source_table": data.source_table}
-    names = {**given, "pd": pd, "views": views, "lab": lab_1_data, **(names or {}), "workspace": lab.workspace}
+    names = {**given, "pd": pd, "views": views, "lab": given_lab, **(names or {}), "workspace": lab.workspace}
     with contextlib.redirect_stdout(io.StringIO()):
         for name in ids:
             exec(cells()[name], names)

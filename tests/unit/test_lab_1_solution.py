@@ -5,6 +5,7 @@ from __future__ import annotations
 import lab_one
 import pytest
 
+from course.labs import lab_1_data as given_lab
 from judges import lab_1_data
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
@@ -49,4 +50,4 @@ def test_deliveries_are_told_and_written_and_nothing_else(tmp_path):
 
 
 def test_lab_shows_students_only_what_the_text_names():
-    assert dir(lab_1_data) == ["data", "deliver", "read", "statistics"]
+    assert given_lab.__all__ == ["deliver", "read", "statistics"]
