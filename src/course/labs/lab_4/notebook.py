@@ -19,8 +19,6 @@ from course.labs.lab_4 import airflow_command, dag_file, run_states
 from engines.airflow import ready
 from engines.errors import MissingEngineError
 
-FRACTION = re.compile(r"(?<=\d)\.\d{3,}")
-"""Of seconds, which differ from one rehearsal to the next."""
 PATIENCE = 240
 """Seconds that a rehearsal may take."""
 
@@ -93,7 +91,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     told += [f"not started, for one before has failed: {', '.join(lost)}"] if lost else []
     quiet = ("success", "none", "upstream_failed")
     told += [f"{task}: {state}" for task, state in case["tasks"].items() if state not in quiet]
-    told += [f"{task} raised {re.sub(FRACTION, '', text)[:200]}" for task, text in case["raised"].items()][:3]
+    told += [f"{task} raised {text.partition(';')[0][:200]}" for task, text in case["raised"].items()][:3]
     told += [f"{task} keeps its worker: {text}" for task, text in case["held"].items()]
     told += [f"alert: {one['text'][:110]}" for one in case["alerts"][:3]]
     return told + [f"{one['error'][:200]} ({one['callback']} of {one['task']})" for one in case["broken"][:2]]

@@ -210,6 +210,8 @@ class Loop:
             start_date=timezone.utcnow(),
             session=session,
         )
+        self.known: list[Any] = []
+        """The states of the tasks when they were looked at last."""
         self.raised: dict[str, str] = {}
         self.held: dict[str, str] = {}
         self.waits: dict[str, list[Any]] = {}
@@ -230,9 +232,8 @@ class Loop:
             deliver(self.folder, case["month"], case["late"] == "comes")
             passed = later.pop(0)
             limit = self.dag.dagrun_timeout
-            if (
-                limit and limit.total_seconds() < passed
-            ):  # as `SchedulerJobRunner._schedule_dag_run`: no task's callback is called
+            if limit and limit.total_seconds() < passed:
+                # As `SchedulerJobRunner._schedule_dag_run` has it: no callback of a task is called.
                 self.dag_run().set_state(DagRunState.FAILED)
                 self.session.commit()
                 break
@@ -256,7 +257,6 @@ class Loop:
 
     def turn(self) -> bool:
         """Runs what is ready; returns whether anything was, or has become known as lost because of what was before it."""
-        before = [one.state for one in self.tasks()]
         dag_run = self.dag_run()
         ready, callback = dag_run.update_state(session=self.session, execute_callbacks=False)
         for one in ready:
@@ -266,11 +266,12 @@ class Loop:
         (self.folder / "now").write_text("\n")
         if callback:
             _execute_dag_callbacks(self.bag, callback, structlog.get_logger())
-        has_changed = [one.state for one in self.tasks()] != before
-        scheduled = self.tasks(TaskInstanceState.SCHEDULED)
+        tasks = self.tasks()
+        before, self.known = self.known, [one.state for one in tasks]
+        scheduled = [one for one in tasks if one.state == TaskInstanceState.SCHEDULED]
         for one in scheduled:
             self.run_task(one)
-        return has_changed
+        return bool(scheduled) or self.known != before
 
     def run_task(self, one: Any, with_trigger: bool = False) -> None:
         """Runs a task, as long as it keeps no worker."""
