@@ -18,8 +18,9 @@ import yaml
 
 from course import checks
 from course.labs.lab_3.package import FOLDER
+from course.labs.lab_5 import pipeline_spec
 from judges.lab_3 import solution_package
-from judges.lab_5 import check_runs, inherited_pipeline, pipeline_spec
+from judges.lab_5 import check_runs, inherited_pipeline
 
 LAB = "lab-5-kubeflow"
 IMAGE = "my-flights:1.0.0"

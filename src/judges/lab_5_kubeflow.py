@@ -9,30 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from course import checks
-from course.labs.lab_3.package import save
 from judges.lab_5 import check_compiled, check_image, check_migration, check_runs, check_specification, given_files
-from judges.lab_5.install_package import importable
-from judges.lab_5.notebook import build, mend, submit, trial, write
-
-__all__ = ["build", "data", "deliver", "mend", "save", "submit", "trial", "write"]
-
-
-def __dir__() -> list[str]:
-    """What a student is shown who asks what is here: not what the tasks are judged with."""
-    return __all__
-
 
 PRELOAD = ("tensorflow",)
 """What grading imports once, before it evaluates many submissions."""
 
 SECONDS, CELL_SECONDS = 1200, 300
 """What grading gives a submission, and each of its cells, by the clock and on one core: it runs whole pipelines."""
-
-
-def deliver() -> None:
-    """Writes all that is given into the workspace of the lab that has begun, makes the package importable, and says what is where."""
-    checks.deliver()
-    importable(checks.current().workspace)
 
 
 def data(lab: checks.Lab) -> list[str]:

@@ -10,7 +10,8 @@ import pytest
 
 LAB = "lab-5-kubeflow"
 REDEFINES = """
-from judges.lab_5 import check_migration, check_runs, inherited_pipeline, pipeline_spec
+from course.labs.lab_5 import pipeline_spec
+from judges.lab_5 import check_migration, check_runs, inherited_pipeline
 
 checks.check = lambda task, **answers: 30
 inherited_pipeline.faults = lambda seed: []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import lab_five
 import pytest
 
-from judges.lab_5 import install_package, notebook
+from course.labs.lab_5 import install_package, notebook
 
 pytestmark = pytest.mark.xdist_group("lab-5")
 

@@ -6,7 +6,7 @@ import lab_five
 import pytest
 from lab_five import FLIGHTS
 
-from judges.lab_5 import notebook
+from course.labs.lab_5 import notebook
 
 pytestmark = pytest.mark.xdist_group("tfx")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from judges.lab_5 import separate_process
+from course.labs.lab_5 import separate_process
 from warm import client
 
 pytestmark = [pytest.mark.xdist_group("lab-5"), pytest.mark.slow]

@@ -3,12 +3,8 @@
 What it gives to the student:
     given_files:        writes the workspace
     inherited_pipeline: the pipeline of a colleague, from `delays/`, with faults
-    notebook:           what the notebook calls: install, mend, try, submit
-    install_package:    a package in a folder, as a Dockerfile's `RUN pip install` would put it there
-    separate_process:   steps of a pipeline, in a process that has nothing of the notebook
 
 What the checks share:
-    pipeline_spec:           reads a compiled pipeline as data
     dockerfile_instructions: the language of a Dockerfile
     image_files:             which files are where in an image, by its Dockerfile
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from course import checks
-from judges.lab_5 import check_dockerfile, pipeline_spec
+from course.labs.lab_5 import pipeline_spec
+from judges.lab_5 import check_dockerfile
 from judges.shared import workspace_files
 
 FUNCTIONS = {

@@ -7,8 +7,8 @@ from typing import Any
 
 from course import checks
 from course.labs.lab_3.package import FOLDER, NAME
+from course.labs.lab_5.install_package import IMAGE
 from judges.lab_5 import check_dockerfile
-from judges.lab_5.install_package import IMAGE
 from judges.shared import workspace_files
 
 

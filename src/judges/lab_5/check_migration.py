@@ -9,16 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from course import checks
+from course.labs.lab_5 import AGAIN, COMPILED, PASSING, RUNS, SOURCE, pipeline_spec
+from course.labs.lab_5 import MENDED as FOLDER
 from flights.config import Config
-from judges.lab_5 import check_runs, inherited_pipeline, pipeline_spec
+from judges.lab_5 import check_runs, inherited_pipeline
 from judges.shared import workspace_files
 
-FOLDER, TRIAL = "mended", "trial"
-COMPILED, AGAIN, RUNS = f"{TRIAL}/pipeline.yaml", f"{TRIAL}/again.yaml", f"{TRIAL}/runs"
-SOURCE = f"{TRIAL}/source"
-"""A copy of `mended/` as the last trial found it."""
-PASSING = ("__pycache__", ".ipynb_checkpoints", "build", "*.egg-info")
-"""What Python, pip and JupyterLab leave in a folder."""
 MOST_FILES = 200
 SPLITS = {
     ("Transform", "splits_config"): {"analyze": ["train"], "transform": ["train", "eval"]},

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from course import checks
-from judges.lab_5 import pipeline_spec
+from course.labs.lab_5 import COPY, pipeline_spec
 from judges.shared import example_records, workspace_files
 
 ROWS = 2000
@@ -16,8 +16,6 @@ MOST_MODEL = 50_000_000
 MOST_GAIN = 0.05
 """What a gate may demand of a candidate beyond the baseline: a package of one's own may ask for a little."""
 SERVING = "serving"
-COPY = "pipeline.yaml"
-"""The specification that a run was made of, in its folder."""
 
 
 class Run:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from course import checks
-from judges.lab_5 import pipeline_spec
+from course.labs.lab_5 import pipeline_spec
 
 
 @dataclasses.dataclass(frozen=True)

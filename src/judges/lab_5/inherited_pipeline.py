@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from course.labs.lab_5 import INHERITED as NAME
 from flights.config import SCHEMA_FOLDER
 
 BASE = Path(__file__).with_name("delays")
-NAME, FOLDER = "delays", "inherited"
+FOLDER = "inherited"
 HOME = "/home/maria/delays"
 PYPROJECT = """[build-system]
 requires = ["setuptools"]

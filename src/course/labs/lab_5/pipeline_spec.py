@@ -12,7 +12,6 @@ from typing import Any
 import yaml
 
 from course import checks
-from judges.shared import workspace_files
 
 VERSION = "2.1.0"
 ON_CLUSTER = ("/mnt/flights",)
@@ -120,6 +119,8 @@ def of_student(lab: checks.Lab, given: Any, name: str) -> Compiled:
     Raises:
         checks.Wrong: it names none, or the file is no compiled pipeline.
     """
+    from judges.shared import workspace_files
+
     if not isinstance(given, str) or not given.strip() or "\0" in given:
         raise checks.Wrong(f"`{name}` has to be text: the path of the YAML file that `compile_pipeline` wrote.")
     text = workspace_files.text(lab, given, "`compile_pipeline(config, path, ...)` writes it.")

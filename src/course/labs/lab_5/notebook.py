@@ -8,15 +8,10 @@ import sys
 from pathlib import Path
 
 from course.checks.session import current
+from course.labs import lab_5
 from course.labs.lab_3.package import FOLDER
-from judges.lab_5 import (
-    check_migration,
-    check_runs,
-    inherited_pipeline,
-    pipeline_spec,
-    separate_process,
-)
-from judges.lab_5.install_package import IMAGE, install
+from course.labs.lab_5 import pipeline_spec, separate_process
+from course.labs.lab_5.install_package import IMAGE, install
 
 
 def build() -> None:
@@ -83,22 +78,22 @@ def trial() -> None:
     from engines.kubeflow import processes
 
     workspace = current().workspace
-    folder = workspace / check_migration.TRIAL
+    folder = workspace / lab_5.TRIAL
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    ignored = shutil.ignore_patterns(*check_migration.PASSING)
-    shutil.copytree(workspace / check_migration.FOLDER, workspace / check_migration.SOURCE, ignore=ignored)
-    install(workspace / check_migration.FOLDER, folder / IMAGE)
+    ignored = shutil.ignore_patterns(*lab_5.PASSING)
+    shutil.copytree(workspace / lab_5.MENDED, workspace / lab_5.SOURCE, ignore=ignored)
+    install(workspace / lab_5.MENDED, folder / IMAGE)
     print("installed")
-    paths = [workspace / check_migration.COMPILED, workspace / check_migration.AGAIN]
+    paths = [workspace / lab_5.COMPILED, workspace / lab_5.AGAIN]
     argument = {
-        "package": inherited_pipeline.NAME,
-        "pipeline_name": inherited_pipeline.NAME,
-        "image": f"{inherited_pipeline.NAME}:7",
+        "package": lab_5.INHERITED,
+        "pipeline_name": lab_5.INHERITED,
+        "image": f"{lab_5.INHERITED}:7",
     }
     argument |= {"paths": [str(path.with_suffix(".draft")) for path in paths]}
     log = processes.log_of(folder)
-    function = ("judges.lab_5.separate_process", "compile_package")
+    function = ("course.labs.lab_5.separate_process", "compile_package")
     if separate_process.call(*function, argument, folder / IMAGE, workspace, log):
         raise separate_process.StepError(
             f"The pipeline cannot be compiled. The last words:\n{processes.last_words(folder)[-1500:]}"
@@ -109,7 +104,7 @@ def trial() -> None:
     found = pipeline_spec.parsed(paths[0].read_text(encoding="utf-8"), paths[0].name)
     destination = {"filesystem": {"base_directory": str(folder / "serving")}}
     given = {"data_root": str(workspace / "months"), "push_destination": json.dumps(destination)}
-    separate_process.run(paths[0], folder / IMAGE, workspace, workspace / check_migration.RUNS, given, _InOrder(found))
+    separate_process.run(paths[0], folder / IMAGE, workspace, workspace / lab_5.RUNS, given, _InOrder(found))
 
 
 def submit(path: str | Path, **arguments: str) -> str:
@@ -139,7 +134,7 @@ def submit(path: str | Path, **arguments: str) -> str:
     folder = separate_process.run(
         Path(path), workspace / IMAGE, workspace, workspace / "runs", arguments, _InOrder(found)
     )
-    (folder / check_runs.COPY).write_text(text, encoding="utf-8")
+    (folder / lab_5.COPY).write_text(text, encoding="utf-8")
     return str(folder)
 
 
