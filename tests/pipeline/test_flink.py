@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import signal
 import subprocess
@@ -77,20 +76,39 @@ def watch(pids: list[int], seen: set[str]) -> bool:
     return True
 
 
-def test_killed_in_a_step_on_flink_nothing_listened_to_others_and_no_java_stays(flink, config, root):
+def test_it_finishes_with_one_version_and_no_noise_and_nothing_listens_to_others(flink, config, root):
+    with listening.heard() as addresses:
+        done = subprocess.run(
+            [*COMMAND, *options(config)], cwd=root, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(addresses) >= 5, "Beam's job server alone has three"
+    assert not listening.to_others(addresses)
+    lines = done.stdout.splitlines()
+    assert [line.split()[1] for line in lines if line.endswith(" s")] == ["done"] * 10
+    assert lines[-1] == f"Blessed and pushed: {store.latest_version(config)}"
+    assert_one_version_and_no_java(config)
+
+
+def assert_one_version_and_no_java(config: Config) -> None:
+    assert len(ledger.versions(config)) == 1
+    ledger.assert_sound(config)
+    wait_for("Java's end", lambda: not java(config.output_root))
+    assert not (Path(config.output_root) / "flink" / "staging").exists()
+
+
+@pytest.mark.long
+def test_killed_in_a_step_on_flink_no_java_stays_and_run_again_it_finishes_with_one_version(flink, make_config, root):
+    config = make_config("killed")
     process = subprocess.Popen(
         [*COMMAND, *options(config)], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
-        transform, seen = Path(config.pipeline_root) / "Transform", set()
-        # StatisticsGen has its jobs done by Flink meanwhile, with all of Beam's servers; Transform has begun a second one.
-        wait_for("Transform began", lambda: watch([process.pid], seen) and any(transform.glob("[a-z]*/*")), process)
-        end = time.monotonic() + 2
-        while time.monotonic() < end:
-            watch([process.pid], seen)
+        transform = Path(config.pipeline_root) / "Transform"
+        # StatisticsGen has had its jobs done by Flink; Transform has begun a second one.
+        wait_for("Transform began", lambda: any(transform.glob("[a-z]*/*")), process)
+        time.sleep(2)
         assert java(config.output_root)
-        assert len(seen) >= 5, "Beam's job server alone has three"
-        assert not listening.to_others(seen)
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait(timeout=30) == -signal.SIGKILL
     finally:
@@ -101,26 +119,18 @@ def test_killed_in_a_step_on_flink_nothing_listened_to_others_and_no_java_stays(
     assert states["Transform"] == "RUNNING"
     assert states["StatisticsGen"] == "COMPLETE"
 
-
-def test_run_again_it_finishes_with_one_version_and_no_noise(flink, config, root):
     done = subprocess.run(
         [*COMMAND, *options(config)], cwd=root, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
     states = {line.split()[0]: line.split()[1] for line in done.stdout.splitlines() if line.endswith(" s")}
     assert (states["StatisticsGen"], states["Transform"]) == ("cached", "done")
-    assert done.stdout.splitlines()[-1] == f"Blessed and pushed: {store.latest_version(config)}"
-    assert len(ledger.versions(config)) == 1
-    ledger.assert_sound(config)
-    assert not java(config.output_root)
-    assert not (Path(config.output_root) / "flink" / "staging").exists()
+    assert_one_version_and_no_java(config)
 
 
 def test_the_result_is_that_of_the_local_engine(flink, config, run, tmp_path_factory):
     shared = outcomes.shared_folder(tmp_path_factory)
-    local = dataclasses.replace(config, output_root=str(shared / "local"))
-    assert outcomes.of_local(config) == outcomes.reference(local, run, shared)
+    assert outcomes.of_local(config) == outcomes.reference(config, run, shared)
 
 
 @pytest.mark.long
