@@ -8,6 +8,7 @@ import shutil
 import lab_five
 import pytest
 
+from course.labs.lab_5 import TRIAL
 from judges.lab_5 import check_migration, inherited_pipeline
 
 pytestmark = pytest.mark.xdist_group("tfx")
@@ -77,7 +78,7 @@ def test_wrong_faults_are_told(lab):
 
 def write_trial(lab, text=None, again=None, **run):
     text = text or lab_five.delays()
-    (lab.workspace / check_migration.TRIAL).mkdir()
+    (lab.workspace / TRIAL).mkdir()
     (lab.workspace / check_migration.COMPILED).write_text(text)
     (lab.workspace / check_migration.AGAIN).write_text(again or text)
     for folder in (check_migration.FOLDER, check_migration.SOURCE):
@@ -262,7 +263,7 @@ def test_a_run_that_stopped_is_told_with_its_step(lab):
 
 
 def test_no_run_is_told(lab):
-    (lab.workspace / check_migration.TRIAL).mkdir()
+    (lab.workspace / TRIAL).mkdir()
     for name in (check_migration.COMPILED, check_migration.AGAIN):
         (lab.workspace / name).write_text(lab_five.delays())
     points, message = lab_five.evaluate(lab, "mended")
@@ -273,7 +274,7 @@ def test_an_empty_pipeline_gets_nothing(lab):
     def empty(document):
         lab_five.tasks(document).clear()
 
-    (lab.workspace / check_migration.TRIAL).mkdir()
+    (lab.workspace / TRIAL).mkdir()
     for name in (check_migration.COMPILED, check_migration.AGAIN):
         (lab.workspace / name).write_text(lab_five.edited(lab_five.delays(), empty))
     assert lab_five.evaluate(lab, "mended")[0] == 0
@@ -294,7 +295,7 @@ def test_an_empty_pipeline_gets_nothing(lab):
     ],
 )
 def test_what_is_no_specification_is_told(lab, text, told):
-    (lab.workspace / check_migration.TRIAL).mkdir()
+    (lab.workspace / TRIAL).mkdir()
     (lab.workspace / check_migration.COMPILED).write_text(text)
     points, message = lab_five.evaluate(lab, "mended")
     assert (points, told in message) == (0, True), message

@@ -97,7 +97,7 @@ class Box:
 
 def shown_paths() -> list[Path]:
     """What a submission can read: the environment, the course's code and data. Not what judges it, no solution, no other submission, no home."""
-    packages = [ROOT / "src" / name for name in ("judges", "course", "flights", "engines", "serving", "warm")]
+    packages = [ROOT / "src" / name for name in ("course", "flights", "engines", "serving", "warm")]
     own = [ROOT / name for name in ("pyproject.toml", "data", "out/data", ".tools/glibc", ".airflow")]
     found = [Path(sys.prefix), Path(sys.base_prefix), INSIDE, *packages, *own, *_added()]
     return [path for path in found if path.exists()]
@@ -153,8 +153,8 @@ def _fails(box: Box) -> str | None:
             report = box.run(command, Path(into), collect="out", limits=Limits(seconds=30))
         except (RuntimeError, OSError, ImportError) as error:
             return str(error)
-    errors = report.errors.strip() or "Python does not start in it"
-    return None if report.lines == [b"works"] else errors.splitlines()[-1]
+    said = report.errors.strip().splitlines() or ["Python does not start in it"]
+    return None if report.lines == [b"works"] else said[0 if box.how == DOCKER else -1]
 
 
 def boxes(how: str, at_a_time: int) -> list[Box]:
