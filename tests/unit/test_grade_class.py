@@ -572,6 +572,10 @@ def test_the_page_shows_tasks_by_title_and_what_the_student_wrote_as_it_was_writ
     assert page.index("Content-Security-Policy") < page.index("<title>")
     assert "<code>a &lt; b</code> and a &lt; b" in page
     assert "3 &lt;4" in page
+    assert re.search(r"<h2>The sum</h2>", page)
+    assert (
+        page.count("<a ") == page.count("</a>") == 2 * 3 + 4
+    )  # of each task its place and the way there; of checks the way up
     assert re.search(r"<td>1</td>\s*<td>2</td>", page)
     assert 'href="#check-words">The words</a></td><td>0 of 1' in page
     assert not re.search(r"<script|=.javascript:|onclick=|<[^>]*position: *fixed|check-words</", page)

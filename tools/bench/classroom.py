@@ -7,7 +7,6 @@ from pathlib import Path
 
 import nbformat
 
-from tools.grade import grading
 from tools.labs import source
 
 LAB = "lab-1-data"
@@ -103,9 +102,9 @@ def _submission(name: str, change: dict[str, str]) -> nbformat.NotebookNode:
     return node
 
 
-def wrong_marks(expected: dict[str, float], lab: str = LAB) -> list[str]:
-    """Sentences on the submissions whose marks, in the table that grading wrote, are not those that they have to get."""
-    with open(grading.OUT / lab / "grades.csv", newline="", encoding="utf-8") as file:
+def wrong_marks(expected: dict[str, float], out: Path, lab: str = LAB) -> list[str]:
+    """Sentences on the submissions whose marks, in the table that grading wrote to `out`, are not those that they have to get."""
+    with open(out / lab / "grades.csv", newline="", encoding="utf-8") as file:
         found = {row["submission"]: row for row in csv.DictReader(file)}
     return [
         f"{name}: {found[name]['points'] if name in found else 'no line in the table'} instead of {points:g}"

@@ -102,10 +102,10 @@ def _until_lab_answers(clone: Path, environment: dict[str, str], port: int = 188
 
 def grade() -> list[Row]:
     """Twenty submissions of lab 1, ten of them hostile, graded by `make grade`."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as out:
         expected = classroom.write(Path(folder))
-        command = [sys.executable, "-m", "tools.grade", folder, "--lab", classroom.LAB]
+        command = [sys.executable, "-m", "tools.grade", folder, "--lab", classroom.LAB, "--out", out]
         _, wall, cpu, peak = run(command)
-    if wrong := classroom.wrong_marks(expected):
-        raise RuntimeError("\n".join(wrong))
+        if wrong := classroom.wrong_marks(expected, Path(out)):
+            raise RuntimeError("\n".join(wrong))
     return [Row("20 submissions of lab 1, ten of them hostile", wall, cpu, peak, "10 min", "all marks right")]

@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--names", type=Path, help="CSV file that says whose each submission is (default: names.csv in the folder)"
     )
     parser.add_argument("--student", help="grade this one again, and leave the others as they are")
+    parser.add_argument("--out", type=Path, help="where results go (default: out/grades)")
     parser.add_argument("--salt", default="", help="of the class, as it was handed out")
     parser.add_argument("--late", help="when the time was over, such as 2026-12-01T23:59+01:00")
     parser.add_argument("--per-day", type=float, default=0, help="points that each day begun after that costs")
@@ -64,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(f"LATE or SALT: {error}")
     course = grading.Course(
         lab,
+        out=options.out or grading.OUT,
         limits=limits,
         how=options.contain,
         at_a_time=max(1, options.at_a_time),

@@ -141,7 +141,7 @@ def convert(
     config.HTMLExporter.template_name, config.HTMLExporter.extra_template_basedirs = "feedback-page", [str(TEMPLATES)]
     config.HTMLExporter.filters = {
         "markdown2html": lambda text: harmless(
-            MarkdownWithMath(renderer=IPythonRenderer(escape=False, anchor_link_text="")).render(text)
+            MarkdownWithMath(renderer=IPythonRenderer(escape=False, exclude_anchor_links=True)).render(text)
         ),
         "policy": lambda _: f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
         "said": lambda _: "".join(SAID),

@@ -190,7 +190,7 @@ class _Class:
         self._put(graded)
         with self.lock:
             del self.doing[name]
-            done = sum(graded.done for graded in self.graded.values())
+            done = sum(one.done and printable(one.submission.name) not in self.doing for one in self.graded.values())
         points = f"{number(graded.points)} points, {graded.ended}, {graded.seconds:.0f} s"
         self.course.say(f"  {done}/{len(self.graded)} {name}: {points}")
 
