@@ -1,0 +1,124 @@
+"""Runs a student's pipeline elsewhere: a step of a trial.
+
+    main([PACKAGE, SETTINGS, TOLD, HIDDEN...])
+
+PACKAGE is imported from the folder of the step; SETTINGS, as JSON, are those of its `config.Config`. How each node went, and what was raised, goes to the file
+TOLD, as JSON. HIDDEN are folders of the machine that the package cannot know elsewhere: reading a file there fails as if it were not there.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+NOTEBOOK = ("course", "judges", "IPython", "ipykernel")
+"""What is there where a notebook runs, and nowhere else."""
+OF_FLIGHTS = {
+    "features": ("preprocessing_fn",),
+    "model": ("run_fn",),
+    "pipeline": ("create_components", "create_pipeline"),
+}
+"""What the package brings itself."""
+
+
+def main(arguments: list[str]) -> None:
+    """Runs it. Ends with status 1 where something is raised."""
+    package, settings, told, *hidden = arguments
+    found: dict[str, Any] = {"nodes": [], "components": [], "raised": None}
+    try:
+        _elsewhere(package, [os.path.realpath(folder) for folder in hidden])
+        _run(
+            package,
+            {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(settings).items()},
+            found,
+        )
+    except BaseException as error:
+        found["raised"] = _raised(error, package)
+        raise SystemExit(1) from error
+    finally:
+        Path(told).write_text(json.dumps(found), encoding="utf-8")
+
+
+def _run(package: str, settings: dict[str, Any], found: dict[str, Any]) -> None:
+    from engines import local
+
+    for name in ("features", "model"):
+        importlib.import_module(f"{package}.{name}")
+    pipeline, configuration = (importlib.import_module(f"{package}.{name}") for name in ("pipeline", "config"))
+    config = configuration.Config(**settings)
+    components = pipeline.create_components(config)
+    if not isinstance(components, dict):
+        raise TypeError(
+            f"create_components(config) returns a {type(components).__name__}, and not a dictionary of the components by their id"
+        )
+    found["components"] = [str(name) for name in components]
+    local.run(
+        config,
+        lambda config, _: pipeline.create_pipeline(config),
+        lambda one: found["nodes"].append([one.node, one.state]),
+    )
+
+
+def _elsewhere(package: str, hidden: list[str]) -> None:
+    """From here on the package finds neither notebook nor course, nor files of the hidden folders, nor the functions that it is to bring itself."""
+    sys.path[:] = [os.getcwd(), *sys.path]
+    for module, names in OF_FLIGHTS.items():
+        there = importlib.import_module(f"flights.{module}")
+        for name in names:
+            setattr(there, name, _refused(f"flights.{module}.{name}"))
+    sys.modules.update(
+        {name: None for name in list(sys.modules) if name.partition(".")[0] in ("course", "judges")}
+        | {"course": None, "judges": None}
+    )
+    ordinary = builtins.__import__
+
+    def import_(name: str, names: Any = None, *rest: Any, **named: Any) -> Any:
+        if name.partition(".")[0] in NOTEBOOK and str((names or {}).get("__name__", "")).partition(".")[0] == package:
+            raise ModuleNotFoundError(f"No module named {name!r}: it is there where a notebook runs")
+        return ordinary(name, names, *rest, **named)
+
+    def look(event: str, given: tuple[Any, ...]) -> None:
+        if event in ("open", "os.listdir", "os.scandir") and given and isinstance(given[0], str | bytes | os.PathLike):
+            path = os.path.realpath(os.fsdecode(given[0]))
+            if any(path == folder or path.startswith(folder + os.sep) for folder in hidden):
+                raise FileNotFoundError(2, "No such file elsewhere: it lies in a folder of this machine", path)
+
+    builtins.__import__ = import_
+    sys.addaudithook(look)
+
+
+def _refused(name: str) -> Any:
+    def function(*given: Any, **named: Any) -> Any:
+        raise RuntimeError(f"{name} was called: this function is yours to write")
+
+    return function
+
+
+def _raised(error: BaseException, package: str) -> dict[str, Any]:
+    """The error, and the last line of the package that led to it."""
+    chain, last = [error], error
+    while (last := last.__cause__ or last.__context__) and last not in chain:
+        chain.append(last)
+    frames = [
+        frame
+        for one in chain
+        for frame in traceback.extract_tb(one.__traceback__)
+        if Path(frame.filename).parent.name == package
+    ]
+    if isinstance(error, SyntaxError) and error.filename:
+        place = [Path(error.filename).name, error.lineno]
+    else:
+        place = [Path(frames[-1].filename).name, frames[-1].lineno] if frames else ["", 0]
+    return {
+        "type": type(error).__name__,
+        "message": str(error)[:1500],
+        "file": place[0],
+        "line": place[1],
+        "node": str(getattr(error, "failed_node", "")),
+    }
