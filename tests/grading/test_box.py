@@ -50,6 +50,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 told = dict(re.findall(r"(Cap\\w+|NoNewPrivs|Seccomp|Uid):\\s*(\\S+)", open("/proc/self/status").read()))
 told |= {{"open": {{path: opened(path) for path in {PLACES!r}}}, "socket": {{family: plug(family) for family in (1, 2, 10, 16, 17, 40)}}}}
 told |= {{"unshare": [code(libc.unshare(flag)) for flag in (0x10000000, 0x20000, 0x40000000)], "memfd": code(libc.memfd_create(b"x", 0))}}
+told |= {{"user": __import__("getpass").getuser() and __import__("pwd").getpwuid(os.getuid()).pw_dir, "hosts": open("/etc/hosts").read()}}
 told |= {{"ptrace": code(libc.ptrace(16, 1, 0, 0)), "processes": sorted(filter(str.isdigit, os.listdir("/proc")))}}
 told |= {{"environment": sorted(os.environ), "above": os.listdir("{box.ROOT}"), "src": os.listdir("{box.ROOT}/src")}}
 told |= {{"tools": [os.listdir("{box.ROOT}/tools"), os.listdir("{box.ROOT}/tools/grade")], "threads": resource.getrlimit(resource.RLIMIT_NPROC)[1]}}
@@ -103,6 +104,10 @@ def test_it_has_no_right_that_a_submission_may_not_have(told):
 
 def test_it_writes_to_its_own_folder_only(told):
     assert {path for path, answer in told["open"].items() if answer == "done"} == {"/scratch/x"}
+
+
+def test_its_user_has_a_name_and_a_home(told):
+    assert (told["user"], told["hosts"]) == ("/scratch/home", "127.0.0.1 localhost\n")
 
 
 def test_it_has_sockets_of_this_machine_and_of_the_internet_only(told):

@@ -80,7 +80,8 @@ def _user(slot: int) -> tuple[list[str], list[str]]:
 def _files(order: Order) -> list[str]:
     """What it sees. Memory that files take is bounded everywhere, and what need not be written cannot be."""
     paths = sorted({Path(os.path.abspath(path)) for path in order.shown if path.exists()})
-    above = {parent for path in (*paths, order.folder) for parent in path.parents} - {Path("/")}
+    # bubblewrap itself makes them for root alone
+    above = {parent for path in (*map(Path, _SYSTEM), *paths, order.folder) for parent in path.parents} - {Path("/")}
     options = ["--proc", "/proc", "--dev", "/dev", *_room("/tmp", 64 * MEGABYTE), *_room("/dev/shm", 64 * MEGABYTE)]
     options += [word for parent in sorted(above) for word in ("--dir", str(parent))]
     for path in (*map(Path, _SYSTEM), *paths):
