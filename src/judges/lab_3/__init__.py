@@ -6,7 +6,8 @@ What it gives to the student:
     solution_package: the package as the solution leaves it, for labs 4 and 5; it lies in `checkpoint/`
 
 What the checks share:
-    runs:           the runs in it, and what their artifacts hold
+    runs:           the runs of a metadata store, and what their artifacts hold
+    elsewhere:      runs the package in another folder, on months of the check; no task asks it yet
 
 The checks:
     check_package:  task 1: the package, by the text of its files
