@@ -11,7 +11,7 @@ import pytest
 
 from course import checks
 from course.checks import session
-from course.labs import lab_2_model
+from course.labs import cells, lab_2_model
 
 NAME = "of_a_student"
 
@@ -46,6 +46,36 @@ def test_cell_that_is_run_again_takes_its_place(run):
     assert importlib.import_module(NAME).area() == 1
     run(f'def area():\n    return 2\n\n\nlab.as_module("{NAME}")')
     assert importlib.import_module(NAME).area() == 2
+
+
+def test_cells_that_begin_with_the_same_name_lose_nothing_without_a_word(run):
+    """The second would have taken the place of the first, and `area` would have been gone."""
+    run(f'LIMIT = 1\n\n\ndef area():\n    return LIMIT\n\n\nlab.as_module("{NAME}")')
+    with pytest.raises(ValueError, match="defines LIMIT again, and would take the place of a cell that defines area"):
+        run(f'LIMIT = 2\n\n\ndef side():\n    return LIMIT\n\n\nlab.as_module("{NAME}")')
+    assert importlib.import_module(NAME).area() == 1
+
+
+def test_cell_that_defines_all_of_two_takes_the_place_of_both(run, tmp_path):
+    run(f'import math\n\nlab.as_module("{NAME}")')
+    for cell in (
+        "def one():\n    return 1",
+        "def two():\n    return 2",
+        "def two():\n    return 2\n\n\ndef one():\n    return 3",
+    ):
+        run(f'{cell}\n\n\nlab.as_module("{NAME}")')
+    assert importlib.import_module(NAME).one() == 3
+    assert (tmp_path / "code" / f"{NAME}.py").read_text().count("def ") == 2
+
+
+def test_edited_cell_is_known_by_its_id(run, monkeypatch):
+    """Whatever it defines now: what was taken out of it is gone."""
+    monkeypatch.setattr(cells, "current", lambda: "cell-1")
+    run(f'RADIUS = 1\n\n\ndef area():\n    return RADIUS\n\n\nlab.as_module("{NAME}")')
+    run(f'def side():\n    return 4\n\n\nlab.as_module("{NAME}")')
+    module = importlib.import_module(NAME)
+    assert module.side() == 4
+    assert not hasattr(module, "area")
 
 
 @pytest.mark.parametrize("name", ["json", "pandas", "Mine", "of mine", "../x", ""])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from course.labs import cells
 from course.labs.lab_3 import package
 from judges.lab_3.solution_package import FOLDER
 from tools.labs import source
@@ -24,7 +25,7 @@ def made(solutions: Path = source.SOLUTIONS) -> dict[Path, bytes]:
         if cell.cell_type == "code" and (saved := _SAVED.search(cell.source)):
             lines = [line for line in cell.source.splitlines() if not package.MARKER.match(line)]
             text = "\n".join(line for line in lines if package.CALL not in line and not line.startswith("# "))
-            package.join(files.setdefault(saved[1], {}), text)
+            cells.join(files.setdefault(saved[1], {}), text)
     found = {f"{package.NAME}/{name}.py": _tidy(name, parts) for name, parts in files.items()}
     found[f"{package.NAME}/__init__.py"] = package.DOC
     return {Path(path): text.encode() for path, text in sorted(found.items())}

@@ -13,23 +13,23 @@ from typing import Any
 
 import pandas as pd
 
-from course.labs.cells import first_name
+from course.labs import cells
 
 CALL = "as_module("
 
 
 _PARTS: dict[Path, dict[str, str]] = {}
-"""For each module's file, the cells that it is made of, each by the first name that it defines."""
+"""For each module's file, the cells that it is made of (see `cells.join`)."""
 
 
 def as_module(name: str) -> str:
     """Stores the cell that calls it in a module that TFX's components can import; returns the module's name.
 
     The file is `code/NAME.py` in the workspace. Several cells may be parts of one module, in the order in which they were first run; a cell that
-    is run again, known by the first name that it defines, takes the place of what it was. The line of this call is left out.
+    is run again takes the place of what it was (see `cells.join`). The line of this call is left out.
 
     Raises:
-        ValueError: the name cannot be that of a module, or is taken.
+        ValueError: the name cannot be that of a module, or is taken; or code of another cell would be lost.
         RuntimeError: it is not called in a cell of a notebook.
     """
     from course.checks.session import current
@@ -46,12 +46,11 @@ def as_module(name: str) -> str:
     if not path.exists():
         _PARTS.pop(path, None)
     source = "".join(line for line in lines if CALL not in line)
-    parts = _PARTS.setdefault(path, {})
-    parts[first_name(source)] = source.strip("\n")
+    text = cells.join(_PARTS.setdefault(path, {}), source, cells.current())
     path.parent.mkdir(exist_ok=True)
     # Python takes a compiled file for fresh if size and second are the same.
     shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
-    path.write_text("\n\n\n".join(parts.values()) + "\n", encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     sys.modules.pop(name, None)
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))

@@ -9,14 +9,14 @@ import shutil
 import sys
 from pathlib import Path
 
-from course.labs.cells import first_name
+from course.labs import cells
 
 NAME, FOLDER = "my_flights", "package"
 CALL, MARKER = "lab.save(", re.compile(r"\s*### (BEGIN|END) ")
 DOC = '"""Late flights: features, model and pipeline, to be run by any engine."""\n'
 
 _PARTS: dict[Path, dict[str, str]] = {}
-"""For each file, the cells that it is made of, each by the first name that it defines."""
+"""For each file, the cells that it is made of (see `cells.join`)."""
 
 
 def folder(workspace: Path) -> Path:
@@ -44,12 +44,11 @@ def forget() -> None:
 def save(name: str) -> str:
     """Stores the cell that calls it in the file `my_flights/NAME.py` of the workspace's package; returns the module's full name.
 
-    Several cells may make up one file, in the order in which they were first run. A cell whose first definition has the name of another's
-    takes the place of that one: so a cell can be run again, and a later cell can change what an earlier one has defined. The line of this
-    call is left out.
+    Several cells may make up one file, in the order in which they were first run. A cell that is run again takes the place of what it
+    was, and one that has all definitions of an earlier one takes that one's place. The line of this call is left out.
 
     Raises:
-        ValueError: the name cannot be that of a module.
+        ValueError: the name cannot be that of a module, or code of another cell would be lost.
         RuntimeError: it is not called in a cell of a notebook.
     """
     from course.checks.session import current
@@ -63,14 +62,8 @@ def save(name: str) -> str:
     source = "".join(line for line in lines if CALL not in line and not MARKER.match(line))
     if not path.exists():
         _PARTS.pop(path, None)
-    path.write_text(join(_PARTS.setdefault(path, {}), source), encoding="utf-8")
+    path.write_text(cells.join(_PARTS.setdefault(path, {}), source, cells.current()), encoding="utf-8")
     # Python takes a compiled file for fresh if size and second are the same.
     shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
     forget()
     return f"{NAME}.{name}"
-
-
-def join(parts: dict[str, str], source: str) -> str:
-    """Enters a cell among the parts of a file, and returns the file."""
-    parts[first_name(source)] = source.strip("\n")
-    return "\n\n\n".join(part.rstrip() for part in parts.values()) + "\n"
