@@ -14,6 +14,8 @@ from tools.grade.limits import MEGABYTE, Limits, Running
 
 PERIOD = 0.1
 """Seconds between two looks at memory and processes."""
+LOOK = 0.5
+"""Seconds that one look at the memory takes at most."""
 SAID = 48 * MEGABYTE
 """Bytes that a command may send in all."""
 GRACE = 20
@@ -85,9 +87,15 @@ def _limit(running: Running, limits: Limits, seconds: float) -> str | None:
         alive = [process for process, used in memory.items() if used]  # one that has ended uses none
         if len(alive) > limits.processes:
             return "processes"
-        # What they share is counted once by the second way, which is slow.
-        if sum(memory.values()) > limits.memory < sum(_used(process, "pss") for process in alive):
-            return "memory"
+        if sum(memory.values()) > limits.memory:
+            # What they share is counted once by the second way, which is slow, above all while they fork.
+            shared, until = 0, time.monotonic() + LOOK
+            for process in sorted(alive, key=memory.__getitem__, reverse=True):
+                shared += _used(process, "pss")
+                if shared > limits.memory:
+                    return "memory"
+                if time.monotonic() > until:
+                    break
     return None
 
 
