@@ -25,6 +25,9 @@ from judges.shared import answer_forms
 PRELOAD = ("tensorflow_data_validation",)
 """What grading imports once, before it evaluates many submissions."""
 
+CELL_SECONDS = 60
+"""What grading gives a cell, by the clock and on one core; the slowest of the solution takes six."""
+
 GIVEN, LATER = range(1, 5), range(6, 13)
 """Good months that the student gets: for tasks 1 to 4, and for tasks 5 and 8."""
 
