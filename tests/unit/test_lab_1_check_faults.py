@@ -197,9 +197,9 @@ def test_wrong_decisions_are_told(lab, delivery):
     for given, told in (
         (dict.fromkeys(right, "data"), "2 of the eight decisions do not hold"),
         (dict.fromkeys(right, "contract"), "6 of the eight decisions do not hold"),
-        (one_news, "1 of the eight decisions do not hold. Read `notes.txt` again"),
-        (harmless, "1 of the eight decisions do not hold"),
-        ({**right, "unit": "contract"}, "1 of the eight decisions do not hold"),
+        (one_news, "1 of the eight decisions does not hold. Read `notes.txt` again"),
+        (harmless, "1 of the eight decisions does not hold"),
+        ({**right, "unit": "contract"}, "1 of the eight decisions does not hold"),
         ({**right, "unit": "Data"}, "has to be the text 'data' or 'contract'"),
         ({**right, "unit": True}, "has to be the text 'data' or 'contract'"),
         ({**right, "unit": ["data"]}, "has to be the text 'data' or 'contract'"),

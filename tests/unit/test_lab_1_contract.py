@@ -38,7 +38,7 @@ LEAST = {
     "seats": 0.6,
     "pressure": 0.6,
     **dict.fromkeys(set(WEATHER) - {"pressure", "wind_gust"}, 0.75),
-    **{"tailnum": 0.9, "wind_gust": 0, "air_time": 0},
+    **{"tailnum": 0.9, "wind_gust": 0, "air_time": 0.7},
     **dict.fromkeys(("dep_time", "dep_delay", "arr_time", "arr_delay"), 0.8),
 }
 
@@ -231,6 +231,12 @@ CONTRACTS = {
         "How many gaps may that column have?",
     ),
     "whole numbers as decimals": (_changed(_decimals), 2, "pandas had turned whole numbers into decimals"),
+    "years without an end": (_changed(_tight, "year", 1950, 20_000), 3, "Which numbers does the contract allow"),
+    "years without a beginning": (_changed(_tight, "year", 0, 2050), 3, "Which numbers does the contract allow"),
+    "more than all water": (_changed(_tight, "humid", 0, 130), 3, "Which numbers does the contract allow"),
+    "a plane of 8,000 seats": (_changed(_tight, "seats", 1, 8000), 3, "Which numbers does the contract allow"),
+    "labels with gaps": (lambda: by_hand(least=LEAST | {TARGET: 0.9}), 3, "one flight in twenty without `target`"),
+    "days with gaps": (lambda: by_hand(least=LEAST | {"day": 0.9}), 3, "one flight in twenty without `day`"),
     "no ranges": (_without_ranges, 2, "Which numbers does the contract allow in that column?"),
     "half may be gone": (_half_may_be_gone, 3, "What share of values does the contract demand of that column"),
     "any carrier": (_changed(_cleared, "carrier", "domain_info"), 3, "has a carrier that is not in the register"),
@@ -266,7 +272,9 @@ def test_every_column_of_numbers_has_a_bad_month_and_a_range_that_lets_the_world
     assert set(contract_cases.POSSIBLE) == set(RANGES) - {"year", "month", "day", "weekday", TARGET}
     for name, values in contract_cases.POSSIBLE.items():
         known = monthly_data.year()[name].dropna()
-        assert min(values) <= known.min(), name
+        assert name == "distance" or min(values) <= known.min(), (
+            name
+        )  # one flight of the year has 17 miles: lesson 05 takes it for a fault
         assert max(values) >= known.max(), name
 
 
@@ -286,7 +294,7 @@ def test_text_of_the_lab_says_how_many_bad_months_there_are():
 
 
 def test_statistics_of_a_changed_month_are_those_that_counting_anew_finds():
-    for what in ("text in `distance`", "no column `dest`", "a column that nobody has agreed on", "13 in `month`"):
+    for what in ("text in `distance`", "no column `dest`", "a column that was never agreed on", "13 in `month`"):
         flights = contract_cases.SPOILS[what].change(
             labelled(monthly_data.month(*contract_cases.CLEAN), QUESTIONS["hotel"])
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -90,6 +91,20 @@ def test_unit_changes_where_it_says_and_nowhere_else(number):
     here = (clean["origin"] == where) | (where == "all")
     assert touched[here & (clean[column] != "")].mean() > 0.9  # a calm is a calm in any unit
     pd.testing.assert_frame_equal(changed.cells.drop(columns=column), clean.drop(columns=column))
+
+
+def test_a_value_in_another_unit_is_one_that_can_be():
+    """For each column and place: with the narrowest ranges that the course itself uses, those of lesson 05's schema."""
+    ranges = {"temp": (-30, 120), "dewp": (-40, 100), "wind_speed": (0, 120), "distance": (50, 6000)}
+    ranges["sched_dep_time"] = (1, 2359)
+    assert set(ranges) == set(faults.UNITS)
+    clean = faults.delivery(SEEDS[0], ()).cells
+    for column, (low, high) in ranges.items():
+        for number in range(3):
+            rng = np.random.default_rng(number)
+            changed = faults.numbers(faults._unit(column, rng).plant(clean.copy(), rng)[column]).dropna()
+            assert changed.between(low, high).all(), column
+            assert (changed % 100 < 60).all() or column != "sched_dep_time"
 
 
 def test_one_kind_is_the_same_with_and_without_the_others():

@@ -123,9 +123,16 @@ LABELS = {
         lambda flights: arrived(flights).assign(
             target=lambda kept: (kept.arr_delay - kept.dep_delay >= 10).astype(int)
         ),
-        (1, "Read the question once more"),
+        (0, "Read the question once more"),
     ),
-    "the label of another question": ("gain", right("train"), (1, "Read the question once more")),
+    "the label of another question": ("gain", right("train"), (0, "Read the question once more")),
+    "never": ("hotel", lambda flights: right("hotel")(flights).assign(target=0), (0, "have the wrong `target`")),
+    "always": ("hotel", lambda flights: right("hotel")(flights).assign(target=1), (0, "have the wrong `target`")),
+    "the other way round": (
+        "hotel",
+        lambda flights: right("hotel")(flights).assign(target=lambda kept: 1 - kept.target),
+        (0, "have the wrong `target`"),
+    ),
     "each flight twice": (
         "hotel",
         lambda flights: pd.concat([right("hotel")(flights)] * 2),
@@ -216,13 +223,14 @@ def test_right_variables_pass(lab, question, variables):
         ("hotel", [*TIMETABLE, *WEATHER, "dep_time"], 0, "The column *known* of the table"),
         ("gain", [*TIMETABLE, "dep_delay", "air_time"], 0, "measured only after the landing"),
         ("gain", list(COLUMNS), 0, "3 of your variables are not known when the plane has left its gate"),
-        ("gain", ["dep_delay", "carrier", "dest"], 1, "Give 8 at least"),
+        ("gain", ["dep_delay", "carrier", "dest"], 0, "Give 8 at least"),
+        ("gain", ["dep_delay", "carrier", "dest", "origin"], 1, "Give 8 at least"),
         ("gain", [*TIMETABLE, "target"], 0, "names columns that the delivery does not have: target"),
         ("gain", [*TIMETABLE, "carrier"], 0, "names a column twice"),
         ("gain", "carrier", 0, "has to be a list of names"),
         ("gain", {"carrier": True}, 0, "has to be a list of names"),
         ("gain", [1, 2], 0, "has to be a list of names"),
-        ("gain", [], 1, "there are 0 of them"),
+        ("gain", [], 0, "there are 0 of them"),
     ],
 )
 def test_wrong_variables_are_told(lab, question, variables, points, told):
@@ -315,7 +323,7 @@ EXAMPLES = {
     "as many, and drawn": (_shuffled_in_equal_sizes, 1, "The flights in split train are not those of your months"),
     "train and eval exchanged": (
         lambda months: split_by_time(months)[::-1],
-        1,
+        0,
         "The two splits are exchanged: train holds April",
     ),
     "March left out": (

@@ -99,7 +99,9 @@ def shown_paths() -> list[Path]:
     """What a submission can read: the environment, the course's code and data. Not what judges it, no solution, no other submission, no home."""
     packages = [ROOT / "src" / name for name in ("course", "flights", "engines", "serving", "warm")]
     own = [ROOT / name for name in ("pyproject.toml", "data", "out/data", ".airflow")]
-    glibc = Path(sys.prefix).parent / ".tools" / "glibc"  # of a Python that has its own: see tools/setup/private_glibc.sh
+    glibc = (
+        Path(sys.prefix).parent / ".tools" / "glibc"
+    )  # of a Python that has its own: see tools/setup/private_glibc.sh
     found = [Path(sys.prefix), Path(sys.base_prefix), glibc, INSIDE, *packages, *own, *_added()]
     return [path for path in found if path.exists()]
 

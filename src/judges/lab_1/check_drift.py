@@ -64,7 +64,7 @@ def _wolves(thresholds: dict[str, float], columns: tuple[str, ...]) -> str | Non
         if wolves:
             month, fired = next(iter(wolves.items()))
             return (
-                f"They cry wolf in {len(wolves)} good months {which}: in month {month} `{fired[0]}` fires. "
+                f"They cry wolf in {len(wolves)} good month{'s' * (len(wolves) > 1)} {which}: in month {month} `{fired[0]}` fires. "
                 "How far does it move from one good month to the next, at most? Two draws of the same month differ too: leave room."
             )
     return None

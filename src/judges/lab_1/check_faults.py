@@ -126,6 +126,6 @@ def judge_decisions(delivery: Delivery, given: dict[str, Any]) -> None:
     wrong = [kind for kind, value in given.items() if (value == "contract") != (kind in delivery.news)]
     if wrong:
         raise checks.Wrong(
-            f"{len(wrong)} of the eight decisions do not hold. Read `notes.txt` again, with each of your findings beside it: "
+            f"{len(wrong)} of the eight decisions {'does' if len(wrong) == 1 else 'do'} not hold. Read `notes.txt` again, with each of your findings beside it: "
             "will the sender deliver the same next month, and rightly so? And does the file keep what the notes promise?"
         )

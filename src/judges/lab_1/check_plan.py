@@ -18,6 +18,8 @@ from judges.shared import example_records, workspace_files
 MONTHS = (1, 2, 3, 4)
 SPLITS = {"train": (1, 2, 3), "eval": (4,)}
 FEWEST_ROWS, FEWEST_VARIABLES = 1500, 8
+FEW_WRONG = 0.05
+"""Of the flights, the most that may have a wrong label where there is something right about it: more are another label."""
 
 
 def months(lab: checks.Lab) -> dict[int, pd.DataFrame]:
@@ -78,7 +80,7 @@ def judge_labels(found: dict[int, pd.DataFrame], question: Question) -> None:
         raise checks.Wrong(
             f"The right flights are there, and {wrong} of them have the wrong `{TARGET}`. {example} "
             "Read the question once more, word by word: what is compared, and what happens exactly at the limit?",
-            points=1,
+            points=1 if wrong <= FEW_WRONG * sum(map(len, found.values())) else 0,
         )
 
 
@@ -160,7 +162,7 @@ def judge_variables(question: Question, chosen: list[str]) -> None:
         raise checks.Wrong(
             f"None of your variables leaks. But there are {len(chosen)} of them, and more is known {question.moment}: "
             f"a model needs something to learn from. Give {FEWEST_VARIABLES} at least.",
-            points=1,
+            points=1 if len(chosen) >= FEWEST_VARIABLES // 2 else 0,
         )
 
 
@@ -228,19 +230,23 @@ def _whole_months(
     """Does each split hold the months that it should? Splits by hash hold all four, and are told elsewhere."""
     held = {name: {example.get("month") for example in examples} & set(MONTHS) for name, examples in found.items()}
     if held["train"] == set(SPLITS["eval"]) and held["eval"] == set(SPLITS["train"]):
-        raise checks.Wrong("The two splits are exchanged: train holds April, and eval January to March.", points=1)
+        raise checks.Wrong("The two splits are exchanged: train holds April, and eval January to March.")
     absent = sorted(set(MONTHS) - held["train"] - held["eval"])
     if absent:
         raise checks.Wrong(
-            f"Month {' and '.join(map(str, absent))} is in neither split: train holds {_these(held['train'])}, eval "
+            f"{_months(absent)} in neither split: train holds {_these(held['train'])}, eval "
             f"{_these(held['eval'])}. Look at the patterns of your splits."
         )
     twice = sorted(held["train"] & held["eval"])
     if twice and sum(sizes.values()) > sum(map(len, expected.values())):
         raise checks.Wrong(
-            f"Month {' and '.join(map(str, twice))} is in both splits: train has {sizes['train']:,} flights, eval "
+            f"{_months(twice)} in both splits: train has {sizes['train']:,} flights, eval "
             f"{sizes['eval']:,}. A model would be examined on flights that it has learned. Look at the patterns of your splits."
         )
+
+
+def _months(numbers: list[int]) -> str:
+    return f"Month {numbers[0]} is" if len(numbers) == 1 else f"Months {' and '.join(map(str, numbers))} are"
 
 
 def _these(numbers: set[int]) -> str:

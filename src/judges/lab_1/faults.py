@@ -49,9 +49,11 @@ UNITS: dict[str, Callable[[float], str]] = {
     "dewp": lambda value: f"{(value - 32) / 1.8:.2f}",
     "wind_speed": lambda value: f"{value * 0.44704:.2f}",
     "distance": lambda value: f"{value * 1.609344:.0f}",
-    "sched_dep_time": lambda value: f"{(value + 400) % 2400:.0f}",
+    "sched_dep_time": lambda value: f"{(value - 300) % 2400:.0f}",
 }
-"""The same quantity in another unit: Celsius, metres a second, kilometres; or in Greenwich time."""
+"""The same quantity in another unit: Celsius, metres a second, kilometres; or in Pacific time. Each value stays one that can be."""
+SHORT_FLIGHTS = "LGA"
+"""From here no flight is so long that its kilometres could be no miles."""
 
 WORDS = {
     "flight": ("charter", "?", "tba"),
@@ -195,6 +197,7 @@ def _gaps(column: str, rng: np.random.Generator, is_news: bool) -> Fault:
 
 def _unit(column: str, rng: np.random.Generator) -> Fault:
     where = str(rng.choice(["all", *AIRPORTS]))
+    where = SHORT_FLIGHTS if column == "distance" else where
 
     def plant(cells: Cells, rng: np.random.Generator) -> Cells:
         rows = (cells[column] != "") & ((cells["origin"] == where) | (where == "all"))
