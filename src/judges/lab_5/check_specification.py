@@ -10,6 +10,7 @@ import yaml
 
 from course import checks
 from course.labs.lab_5 import pipeline_spec
+from judges.lab_5 import compiled_answer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +104,7 @@ def judge_reading(lab: checks.Lab, january: Any, found: Any) -> None:
     Raises:
         checks.Wrong: some are not what the specification says.
     """
-    given = pipeline_spec.of_student(lab, january, "JANUARY")
+    given = compiled_answer.of_student(lab, january, "JANUARY")
     missing = [kind for kind in pipeline_spec.KINDS if kind not in pipeline_spec.steps(given)]
     if missing:
         raise checks.Wrong(f"`JANUARY` has no {', '.join(missing)}. Do task 4 first.")

@@ -72,6 +72,14 @@ class Compiled:
         """The tasks that one waits for directly."""
         return set(self.tasks[task].get("dependentTasks", []))
 
+    def waits_for_all(self, task: str) -> set[str]:
+        """The tasks that one waits for, directly or because others do."""
+        found: set[str] = set()
+        new = {task}
+        while new := set().union(*map(self.waits_for, new)) - found:
+            found |= new
+        return found
+
     def cached(self, task: str) -> bool:
         """Whether the engine may take the task's outputs from an earlier run."""
         return self.tasks[task].get("cachingOptions", {}).get("enableCache") is True
@@ -111,20 +119,6 @@ def order(found: Compiled) -> list[str]:
     while rest := sorted(task for task in found.tasks if task not in done):
         done += [task for task in rest if found.waits_for(task) <= set(done)] or rest
     return done
-
-
-def of_student(lab: checks.Lab, given: Any, name: str) -> Compiled:
-    """The specification that an answer names.
-
-    Raises:
-        checks.Wrong: it names none, or the file is no compiled pipeline.
-    """
-    from judges.shared import workspace_files
-
-    if not isinstance(given, str) or not given.strip() or "\0" in given:
-        raise checks.Wrong(f"`{name}` has to be text: the path of the YAML file that `compile_pipeline` wrote.")
-    text = workspace_files.text(lab, given, "`compile_pipeline(config, path, ...)` writes it.")
-    return parsed(text, Path(given).name)
 
 
 @functools.lru_cache(maxsize=16)
