@@ -68,6 +68,7 @@ class Colour(enum.StrEnum):
         (np.array([[1, 2]]), [[1, 2]]),
         (np.str_("x"), "x"),
         (pd.Series([1, 2]), [1, 2]),
+        (pd.Series({"EWR": 0.5, "JFK": 0.25}), {"EWR": 0.5, "JFK": 0.25}),
         (pd.Index(["a"]), ["a"]),
         ({np.int64(1): np.float64(2)}, {"1": 2.0}),
     ],

@@ -59,8 +59,19 @@ def test_choice_of_learning_rates_passes(lab):
     assert search(lab, changed(change)) == (4, "")
 
 
-def test_smallest_validation_loss_passes(lab):
-    assert search(lab, changed(scored_by("val_loss")), best=5) == (4, "")
+def scored_by_loss_named(name):
+    """The validation loss has another name, and is what the scores are."""
+
+    def change(trial, number):
+        scored_by("val_loss")(trial, number)
+        trial["metrics"]["metrics"][name] = trial["metrics"]["metrics"].pop("val_loss")
+
+    return change
+
+
+@pytest.mark.parametrize("name", ["val_loss", "val_mse", "val_brier"])
+def test_smallest_value_of_what_is_better_when_small_passes(lab, name):
+    assert search(lab, changed(scored_by_loss_named(name)), best=5) == (4, "")
 
 
 def test_hyperband_with_a_trial_that_failed_passes(lab):

@@ -20,7 +20,7 @@ def plain(value: Any) -> Any:
     """The same value in the types of JSON: None, bool, int, float, str, list, dict with text as keys.
 
     `...` becomes None (not answered yet). Tuples, sets (in order of their values), ranges, the numbers and arrays of NumPy, the
-    columns and indices of pandas become lists and numbers, paths become text.
+    columns and indices of pandas become lists and numbers (a column whose index is text, a dictionary), paths become text.
 
     Raises:
         NotPlain: it holds something else, or too much.
@@ -94,6 +94,8 @@ class _Walk:
     def _array(self, value: Any, depth: int) -> Any:
         if getattr(value, "size", 1) > ITEMS:
             raise NotPlain(f"it holds more than {ITEMS:,} values")
+        if type(value).__name__ == "Series" and all(isinstance(name, str) for name in value.index):
+            return self._dict(value.to_dict(), depth)
         listed = value.tolist()
         if type(listed) is type(value):
             raise NotPlain(f"it {_holds(depth)} {_kind(value)}: {_advice(value)}")

@@ -192,7 +192,11 @@ def _objective(trials: list[Trial]) -> tuple[str, bool]:
 
 
 def _larger_is_better(name: str) -> bool:
-    return not any(word in name for word in ("loss", "entropy", "error", "brier"))
+    """As KerasTuner takes it; of a metric that it does not know, by its name."""
+    from keras_tuner.engine.metrics_tracking import infer_metric_direction
+
+    known = infer_metric_direction(name)
+    return known == "max" if known else not any(word in name for word in ("loss", "entropy", "error", "brier"))
 
 
 def _is_score(trial: Trial, name: str, largest: bool) -> bool:
