@@ -32,6 +32,12 @@ GIVEN, LATER = range(1, 5), range(6, 13)
 """Good months that the student gets: for tasks 1 to 4, and for tasks 5 and 8."""
 
 
+def prepare() -> None:
+    """Reads what is the same for all students, of which forks then have it."""
+    for number in (*GIVEN, *LATER):
+        monthly_data.month(number)
+
+
 def data(lab: checks.Lab) -> list[str]:
     """Writes the deliveries for a student.
 

@@ -9,9 +9,9 @@ Requests are lines of JSON on standard input, and lines of JSON on standard outp
   Reply: for each task the outcome. Before it may come `{"trial": 0, "seconds": 120}`: the trial that has been laid into that folder of
   `trials` is to be run in a box; what is answered is `{"ran": [lines], "limit": sentence or null}`.
 
-The lab's module, and what it names in `PRELOAD`, is imported once; each request is worked on in a fork, with limits: answers and files are of
-unknown origin, and what reads them (a protobuf parser, a CSV reader) may be brought to crash. The checks after one that crashed run in
-another fork.
+The lab's module, and what it names in `PRELOAD`, is imported once, and what its function `prepare` keeps is computed once. Each request is
+worked on in a fork, with limits: answers and files are of unknown origin, and what reads them (a protobuf parser, a CSV reader) may be brought
+to crash. The checks after one that crashed run in another fork.
 """
 
 from __future__ import annotations
@@ -287,6 +287,7 @@ def main() -> None:
     checks.tasks(lab)
     for name in getattr(module(lab), "PRELOAD", ()):
         importlib.import_module(name)
+    getattr(module(lab), "prepare", lambda: None)()
     while line := sys.stdin.readline():
         request = json.loads(line)
         reply = deliver(lab, request) if "deliver" in request else evaluate_all(lab, request, ask)
