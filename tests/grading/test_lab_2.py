@@ -16,11 +16,13 @@ GATE = ("look", "noise", "demands", "gate")
 REDEFINES = """
 import sys
 
-from judges.lab_2 import candidate_predictions, check_gate, roc_auc
-
 checks.check = lambda task, **answers: 25
-check_gate.judge_gate = check_gate.Gate.failures = lambda *given: []
-roc_auc.auc = lambda labels, scores: 0.8
+try:
+    from judges.lab_2 import check_gate, roc_auc
+    check_gate.judge_gate = check_gate.Gate.failures = lambda *given: []
+    roc_auc.auc = lambda labels, scores: 0.8
+except ImportError:
+    pass  # what judges is not there
 for name in [name for name in sys.modules if name.startswith("course.checks")]:
     vars(sys.modules[name]).update(evaluate=lambda *given: None, Wrong=type("Wrong", (Warning,), {}))
 (workspace / "gate").mkdir()

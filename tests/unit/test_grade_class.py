@@ -424,11 +424,12 @@ def test_remarks_say_what_an_instructor_should_look_at(class_, tmp_path):
         "cleo.ipynb": text(solved("cleo", sum="import judges.lab_0_sums\nTOTAL = 7")),
         "dan.ipynb": text(solved("dan", sum="import inspect\nprint(inspect.getsource(checks.tasks))\nTOTAL = 7")),
         "eve.ipynb": text(solved("eve", sum="TOTAL = open('/course/src/course/labs/lab_0.py')")),
+        "gus.ipynb": text(solved("gus", sum="# What judges ask.\nhere = '__file__'\nTOTAL = 7")),
         "fay.ipynb": text(solved("fay")).replace(b"STUDENT)", b'STUDENT, salt=\\"2025\\")'),
     }
     told = {name: row["remarks"] for name, row in class_(put(tmp_path / "in", files), salt="2026").items()}
     salt = "in its notebook the salt is '': its data were other ones than it is graded on"
-    assert told["anna"] == salt
+    assert told["anna"] == told["gus"] == salt
     assert "in its notebook STUDENT is 'anna'" in told["ben"]
     assert "in its notebook the salt is '2025'" in told["fay"]
     for name, line in {"cleo": "import judges", "dan": "inspect.getsource", "eve": "src/course/labs"}.items():

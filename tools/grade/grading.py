@@ -36,7 +36,8 @@ WAITING, FAULT, OURS = "not graded yet", "grading itself failed", "the lab's own
 PATIENCE = 30
 """Seconds after which it is said what goes on."""
 INTERNALS = re.compile(
-    r"\bjudges\b|course\.labs[\w.]*\._|\blab\._[a-z]|inspect\.get|__(?:file|path|globals|code|loader|spec)__|src/(?:course|judges)"
+    r"\b(?:import|from) +judges\b|\bjudges\.\w|[\"']judges[\"']|course\.labs[\w.]*\._|\blab\._[a-z]|inspect\.get"
+    r"|\.__(?:file|path|globals|code|loader|spec)__|src/(?:course|judges)"
     r"|COURSE_(?:STUDENT|LABS|DELIVERED)"
 )
 """What in a submission's own lines is worth a look: the course's internals, read or imported."""
