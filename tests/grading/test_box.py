@@ -195,7 +195,7 @@ def test_each_limit_ends_it(code, limit, tmp_path, monkeypatch):
 
 def test_what_is_left_is_copied_when_nothing_runs_any_more(tmp_path):
     classroom.need_bubblewrap()
-    code = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    for i in range(10**6): open('/scratch/out/a', 'w').write(str(i))\nprint(1)"
+    code = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    for i in range(10**6): open('/scratch/out/a', 'w').write(str(i))\nwhile not os.path.exists('/scratch/out/a'): time.sleep(0.01)\nprint(1)"
     report = run(tmp_path / "left", code)
     assert report.lines == [b"1"]
     assert report.seconds < 20
