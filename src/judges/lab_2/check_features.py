@@ -151,7 +151,7 @@ def _own(train: Frame, names: list[str], own: Any) -> None:
         for column in KNOWN:
             if _says_the_same(values, raw[column]):
                 raise checks.Wrong(
-                    f"`{name}` is `{column}` in other clothes: whoever knows the one knows the order of the other. A feature of your own says something that no column says alone."
+                    f"`{name}` is `{column}` in other clothes: from the values of the one follows the order of the other. A feature of your own says something that no column says alone."
                 )
         for other in names:
             if other != name and abs(_correlation(values, train[other].to_numpy(dtype=float))) > COPY:

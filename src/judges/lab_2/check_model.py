@@ -31,7 +31,7 @@ def judge_model(lab: checks.Lab, best: Any) -> None:
     area, ratio = roc_auc.auc(labels, scores), float(scores.sum() / labels.sum())
     if area > IMPOSSIBLE:
         raise checks.Wrong(
-            f"On the second half of July your predictions have an area of {area:.2f}. From what is known before the departure nobody gets that: something in them knows the answer."
+            f"On the second half of July your predictions have an area of {area:.2f}. No model gets that from what is known before the departure: something in them knows the answer."
         )
     problems, points = [], 0.0
     if area >= ENOUGH:

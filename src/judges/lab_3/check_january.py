@@ -78,7 +78,7 @@ def _asks(lab: checks.Lab, run: Run) -> str:
     name = f"B{chr(len(LABEL))}{LABEL}".encode()  # as a graph holds a text
     if any(name in columns for columns in ASKED.findall(content or b"")):
         return (
-            f"The exported model asks each flight for `{LABEL}`, which nobody knows before it has landed: the label has no place in what "
+            f"The exported model asks each flight for `{LABEL}`, which is not known before it has landed: the label has no place in what "
             "`serving_default` parses, and none among the features."
         )
     return ""

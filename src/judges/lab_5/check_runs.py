@@ -249,8 +249,8 @@ def judge_refused(lab: checks.Lab, january: Any, february: Any, given: Any) -> N
         ) from wrong
     if pipeline_spec.demands(second.found) != pipeline_spec.demands(run.found):
         raise checks.Wrong(
-            "The candidate was refused by another gate than February's: the `eval_config` of the two runs differ. Anybody is refused "
-            "by a gate that is high enough. Change the model.",
+            "The candidate was refused by another gate than February's: the `eval_config` of the two runs differ. A gate that is high "
+            "enough refuses every model. Change the model, not the gate.",
             points=1,
         )
 
