@@ -52,6 +52,9 @@ def play(
     home = folders[0] / "home"
     airflow_home.prepare(home, home / "dags")
     variables = airflow_command.environment(home, home / "dags")
+    # No folder in which a student's file can write is one that the process imports from, and its database is in its memory.
+    del variables["PYTHONPATH"]
+    variables |= {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite://", "AIRFLOW__CORE__PLUGINS_FOLDER": str(SCRIPTS / "none")}
     python = airflow_home.find_airflow().with_name("python")
     return ready.script(python, [str(SCRIPTS / "run.py"), *map(str, folders)], variables, files=files, keep=keep)
 

@@ -47,7 +47,7 @@ class Result(SimpleNamespace):
     def __init__(self, case: Case, found: dict[str, Any]) -> None:
         """Raises KeyError or TypeError where the record is not as it should be."""
         super().__init__(**found, case=case)
-        self.from_tasks = [one["text"] for one in found["alerts"] if not one["callback"]]
+        self.from_tasks = [one["text"] for one in found["alerts"] if one["by_task"]]
         self.alerts = [one["text"] for one in found["alerts"]]
 
     def tries(self, step: str) -> int:

@@ -1,4 +1,4 @@
-"""Stands at the end of the delivered `steps.py` when a DAG is run in a trial: a stand-in for each step, and what happens is written down."""
+"""Stands at the end of the delivered `steps.py` when a DAG is run in a trial: a stand-in for each step, and for the person who is called."""
 
 import json as _json
 import pathlib as _pathlib
@@ -13,7 +13,6 @@ def command(step: str, month: "int | str", run: str) -> "list[str]":
 
 
 def alert(text: str) -> None:
-    """Writes down that a person would have been called, and from where."""
-    told = {"callback": (_FOLDER / "callback").read_text(), "text": str(text)[:500]}
-    with (_FOLDER / "alerts.jsonl").open("a") as file:
-        file.write(_json.dumps(told) + "\n")
+    """Says that a person would have been called."""
+    with (_FOLDER.parent / "asked").open("w") as file:
+        file.write(_json.dumps({"kind": "alerts", "text": str(text)[:500]}) + "\n")
