@@ -43,7 +43,9 @@ def main(path: str, environment: dict[str, str] | None = None, room: str = "") -
     try:
         for number, step in enumerate(trial["steps"]):
             shutil.copytree(given / str(number), room, dirs_exist_ok=True)
-            status, said = _run(step, room, warm, dict(os.environ) if environment is None else environment)
+            variables = dict(os.environ) if environment is None else environment
+            variables = {**variables, client.SOCKET: str(warm.path)} if warm else variables  # for processes of its own
+            status, said = _run(step, room, warm, variables)
             os.write(report, json.dumps({"step": number, "status": status, "said": said}).encode() + b"\n")
     finally:
         os.close(report)

@@ -54,7 +54,9 @@ def play(
     variables = airflow_command.environment(home, home / "dags")
     # No folder in which a student's file can write is one that the process imports from, and its database is in its memory.
     del variables["PYTHONPATH"]
-    variables |= {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite://", "AIRFLOW__CORE__PLUGINS_FOLDER": str(SCRIPTS / "none")}
+    own = {"DATABASE__SQL_ALCHEMY_CONN": "sqlite://", "CORE__PLUGINS_FOLDER": str(SCRIPTS / "none")}
+    own["CORE__HOSTNAME_CALLABLE"] = "socket.gethostname"  # the default looks the name up, for each task
+    variables |= {f"AIRFLOW__{name}": value for name, value in own.items()}
     python = airflow_home.find_airflow().with_name("python")
     return ready.script(python, [str(SCRIPTS / "run.py"), *map(str, folders)], variables, files=files, keep=keep)
 

@@ -1,9 +1,10 @@
 """Runs a student's pipeline elsewhere: a step of a trial.
 
-    main([PACKAGE, SETTINGS, TOLD, HIDDEN...])
+    main([PACKAGE, SETTINGS, STOP, TOLD, HIDDEN...])
 
-PACKAGE is imported from the folder of the step; SETTINGS, as JSON, are those of its `config.Config`. How each node went, and what was raised, goes to the file
-TOLD, as JSON. HIDDEN are folders of the machine that the package cannot know elsewhere: reading a file there fails as if it were not there.
+PACKAGE is imported from the folder of the step; SETTINGS, as JSON, are those of its `config.Config`. STOP, as JSON, are kinds of components, such as `Trainer`:
+at the first of them that would run, because its cache has nothing, the run ends. How each node went, at which kind it was stopped, and what was raised, goes to
+the file TOLD, as JSON. HIDDEN are folders of the machine that the package cannot know elsewhere: reading a file there fails as if it were not there.
 """
 
 from __future__ import annotations
@@ -27,17 +28,24 @@ OF_FLIGHTS = {
 """What the package brings itself."""
 
 
+class StoppedError(Exception):
+    """A component that would run, and is not to; the message is its kind."""
+
+
 def main(arguments: list[str]) -> None:
     """Runs it. Ends with status 1 where something is raised."""
-    package, settings, told, *hidden = arguments
-    found: dict[str, Any] = {"nodes": [], "components": [], "raised": None}
+    package, settings, stop, told, *hidden = arguments
+    found: dict[str, Any] = {"nodes": [], "components": [], "stopped": "", "raised": None}
     try:
+        _stop_at(json.loads(stop))
         _elsewhere(package, [os.path.realpath(folder) for folder in hidden])
         _run(
             package,
             {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(settings).items()},
             found,
         )
+    except StoppedError as error:
+        found["stopped"] = str(error)
     except BaseException as error:
         found["raised"] = _raised(error, package)
         raise SystemExit(1) from error
@@ -63,6 +71,22 @@ def _run(package: str, settings: dict[str, Any], found: dict[str, Any]) -> None:
         lambda config, _: pipeline.create_pipeline(config),
         lambda one: found["nodes"].append([one.node, one.state]),
     )
+
+
+def _stop_at(kinds: list[str]) -> None:
+    """From here on no component of these kinds is executed."""
+    from tfx.orchestration.portable.launcher import Launcher
+
+    execute = Launcher._run_executor
+
+    def stop(self: Launcher, info: Any) -> Any:
+        name = self._pipeline_node.node_info.type.name
+        for kind in kinds:
+            if name.endswith(kind):
+                raise StoppedError(kind)
+        return execute(self, info)
+
+    Launcher._run_executor = stop
 
 
 def _elsewhere(package: str, hidden: list[str]) -> None:

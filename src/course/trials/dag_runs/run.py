@@ -24,7 +24,6 @@ import os
 import sqlite3
 import sys
 import time
-from collections import Counter
 from datetime import timedelta
 from multiprocessing import connection
 from pathlib import Path
@@ -184,7 +183,9 @@ def main(folder: Path, api: httpx.BaseTransport) -> dict[str, Any]:
         dag = DagSerialization.from_dict(read["stored"])
         infos = schedule(dag)
         found |= {"tasks": sorted(dag.task_dict), "max_active_runs": dag.max_active_runs, "zone": str(dag.timezone)}
-        found["sensors"] = [one["__var"]["task_id"] for one in read["stored"]["dag"]["tasks"] if one["__var"].get("_is_sensor")]
+        found["sensors"] = [
+            one["__var"]["task_id"] for one in read["stored"]["dag"]["tasks"] if one["__var"].get("_is_sensor")
+        ]
         found["last"] = sorted(one.task_id for one in dag.tasks if not one.downstream_task_ids)
         found["runs"] = [
             {"after": str(info.run_after.astimezone(dag.timezone)), "start": str(info.data_interval.start)}

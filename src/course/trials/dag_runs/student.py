@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401  this, and two below, would be imported by each task anew
 import functools
+import gc
 import json
 import os
 import signal
@@ -13,7 +15,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
+import airflow.sdk.definitions.asset.metadata  # noqa: F401
 import httpx
+import jinja2.ext  # noqa: F401
 import structlog
 from airflow.callbacks.callback_requests import DagCallbackRequest
 from airflow.dag_processing.dagbag import DagBag
@@ -49,6 +53,8 @@ def serve(top: Path, wire: Connection) -> NoReturn:
     block_orm_access()
     bag = DagBag(dag_folder=dags, bundle_path=dags, bundle_name=BUNDLE)
     tell(wire, **read(bag, first["dag"]), ended=0)
+    gc.disable()
+    gc.freeze()
     while True:
         order = json.loads(wire.recv_bytes())
         fork = os.fork()
