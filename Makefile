@@ -31,17 +31,17 @@ test: environment airflow-environment data ## what each change must show: unit, 
 	@bash deploy/flink/fetch-cluster.sh --if-possible
 	@bash deploy/browser/fetch.sh --if-possible
 	@rm -rf out/reports/seconds
-	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q $(WHICH) --seconds out/reports/seconds/unit-and-contract
-	$(PYTHON) -m pytest tests/notebooks -n 2 --maxschedchunk 1 -q $(WHICH) --seconds out/reports/seconds/notebooks
-	@# A worker has whole files, which share a run of the pipeline or a server; in this order, the short ones come last.
-	$(PYTHON) -m pytest tests/pipeline tests/grading tests/browser -n 2 --dist loadfile --no-loadscope-reorder -q $(WHICH) --seconds out/reports/seconds/pipeline-grading-browser
+	@# Three workers for two cores: tests wait for servers, browsers and each other's processes.
+	$(PYTHON) -m pytest tests/unit tests/contract -n 3 --dist loadgroup -q $(WHICH) --seconds out/reports/seconds/unit-and-contract
+	@# In this order, what is short comes last: whole files, which share a run of the pipeline or a server, then notebook by notebook.
+	$(PYTHON) -m pytest tests/pipeline tests/browser tests/grading tests/notebooks -n 3 --dist loadgroup --no-loadscope-reorder -q $(WHICH) --seconds out/reports/seconds/pipeline-and-notebooks
 	@$(PYTHON) -m tools.checks.seconds
 
 test-all: ## that and the long proofs: killed everywhere, hostile submissions, containers
 	@$(MAKE) --no-print-directory test WHICH=
 
 test-fast: environment ## run the unit and contract checks only (one to four minutes)
-	$(PYTHON) -m pytest tests/unit tests/contract -n 2 --dist loadgroup -q -m "not slow and not long"
+	$(PYTHON) -m pytest tests/unit tests/contract -n 3 --dist loadgroup -q -m "not slow and not long"
 
 data: environment ## build the full year of flights, checked, into out/data (seconds)
 	@$(PYTHON) -m tools.data year

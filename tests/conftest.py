@@ -14,6 +14,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 # As in the course's kernel: threads of OpenMP and of OpenBLAS sleep while they wait, instead of keeping a core busy.
 os.environ |= {"OMP_WAIT_POLICY": "passive", "OPENBLAS_THREAD_TIMEOUT": "4"}
 pytest_plugins = ("processor_seconds",)
+ENVIRONMENT = dict(os.environ)
+WHOLE = ("browser", "grading", "pipeline")
+"""Folders whose files share a run of the pipeline, a server or a browser."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,10 +24,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--notebook-timeout", type=float, default=None, help="seconds for a notebook in an engine")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers (`--dist loadgroup`), one of them has the whole file where its tests share something."""
+    for item in items:
+        if item.path.parent.name in WHOLE or item.path.name == "test_broken_notebooks.py":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The top of the repository."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def first_environment() -> dict[str, str]:
+    """The environment before any test has imported a library that adds to it."""
+    return ENVIRONMENT
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -13,8 +13,8 @@ from tools.notebooks import run
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "notebook" in metafunc.fixturenames:
         named = metafunc.config.getoption("notebook")
-        # The later in the course, the longer it takes: those first, so that at the end no worker waits for another's.
-        notebooks = [Path(name) for name in named] or run.all_notebooks()[::-1]
+        # The later in the course, the longer it takes, and labs are short: so that at the end no worker waits for another's.
+        notebooks = [Path(name) for name in named] or sorted(run.all_notebooks()[::-1], key=run.is_lab)
         metafunc.parametrize("notebook", notebooks, ids=[f"{run.kind(path)}-{path.stem}" for path in notebooks])
 
 

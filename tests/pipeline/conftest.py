@@ -1,4 +1,4 @@
-"""What the pipeline tests share. Each file is for one worker (`--dist loadfile`): a run of the pipeline is shared within it."""
+"""What the pipeline tests share. Each file is for one worker: a run of the pipeline is shared within it."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "out" / "reports" / "seconds"
 REPORT = FOLDER.with_suffix(".md")
 DOCS = ROOT / "docs" / "tests.md"
-STAGES = ("unit-and-contract", "notebooks", "pipeline-grading-browser")
+STAGES = ("unit-and-contract", "pipeline-and-notebooks")
 """The stages of `make test`, in this order."""
 PYTEST = "pytest itself"
 """Where what belongs to no test file is noted: pytest's own work, and how the stage ended."""
