@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-import types
 from pathlib import Path
 
 import pytest
 import sample_lab
 
-from course import checks
-from course.checks import catalogue
 from judges.trial import Done, Step, Trial
-from tools.grade import box, docker, judge, left
+from tools.grade import apart, box, docker, judge, left
 from tools.grade.limits import Limits, Order
 from tools.notebooks.execute import ROOT
 
@@ -90,31 +87,26 @@ def test_machine_without_docker_is_told(monkeypatch):
 # The process that evaluates.
 
 
-@pytest.fixture
-def bad_lab(monkeypatch):
-    """A lab whose checks crash, hang and eat memory on some answers."""
-    monkeypatch.setattr(catalogue, "_TASKS", {})
-    module = types.ModuleType("sample_lab.lab_9_bad")
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+@pytest.fixture(scope="module")
+def bad_lab(tmp_path_factory):
+    """Evaluates answers of a lab whose checks crash and hang."""
+    top = tmp_path_factory.mktemp("bad")
+    for name in ("workspace", "trials"):
+        (top / name).mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_LABS", "sample_lab")
+        patch.setenv("PYTHONPATH", str(Path(sample_lab.__file__).parents[1]))
+        patch.setattr(judge, "SECONDS", 1.0)
+        with apart.Apart([judge.__name__], top / "log") as processes:
 
-    def make(name):
-        def function(lab, way):
-            if way == "crash":
-                os.kill(os.getpid(), 9)
-            if way == "hang":
-                time.sleep(60)
-            if way == "eat":
-                bytearray(2**40)
-            if way == "wrong":
-                raise checks.Wrong("No.")
+            def outcomes(run=None, **ways):
+                answers = {
+                    name: {"way": way if isinstance(way, dict) else {"value": way}} for name, way in ways.items()
+                }
+                found = judge.Judge("lab-9-bad", processes).outcomes("anna", "", top, answers, run)
+                return [(one.points, one.message) for one in found.values()]
 
-        function.__module__ = module.__name__
-        checks.task(name, points=1)(function)
-
-    for name in ("one", "two", "three"):
-        make(name)
-    monkeypatch.setattr(judge, "SECONDS", 1.0)
-    return "lab-9-bad"
+            yield outcomes
 
 
 @pytest.mark.parametrize(
@@ -127,30 +119,35 @@ def bad_lab(monkeypatch):
         ("eat", 0, "MemoryError"),
     ],
 )
-def test_check_that_crashes_costs_no_other_check(bad_lab, way, points, told, tmp_path):
-    answers = {"one": {"way": {"value": "fine"}}, "two": {"way": {"value": way}}, "three": {"way": {"value": "fine"}}}
-    found = judge.evaluate_all(bad_lab, {"student": "anna", "workspace": str(tmp_path), "answers": answers})
-    assert [found[name]["points"] for name in ("one", "two", "three")] == [1, points, 1]
-    assert told in found["two"]["message"]
+def test_check_that_crashes_costs_no_other_check(bad_lab, way, points, told):
+    one, two, three = bad_lab(one="fine", two=way, three="fine")
+    assert (one[0], two[0], three[0]) == (1, points, 1)
+    assert told in two[1]
 
 
-def test_answers_that_never_came_are_told(bad_lab, tmp_path):
-    answers = {"one": {"way": {"error": "it is a `module`"}}, "two": {"other": {"value": 1}}}
-    found = judge.evaluate_all(bad_lab, {"student": "anna", "workspace": str(tmp_path), "answers": answers})
-    assert [found[name]["message"] for name in ("one", "two", "three")] == [
+def test_answers_that_never_came_are_told(bad_lab):
+    assert [message for _, message in bad_lab(one={"error": "it is a `module`"})] == [
         "The answer `way` cannot be read: it is a `module`",
         *["This check was not reached: the notebook ended before it."] * 2,
     ]
 
 
+def test_time_in_trials_does_not_count_as_the_checks(bad_lab):
+    def run(number, seconds):
+        time.sleep(1.5 * judge.SECONDS)
+        return {"ran": ['{"step": 0, "status": 0, "said": ""}'] if (number, seconds) == (0, 9) else [], "limit": None}
+
+    assert bad_lab(run, one="try")[0] == (1, "")
+
+
 class _Room:
-    """Stands for who runs trials: answers as `tools.grade.trials.Trials.run` does, and keeps what was laid."""
+    """Stands for who runs trials: answers as `tools.grade.box.Box.trial` does, and keeps what was laid."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.asked = folder, []
 
     def ask(self, line):
-        given = self.folder / str(line["trial"]) / "given"
+        given = self.folder / str(line["ask"]) / "given"
         self.asked.append((line, sorted(str(path.relative_to(given)) for path in given.rglob("*") if path.is_file())))
         return {"ran": ['{"step": 0, "status": 0, "said": "done"}'], "limit": "it used more than 1 MB of memory"}
 
@@ -163,30 +160,9 @@ def test_a_trial_is_asked_for_once_and_its_room_is_where_its_files_come(tmp_path
     )
     ran = own.run(asked)
     assert own.run(asked) is ran
-    assert room.asked == [({"trial": 0, "seconds": 7}, ["0/a/b.txt", "1/c", "trial.json"])]
+    assert room.asked == [({"ask": 0, "seconds": 7}, ["0/a/b.txt", "1/c", "trial.json"])]
     assert ran.folder == tmp_path / "0" / "room"
     assert ran.steps == [Done(0, "done"), Done(None, "it used more than 1 MB of memory")]
-
-
-def test_time_in_trials_does_not_count_as_the_checks(bad_lab, tmp_path, monkeypatch):
-    def function(lab, way):
-        assert lab.run(Trial("x", {}, [Step("none", seconds=9)])).steps[0].status == 0
-
-    function.__module__ = "sample_lab.lab_9_bad"
-    catalogue._TASKS[function.__module__].clear()
-    checks.task("one", points=1)(function)
-    asked = {
-        "student": "anna",
-        "workspace": str(tmp_path),
-        "trials": str(tmp_path),
-        "answers": {"one": {"way": {"value": 1}}},
-    }
-
-    def ask(line):
-        time.sleep(1.5 * judge.SECONDS)
-        return {"ran": ['{"step": 0, "status": 0, "said": ""}'], "limit": None}
-
-    assert judge.evaluate_all(bad_lab, asked, ask)["one"]["points"] == 1
 
 
 def test_a_container_sees_the_course_and_the_submission_and_nothing_else(tmp_path, monkeypatch):

@@ -11,7 +11,6 @@ import io
 import json
 import os
 import re
-import time
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -19,9 +18,10 @@ from pathlib import Path
 import nbformat
 import pytest
 import sample_lab
+from sample_lab import lab_9_bad
 
 from course import checks
-from tools.grade import __main__, box, collect, converters, grading, marks, platforms, rebuild, running, table
+from tools.grade import __main__, apart, box, collect, converters, grading, marks, platforms, rebuild, running, table
 from tools.grade.limits import Limits
 from tools.grade.watch import Report
 from tools.labs import hand_out, source
@@ -535,25 +535,25 @@ def test_a_fault_of_ours_stops_one_submission_and_no_other_and_is_tried_again(cl
     assert Stand.ran == ["ben"]
 
 
-def never(*task):
-    """A page that is never done."""
-    while True:
-        time.sleep(1)
-
-
 def test_a_page_that_is_never_done_costs_neither_marks_nor_table(class_, tmp_path, monkeypatch):
     monkeypatch.setattr(marks, "SECONDS", 0.2)
-    monkeypatch.setattr(converters, "page", never)
+    monkeypatch.setattr(converters, "page", lab_9_bad.never)
     got = class_(put(tmp_path / "in", {f"{name}.ipynb": text(solved(name)) for name in ("anna", "ben")}))
     for row in got.values():
         assert (row["points"], row["ended"], row["feedback"]) == ("6", "finished", "")
-        assert "the feedback page of its cells could not be made: it takes more than 0.2 seconds" in row["remarks"]
+        assert "the feedback page of its cells could not be made: it took more than 0.2 seconds" in row["remarks"]
 
 
 def test_a_page_that_cannot_be_made_of_a_students_cells_is_one_of_the_labs(class_, tmp_path, monkeypatch):
-    limited = marks._limited
+    made = apart.Apart.results
     monkeypatch.setattr(
-        marks, "_limited", lambda task: (0, "it is too much") if "secret" in str(task) else limited(task)
+        apart.Apart,
+        "results",
+        lambda self, work, *given, **rest: (
+            ([], "is too much")
+            if "secret" in str(given) and work is converters.page
+            else made(self, work, *given, **rest)
+        ),
     )
     got = class_(put(tmp_path / "in", {"anna.ipynb": text(solved("anna", sum="secret = 12; TOTAL = 12"))}))
     assert (got["anna"]["points"], got["anna"]["feedback"]) == ("2.5", "feedback/anna.html")

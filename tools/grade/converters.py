@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import math
-import os
 import re
-import resource
 import shutil
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,45 +28,10 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src
 """What a feedback page may do, where student's text and outputs stand: show itself, and nothing else. No scripts."""
 SAID = ("<!-- said of the run -->", "<!-- end -->")
 
-_TAGS = {
-    *(
-        "b",
-        "i",
-        "em",
-        "strong",
-        "code",
-        "pre",
-        "p",
-        "br",
-        "hr",
-        "div",
-        "span",
-        "ul",
-        "ol",
-        "li",
-        "sub",
-        "sup",
-        "small",
-        "del",
-    ),
-    *(
-        "table",
-        "thead",
-        "tbody",
-        "tfoot",
-        "tr",
-        "th",
-        "td",
-        "caption",
-        "details",
-        "summary",
-        "dl",
-        "dt",
-        "dd",
-        "blockquote",
-    ),
-    *("h1", "h2", "h3", "h4", "h5", "h6", "a"),
-}
+_TAGS = (
+    "b i em strong code pre p br hr div span ul ol li sub sup small del table thead tbody tfoot tr th td caption details summary dl dt dd "
+    "blockquote h1 h2 h3 h4 h5 h6 a"
+)
 _ATTRIBUTES: dict[str, Any] = {
     "td": ["colspan", "rowspan", "align"],
     "th": ["colspan", "rowspan", "align"],
@@ -96,44 +58,38 @@ class TrustedOutputs(NbGraderPreprocessor):
         return node, resources
 
 
-def page(task: tuple[Any, ...], seconds: float, memory: int, answer: Any) -> None:
-    """Lets nbgrader make the page of a submission, and answers with its points, and with what went wrong."""
-    for kind, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_CPU, math.ceil(seconds))):
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (most, most))
+def page(*given: Any) -> Iterator[dict[str, Any]]:
+    """Lets nbgrader make the page of a submission; yields its points, or what went wrong."""
     warnings.simplefilter("ignore")  # nbgrader's own
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in (1, 2):  # what a library says of a student's text is not for the terminal
-        os.dup2(nothing, descriptor)
     try:
-        answer.send((convert(*task), ""))
+        yield {"score": convert(*given[:-1]), "wrong": ""}
     except BaseException as error:
-        answer.send((0, f"{type(error).__name__}: {error}"[:300]))
+        yield {"score": 0, "wrong": f"{type(error).__name__}: {error}"[:300]}
 
 
 def convert(
-    lab: str, solutions: Path, folder: Path, key: str, target: Path, cells: str, outputs: str, titles: dict[str, str]
+    lab: str, solutions: str, within: str, key: str, target: str, cells: str, outputs: str, titles: dict[str, str]
 ) -> float:
-    """Enters one submission in the gradebook of `folder`, and writes its page to `target`. Returns nbgrader's points.
+    """Enters one submission in the gradebook of `within`, and writes its page to `target`. Returns nbgrader's points.
 
     Args:
         lab: name of the lab.
         solutions: where its source lies.
-        folder: where nbgrader works.
+        within: the folder where nbgrader works.
         key: the student, for nbgrader.
         target: the page.
         cells: the notebook as it was run, as text.
         outputs: those of each of its cells, as JSON.
         titles: of the tasks, by the ids of their check cells.
     """
-    node = nbformat.reads(cells, as_version=4)
+    folder, node = Path(within), nbformat.reads(cells, as_version=4)
     TrustedOutputs.cells, TrustedOutputs.outputs = [cell.source for cell in node.cells], json.loads(outputs)
     for name in ("submitted", "autograded", "feedback"):
         shutil.rmtree(folder / name / key, ignore_errors=True)
     place = folder / "submitted" / key / lab
     place.mkdir(parents=True)
     form.write(node, place / f"{lab}.ipynb")
-    directory, config = course_directory(lab, solutions, folder, key)
+    directory, config = course_directory(lab, Path(solutions), folder, key)
     own = [TrustedOutputs, ClearMetadataPreprocessor, LimitOutput, SaveAutoGrades, CheckCellMetadata]
     config.Autograde.autograde_preprocessors = own
     config.ClearMetadataPreprocessor.clear_notebook_metadata = False
@@ -159,4 +115,4 @@ def convert(
 def harmless(text: str) -> str:
     """HTML with its structure, and without all that acts or decorates."""
     text = re.sub(r"<(style|script)\b.*?</\1\s*>", "", text, flags=re.DOTALL | re.IGNORECASE)
-    return bleach.clean(text, tags=_TAGS, attributes=_ATTRIBUTES, strip=True)
+    return bleach.clean(text, tags=_TAGS.split(), attributes=_ATTRIBUTES, strip=True)

@@ -22,9 +22,10 @@ from nbformat import NotebookNode
 
 from course import checks
 from course.checks.outcomes import number
-from tools.grade import box, collect, marks, rebuild, table
+from tools.grade import box, collect, converters, marks, rebuild, table
+from tools.grade.apart import Apart
 from tools.grade.collect import Submission, printable
-from tools.grade.judge import Judge
+from tools.grade.judge import PREPARED, Judge
 from tools.grade.marks import Graded
 from tools.grade.running import OUT, Course, limits_of, run
 from tools.labs import source
@@ -127,14 +128,16 @@ class _Class:
         free: queue.SimpleQueue[box.Box] = queue.SimpleQueue()
         for own in box.boxes(how, course.at_a_time):
             free.put(own)
+        modules = [*Judge.modules(course.lab), converters.__name__]
         with (
-            Judge(course.lab, course.folder / "judge.log", course.at_a_time) as judge,
+            Apart(modules, course.folder / "judge.log", **{PREPARED: course.lab}) as apart,
             ThreadPoolExecutor(course.at_a_time + 1) as pool,  # one more, for a page that takes its time
         ):
+            judge = Judge(course.lab, apart)
             try:
                 if course.prove and not proved.exists() and self.todo:
                     self._watch([pool.submit(self._prove, judge, free, proved)])
-                self._watch([pool.submit(self._grade, judge, free, one) for one in self.todo])
+                self._watch([pool.submit(self._grade, apart, judge, free, one) for one in self.todo])
             except BaseException:
                 self.stopped.set()
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -164,7 +167,7 @@ class _Class:
         with self.lock:
             self.doing[name] = (what, time.monotonic())
 
-    def _grade(self, judge: Judge, free: queue.SimpleQueue[box.Box], one: Submission) -> None:
+    def _grade(self, apart: Apart, judge: Judge, free: queue.SimpleQueue[box.Box], one: Submission) -> None:
         """Grades one submission. Whatever becomes of it, the others go on."""
         name = printable(one.name)
         try:
@@ -181,7 +184,8 @@ class _Class:
         self._put(graded)  # before the page: whatever becomes of that, the marks stand
         self._does(name, "the feedback page")
         try:
-            wrong = marks.feedback(self.course.lab, self.course.solutions, self.course.folder, graded, self.released)
+            own = (self.course.lab, self.course.solutions, self.course.folder)
+            wrong = marks.feedback(apart, *own, graded, self.released)
         except Exception as error:
             wrong = [f"the feedback page could not be made: {type(error).__name__}: {error}"]
         graded.remarks += map(printable, wrong)

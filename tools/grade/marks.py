@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import html
 import json
-import multiprocessing
 import re
 import shutil
 import threading
@@ -22,6 +21,7 @@ from nbformat import NotebookNode
 from course import checks
 from course.checks.outcomes import Progress
 from tools.grade import converters
+from tools.grade.apart import Apart
 from tools.grade.collect import Submission
 from tools.grade.table import write
 from tools.labs import generate, source
@@ -30,8 +30,6 @@ from tools.notebooks import form
 SECONDS, MEMORY = 40.0, 3 * 2**30
 """For the page of one submission."""
 _one_at_a_time = threading.Lock()  # nbgrader's gradebook is one file
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tools.grade.converters"])
 
 
 @dataclasses.dataclass
@@ -68,7 +66,7 @@ def release(lab: str, solutions: Path, folder: Path) -> NotebookNode:
     return form.normalise(form.read(generate.release(lab, solutions, folder) / f"{lab}.ipynb"))
 
 
-def feedback(lab: str, solutions: Path, folder: Path, one: Graded, released: NotebookNode) -> list[str]:
+def feedback(apart: Apart, lab: str, solutions: Path, folder: Path, one: Graded, released: NotebookNode) -> list[str]:
     """Enters a submission in nbgrader's gradebook and writes its page to `folder/feedback`; fills in `page`. Returns what went wrong.
 
     Where the page of the notebook cannot be made, it is one of the lab's own cells with what the checks said.
@@ -78,31 +76,19 @@ def feedback(lab: str, solutions: Path, folder: Path, one: Graded, released: Not
     titles = {cell.grade_id: checks.tasks(lab)[cell.task].title for cell in source.check_cells(released)}
     wrong = []
     for what, node, outputs in (("its cells", one.node, one.outputs), ("the lab", released, {})):
-        given = (form.dumps(node), _outputs_of(node, outputs, one.outcomes, lab))
-        score, reason = _limited((lab, solutions, folder / "nbgrader", key, target, *given, titles))
-        if not reason:
+        given = (form.dumps(node), _outputs_of(node, outputs, one.outcomes, lab), titles)
+        places = (str(solutions), str(folder / "nbgrader"), key, str(target))
+        with _one_at_a_time:
+            done, reason = apart.results(converters.page, lab, *places, *given, seconds=SECONDS, memory=MEMORY)
+        if done and not done[0]["wrong"]:
             one.page = str(target.relative_to(folder))
-            if abs(score - one.points) > 1e-6:
-                wrong.append(f"tell who maintains the course: nbgrader counts {score:g} points, not {one.points:g}")
+            if abs(done[0]["score"] - one.points) > 1e-6:
+                wrong.append(
+                    f"tell who maintains the course: nbgrader counts {done[0]['score']:g} points, not {one.points:g}"
+                )
             return wrong
-        wrong.append(f"the feedback page of {what} could not be made: {reason}")
+        wrong.append(f"the feedback page of {what} could not be made: {done[0]['wrong'] if done else f'it {reason}'}")
     return wrong
-
-
-def _limited(task: tuple[Any, ...]) -> tuple[float, str]:
-    """Makes a page in another process, for so long as it may take: nbgrader's points, and what went wrong."""
-    ours, theirs = _processes.Pipe()
-    with _one_at_a_time, ours:
-        process = _processes.Process(target=converters.page, args=(task, SECONDS, MEMORY, theirs), daemon=True)
-        process.start()
-        theirs.close()
-        try:
-            return ours.recv() if ours.poll(SECONDS) else (0, f"it takes more than {SECONDS:g} seconds")
-        except EOFError:
-            return 0, "the process that makes it ended"
-        finally:
-            process.kill()
-            process.join()
 
 
 def say(folder: Path, one: Graded, points: str, told: list[str]) -> None:

@@ -36,13 +36,16 @@ class Kernel(IPythonKernel):
             for stream in (sys.stdout, sys.stderr):
                 stream.letters = 0
             return await super().do_execute(code, silent, *args, cell_meta=cell_meta, **kwargs)
-        found = {name: answer(expression, self.shell.user_ns) for name, expression in asked.items()}
+        try:
+            found = _encode({name: answer(expression, self.shell.user_ns) for name, expression in asked.items()})
+        except Exception:  # what reads answers was changed by the notebook: there are none, and the next cell is run
+            found = "{}"
         return {
             "status": "ok",
             "execution_count": self.execution_count,
             "payload": [],
             "user_expressions": {},
-            ANSWERED: _encode(found),
+            ANSWERED: found,
         }
 
 
