@@ -1,6 +1,6 @@
 """A metadata store whose lineage is known by construction, in the form in which TFX 1.21 records runs.
 
-That form is compared with a real run's by `test_the_store_of_the_tests_has_the_form_of_a_real_one` in tests/pipeline/test_partial_inputs.py.
+That form is compared with a real run's by `test_the_store_of_the_tests_has_the_form_of_a_real_one` in tests/pipeline/test_partial.py.
 """
 
 from __future__ import annotations

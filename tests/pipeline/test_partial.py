@@ -1,21 +1,37 @@
-"""Part of the pipeline on the local engine: up to a component, from one on, and again from where a run failed."""
+"""Part of the pipeline on the local engine: up to a component, from one on, and again from where a run failed.
+
+It may be taken from a run whose components had the inputs, the code and the files that they would have now. All tests use one store, in this order.
+"""
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+import os
+import shutil
+from pathlib import Path
 
 import ledger
+import lineage_store
 import pytest
 
 from engines import store
+from engines.events import Graph
+from flights.config import BARS, Config
+from flights.plan import AGREED, Plan
 
 BEFORE = {"CsvExampleGen", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "DataGate", "Transform"}
 FROM_TRAINER = {"Trainer", "LatestBlessedModel", "Evaluator", "Pusher"}
+LENIENT = {"train_epochs": 1, "min_auc": 0.0, "min_slice_auc": 0.0, "max_auc_loss": 1.0}
 
 
 @pytest.fixture(scope="module")
-def config(make_config):
-    return make_config("partial", train_epochs=3)
+def config(make_config, tmp_path_factory, root):
+    """January, of which the files may be edited."""
+    data = tmp_path_factory.mktemp("data")
+    for span in ("span-01", "span-02"):
+        shutil.copytree(root / "data/flights" / span, data / span)
+    return make_config("partial", data_root=str(data), **LENIENT)
 
 
 def states(reports) -> dict[str, str]:
@@ -76,7 +92,7 @@ def test_from_the_trainer_on_nothing_before_it_is_run(run, config):
 def test_the_baseline_is_the_latest_all_the_same(run, config):
     """TFX alone would take that of the earlier run as well: none at all."""
     first = ledger.last_output(config, "Trainer", "model").id
-    found = states(run(dataclasses.replace(config, train_epochs=4, max_auc_loss=0.5), first="Trainer"))
+    found = states(run(dataclasses.replace(config, train_epochs=2), first="Trainer"))
     assert found == dict.fromkeys(FROM_TRAINER, "done")
     assert ledger.baseline_of(ledger.last_output(config, "Evaluator", "blessing")) == first
     assert len(ledger.versions(config)) == 2
@@ -85,7 +101,7 @@ def test_the_baseline_is_the_latest_all_the_same(run, config):
 def test_a_part_of_a_part_builds_on_the_newest_run(run, config):
     """What that one had reused has no settings of its own in the store: they are those of the run before it."""
     trained = ledger.last_output(config, "Trainer", "model").id
-    found = states(run(dataclasses.replace(config, train_epochs=4, min_auc=0.99), first="Evaluator"))
+    found = states(run(dataclasses.replace(config, train_epochs=2, min_auc=0.99), first="Evaluator"))
     assert found == dict.fromkeys(("LatestBlessedModel", "Evaluator", "Pusher"), "done")
     assert ledger.last_input(config, "Pusher", "model").id == trained
     assert store.latest_verdict(config).startswith("Refused")
@@ -104,3 +120,172 @@ def test_what_ran_with_other_settings_is_not_taken(first, settings, said, run, c
     with pytest.raises(ValueError, match=said):
         run(dataclasses.replace(config, **settings), first=first)
     assert len(ledger.executions(config)) == before
+
+
+# --- What a part may be taken from ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def plain(config, run):
+    """A whole run, of which the cache has what the parts above have made."""
+    run(config)
+    return config
+
+
+@pytest.fixture(scope="module")
+def tuned(plain, run):
+    """A run of one month that was tuned, went on from the model of the first, and was served before it was pushed."""
+    config = dataclasses.replace(plain, tune=True, tuner_trials=1, warm_start=True, dropout=0.1, infra_check=True)
+    run(config)
+    assert ledger.last_input(config, "Trainer", "base_model")
+    return config
+
+
+def refused(run, config, first: str, said: str) -> None:
+    before = len(ledger.executions(config))
+    with pytest.raises(ValueError, match=said):
+        run(config, first=first)
+    assert len(ledger.executions(config)) == before
+
+
+def test_a_part_of_a_single_month_is_taken_from_a_run_that_read_it_anew(plain, run):
+    """ExampleGen's driver writes the month into the pattern that it is told; that is no other setting."""
+    assert [report.node for report in run(plain, first="Evaluator")] == ["LatestBlessedModel", "Evaluator", "Pusher"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"reader": "csv"}, "CsvExampleGen was another component"),
+        ({"pipeline_name": "another"}, "there was no run yet"),
+    ],
+)
+def test_a_part_is_taken_from_the_same_components_of_the_same_pipeline(settings, said, plain, run):
+    refused(run, dataclasses.replace(plain, **settings), "Evaluator", said)
+
+
+def test_a_part_needs_what_it_reads_and_nothing_else(plain, run, tmp_path):
+    """Of a model that was deleted TensorFlow would say something in the midst of the run."""
+    from engines import partial
+    from flights import pipeline
+
+    model, graph = (
+        ledger.last_output(plain, *made).uri for made in (("Trainer", "model"), ("Transform", "transform_graph"))
+    )
+    shutil.move(graph, tmp_path / "graph")
+    assert partial.options(plain, pipeline.create_pipeline(plain), "Evaluator", "").base_pipeline_run_id
+    shutil.move(tmp_path / "graph", graph)
+    shutil.move(model, tmp_path / "model")
+    refused(run, plain, "Evaluator", f"Trainer lacks {model}, which it had made")
+    shutil.move(tmp_path / "model", model)
+
+
+def test_a_plan_that_brings_a_metric_is_called_another_setting_and_not_another_code(plain, run):
+    planned = dataclasses.replace(plain, plan=Plan.load(AGREED), **{name: getattr(Config, name) for name in BARS})
+    refused(run, planned, "Pusher", "Evaluator ran with another `eval_config`")
+
+
+@pytest.mark.parametrize(
+    ("without", "said"),
+    [
+        ({"tune": False, "tuner_trials": 8}, "Trainer ran with `hyperparameters` of Tuner, and has none now"),
+        ({"warm_start": False}, "Tuner ran with `base_model` of LatestBlessedModel, and has none now"),
+    ],
+)
+@pytest.mark.parametrize("first", ["Evaluator", "Pusher"])
+def test_a_model_of_other_inputs_is_not_judged_or_pushed_as_this_runs(first, without, said, tuned, run):
+    refused(run, dataclasses.replace(tuned, **without), first, said)
+
+
+def test_after_the_training_the_model_that_it_started_from_is_the_baseline(tuned, run):
+    trained, started = (
+        ledger.last_output(tuned, "Trainer", "model").id,
+        ledger.last_input(tuned, "Trainer", "base_model").id,
+    )
+    reports = run(dataclasses.replace(tuned, min_auc=0.01), first="Evaluator")
+    assert [report.node for report in reports] == ["Evaluator", "Pusher"]
+    assert ledger.last_input(tuned, "Evaluator", "model").id == trained
+    assert ledger.baseline_of(ledger.last_output(tuned, "Evaluator", "blessing")) == started
+    assert store.latest_verdict(tuned).startswith("Blessed")
+
+
+@pytest.fixture
+def edit(monkeypatch):
+    """A function after which a module of the package has another fingerprint."""
+    from flights import pipeline
+
+    real = pipeline._code_of
+
+    def edited(module: str) -> None:
+        monkeypatch.setattr(pipeline, "_code_of", lambda names: "edited" if module in names else real(names))
+
+    return edited
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("flights.model", "Tuner"),
+        ("flights.features", "Transform"),
+        ("flights.gate", "DataGate"),
+        ("flights.examples", "CsvExampleGen"),
+    ],
+)
+def test_what_ran_with_other_code_is_not_taken(module, said, tuned, run, edit):
+    edit(module)
+    refused(run, tuned, "Evaluator", f"{said} ran with other code")
+
+
+def test_code_that_is_run_again_anyway_may_be_edited(tuned, edit):
+    """That is what a part is for: another training, on what was read and transformed before."""
+    from engines import partial
+    from flights import pipeline
+
+    edit("flights.model")
+    found = partial.options(tuned, pipeline.create_pipeline(tuned), "Tuner", "")
+    assert found.from_nodes == ["Tuner", "LatestBlessedModel"]
+
+
+def test_a_model_is_not_pushed_over_one_that_was_blessed_since_and_that_it_was_not_compared_with(plain, tuned, run):
+    refused(
+        run, plain, "Pusher", r"There is no earlier run .* \(Trainer ran with another `custom_config` \(dropout\)\)"
+    )
+
+
+def test_the_store_of_the_tests_has_the_form_of_a_real_one(tuned, tmp_path):
+    """`lineage_store.make`, by which lineage is judged, writes nothing that TFX does not: nodes, names of events, settings, properties."""
+    made, _ = lineage_store.make(tmp_path)
+    real, ours = (form(Graph(opened)) for opened in (store.open_store(tuned), made.store))
+    assert set(ours) <= set(real)
+    for node, parts in ours.items():
+        for part, found in parts.items():
+            assert found <= real[node][part], (node, part)
+    assert ours["Trainer"]["inputs"] >= {"base_model", "hyperparameters", "transform_graph"}
+    assert ours["Evaluator"]["inputs"] >= {"model", "baseline_model"}
+
+
+def form(graph) -> dict[str, dict[str, set[str]]]:
+    """For each node the type of its executions, and the names of its inputs, outputs with their types, settings and properties."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for number, execution in graph.executions.items():
+        parts = found.setdefault(graph.step(number).node, collections.defaultdict(set))
+        parts["type"].add(execution.type)
+        parts["inputs"] |= set(graph.inputs[number])
+        parts["settings"] |= set(execution.custom_properties) | set(execution.properties)
+        for name, artifacts in graph.outputs[number].items():
+            for one in artifacts:
+                parts["outputs"].add(f"{name} {graph.artifacts[one].type}")
+                parts["properties"] |= set(graph.properties(one)) if graph.makers[one] == number else set()
+    return found
+
+
+def test_files_that_were_edited_since_are_told(tuned, run):
+    """The last test: nothing can be taken from these runs any more."""
+    path = Path(tuned.data_root, "span-01/flights.csv")
+    date = path.stat().st_mtime_ns
+    path.write_text(path.read_text().replace(",UA,", ",AA,"))
+    os.utime(path, ns=(date, date))
+    refused(run, tuned, "Trainer", "CsvExampleGen read files whose contents have changed since")
+    after = path.stat().st_mtime + 60
+    os.utime(path, (after, after))
+    refused(run, tuned, "Trainer", "CsvExampleGen read files that have changed since")
