@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from tools.labs import source
 from tools.notebooks.execute import ROOT, describe_cell
 
 OUT = ROOT / "out" / "grades"
+TFX = ["tfx.v1", "tfx.orchestration.experimental.interactive.interactive_context"]
+"""What a notebook that imports TFX has at its start."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +109,9 @@ def _task(course: Course, node: NotebookNode, given: Path) -> dict[str, Any]:
     limits = course.limits
     return {
         "cells": cells,
+        "imports": TFX
+        if any(re.search(r"^(from|import) tfx\b", cell.source, re.MULTILINE) for cell in node.cells)
+        else [],
         "given": str(given),
         "seconds": limits.seconds,
         "cell_seconds": limits.cell_seconds,
@@ -134,7 +140,7 @@ def _understand(graded: Graded, report: box.Report, course: Course) -> dict[str,
                 stopped.append((int(said["stopped"]), str(said["why"])[:200]))
             elif "failed" in said:
                 failed = str(said["failed"])[:300]
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             continue
     cells = graded.node.cells
     graded.remarks += [

@@ -29,7 +29,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
-FLOOD, ASKED, ANSWERED = "COURSE_FLOOD", "course_answers", "course_answered"
+FLOOD, IMPORTS, ASKED, ANSWERED = "COURSE_FLOOD", "COURSE_IMPORTS", "course_answers", "course_answered"
 """How it speaks with the kernel (`kernel.py`)."""
 PATIENCE = 5.0
 """Seconds that an interrupted cell has to end."""
@@ -85,7 +85,7 @@ class Client(NotebookClient):
             self.letters = 0
         elif "data" in content:
             content["data"] = self._data(content["data"])
-        if self.seen > self.task["flood"]:
+        if self.seen > 2 * self.task["flood"]:  # what is printed has met a limit in the kernel before
             self.flooded.set()
         if msg["msg_type"] in ("stream", "display_data") and (
             len(cell.outputs) >= OUTPUTS or content.get("text") == ""
@@ -121,12 +121,13 @@ class Runner:
     """The notebook, its kernel, and the clock."""
 
     def __init__(self, task: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
-        """`task`: cells, seconds, cell_seconds, output, flood."""
+        """`task`: cells, imports, seconds, cell_seconds, output, flood."""
         self.task, self.send, self.shown = task, send, 0
         self.deadline = time.monotonic() + task["seconds"]
         cells = [new_code_cell(cell.get("source", "")) for cell in task["cells"]]
         manager = Kernels(transport="ipc", ip=f"{tempfile.mkdtemp(prefix='k')}/k")
         quiet = {"store_widget_state": False, "record_timing": False, "coalesce_streams": True}
+        quiet |= {"shutdown_kernel": "immediate", "startup_timeout": task["seconds"]}
         self.client = Client(new_notebook(cells=cells), km=manager, allow_errors=True, timeout=None, **quiet)
         self.client.iopub_timeout, self.client.task = PATIENCE, task
         self.client.log.setLevel(logging.CRITICAL)
@@ -134,7 +135,7 @@ class Runner:
     async def run(self) -> None:
         """Executes all cells."""
         place, interrupted = 0, 0
-        environment = {**os.environ, FLOOD: str(self.task["flood"])}
+        environment = {**os.environ, FLOOD: str(self.task["flood"]), IMPORTS: " ".join(self.task["imports"])}
         try:
             async with self.client.async_setup_kernel(
                 env=environment, cwd=os.getcwd(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cleanup_kc=True
@@ -163,7 +164,7 @@ class Runner:
         try:
             await asyncio.wait((running, flood), timeout=min(seconds, left), return_when=asyncio.FIRST_COMPLETED)
             if flood.done():
-                reason = f"it printed more than {self.task['flood']:,} letters"
+                reason = f"it showed more than {2 * self.task['flood']:,} letters"
             elif not running.done() and seconds < left:
                 reason = f"it was not done after {seconds:.0f} seconds"
             elif not running.done():
