@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
-from feast import FeatureStore
 
-from flights import feature_store
-from flights.feature_store import ROUTE, StoreError
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+    from flights import feature_store
+    from flights.feature_store import ROUTE, StoreError
+
+pytestmark = pytest.mark.xdist_group("feast")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _feast() -> None:
+    """Feast takes four seconds to import: only in the worker that needs it, and not while all of them collect."""
+    module = importlib.import_module("flights.feature_store")
+    globals().update(feature_store=module, ROUTE=module.ROUTE, StoreError=module.StoreError)
 
 
 def flight(day: int, hhmm: int, delay: int, dest: str = "BOS", carrier: str = "UA", origin: str = "JFK") -> dict:
