@@ -1,4 +1,4 @@
-"""Lab 1 for its tests: a student's lab in a folder, the cells of the solution, answers written in other ways."""
+"""Lab 1 for its tests: a student's lab in a folder, the cells of the solution, wrong answers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from course import checks
 from course.labs import lab_1_data as given_lab
@@ -28,6 +29,7 @@ TO_DECISIONS = ("may-look", "may-contract", "may-unit", "faults", "notes", "deci
 ROWS = 400
 """Flights of a month in tests of tasks 1 to 3: writing and comparing 8,000 flights takes half a second."""
 KNOWN = {name: sorted(question.known) for name, question in QUESTIONS.items()}
+ANSWERS = yaml.safe_load(Path(__file__).with_name("lab_1_answers.yaml").read_text(encoding="utf-8"))
 
 
 def lab(folder: Path, student: str = "student-1", deliver: bool = False) -> checks.Lab:
@@ -52,8 +54,7 @@ def small_months() -> Iterator[None]:
 
 
 def _forget() -> None:
-    """What was made of the months is made anew."""
-    for made in (monthly_data.month, monthly_data._given, check_plan._delivered, _months):
+    for made in (monthly_data.month, monthly_data._given, _months):
         made.cache_clear()
 
 
@@ -64,19 +65,13 @@ def evaluate(lab: checks.Lab, task: str, **answers: Any) -> tuple[float, str]:
     return outcome.points, outcome.message
 
 
-def judged(lab: checks.Lab, names: dict[str, Any]) -> dict[str, float]:
-    """Points for all that was answered in a namespace of the solution, but for ingestion, which needs a notebook."""
-    both = {"question": names.get("QUESTION"), "variables": names.get("VARIABLES")}
-    answers = {
-        "label": {"question": names.get("QUESTION")},
-        "variables": both,
-        "contract": both,
-        "faults": {"faults": names.get("FAULTS")},
-        "decisions": {"decisions": names.get("DECISIONS")},
-        "revision": both,
-        "drift": {"thresholds": names.get("THRESHOLDS")},
+def judged(lab: checks.Lab, names: dict[str, Any]) -> dict[str, tuple[float, str]]:
+    """What all that was answered in a namespace of the solution gets, but for ingestion, which needs a notebook."""
+    tasks = {name: task for name, task in checks.tasks(LAB).items() if name != "ingest"}
+    return {
+        name: evaluate(lab, name, **{answer: names.get(answer.upper()) for answer in task.answers})
+        for name, task in tasks.items()
     }
-    return {task: evaluate(lab, task, **given)[0] for task, given in answers.items()}
 
 
 @functools.cache
@@ -99,11 +94,11 @@ def solve(lab: checks.Lab, *ids: str, names: dict[str, Any] | None = None) -> di
     return names
 
 
-def months(lab: checks.Lab, question: str = "hotel", folder: str = "months") -> dict[int, pd.DataFrame]:
+def months(lab: checks.Lab, question: str = "hotel") -> dict[int, pd.DataFrame]:
     """Writes the four months with the right label, and returns them."""
     found = _months(question)
     for number, (_, text) in found.items():
-        path = month_path(lab.workspace / folder, number)
+        path = month_path(lab.workspace / "months", number)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return {number: flights.copy() for number, (flights, _) in found.items()}

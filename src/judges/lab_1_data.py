@@ -9,17 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from course import checks
-from judges.lab_1 import (
-    answer_validation,
-    check_contract,
-    check_drift,
-    check_faults,
-    check_plan,
-    drifted_months,
-    monthly_data,
-    tfdv_validation,
-)
+from judges.lab_1 import check_contract, check_faults, check_plan, drift, monthly_data, tfdv_validation
 from judges.lab_1 import faults as planted
+from judges.lab_1.questions import COLUMNS, QUESTIONS, Question
 from judges.shared import answer_forms
 
 PRELOAD = ("tensorflow_data_validation",)
@@ -52,7 +44,7 @@ def data(lab: checks.Lab) -> list[str]:
     (root / f"span-{planted.MONTH:02d}" / "notes.txt").write_text(may.notes, encoding="utf-8")
     for number in LATER:
         monthly_data.write_given(lab.workspace / "later", number)
-    month, flights = drifted_months.drifted(lab.seed)
+    month, flights = drift.drifted(lab.seed)
     monthly_data.write(flights, lab.workspace / "drifted", month)
     return [
         "deliveries/span-01 to span-04: four good months, 2,000 scheduled flights each",
@@ -62,29 +54,39 @@ def data(lab: checks.Lab) -> list[str]:
     ]
 
 
+def _question(name: Any) -> Question:
+    if not isinstance(name, str) or name not in QUESTIONS:
+        raise checks.Wrong(f"`QUESTION` is {name!r}. Choose one of: {', '.join(map(repr, QUESTIONS))}.")
+    return QUESTIONS[name]
+
+
+def _variables(given: Any) -> list[str]:
+    return answer_forms.names(given, "VARIABLES", COLUMNS, "the delivery")
+
+
 @checks.task("label", points=2, title="1. The label")
 def label(lab: checks.Lab, question: Any) -> None:
     """Four months in `months/`, with the right flights and the right label."""
-    chosen = answer_validation.question(question)
+    chosen = _question(question)
     check_plan.judge_labels(check_plan.months(lab), chosen)
 
 
 @checks.task("variables", points=2, title="2. The variables")
 def variables(lab: checks.Lab, question: Any, variables: Any) -> None:
     """Columns that are known when the question is asked."""
-    check_plan.judge_variables(answer_validation.question(question), answer_validation.columns(variables, "VARIABLES"))
+    check_plan.judge_variables(_question(question), _variables(variables))
 
 
 @checks.task("ingest", points=2, title="3. Ingestion")
 def ingest(lab: checks.Lab, examples: Any) -> None:
     """Examples of the four months, split by time."""
-    check_plan.judge_examples(lab, check_plan.example_folder(examples))
+    check_plan.judge_examples(lab, examples)
 
 
 @checks.task("contract", points=4, title="4. The contract")
 def contract(lab: checks.Lab, question: Any, variables: Any) -> None:
     """A schema that accepts good months and refuses bad ones, in training and in service."""
-    chosen, known = answer_validation.question(question), answer_validation.columns(variables, "VARIABLES")
+    chosen, known = _question(question), _variables(variables)
     check_contract.judge_contract(tfdv_validation.contract(lab, "contract"), chosen, known)
 
 
@@ -103,7 +105,7 @@ def decisions(lab: checks.Lab, decisions: Any) -> None:
 @checks.task("revision", points=2, title="7. The contract after the news")
 def revision(lab: checks.Lab, question: Any, variables: Any) -> None:
     """A schema that accepts the news as well, and nothing else that the first one refused."""
-    chosen, known = answer_validation.question(question), answer_validation.columns(variables, "VARIABLES")
+    chosen, known = _question(question), _variables(variables)
     new = tfdv_validation.contract(lab, "contract-2")
     try:
         first = tfdv_validation.contract(lab, "contract")
@@ -113,7 +115,6 @@ def revision(lab: checks.Lab, question: Any, variables: Any) -> None:
 
 
 @checks.task("drift", points=3, title="8. Thresholds of drift")
-def drift(lab: checks.Lab, thresholds: Any) -> None:
+def thresholds(lab: checks.Lab, thresholds: Any) -> None:
     """Thresholds that fire at the drifted month and at no other."""
-    given = check_drift.read(answer_forms.mapping(thresholds, "THRESHOLDS"))
-    check_drift.judge_thresholds(lab.seed, given)
+    drift.judge_thresholds(lab.seed, answer_forms.mapping(thresholds, "THRESHOLDS"))

@@ -3,116 +3,84 @@
 from __future__ import annotations
 
 import lab_one
+import numpy as np
 import pandas as pd
 import pytest
 
-from course.checks.lab import seed
-from judges.lab_1 import drifted_months, monthly_data
-from judges.lab_1.questions import COLUMNS
+from judges.lab_1 import drift, monthly_data
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 STUDENTS = {}
 for _number in range(60):
-    STUDENTS.setdefault(
-        drifted_months.choose(seed("lab-1-data", f"student-{_number}")).story.split()[0], f"student-{_number}"
-    )
+    _story = drift.choose(lab_one.seed(f"student-{_number}")).story
+    STUDENTS.setdefault(_story.split()[0], f"student-{_number}")
 """Students between them whose drifts are of every sort."""
+STEADY = ["carrier", "origin", "dest", "sched_dep_time", "distance"]
+QUIET = {"carrier": 0.05, "origin": 0.1, "sched_dep_time": 0.03, "distance": 0.03}
 
 
 @pytest.fixture(scope="module")
 def usual():
     """The largest distances between the good months that students get."""
-    return pd.DataFrame(drifted_months.good(monthly_data.GIVEN, tuple(COLUMNS))).T.max()
+    return pd.DataFrame(drift.good(monthly_data.GIVEN, tuple(STEADY))).T.max()
 
 
 def judge(tmp_path, thresholds, student="student-1"):
     return lab_one.evaluate(lab_one.lab(tmp_path, student), "drift", thresholds=thresholds)
 
 
-STEADY = ["carrier", "origin", "dest", "sched_dep_time", "distance"]
-
-
-def by_rule(usual, factor, columns=tuple(STEADY)):
-    return {name: factor * usual[name] for name in columns}
-
-
 def test_months_can_be_told_apart_by_ten_students_and_more(usual):
     for number in range(30):
-        _, found = drifted_months.changed(seed("lab-1-data", f"student-{number}"), monthly_data.GIVEN, tuple(STEADY))
+        found = drift.changed(lab_one.seed(f"student-{number}"), monthly_data.GIVEN, tuple(STEADY))
         assert any(found[name] > 2.5 * usual[name] for name in STEADY), number
 
 
 @pytest.mark.parametrize("student", STUDENTS.values())
 @pytest.mark.parametrize("factor", [1.5, 1.75, 2])
 def test_rule_passes_whatever_the_drift(tmp_path, usual, student, factor):
-    assert judge(tmp_path, by_rule(usual, factor), student) == (3, "")
+    assert judge(tmp_path, {name: factor * usual[name] for name in STEADY}, student) == (3, "")
 
 
-def test_round_numbers_pass(tmp_path):
-    assert judge(tmp_path, {"carrier": 0.05, "origin": 0.2, "sched_dep_time": 0.03, "distance": 0.03}) == (3, "")
+OTHER = {"origin": 0.06, "tailnum": 0.1, "sched_arr_time": 0.03, "weekday": 0.05, "flight": 0.08, "wind_speed": 0.09}
 
 
-def test_other_columns_pass(tmp_path):
-    other = {
-        "origin": 0.06,
-        "tailnum": 0.1,
-        "sched_arr_time": 0.03,
-        "weekday": 0.05,
-        "flight": 0.08,
-        "wind_speed": 0.09,
-    }
-    assert judge(tmp_path, other) == (3, "")
+@pytest.mark.parametrize(
+    "given",
+    [{**QUIET, "origin": 0.2}, OTHER, pd.Series(QUIET), {name: np.float32(value) for name, value in QUIET.items()}],
+    ids=["round numbers", "other columns", "a column of pandas", "numbers of NumPy"],
+)
+def test_right_thresholds_pass(tmp_path, given):
+    assert judge(tmp_path, given) == (3, "")
 
 
-QUIET = {"carrier": 0.05, "origin": 0.1, "sched_dep_time": 0.03, "distance": 0.03}
-WRONG = {
-    "thresholds from a textbook": (dict.fromkeys(QUIET, 0.01), 1, "They cry wolf in"),
-    "so high that nothing fires": (dict.fromkeys(QUIET, 0.9), 0, "let the drifted month pass"),
-    "one sleeps": ({**QUIET, "distance": 0.5}, 2, "The threshold of `distance` sleeps: half"),
-    "and could be awake": ({**QUIET, "distance": 0.5}, 2, "It is too high."),
-    "two sleep": ({**QUIET, "distance": 0.5, "carrier": 0.9}, 2, "sleeps, and 1 more does: half"),
-    "three sleep": (
-        {**QUIET, "distance": 0.5, "carrier": 0.9, "weekday": 0.9},
-        2,
-        "sleeps, and 2 more do: half",
-    ),
-    "the season, loud": ({**QUIET, "temp": 0.1}, 1, "`temp` fires"),
-    "the season, asleep": ({**QUIET, "temp": 0.5}, 2, "The threshold of `temp` sleeps"),
-    "as in lesson 05": ({**QUIET, "temp": 0.42}, 2, "No threshold can be quiet and awake there"),
-    "the number of the month": ({**QUIET, "month": 0.5}, 0, "`month` fires"),
-    "a column that never moves": ({**QUIET, "year": 0.1}, 2, "The threshold of `year` sleeps"),
-    "columns that did not drift": (
-        {"tailnum": 0.05, "dest": 0.05, "weekday": 0.05, "distance": 0.05},
-        0,
-        "let the drifted month pass",
-    ),
-    "one column of text": (
-        {"origin": 0.1, "distance": 0.03, "weekday": 0.05},
-        0,
-        "You watch 1 column of text and 2 of numbers",
-    ),
-    "text only": ({"origin": 0.1, "carrier": 0.05, "dest": 0.05}, 0, "3 columns of text and 0 of numbers"),
-    "an unknown column": ({**QUIET, "target": 0.1}, 0, "columns that the delivery does not have: target"),
-    "a threshold as text": ({**QUIET, "origin": "0.1"}, 0, "has to be a number above 0, not '0.1'"),
-    "a threshold of nothing": ({**QUIET, "origin": 0}, 0, "has to be a number above 0, not 0"),
-    "below nothing": ({**QUIET, "origin": -0.1}, 0, "has to be a number above 0, not -0.1"),
-    "a truth value": ({**QUIET, "origin": True}, 0, "has to be a number above 0, not True"),
-    "still open": ({**QUIET, "origin": None}, 0, "has to be a number above 0, not None"),
-    "a list": ([0.1, 0.2], 0, "`THRESHOLDS` has to be a dictionary"),
-}
-
-
-@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("what", lab_one.ANSWERS["thresholds"])
 def test_wrong_thresholds_are_told(tmp_path, what):
     """Student 1 has a drift of the airports."""
-    thresholds, points, told = WRONG[what]
-    got, message = judge(tmp_path, thresholds)
+    changed, points, told = lab_one.ANSWERS["thresholds"][what]
+    got, message = judge(tmp_path, {**QUIET, **changed})
     assert told in message
     assert got == points
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (dict.fromkeys(("tailnum", "dest", "weekday", "distance"), 0.05), "let the drifted month pass"),
+        ({"origin": 0.1, "distance": 0.03, "weekday": 0.05}, "You watch 1 column of text and 2 of numbers"),
+        ({"origin": 0.1, "carrier": 0.05, "dest": 0.05}, "You watch 3 columns of text and 0 of numbers"),
+        ([0.1, 0.2], "`THRESHOLDS` has to be a dictionary"),
+        ({**QUIET, "origin": float("inf")}, "cannot be read: it holds inf"),
+    ],
+    ids=["columns that did not drift", "one column of text", "text only", "a list", "no number is enough"],
+)
+def test_thresholds_of_other_columns_or_none_are_told(tmp_path, given, told):
+    points, message = judge(tmp_path, given)
+    assert points == 0
+    assert told in message
+
+
 def test_threshold_at_the_largest_good_distance_has_no_room(tmp_path, usual):
-    got, message = judge(tmp_path, by_rule(usual, 1.0001))
+    got, message = judge(tmp_path, {name: 1.0001 * usual[name] for name in STEADY})
     assert got == 1
     assert "in another draw of 2,000 flights" in message
     assert "leave room" in message

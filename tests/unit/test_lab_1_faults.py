@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from course.checks.lab import seed
-from judges.lab_1 import delivery_notes, drifted_months, faults, monthly_data
+from judges.lab_1 import delivery_notes, drift, faults, monthly_data
 from judges.lab_1.questions import COLUMNS
 
 pytestmark = pytest.mark.xdist_group("tfx")
@@ -134,10 +134,10 @@ def test_file_reads_with_the_types_of_the_delivery(tmp_path):
 
 
 def test_drifted_months_differ_and_repeat():
-    stories = [drifted_months.choose(number) for number in SEEDS]
-    assert len({(drift.month, drift.story) for drift in stories}) >= 12
-    assert {drift.month for drift in stories} <= set(range(7, 13))
-    month, flights = drifted_months.drifted(SEEDS[0])
-    pd.testing.assert_frame_equal(flights, drifted_months.drifted(SEEDS[0])[1])
+    stories = [drift.choose(number) for number in SEEDS]
+    assert len({(one.month, one.story) for one in stories}) >= 12
+    assert {one.month for one in stories} <= set(range(7, 13))
+    month, flights = drift.drifted(SEEDS[0])
+    pd.testing.assert_frame_equal(flights, drift.drifted(SEEDS[0])[1])
     assert len(flights) == 2000
     assert set(flights["month"]) == {month}

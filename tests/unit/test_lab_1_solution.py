@@ -33,7 +33,7 @@ def test_solution_gets_all_points_for_other_students(tmp_path, student):
     """All but ingestion, which needs a notebook: the notebooks stage runs that."""
     lab = lab_one.lab(tmp_path, student, deliver=True)
     names = lab_one.solve(lab, *(name for name in lab_one.cells() if name != "ingest"))
-    assert sum(lab_one.judged(lab, names).values()) == 18
+    assert sum(points for points, _ in lab_one.judged(lab, names).values()) == 18
 
 
 def test_deliveries_are_told_and_written_and_nothing_else(tmp_path):

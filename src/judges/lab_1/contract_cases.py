@@ -1,4 +1,4 @@
-"""Months that a contract must accept, and months that it must refuse."""
+"""Months that a contract must accept, and the faults that it must see."""
 
 from __future__ import annotations
 
@@ -10,157 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flights.data import WEATHER, source_table
-from judges.lab_1 import monthly_data, tfdv_validation
-from judges.lab_1.questions import QUESTIONS, TARGET, in_service, labelled
+from flights.data import source_table
+from judges.lab_1 import monthly_data
+from judges.lab_1.questions import COLUMNS, QUESTIONS, TARGET, in_service, labelled
+from judges.lab_1.tfdv_validation import without_histograms
 
 Frame = pd.DataFrame
-Change = Callable[[Frame], Frame]
-GIVEN, UNSEEN = (1, 2, 3, 4), (2, 5, 8, 11)
-CLEAN = (5, monthly_data.UNSEEN)
-"""The good month that the faults are put into, and its draw."""
-
-LEAKS_ANYWHERE = "arr_delay"
+GIVEN, UNSEEN, SERVED = (1, 2, 3, 4), (2, 5, 8, 11), (7, 12)
+"""Months of the year: those that students get, and others, in other draws than theirs."""
 OFTEN_EMPTY = ("wind_gust",)
-HALF = "half of the values of `{}` missing"
-
-
-@functools.cache
-def training(question: str, month: int, draw: int) -> Any:
-    """Statistics of a good month with its label. In one that students do not see, every carrier of the register flies."""
-    flights = monthly_data.month(month, draw)
-    if (month, draw) == (UNSEEN[-1], monthly_data.UNSEEN):
-        register = source_table("airlines")["carrier"]
-        flights = flights.assign(carrier=[*register, *flights["carrier"].iloc[len(register) :]])
-    return tfdv_validation.without_histograms(labelled(flights, QUESTIONS[question]))
-
-
-@functools.cache
-def serving(question: str, month: int, columns: tuple[str, ...]) -> Any:
-    """Statistics of a good month as it is when the question is asked, with the columns that the model may see."""
-    return tfdv_validation.without_histograms(
-        in_service(monthly_data.month(month, monthly_data.UNSEEN), QUESTIONS[question], list(columns))
-    )
-
-
-def good(question: str) -> dict[str, Any]:
-    """Statistics of months that a contract must accept, by what they are."""
-    given = {f"month {month} of those that you got": training(question, month, monthly_data.GIVEN) for month in GIVEN}
-    unseen = {
-        f"another good month (drawn from month {month} of the year)": training(question, month, monthly_data.UNSEEN)
-        for month in UNSEEN
-    }
-    return given | unseen | {"a month with what has not happened yet, but can,": to_come(question)}
-
-
-@functools.cache
-def to_come(question: str) -> Any:
-    """Statistics of a good month with values of `POSSIBLE`."""
-    flights = _clean(question).copy()
-    for column, values in POSSIBLE.items():
-        flights[column] = flights[column].astype(
-            "Int64" if flights[column].dtype.kind in "iu" else flights[column].dtype
-        )
-        flights.loc[range(len(values)), column] = values
-    return tfdv_validation.statistics_after(clean(question), _clean(question), flights)
-
-
-@functools.cache
-def bad(question: str) -> dict[str, Any]:
-    """Statistics of months that a contract must refuse, by what is wrong in them. Each is `clean` with one fault."""
-    return {what: _spoilt(question, spoil.change) for what, spoil in SPOILS.items()}
-
-
-def clean(question: str) -> Any:
-    """Statistics of the month that the faults are put into."""
-    return training(question, *CLEAN)
-
-
-def with_code(question: str, column: str, code: str) -> Any:
-    """Statistics of the month with another code in some flights: of a carrier or of an airport of departure."""
-    return _spoilt(question, _cells(column, code))
-
-
-def without(question: str, column: str) -> Any:
-    """Statistics of the month without a column."""
-    return _spoilt(question, _dropped(column))
-
-
-def _clean(question: str) -> Frame:
-    return labelled(monthly_data.month(*CLEAN), QUESTIONS[question])
-
-
-def _spoilt(question: str, spoil: Change) -> Any:
-    flights = _clean(question)
-    return tfdv_validation.statistics_after(clean(question), flights, spoil(flights.copy()))
-
-
-@functools.cache
-def bad_serving(question: str, columns: tuple[str, ...]) -> dict[str, Any]:
-    """Statistics of batches in service that a contract must refuse."""
-    asked = QUESTIONS[question]
-    flights = monthly_data.month(*CLEAN)
-    batch = in_service(flights, asked, list(columns))
-    found = tfdv_validation.without_histograms(batch)
-    outcome = flights.loc[asked.asked(flights), LEAKS_ANYWHERE].reset_index(drop=True)
-    frames = {
-        f"a batch without `{name}`, which your model needs": batch.drop(columns=name)
-        for name in batch
-        if name not in OFTEN_EMPTY
-    }
-    frames[f"a batch with `{LEAKS_ANYWHERE}`, which is not known then"] = batch.assign(**{LEAKS_ANYWHERE: outcome})
-    frames[f"a batch that holds `{TARGET}`, the answer"] = batch.assign(**{TARGET: 0})
-    return {what: tfdv_validation.statistics_after(found, batch, frame) for what, frame in frames.items()}
-
-
-def _cells(column: str, value: Any, count: int = 6) -> Change:
-    """Puts a value into so many cells of a column."""
-
-    def spoil(flights: Frame) -> Frame:
-        rows = np.random.default_rng(7).choice(len(flights), count, replace=False)
-        if isinstance(value, str) and flights[column].dtype != object:
-            flights[column] = flights[column].astype("string").astype(object)
-        flights.loc[rows, column] = value
-        return flights
-
-    return spoil
-
-
-def _gone(column: str, share: float) -> Change:
-    """Empties a share of the cells of a column."""
-    return lambda flights: flights.assign(
-        **{column: flights[column].mask(np.random.default_rng(8).random(len(flights)) < share)}
-    )
-
-
-def _dropped(column: str) -> Change:
-    return lambda flights: flights.drop(columns=column)
-
-
-@dataclass(frozen=True)
-class Spoil:
-    """A fault: the sort that it is of, and how it is put into a month."""
-
-    kind: str
-    change: Change
-
-
 CARRIER, ORIGIN = "a carrier that is not in the register of carriers", "an airport of departure that is not in New York"
-ALWAYS_THERE = (
-    *("year", "month", "day", "weekday", "carrier", "flight", "origin", "dest"),
-    *("sched_dep_time", "sched_arr_time", "distance", TARGET),
-)
-USUALLY_THERE = (
-    "tailnum",
-    "plane_year",
-    "seats",
-    *(set(WEATHER) - set(OFTEN_EMPTY)),
-    "dep_time",
-    "dep_delay",
-    "arr_time",
-    "arr_delay",
-    "air_time",
-)
+HALF = "half of the values of `{}` missing"
 
 IMPOSSIBLE: dict[str, tuple[float, ...]] = {
     **{"year": (1912, 2112), "month": (0, 13), "day": (0, 32), "weekday": (0, 8), "flight": (-1, 123_456)},
@@ -188,21 +48,130 @@ POSSIBLE: dict[str, tuple[float, ...]] = {
 }
 """Numbers a little beyond those of 2013, and not beyond what New York has seen."""
 
-SPOILS: dict[str, Spoil] = {
-    **{f"text in `{name}`": Spoil("type", _cells(name, "unknown")) for name in ("distance", "visib", "dep_delay")},
-    **{f"no column `{name}`": Spoil("columns", _dropped(name)) for name in ("dest", "seats", "arr_delay", TARGET)},
-    "`tail_number` in place of `tailnum`": Spoil(
-        "columns", lambda flights: flights.rename(columns={"tailnum": "tail_number"})
-    ),
-    "a column that was never agreed on": Spoil("columns", lambda flights: flights.assign(crew=4)),
-    CARRIER: Spoil("words", _cells("carrier", "Z9")),
-    ORIGIN: Spoil("words", _cells("origin", "BOS")),
-    **{f"one flight in twenty without `{name}`": Spoil("presence", _gone(name, 0.05)) for name in ALWAYS_THERE},
-    **{HALF.format(name): Spoil("presence", _gone(name, 0.5)) for name in sorted(USUALLY_THERE)},
-    **{
-        f"{value:g} in `{name}`": Spoil("range", _cells(name, value))
-        for name, values in IMPOSSIBLE.items()
-        for value in values
-    },
-}
-"""What is wrong, such that "it has ..." is a sentence, and how it is done."""
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong in a month, such that "it has ..." is a sentence; its sort; how it is planted; and where an anomaly shows it."""
+
+    what: str
+    kind: str
+    plant: Callable[[Frame], Frame]
+    columns: tuple[str, ...]
+
+
+def _cells(kind: str, column: str, value: Any, what: str = "") -> Fault:
+    """A value in six cells of a column."""
+
+    def plant(flights: Frame) -> Frame:
+        rows = np.random.default_rng(7).choice(len(flights), 6, replace=False)
+        if isinstance(value, str) and flights[column].dtype != object:
+            flights[column] = flights[column].astype("string").astype(object)
+        flights.loc[rows, column] = value
+        return flights
+
+    return Fault(what or f"{value} in `{column}`", kind, plant, (column,))
+
+
+def _gaps(column: str, share: float, what: str) -> Fault:
+    """A share of the cells of a column empty."""
+
+    def plant(flights: Frame) -> Frame:
+        return flights.assign(**{column: flights[column].mask(np.random.default_rng(8).random(len(flights)) < share)})
+
+    return Fault(what.format(column), "presence", plant, (column,))
+
+
+def _dropped(column: str) -> Fault:
+    return Fault(f"no column `{column}`", "columns", lambda flights: flights.drop(columns=column), (column,))
+
+
+@functools.cache
+def faults() -> tuple[Fault, ...]:
+    """All that a contract must see."""
+    demanded = [name for name in (*COLUMNS, TARGET) if name not in OFTEN_EMPTY]
+    whole = [name for name in demanded if name == TARGET or not monthly_data.year()[name].isna().any()]
+    renamed, columns = "`tail_number` in place of `tailnum`", {"tailnum": "tail_number"}
+    return (
+        *(_cells("type", name, "unknown", f"text in `{name}`") for name in ("distance", "visib", "dep_delay")),
+        *map(_dropped, demanded),
+        Fault(renamed, "columns", lambda flights: flights.rename(columns=columns), ("tailnum", "tail_number")),
+        Fault("a column that was never agreed on", "columns", lambda flights: flights.assign(crew=4), ("crew",)),
+        _cells("words", "carrier", "Z9", CARRIER),
+        _cells("words", "origin", "BOS", ORIGIN),
+        *(_gaps(name, 0.05, "one flight in twenty without `{}`") for name in whole),
+        *(_gaps(name, 0.5, HALF) for name in demanded if name not in whole),
+        *(
+            _cells("range", name, value, f"{value:g} in `{name}`")
+            for name, both in IMPOSSIBLE.items()
+            for value in both
+        ),
+    )
+
+
+@functools.cache
+def training(question: str, month: int, draw: int = monthly_data.UNSEEN) -> Any:
+    """Statistics of a good month with its label. In one that students do not see, every carrier of the register flies."""
+    flights = monthly_data.month(month, draw)
+    if (month, draw) == (UNSEEN[-1], monthly_data.UNSEEN):
+        register = source_table("airlines")["carrier"]
+        flights = flights.assign(carrier=[*register, *flights["carrier"].iloc[len(register) :]])
+    return without_histograms(labelled(flights, QUESTIONS[question]))
+
+
+@functools.cache
+def good(question: str) -> dict[str, Any]:
+    """Statistics of months that a contract must accept, by what they are."""
+    flights = _clean(question)
+    for column, values in POSSIBLE.items():
+        flights[column] = flights[column].astype(
+            "Int64" if flights[column].dtype.kind in "iu" else flights[column].dtype
+        )
+        flights.loc[range(len(values)), column] = values
+    return {
+        **{f"month {month} of those that you got": training(question, month, monthly_data.GIVEN) for month in GIVEN},
+        **{f"another good month (drawn from month {month} of the year)": training(question, month) for month in UNSEEN},
+        "a month with what has not happened yet, but can,": without_histograms(flights),
+    }
+
+
+def clean(question: str) -> Any:
+    """Statistics of the month that the faults are planted into."""
+    return training(question, UNSEEN[1])
+
+
+def _clean(question: str) -> Frame:
+    return labelled(monthly_data.month(UNSEEN[1], monthly_data.UNSEEN), QUESTIONS[question])
+
+
+@functools.cache
+def bad(question: str) -> list[tuple[list[Fault], Any]]:
+    """Faults, and statistics of the month that has them: as many as do not meet in a column, because TFDV judges column by column."""
+    months: list[list[Fault]] = []
+    for fault in faults():
+        for month in months:
+            if not {*fault.columns} & {name for other in month for name in other.columns}:
+                month.append(fault)
+                break
+        else:
+            months.append([fault])
+    return [
+        (
+            month,
+            without_histograms(functools.reduce(lambda flights, fault: fault.plant(flights), month, _clean(question))),
+        )
+        for month in months
+    ]
+
+
+@functools.cache
+def served(question: str, columns: frozenset[str], month: int) -> Any:
+    """Statistics of a batch as it is when the question is asked, with the columns that the model may see."""
+    flights = monthly_data.month(month, monthly_data.UNSEEN)
+    return without_histograms(in_service(flights, QUESTIONS[question], columns))
+
+
+@functools.cache
+def not_served(question: str) -> Any:
+    """Statistics of a batch that holds all that is not known when the question is asked, and nothing that is."""
+    asked = QUESTIONS[question]
+    return without_histograms(in_service(_clean(question), asked, {*COLUMNS, TARGET} - {*asked.known}))

@@ -7,28 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 CARRIERS = {
-    "NK": "Spirit Airlines",
-    "G4": "Allegiant Air",
-    "SY": "Sun Country Airlines",
-    "QX": "Horizon Air",
-    "ZW": "Air Wisconsin",
-    "PT": "Piedmont Airlines",
+    **{"NK": "Spirit Airlines", "G4": "Allegiant Air", "SY": "Sun Country Airlines"},
+    **{"QX": "Horizon Air", "ZW": "Air Wisconsin", "PT": "Piedmont Airlines"},
 }
-AIRFIELDS = {
-    "HPN": "White Plains",
-    "ISP": "Islip",
-    "SWF": "Newburgh",
-    "TTN": "Trenton",
-}
+AIRFIELDS = {"HPN": "White Plains", "ISP": "Islip", "SWF": "Newburgh", "TTN": "Trenton"}
 """Codes of carriers and airports that no flight of 2013 in the data has."""
 
-UNITS = {
-    "pressure": "air pressure",
-    "precip": "rain",
-    "visib": "visibility",
-    "humid": "humidity",
-    "wind_dir": "wind direction",
-    "dewp": "dew point",
+INSTRUMENTS = {
+    **{"pressure": "air pressure", "precip": "rain", "visib": "visibility"},
+    **{"humid": "humidity", "wind_dir": "wind direction", "dewp": "dew point"},
 }
 
 
@@ -40,11 +27,6 @@ class NewColumn:
     values: tuple[str, ...]
     meaning: str
     known_before: bool
-
-    @property
-    def announcement(self) -> str:
-        """The sentence in the notes."""
-        return f"There is a new column, {self.name}: {self.meaning}."
 
 
 NEW_COLUMNS = (
@@ -71,23 +53,7 @@ ASIDES = (
 """What is true and of no consequence."""
 
 
-def new_value(column: str, code: str, name: str, airport: str, first_day: int) -> str:
-    """The sentence about a new carrier or airport."""
-    if column == "carrier":
-        return f"Since {first_day} May a new carrier flies from {airport}: {name} ({code})."
-    return f"Since {first_day} May we also report flights that were moved from {airport} to {name} ({code})."
-
-
-def silence(column: str, airports: list[str]) -> str:
-    """The sentence about instruments that say nothing for a long time."""
-    return (
-        f"The instruments for {UNITS[column]} at {' and '.join(airports)} are being replaced. "
-        "Until next year there will be no values from there."
-    )
-
-
 def write(news: list[str], rng: np.random.Generator) -> str:
     """The notes: news and what is unchanged, mixed."""
     lines = [*news, *PROMISES, rng.choice(ASIDES)]
-    listed = "\n".join(f"- {line}" for line in rng.permutation(lines))
-    return f"Notes on the delivery of May\n\n{listed}\n"
+    return "\n".join(["Notes on the delivery of May\n", *(f"- {line}" for line in rng.permutation(lines)), ""])

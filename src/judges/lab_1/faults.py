@@ -22,15 +22,17 @@ Cells = pd.DataFrame
 """A month as the cells of its file, all text."""
 
 
+Plant = Callable[[Cells, np.random.Generator], Cells]
+
+
 @dataclass(frozen=True)
 class Fault:
-    """One fault: how it is planted, and what a student has to find out about it in the file that came."""
+    """One fault: how it is planted, and what a student has to find out about it; `rows` tells which rows of the file have it."""
 
-    kind: str
-    plant: Callable[[Cells, np.random.Generator], Cells]
-    facts: Callable[[Cells], dict[str, Any]]
+    plant: Plant
+    facts: dict[str, Any]
+    rows: Callable[[Cells], pd.Series] | None = None
     news: str | None = None
-    column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,17 @@ def delivery(seed: int, kinds: tuple[str, ...] = KINDS) -> Delivery:
     """
     chosen, added = choose(seed)
     cells = _without_faults(seed).copy()
-    for number, fault in enumerate(chosen):
-        if fault.kind in kinds:
-            cells = fault.plant(cells, np.random.default_rng([seed, number])).reset_index(drop=True)
-    facts = {fault.kind: fault.facts(cells) for fault in chosen if fault.kind in kinds}
-    told = [fault for fault in chosen if fault.news and fault.kind in kinds]
-    lines = [str(fault.news) for fault in told]
-    return Delivery(cells, delivery_notes.write(lines, np.random.default_rng([seed, 99])), facts, _kinds(told), added)
+    for number, kind in enumerate(KINDS):
+        if kind in kinds:
+            cells = chosen[kind].plant(cells, np.random.default_rng([seed, number])).reset_index(drop=True)
+    planted = {kind: fault for kind, fault in chosen.items() if kind in kinds}
+    facts = {
+        kind: fault.facts | ({"rows": int(fault.rows(cells).sum())} if fault.rows else {})
+        for kind, fault in planted.items()
+    }
+    news = {kind: fault.news for kind, fault in planted.items() if fault.news}
+    notes = delivery_notes.write([*news.values()], np.random.default_rng([seed, 99]))
+    return Delivery(cells, notes, facts, tuple(news), added)
 
 
 @functools.lru_cache(4)
@@ -121,8 +127,8 @@ def _without_faults(seed: int) -> pd.DataFrame:
     return monthly_data.as_text(monthly_data.drawn(monthly_data.year().query("month == @MONTH"), seed))
 
 
-def choose(seed: int) -> tuple[list[Fault], delivery_notes.NewColumn]:
-    """Which faults a student gets, in the order of `KINDS`, and the column that is added."""
+def choose(seed: int) -> tuple[dict[str, Fault], delivery_notes.NewColumn]:
+    """Which faults a student gets, by their kinds in the order of `KINDS`, and the column that is added."""
     rng = np.random.default_rng([seed, 1000])
     news = set(rng.permutation(["value", "column", "gaps"])[:2])
     taken: set[str] = set()
@@ -134,23 +140,19 @@ def choose(seed: int) -> tuple[list[Fault], delivery_notes.NewColumn]:
 
     unit = pick(UNITS)
     gaps = pick(WEATHER_GAPS if "gaps" in news else PLANE_GAPS + WEATHER_GAPS)
-    names = {"unit": unit, "gaps": gaps, "text": pick(WORDS), "range": pick(IMPOSSIBLE), "renamed": pick(RENAMED)}
+    text, impossible, renamed = pick(WORDS), pick(IMPOSSIBLE), pick(RENAMED)
     added = delivery_notes.NEW_COLUMNS[rng.integers(len(delivery_notes.NEW_COLUMNS))]
     faults = {
         "value": _value(rng, "value" in news),
-        "gaps": _gaps(names["gaps"], rng, "gaps" in news),
-        "unit": _unit(names["unit"], rng),
-        "text": _text(names["text"], rng),
-        "range": _range(names["range"], rng),
+        "gaps": _gaps(gaps, rng, "gaps" in news),
+        "unit": _unit(unit, rng),
+        "text": _text(text, rng),
+        "range": _range(impossible, rng),
         "column": _column(added, "column" in news),
         "duplicates": _duplicates(rng),
-        "renamed": _renamed(names["renamed"]),
+        "renamed": _renamed(renamed),
     }
-    return [faults[kind] for kind in KINDS], added
-
-
-def _kinds(faults: list[Fault]) -> tuple[str, ...]:
-    return tuple(fault.kind for fault in faults)
+    return {kind: faults[kind] for kind in KINDS}, added
 
 
 def numbers(cells: pd.Series) -> pd.Series:
@@ -158,9 +160,15 @@ def numbers(cells: pd.Series) -> pd.Series:
     return pd.to_numeric(cells, errors="coerce")
 
 
-def _some(mask: pd.Series, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Labels of `count` rows in which the mask is true."""
-    return rng.choice(mask.index[mask].to_numpy(), count, replace=False)
+def _put(column: str, value: str, count: int, where: Callable[[Cells], pd.Series] | None = None) -> Plant:
+    """Plants a value into so many cells of a column: of rows in which it is not empty, or of others."""
+
+    def plant(cells: Cells, rng: np.random.Generator) -> Cells:
+        rows = where(cells) if where else cells[column] != ""
+        cells.loc[rng.choice(rows.index[rows].to_numpy(), count, replace=False), column] = value
+        return cells
+
+    return plant
 
 
 def _value(rng: np.random.Generator, is_news: bool) -> Fault:
@@ -168,17 +176,16 @@ def _value(rng: np.random.Generator, is_news: bool) -> Fault:
     pool = delivery_notes.CARRIERS if column == "carrier" else delivery_notes.AIRFIELDS
     code = str(rng.choice(list(pool)))
     airport, first, count = str(rng.choice(AIRPORTS)), int(rng.integers(4, 18)), int(rng.integers(25, 70))
-
-    def plant(cells: Cells, rng: np.random.Generator) -> Cells:
-        rows = _some((cells["origin"] == airport) & (numbers(cells["day"]) >= first), count, rng)
-        cells.loc[rows, column] = code
-        return cells
-
-    def facts(cells: Cells) -> dict[str, Any]:
-        return {"column": column, "value": code, "rows": int((cells[column] == code).sum())}
-
-    news = delivery_notes.new_value(column, code, pool[code], airport, first) if is_news else None
-    return Fault("value", plant, facts, news, column)
+    new = {
+        "carrier": f"a new carrier flies from {airport}: {pool[code]} ({code}).",
+        "origin": f"we also report flights that were moved from {airport} to {pool[code]} ({code}).",
+    }
+    return Fault(
+        _put(column, code, count, lambda cells: (cells["origin"] == airport) & (numbers(cells["day"]) >= first)),
+        {"column": column, "value": code},
+        lambda cells: cells[column] == code,
+        f"Since {first} May {new[column]}" if is_news else None,
+    )
 
 
 def _gaps(column: str, rng: np.random.Generator, is_news: bool) -> Fault:
@@ -189,10 +196,13 @@ def _gaps(column: str, rng: np.random.Generator, is_news: bool) -> Fault:
         cells.loc[gone, column] = ""
         return cells
 
-    def facts(cells: Cells) -> dict[str, Any]:
-        return {"column": column, "rows": int((cells[column] == "").sum())}
-
-    return Fault("gaps", plant, facts, delivery_notes.silence(column, sorted(silent)) if is_news else None, column)
+    news = (
+        f"The instruments for {delivery_notes.INSTRUMENTS[column]} at {' and '.join(sorted(silent))} are being replaced. "
+        "Until next year there will be no values from there."
+        if is_news
+        else None
+    )
+    return Fault(plant, {"column": column}, lambda cells: cells[column] == "", news)
 
 
 def _unit(column: str, rng: np.random.Generator) -> Fault:
@@ -204,35 +214,23 @@ def _unit(column: str, rng: np.random.Generator) -> Fault:
         cells.loc[rows, column] = [UNITS[column](float(cell)) for cell in cells.loc[rows, column]]
         return cells
 
-    return Fault("unit", plant, lambda cells: {"column": column, "where": where}, column=column)
+    return Fault(plant, {"column": column, "where": where})
 
 
 def _text(column: str, rng: np.random.Generator) -> Fault:
     word, count = str(rng.choice(WORDS[column])), int(rng.integers(5, 30))
-
-    def plant(cells: Cells, rng: np.random.Generator) -> Cells:
-        cells.loc[_some(cells[column] != "", count, rng), column] = word
-        return cells
-
-    def facts(cells: Cells) -> dict[str, Any]:
-        return {"column": column, "rows": int((numbers(cells[column]).isna() & (cells[column] != "")).sum())}
-
-    return Fault("text", plant, facts, column=column)
+    is_word: Callable[[Cells], pd.Series] = lambda cells: numbers(cells[column]).isna() & (cells[column] != "")  # noqa: E731
+    return Fault(_put(column, word, count), {"column": column}, is_word)
 
 
 def _range(column: str, rng: np.random.Generator) -> Fault:
     values, impossible = IMPOSSIBLE[column]
     value, count = str(rng.choice(values)), int(rng.integers(6, 40))
 
-    def plant(cells: Cells, rng: np.random.Generator) -> Cells:
-        cells.loc[_some(cells[column] != "", count, rng), column] = value
-        return cells
+    def rows(cells: Cells) -> pd.Series:
+        return impossible(numbers(cells[column])) & numbers(cells[column]).notna()
 
-    def facts(cells: Cells) -> dict[str, Any]:
-        found = numbers(cells[column])
-        return {"column": column, "rows": int((impossible(found) & found.notna()).sum())}
-
-    return Fault("range", plant, facts, column=column)
+    return Fault(_put(column, value, count), {"column": column}, rows)
 
 
 def _column(added: delivery_notes.NewColumn, is_news: bool) -> Fault:
@@ -243,23 +241,17 @@ def _column(added: delivery_notes.NewColumn, is_news: bool) -> Fault:
         cells.insert(int(rng.integers(5, cells.shape[1])), added.name, filled)
         return cells
 
-    return Fault("column", plant, lambda cells: {"column": added.name}, added.announcement if is_news else None)
+    news = f"There is a new column, {added.name}: {added.meaning}." if is_news else None
+    return Fault(plant, {"column": added.name}, news=news)
 
 
 def _duplicates(rng: np.random.Generator) -> Fault:
     days = [str(day) for day in rng.choice(np.arange(2, 31), int(rng.integers(1, 4)), replace=False)]
-
-    def plant(cells: Cells, rng: np.random.Generator) -> Cells:
-        return pd.concat([cells, cells[cells["day"].isin(days)]])
-
-    return Fault("duplicates", plant, lambda cells: {"rows": int(cells.duplicated().sum())})
+    return Fault(
+        lambda cells, rng: pd.concat([cells, cells[cells["day"].isin(days)]]), {}, lambda cells: cells.duplicated()
+    )
 
 
 def _renamed(column: str) -> Fault:
-    name = RENAMED[column]
-    return Fault(
-        "renamed",
-        lambda cells, rng: cells.rename(columns={column: name}),
-        lambda cells: {"column": column, "now": name},
-        column=column,
-    )
+    now = RENAMED[column]
+    return Fault(lambda cells, rng: cells.rename(columns={column: now}), {"column": column, "now": now})

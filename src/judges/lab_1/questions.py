@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import pandas as pd
@@ -80,7 +80,6 @@ def labelled(flights: pd.DataFrame, question: Question) -> pd.DataFrame:
     return flights.assign(**{TARGET: label})[label.notna()].reset_index(drop=True)
 
 
-def in_service(flights: pd.DataFrame, question: Question, columns: list[str] | None = None) -> pd.DataFrame:
-    """The flights as they are when the question is asked: those that it is asked of, with the columns known then."""
-    wanted = question.known if columns is None else columns
-    return flights.loc[question.asked(flights), [name for name in COLUMNS if name in wanted]].reset_index(drop=True)
+def in_service(flights: pd.DataFrame, question: Question, columns: Collection[str]) -> pd.DataFrame:
+    """Some columns of the flights that the question is asked of, in the order of the delivery."""
+    return flights.loc[question.asked(flights), [name for name in flights if name in columns]].reset_index(drop=True)

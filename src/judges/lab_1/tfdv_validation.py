@@ -10,6 +10,7 @@ import pandas as pd
 from course import checks
 from judges.shared import workspace_files
 
+TRAINING, SERVING = "TRAINING", "SERVING"
 MOST_BYTES = 1_000_000
 """Of a schema."""
 MOST_LETTERS = 160
@@ -24,33 +25,9 @@ def without_histograms(frame: pd.DataFrame) -> Any:
     return tfdv.generate_statistics_from_dataframe(frame.reset_index(drop=True), stats_options=least)
 
 
-def statistics_after(found: Any, before: pd.DataFrame, after: pd.DataFrame) -> Any:
-    """Statistics without histograms of a frame that differs from another in some columns: those of the other, and only these counted anew.
-
-    Counting takes most of the time of a check, and in proportion to the columns.
-
-    Args:
-        found: statistics of `before`.
-        before: a frame.
-        after: the changed frame.
-    """
-    if len(after) != len(before):
-        return without_histograms(after)
-    anew = [name for name in after if name not in before or not after[name].equals(before[name])]
-    result = type(found)()
-    result.CopyFrom(found)
-    [data] = result.datasets
-    kept = [feature for feature in data.features if feature.path.step[0] in after and feature.path.step[0] not in anew]
-    del data.features[:]
-    data.features.extend(kept)
-    if anew:
-        data.features.extend(without_histograms(after[anew]).datasets[0].features)
-    return result
-
-
 @dataclass(frozen=True)
 class Anomaly:
-    """What TFDV says about a column, and what sort of thing it is: new, missing, presence, type, value or domain (undefined)."""
+    """What TFDV says about a column, and what sort of thing it is: columns, presence, type, value or domain (undefined)."""
 
     told: str
     kind: str
@@ -58,8 +35,7 @@ class Anomaly:
 
 WHOLE = "(the month as a whole)"
 KINDS = {
-    "new": ("SCHEMA_NEW_COLUMN",),
-    "missing": ("SCHEMA_MISSING_COLUMN",),
+    "columns": ("SCHEMA_NEW_COLUMN", "SCHEMA_MISSING_COLUMN"),
     "presence": ("_PRESENT", "_SHAPE", "_NUMBER_VALUES"),
     "type": ("UNEXPECTED_DATA_TYPE", "_EXPECTED"),
 }
@@ -67,10 +43,18 @@ KINDS = {
 
 
 def anomalies(found: Any, contract: Any, environment: str) -> dict[str, Anomaly]:
-    """What in the statistics breaks the contract, by column."""
+    """What in the statistics breaks the contract, by column.
+
+    Raises:
+        checks.Wrong: TFDV cannot work with the contract.
+    """
     import tensorflow_data_validation as tfdv
 
-    message = tfdv.validate_statistics(found, contract, environment=environment)
+    try:
+        message = tfdv.validate_statistics(found, contract, environment=environment)
+    except Exception as error:
+        told = str(error).strip().splitlines() or [type(error).__name__]
+        raise checks.Wrong(f"TFDV cannot work with your contract: {told[0][:200]}") from error
     result = {column: _anomaly(column, info, contract) for column, info in sorted(message.anomaly_info.items())}
     if message.HasField("dataset_anomaly_info"):
         result[WHOLE] = _anomaly(WHOLE, message.dataset_anomaly_info, contract)
@@ -81,12 +65,12 @@ def _anomaly(column: str, info: Any, contract: Any) -> Anomaly:
     reasons = [type(info).Type.Name(reason.type) for reason in info.reason]
     kind = next((kind for kind, ends in KINDS.items() if any(name.endswith(ends) for name in reasons)), "value")
     told = info.description.strip()
-    if not told and domain(contract, column) is None:
+    if not told and words(contract, column) is None:
         return Anomaly("its domain is not defined in the contract", "domain")
     return Anomaly(told or info.short_description.strip() or "TFDV says no more", kind)
 
 
-def domain(contract: Any, column: str) -> set[str] | None:
+def words(contract: Any, column: str) -> set[str] | None:
     """The words that a contract allows in a column; none if it names no domain. None: it names one and does not define it."""
     for feature in contract.feature:
         if feature.name == column and feature.HasField("string_domain"):
@@ -105,23 +89,22 @@ def contract(lab: checks.Lab, name: str) -> Any:
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
 
-    path = workspace_files.inside(lab, f"{name}/schema.pbtxt")
+    shown = f"{name}/schema.pbtxt"
+    path = workspace_files.inside(lab, shown)
     if not path.is_file():
         raise checks.Wrong(
-            f"There is no file `{name}/schema.pbtxt` in your workspace. `tfdv.write_schema_text(contract, path)` writes one."
+            f"There is no file `{shown}` in your workspace. `tfdv.write_schema_text(contract, path)` writes one."
         )
     if path.stat().st_size > MOST_BYTES:
-        raise checks.Wrong(
-            f"`{name}/schema.pbtxt` is larger than a megabyte. Does a domain list every value of a column?"
-        )
+        raise checks.Wrong(f"`{shown}` is larger than a megabyte. Does a domain list every value of a column?")
     try:
         found = text_format.Parse(path.read_bytes(), schema_pb2.Schema())
     except (text_format.ParseError, ValueError) as error:
-        raise checks.Wrong(f"`{name}/schema.pbtxt` is not a schema in text form: {str(error)[:200]}") from error
-    absent = {"TRAINING", "SERVING"} - set(found.default_environment)  # TFDV itself demands them
+        raise checks.Wrong(f"`{shown}` is not a schema in text form: {str(error)[:200]}") from error
+    absent = {TRAINING, SERVING} - set(found.default_environment)  # TFDV itself demands them
     if absent:
         raise checks.Wrong(
-            f"`{name}/schema.pbtxt` does not know the environment{'s' * (len(absent) > 1)} {' and '.join(sorted(absent))}: look at "
+            f"`{shown}` does not know the environment{'s' * (len(absent) > 1)} {' and '.join(sorted(absent))}: look at "
             "`contract.default_environment`."
         )
     return found
