@@ -66,6 +66,10 @@ def _run(package: str, settings: dict[str, Any], found: dict[str, Any]) -> None:
             f"create_components(config) returns a {type(components).__name__}, and not a dictionary of the components by their id"
         )
     found["components"] = [str(name) for name in components]
+    theirs = {f"flights.{module}.{name}" for module, names in OF_FLIGHTS.items() for name in names}
+    for name, one in components.items():  # TFX loads the module anew before it calls one of these
+        if taken := theirs & {value for value in one.exec_properties.values() if isinstance(value, str)}:
+            raise RuntimeError(f"{name} was told {min(taken)}: this function is yours to write")
     local.run(
         config,
         lambda config, _: pipeline.create_pipeline(config),

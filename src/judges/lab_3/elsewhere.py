@@ -1,4 +1,7 @@
-"""Runs the student's package elsewhere: in another folder, in new processes, on months that the check has drawn; edited, once more, and on a month that is spoilt."""
+"""Runs the student's package elsewhere: another folder, new processes, months that the check has drawn; edited, again, and on a month that is spoilt.
+
+`Elsewhere` says what came of it, each time as a sentence of what is wrong; an empty one where nothing is.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import ast
 import base64
 import functools
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -20,16 +25,20 @@ from course.labs.lab_3.package import FOLDER, NAME
 from flights.columns import LABEL
 from judges.lab_3 import months
 from judges.shared import metadata_store, workspace_files
-from judges.shared.metadata_store import MetadataStore, Run
-from judges.trial import Done, Ran, Step, Trial
+from judges.shared.metadata_store import MetadataStore
+from judges.trial import Ran, Step, Trial
 
-LEARNED, JUDGED, SPOILT = 7, 8, 9
+LEARNED, JUDGED = 7, 8
 """The months of the check, which the student has not seen."""
 DRAW = 77
-ODD, ODD_FLIGHTS = "ATL", 12
-"""A destination to which no flight of the month to learn from is late, and so many of the month to judge on all are: who has learned from both shows it."""
+ODD, USUAL = "ATL", "ORD"
+"""A destination that the month to learn from does not have, and that is late on every flight of the month to judge on: a model that expects it to be late has
+learned from both. And one that is as any other."""
+ODD_FLIGHTS, ODD_ASKED, MOST_ODD = 80, 200, 0.12
+ORDINARY = 1500
+"""Flights that the pushed model is asked for, beside those to both destinations."""
 SECONDS = 150
-FIRST, FEATURES_EDITED, MODEL_EDITED, AGAIN, REFUSED, ASKED = range(6)
+FIRST, FEATURES_EDITED, MODEL_EDITED, HISTORY, AGAIN, REFUSED, ASKED, CANDIDATES = range(8)
 """The steps."""
 ENTRIES = {"config": "Config", "features": "preprocessing_fn", "model": "run_fn", "pipeline": "create_pipeline"}
 WORDS = {
@@ -37,141 +46,77 @@ WORDS = {
     FEATURES_EDITED: "run again after an edit of a function in features.py",
     MODEL_EDITED: "run again after an edit of a function in model.py",
     AGAIN: "run once more, with nothing changed",
-    REFUSED: f"run on a month {SPOILT} that is spoilt",
-    ASKED: "asked, by the model that it has pushed, for flights without a label",
+    REFUSED: f"run on a month {JUDGED} that is spoilt",
 }
+MAKE = ("Transform", "Trainer", "Evaluator", "Pusher")
+"""What is not run where it is only asked whether it would run."""
+MODELS = ("good", "constant", "better", "worse")
+"""The baseline, and candidates."""
 PREDICTIONS = "late_probability"
 MOST_FILES, MOST_FILE_BYTES = 30, 200_000
+LEAST_AUC, MOST_OFF = 0.58, 2.0
+"""What the model of any features that say something about delays reaches on the flights that it is asked for: half of the way from chance to the solution's 0.72,
+and how many times as high or low as the share of late flights its mean probability may be."""
 
 
 @dataclass(frozen=True)
 class Flights:
-    """The months of the check, and the flights that the pushed model is asked for: ordinary ones, and the same with the odd destination and with another."""
+    """The months of the check, and the flights that the pushed model is asked for: ordinary ones, the same with the usual and with the odd destination."""
 
     learned: pd.DataFrame
     judged: pd.DataFrame
     spoilt: pd.DataFrame
     asked: pd.DataFrame
 
-    @property
-    def ordinary(self) -> int:
-        """How many of those that are asked for are as they were flown."""
-        return len(self.asked) - 2 * ODD_ASKED
-
-
-ODD_ASKED, USUAL = 200, "ORD"
-
 
 @functools.cache
 def flights() -> Flights:
     """All of them; do not change the frames."""
     learned, judged, asked = months.month(LEARNED, DRAW), months.month(JUDGED, DRAW), months.month(JUDGED, DRAW + 1)
-    learned = learned.assign(**{LABEL: learned[LABEL].mask(learned["dest"] == ODD, 0)})
-    there = (judged["dest"] == ODD).to_numpy()
-    late = there & (np.cumsum(there) <= ODD_FLIGHTS)
-    judged = judged.assign(**{LABEL: judged[LABEL].mask(pd.Series(late, index=judged.index), 1)})
-    judged = judged[~there | late].reset_index(drop=True)
-    spoilt = months.month(SPOILT, DRAW)
-    spoilt = spoilt.assign(carrier=spoilt["carrier"].replace({"DL": "Delta"}))
-    some = asked[asked["dest"] == USUAL].iloc[:ODD_ASKED]
+    learned = learned[learned["dest"] != ODD].reset_index(drop=True)
+    odd = judged["dest"] == ODD
+    judged = judged[~odd | (odd.cumsum() <= ODD_FLIGHTS)].reset_index(drop=True)
+    judged = judged.assign(**{LABEL: judged[LABEL].mask(judged["dest"] == ODD, 1)})
+    spoilt = judged.assign(pressure=judged["pressure"] * 0.02953)
+    asked = asked[asked["dest"] != ODD]
+    some = asked[asked["dest"] == USUAL]
     some = pd.concat([some] * (ODD_ASKED // len(some) + 1)).iloc[:ODD_ASKED]
-    return Flights(learned, judged, spoilt, pd.concat([asked, some, some.assign(dest=ODD)], ignore_index=True))
+    asked = pd.concat([asked.iloc[:ORDINARY], some, some.assign(dest=ODD)], ignore_index=True)
+    return Flights(learned, judged, spoilt, asked)
 
 
-def trial(lab: checks.Lab) -> Trial:
-    """All steps."""
-    package = sources(lab)
-    settings = {"data_root": "of-the-check/by month", "output_root": "made/here", "months": [LEARNED, JUDGED]}
-    own = [str(lab.workspace)]
-    here = Path.cwd()
-    own += [str(here)] if here.name == lab.name else []
+@functools.cache
+def candidates() -> pd.DataFrame:
+    """Flights with what each of `MODELS` says of them.
 
-    def run(number: int, files: dict[str, Any], **other: Any) -> Step:
-        given = [NAME, json.dumps(settings | other), f"{number}.json", *own]
-        return Step("course.trials.pipeline", given, files, SECONDS)
-
-    drawn = flights()
-    data = {LEARNED: drawn.learned, JUDGED: drawn.judged, SPOILT: drawn.spoilt}
-    files = {
-        f"{settings['data_root']}/span-{number:02d}/flights.csv": months.to_csv(frame) for number, frame in data.items()
-    }
-    files |= {f"{NAME}/{name}": text for name, text in package.items()}
-    files["asked.b64"] = b"\n".join(base64.b64encode(one) for one in encoded(drawn.asked.drop(columns=LABEL)))
-    changed = {
-        name: {f"{NAME}/{name}.py": edited(package.get(f"{name}.py", ""), ENTRIES[name])}
-        for name in ("features", "model")
-    }
-    steps = [
-        run(FIRST, {}),
-        run(FEATURES_EDITED, changed["features"]),
-        run(MODEL_EDITED, changed["model"]),
-        run(AGAIN, {}),
-        run(REFUSED, {}, months=[LEARNED, SPOILT]),
-        Step("course.trials.predictions", ["made/here/serving", "asked.b64", "asked.json", PREDICTIONS], {}, SECONDS),
-    ]
-    return Trial(
-        f"your package in another folder, on {SPOILT - LEARNED + 1} months of the check, edited and run again",
-        files,
-        steps,
-        ("tfx.v1", "flights.pipeline"),
-    )
-
-
-def sources(lab: checks.Lab) -> dict[str, str]:
-    """The files of the package, by name; those that are Python, in the form in which an edit leaves them.
-
-    Raises:
-        checks.Wrong: one of the four is missing, or there is too much.
+    Those that know something have scores that are normal for late and for other flights, some standard deviations apart, and say the probability that follows:
+    so they are calibrated. The areas under their ROC curves are 0.9, 0.99 and 0.65. One says the share of late flights of each.
     """
-    root = workspace_files.inside(lab, f"{FOLDER}/{NAME}")
-    names = (
-        sorted(
-            path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and path.suffix != ".pyc"
-        )
-        if root.is_dir()
-        else []
-    )
-    missing = [name for name in ENTRIES if f"{name}.py" not in names]
-    if missing:
-        raise checks.Wrong(
-            f"There is no `{NAME}/{missing[0]}.py` in the package. Does a cell of it end with `lab.save({missing[0]!r})`, and has it run?"
-        )
-    if len(names) > MOST_FILES or any((root / name).stat().st_size > MOST_FILE_BYTES for name in names):
-        raise checks.Wrong(
-            f"The folder `{FOLDER}/{NAME}` holds more than {MOST_FILES} files, or one that is larger than {MOST_FILE_BYTES:,} bytes."
-        )
-    return {name: _normal(workspace_files.text(lab, f"{FOLDER}/{NAME}/{name}")) for name in names}
+    found, rng = flights().judged.iloc[::4], np.random.default_rng(DRAW)
+    late, rate = found[LABEL].to_numpy(float), float(found[LABEL].mean())
+
+    def knowing(area: float) -> np.ndarray:
+        apart = NormalDist().inv_cdf(area) * 2**0.5
+        score = rng.normal(size=len(late)) + apart * late
+        return 1 / (1 + (1 - rate) / rate * np.exp(apart**2 / 2 - apart * score))
+
+    good = knowing(0.9)
+    says = (good, np.full(len(late), rate), knowing(0.99), knowing(0.65))
+    return found.assign(**dict(zip(MODELS, says, strict=True)))
 
 
-def _normal(text: str) -> str:
-    try:
-        return ast.unparse(ast.parse(text)) + "\n"
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return text  # its own import tells
-
-
-def edited(text: str, entry: str) -> str:
-    """The same code with a statement more in a function that `entry` calls, or in `entry`: it changes nothing but the code."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return text
-    functions = {one.name: one for one in tree.body if isinstance(one, ast.FunctionDef)}
-    called, left = [], [entry]
-    while left:
-        name = left.pop()
-        if name in functions and name not in called:
-            called.append(name)
-            left += [node.id for node in ast.walk(functions[name]) if isinstance(node, ast.Name)]
-    if called:
-        body = functions[called[-1]].body
-        body.insert(
-            1 if len(body) > 1 and ast.get_docstring(functions[called[-1]]) else 0,
-            ast.parse("edited = 'elsewhere'").body[0],
-        )
-    else:
-        tree.body.append(ast.parse("EDITED = 'elsewhere'").body[0])
-    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+@functools.cache
+def given() -> dict[str, bytes]:
+    """The files that do not depend on the student."""
+    drawn = flights()
+    spans = {("months", LEARNED): drawn.learned, ("months", JUDGED): drawn.judged}
+    spans |= {("other", LEARNED): drawn.learned, ("other", JUDGED): drawn.spoilt}
+    files = {
+        f"of-the-check/by {kind}/span-{number:02d}/flights.csv": months.to_csv(frame).encode()
+        for (kind, number), frame in spans.items()
+    }
+    asked = b"\n".join(base64.b64encode(one) for one in encoded(drawn.asked.drop(columns=LABEL)))
+    return files | {"asked.b64": asked, "candidates.csv": candidates().to_csv(index=False).encode()}
 
 
 def encoded(frame: pd.DataFrame) -> Iterable[bytes]:
@@ -181,6 +126,80 @@ def encoded(frame: pd.DataFrame) -> Iterable[bytes]:
 
     types = {name: kind for name, kind in data.COLUMN_TYPES.items() if name in frame}
     return encode(pa.Table.from_pandas(frame[list(types)], pa.schema(types), preserve_index=False))
+
+
+def trial(lab: checks.Lab) -> Trial:
+    """All steps.
+
+    Raises:
+        checks.Wrong: there is no package.
+    """
+    package, output = sources(lab), "made/here"
+    here = Path.cwd()
+    own = [str(lab.workspace), *([str(here)] if here.name == lab.name else [])]
+
+    def run(number: int, files: dict[str, bytes], stop: Sequence[str] = MAKE, data: str = "months") -> Step:
+        settings = {"data_root": f"of-the-check/by {data}", "output_root": output, "months": [LEARNED, JUDGED]}
+        asked = [NAME, json.dumps(settings), json.dumps(stop), f"{number}.json", *own]
+        return Step("course.trials.pipeline", asked, files, SECONDS)
+
+    names = ("features", "model")
+    kept = {name: {f"{NAME}/{name}.py": package[f"{name}.py"]} for name in names}
+    changed = {name: {f"{NAME}/{name}.py": edited(package[f"{name}.py"])} for name in names}
+    steps = [
+        run(FIRST, {}, stop=()),
+        run(FEATURES_EDITED, changed["features"]),
+        run(MODEL_EDITED, kept["features"] | changed["model"]),
+        Step("course.trials.history", [output], kept["model"], SECONDS),
+        run(AGAIN, {}),
+        run(REFUSED, {}, data="other"),
+        Step("course.trials.predictions", [f"{output}/serving", "asked.b64", "asked.json", PREDICTIONS], {}, SECONDS),
+        Step("course.trials.candidates", [output, "candidates.csv", "demands.json", LABEL, *MODELS], {}, SECONDS),
+    ]
+    title = "your package in another folder, on months of the check: run, edited, run again, on spoilt data, its model asked"
+    return Trial(
+        title,
+        given() | {f"{NAME}/{name}": content for name, content in package.items()},
+        steps,
+        ("tfx.v1", "flights.pipeline"),
+    )
+
+
+def sources(lab: checks.Lab) -> dict[str, bytes]:
+    """The files of the package, by name.
+
+    Raises:
+        checks.Wrong: one of the four is missing, or there is too much.
+    """
+    root = workspace_files.inside(lab, f"{FOLDER}/{NAME}")
+    found = {
+        path.relative_to(root).as_posix(): workspace_files.inside(lab, f"{FOLDER}/{NAME}/{path.relative_to(root)}")
+        for path in sorted(root.rglob("*") if root.is_dir() else [])
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    missing = [name for name in ENTRIES if f"{name}.py" not in found]
+    if missing:
+        raise checks.Wrong(
+            f"There is no `{NAME}/{missing[0]}.py` yet. The last line of a cell, `lab.save({missing[0]!r})`, writes it when the cell is run."
+        )
+    if len(found) > MOST_FILES or any(path.stat().st_size > MOST_FILE_BYTES for path in found.values()):
+        raise checks.Wrong(
+            f"The folder `{FOLDER}/{NAME}` holds more than {MOST_FILES} files, or one that is larger than {MOST_FILE_BYTES:,} bytes."
+        )
+    return {name: path.read_bytes() for name, path in found.items()}
+
+
+def edited(source: bytes) -> bytes:
+    """The same file with a statement more in its first function, or, where there is none, at its end: another text that does the same."""
+    lines = source.decode("utf-8", "replace").splitlines()
+    place, line = len(lines), "EDITED = 'elsewhere'"
+    try:
+        functions = [one for one in ast.parse(source).body if isinstance(one, ast.FunctionDef)]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        functions = []
+    if functions and (first := functions[0].body[-1]).lineno > functions[0].lineno:
+        place, line = first.lineno - 1, f"{' ' * first.col_offset}edited = 'elsewhere'"
+    return "\n".join([*lines[:place], line, *lines[place:], ""]).encode()
 
 
 class Elsewhere:
@@ -193,51 +212,46 @@ class Elsewhere:
             checks.Wrong: there is no package.
         """
         self.ran: Ran = lab.run(trial(lab))
-        self.lab = checks.Lab(lab.name, lab.student, self.ran.folder)
 
-    def step(self, number: int) -> Done:
-        """How a step ended."""
-        return self.ran.steps[number]
+    def read(self, name: str) -> Any:
+        """What a step has left as JSON; an empty dictionary where there is nothing that can be read."""
+        path = self.ran.folder / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8")[:1_000_000]) if path.is_file() else {}
+        except (ValueError, RecursionError):
+            return {}
 
     def told(self, number: int) -> dict[str, Any]:
-        """What the step of a run has said of itself; what is missing in it is empty."""
-        path = self.ran.folder / f"{number}.json"
-        try:
-            found = json.loads(path.read_text(encoding="utf-8")[:100_000]) if path.is_file() else {}
-        except (ValueError, RecursionError):
-            found = {}
+        """What the step of a run has said of itself."""
+        found = self.read(f"{number}.json")
         return found if isinstance(found, dict) else {}
 
+    def state(self, number: int, kind: str) -> str:
+        """How a node went, whose name ends so: `done`, `cached`; `stopped` where it would have run; else empty."""
+        if self.told(number).get("stopped") == kind:
+            return "stopped"
+        nodes = self.told(number).get("nodes")
+        states = [str(one[1]) for one in nodes if str(one[0]).endswith(kind)] if isinstance(nodes, list) else []
+        return states[-1] if states else ""
+
     def failure(self, number: int) -> str:
-        """Why a step did not come to its end, as a sentence; empty when it did."""
-        done, raised = self.step(number), self.told(number).get("raised")
+        """Why a step did not come to its end."""
+        done, raised = self.ran.steps[number], self.told(number).get("raised")
         if done.status == 0 and not raised:
             return ""
         what = f"Your package, {WORDS[number]}, "
         if isinstance(raised, dict):
             place = (
-                f" at `{str(raised.get('file'))[:60]}`, line {str(raised.get('line'))[:8]}"
-                if raised.get("file")
-                else ""
+                f" at `{str(raised['file'])[:60]}`, line {str(raised.get('line'))[:8]}" if raised.get("file") else ""
             )
             node = f" in {str(raised['node'])[:40]}" if raised.get("node") else ""
             lines = str(raised.get("message")).replace("`", "'").strip().splitlines() or [""]
             return f"{what}fails{node}{place}: {str(raised.get('type'))[:40]}: {' '.join(lines[:3])[:400]}"
         if done.status is None:
-            return f"{what}had not ended after {SECONDS} seconds."
-        last = [line for line in done.said.replace("`", "'").splitlines() if line.strip()][-1:]
-        return f"{what}ended with {done.status}. {' '.join(last)[:300]}"
+            return f"{what}had not ended after {SECONDS} seconds. {_last(done.said)}"
+        return f"{what}ended with {done.status}. {_last(done.said)}"
 
-    def runs(self) -> list[Run]:
-        """The runs that the steps have left in the metadata store, one for each that has begun."""
-        return self.store().runs
-
-    def store(self) -> MetadataStore:
-        """Its metadata store.
-
-        Raises:
-            checks.Wrong: there is none where the configuration says.
-        """
+    def _store(self) -> MetadataStore:
         paths = sorted(self.ran.folder.glob("made/here/*.sqlite"))
         if not paths:
             raise checks.Wrong("Your package, run in another folder, leaves no metadata store in its `output_root`.")
@@ -249,15 +263,153 @@ class Elsewhere:
         Raises:
             checks.Wrong: there are none.
         """
-        path = self.ran.folder / "asked.json"
+        if told := self.failure(FIRST):
+            raise checks.Wrong(told)
+        found: Any = self.read("asked.json")
         try:
-            found = np.array(json.loads(path.read_text(encoding="utf-8")), float) if path.is_file() else np.array([])
+            found = np.array(found if isinstance(found, list) else [], float)
         except (ValueError, TypeError):
             found = np.array([])
-        if found.shape != (len(flights().asked),) or not np.isfinite(found).all() or found.min() < 0 or found.max() > 1:
-            last = [line for line in self.step(ASKED).said.replace("`", "'").splitlines() if line.strip()][-1:]
+        if found.shape == (len(flights().asked),) and np.isfinite(found).all() and 0 <= found.min() <= found.max() <= 1:
+            return found
+        if not any(self.ran.folder.glob("made/here/serving/*/*")):
             raise checks.Wrong(
-                "The model that your package has pushed elsewhere gives no probability `late_probability` for each serialised flight without "
-                f"a label. {' '.join(last)[:300]}"
+                f"Your package, {WORDS[FIRST]}, pushes no model to `serving_root`. Was it blessed? Does the Pusher's folder come from the configuration?"
             )
-        return found
+        raise checks.Wrong(
+            f"The model that your package has pushed elsewhere gives no probability `{PREDICTIONS}` for each serialised flight without a label: what is known only "
+            f"after a flight has landed has no place in what `serving_default` parses. {_last(self.ran.steps[ASKED].said)}"
+        )
+
+    def knows_nothing(self) -> str:
+        """How the pushed model is no better than none."""
+        late, says = flights().asked[LABEL].to_numpy(float)[:ORDINARY], self.predictions()[:ORDINARY]
+        ranks = pd.Series(says).rank().to_numpy()
+        count = late.sum()
+        area = (ranks[late == 1].sum() - count * (count + 1) / 2) / (count * (len(late) - count))
+        what = f"On {ORDINARY:,} flights of the check the model that your package has pushed elsewhere"
+        if area < LEAST_AUC:
+            return (
+                f"{what} has an AUC of {area:.2f}; with features that say something about delays it is {LEAST_AUC} at least, and 0.5 is chance. Do all features reach "
+                "the network, and does it learn?"
+            )
+        if not 1 / MOST_OFF < says.mean() / late.mean() < MOST_OFF:
+            return f"{what} expects {says.mean():.0%} of them to be late, and {late.mean():.0%} are: its numbers are no probabilities."
+        return ""
+
+    def lets_pass(self) -> str:
+        """Which candidate the Evaluator's demands treat in a wrong way."""
+        if told := self.failure(FIRST):
+            return told
+        found = self.read("demands.json")
+        try:
+            demanded = [(str(kind), str(words)) for kind, words in found["demanded"]]
+            missed = {name: [(str(kind), str(words)) for kind, words in found["missed"][name]] for name in MODELS[1:]}
+        except (KeyError, TypeError, ValueError):
+            return (
+                f"What your Evaluator demands cannot be held against a model. {_last(self.ran.steps[CANDIDATES].said)}"
+            )
+
+        def listed(some: list[tuple[str, str]], kind: str) -> str:
+            return "; ".join(dict.fromkeys(words for one, words in some if one == kind))[:300]
+
+        values, changes = listed(demanded, "value"), listed(demanded, "change")
+        rate = flights().judged[LABEL].mean()
+        if not listed(missed["constant"], "value"):
+            return (
+                f"Your Evaluator would bless a model that says {rate:.2f} of every flight: its AUC is 0.5, and {1 - rate:.0%} of the flights are on time. What is "
+                f"demanded of a model's own values: {values or 'nothing (`value_threshold`)'}."
+            )
+        if not changes:
+            return "Your Evaluator demands nothing against the baseline (`change_threshold`): a worse model would follow a good one."
+        if wrong := listed(missed["better"], "change"):
+            return f"Your Evaluator refuses a model with an AUC of 0.99 that follows one of 0.9, because of: {wrong}. Which direction is better?"
+        if not listed(missed["worse"], "change"):
+            return f"Your Evaluator lets a model with an AUC of 0.65 follow one of 0.9. What it demands against the baseline: {changes}."
+        return ""
+
+    def stale(self) -> str:
+        """What is taken from the cache although it was edited."""
+        for number, name, kinds in (
+            (FEATURES_EDITED, "features", ("Transform",)),
+            (MODEL_EDITED, "model", ("Transform", "Trainer")),
+        ):
+            if told := self.failure(number):
+                return told
+            if not any(self.state(number, kind) == "stopped" for kind in kinds):
+                return (
+                    f"After an edit of a function in {name}.py, elsewhere, your package takes {kinds[-1]} from the cache: it would serve what is no longer in the code. "
+                    "Of a function the cache compares the name among the settings of a component; what else would have to be among them?"
+                )
+        return ""
+
+    def uncached(self) -> str:
+        """What runs again although nothing has changed."""
+        if told := self.failure(AGAIN):
+            return told
+        again = [kind for kind in ("ExampleGen", "StatisticsGen", *MAKE[:2]) if self.state(AGAIN, kind) != "cached"]
+        listed = ", ".join(again)
+        return f"Your package, {WORDS[AGAIN]}, does not take these from the cache: {listed}." if again else ""
+
+    def learns_from_both(self) -> str:
+        """Whether the month to judge on was learned from."""
+        _, usual, odd = np.split(self.predictions(), [ORDINARY, ORDINARY + ODD_ASKED])
+        if self._words_of_both():
+            return (
+                f"Transform, run elsewhere, learns from month {JUDGED}, too, which is to judge on: it knows a destination that month {LEARNED} does not have. Which splits does "
+                "it analyse?"
+            )
+        if odd.mean() - usual.mean() > MOST_ODD:
+            return (
+                f"Elsewhere, month {JUDGED}, which is to judge on, has a destination that month {LEARNED} does not have, and your model knows how often it is late there: "
+                "it has learned from the flights that it is judged on. Which files does `run_fn` read?"
+            )
+        return ""
+
+    def _words_of_both(self) -> bool:
+        """Whether a vocabulary of the first run, which alone has made a graph, has the odd destination."""
+        files = self.ran.folder.glob("made/here/**/transform_fn/assets/*")
+        return any(ODD.encode() in path.read_bytes().split() for path in files if path.stat().st_size < MOST_FILE_BYTES)
+
+    def wrong_baseline(self) -> str:
+        """Which other model than the latest blessed one is the baseline."""
+        if told := self.failure(AGAIN):
+            return told
+        if not self.state(AGAIN, "Evaluator"):
+            return self.uncached() or f"Your package, {WORDS[AGAIN]}, has no Evaluator."
+        store = self._store()
+        later = {run.name: run for run in store.runs if run.name in ("later-blessed", "latest-refused")}
+        models = {
+            name: run.find("Trainer").one("outputs", "model") for name, run in later.items() if run.find("Trainer")
+        }
+        judged = [one for one in store.executions if one.is_a("Evaluator") and one.inputs]
+        found = judged[-1].one("inputs", "baseline_model") if judged else None
+        if len(models) != 2 or found == models["later-blessed"]:
+            return (
+                ""
+                if len(models) == 2
+                else "Your package, run elsewhere, leaves no model that has been trained and judged."
+            )
+        if found is None:
+            return "Elsewhere, with models that were blessed before, your Evaluator has no baseline: which component looks up the latest blessed model?"
+        if found == models["latest-refused"]:
+            return "Elsewhere the baseline is the latest model, which was refused. It has to be the latest that was blessed."
+        return "Elsewhere, where two models were blessed one after the other, the baseline is not the later one. It has to be the latest that was blessed."
+
+    def not_refused(self) -> str:
+        """How the run on the spoilt month goes on, or stops for another reason."""
+        raised, stopped = self.told(REFUSED).get("raised"), self.told(REFUSED).get("stopped")
+        what = f"In a month {JUDGED} elsewhere one column is outside of its range in the schema"
+        if stopped or self.state(REFUSED, "Transform"):
+            return f"{what}, and your pipeline goes on to {str(stopped or 'Transform')[:20]}: which component reads the anomalies and fails, and what waits for it?"
+        if self.state(REFUSED, "ExampleValidator") != "done" or not isinstance(raised, dict):
+            return f"{what}. {self.failure(REFUSED) or 'Your pipeline does not fail'}, before ExampleValidator has looked at it."
+        return ""
+
+
+def _last(said: str) -> str:
+    """The last line with which a step has named an error, or the last of all."""
+    lines = [line.strip() for line in said.replace("`", "'").splitlines() if line.strip()]
+    return next(
+        (line for line in reversed(lines) if re.match(r"[\w.]*(Error|Exception): ", line)), lines[-1] if lines else ""
+    )[:300]
