@@ -36,21 +36,21 @@ def test_only_ordinary_files_are_taken(tmp_path):
     with open(top / "big", "wb") as file:
         file.truncate(left.FILE_BYTES + 1)
     open(os.fsencode(top) + b"/\xff", "w").close()
-    notes = left.copy(top, tmp_path / "into")
+    copy = left.Copy(tmp_path / "into")
+    copy.folder(top)
     assert [str(path.relative_to(tmp_path / "into")) for path in sorted((tmp_path / "into").rglob("*"))] == [
         "in",
         "in/a.txt",
     ]
-    told = sorted(note.split(" was left out")[0] for note in notes)
+    told = sorted(note.split(" was left out")[0] for note in copy.notes)
     assert told == ["'\\udcff'", "'big'", "'folder'", "'link'", "'pipe'"]
 
 
 def test_a_link_in_the_workspaces_place_is_not_followed(tmp_path):
     (tmp_path / "out").symlink_to("/etc")
     handle = os.open(tmp_path, os.O_RDONLY)
-    assert left.copy("out", tmp_path / "into", within=handle) == [
-        "There is no workspace: the notebook did not begin the lab, or removed the folder."
-    ]
+    with pytest.raises(NotADirectoryError):
+        left.Copy(tmp_path / "into").folder("out", within=handle)
     os.close(handle)
 
 
@@ -59,9 +59,10 @@ def test_of_many_files_the_first_are_taken(tmp_path, monkeypatch):
     (tmp_path / "workspace").mkdir()
     for number in range(9):
         (tmp_path / "workspace" / str(number)).touch()
-    notes = left.copy(tmp_path / "workspace", tmp_path / "into")
+    copy = left.Copy(tmp_path / "into")
+    copy.folder(tmp_path / "workspace")
     assert sorted(path.name for path in (tmp_path / "into").iterdir()) == ["0", "1", "2"]
-    assert notes == ["More than 3 files: the rest of the workspace was left out."]
+    assert copy.notes == ["More than 3 files: the rest was left out."]
 
 
 # How it is confined.

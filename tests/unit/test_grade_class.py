@@ -11,6 +11,8 @@ import io
 import json
 import os
 import re
+import shutil
+import tempfile
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +23,20 @@ import sample_lab
 from sample_lab import lab_9_bad
 
 from course import checks
-from tools.grade import __main__, apart, box, collect, converters, grading, marks, platforms, rebuild, running, table
+from tools.grade import (
+    __main__,
+    apart,
+    box,
+    collect,
+    converters,
+    grading,
+    judge,
+    marks,
+    platforms,
+    rebuild,
+    running,
+    table,
+)
 from tools.grade.limits import Limits
 from tools.grade.watch import Report
 from tools.labs import hand_out, source
@@ -94,13 +109,41 @@ class Stand:
         return Report(lines=[json.dumps(line).encode() for line in lines])
 
 
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory):
+    """One process for all classes, which differ in their submissions only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_LABS", "sample_lab")
+        patch.setenv("PYTHONPATH", str(Path(sample_lab.__file__).parents[1]))
+        with apart.Apart([converters.__name__, judge.__name__], tmp_path_factory.mktemp("apart") / "log") as found:
+            yield found
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory):
+    """The lab as it is handed out, with nbgrader's gradebook, made once."""
+    top = tmp_path_factory.mktemp("release")
+    put(top, {f"solutions/{LAB}/{LAB}.ipynb": form.dumps(sample_lab.source()).encode(), "nbgrader/x": b""})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_LABS", "sample_lab")
+        node = marks.release(LAB, top / "solutions", top / "nbgrader")
+
+    def copied(lab, solutions, folder):
+        shutil.copytree(top / "nbgrader", folder, dirs_exist_ok=True)
+        return node
+
+    return copied
+
+
 @pytest.fixture
-def class_(tmp_path, monkeypatch):
+def class_(tmp_path, monkeypatch, processes, release):
     """A course of the sample lab; grades a folder and returns the lines of the table by submission."""
     monkeypatch.setattr(box, "choose", lambda how: "stand-in")
     monkeypatch.setitem(box.WORDS, "stand-in", "not contained")
     monkeypatch.setattr(box, "boxes", lambda *_: [Stand()])
     monkeypatch.setattr(Stand, "ran", [])
+    monkeypatch.setattr(marks, "release", release)
+    monkeypatch.setattr(grading, "Apart", lambda *_, **__: contextlib.nullcontext(processes))
     solutions = tmp_path / "solutions"
     put(solutions, {f"{LAB}/{LAB}.ipynb": form.dumps(sample_lab.source()).encode()})
     said: list[str] = []
@@ -141,7 +184,7 @@ def test_the_solution_has_to_get_full_marks_before_anybody_is_graded(class_, tmp
 
 
 def find(top: Path, names: Path | None = None) -> list[collect.Submission]:
-    found, _ = collect.find(top, LAB, names)
+    found, _ = collect.find(top, LAB, names, Path(tempfile.mkdtemp(dir=top.parent)))
     for one in found:
         collect.choose(one, LAB, unsolved())
     return found
@@ -163,7 +206,7 @@ def test_each_layout_is_found(tmp_path):
         ("dan", "my notebook.ipynb", None),
         ("x.txt", f"{LAB}.ipynb", None),
     ]
-    assert collect.find(tmp_path, LAB)[1] == ["roster.pdf"]
+    assert collect.find(tmp_path, LAB, None, tmp_path.parent / "copies")[1] == ["roster.pdf"]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +278,7 @@ def test_what_canvas_hands_out_is_understood(tmp_path):
         '"Berg, Ben",101,7,ben@uni.example,A,\n"Do, Cleo",102,8,cleo,A,\n'
     )
     found = find(put(tmp_path, CANVAS | {"names.csv": gradebook.encode()}))
-    assert [(one.student, sorted(one.files), one.place.late, one.returned) for one in found[:2]] == [
+    assert [(one.student, one.files(), one.place.late, one.returned) for one in found[:2]] == [
         ("ben@uni.example", ["helper.py", "lab-0-sums-2.ipynb"], False, "bergben_101_9001_lab-0-sums-2.html"),
         ("cleo", ["lab-0-sums.ipynb"], True, "docleo_LATE_102_9003_lab-0-sums.html"),
     ]
@@ -318,14 +361,15 @@ def test_links_and_pipes_are_not_opened(tmp_path):
     (tmp_path / "in/anna/folder").symlink_to("/etc")
     os.mkfifo(tmp_path / "in/anna/pipe")
     (one,) = find(tmp_path / "in")
-    assert [note.split(" was left out")[0] for note in one.notes] == ["folder", "link", "pipe"]
-    assert collect.copy_files(one, tmp_path / "given") == []
-    assert [path.name for path in (tmp_path / "given").rglob("*")] == ["helper.py"]
-    (tmp_path / "link.ipynb").symlink_to("/etc/passwd")
-    os.mkfifo(tmp_path / "pipe.ipynb")
-    for name, told in (("link", "cannot be opened"), ("pipe", "no ordinary file")):
-        with pytest.raises(collect.Refused, match=told):
-            collect.read(tmp_path / f"{name}.ipynb")
+    assert [note.split(" was left out")[0] for note in one.notes] == ["'folder'", "'link'", "'pipe'"]
+    assert one.files() == ["helper.py", f"{LAB}.ipynb"]
+    (tmp_path / "in/ben.ipynb").symlink_to("/etc/passwd")
+    os.mkfifo(tmp_path / "in/cleo.ipynb")
+    for one in find(tmp_path / "in")[1:]:
+        assert (one.refused, one.notes[0].split("out: ")[1]) == (
+            "there is no notebook in it",
+            "it is no ordinary file.",
+        )
 
 
 def test_outputs_and_metadata_of_a_submission_are_not_looked_at(tmp_path):
@@ -630,7 +674,7 @@ def test_points_by_hand_and_lateness_are_in_the_table_each_time(class_, tmp_path
 )
 def test_days_late_are_counted_from_what_is_known(when, mark, days):
     place = None if mark is None else platforms.Place("canvas", "a_1", "a", "1", "x.ipynb", mark)
-    one = collect.Submission("a", "a", "a", place=place, when=datetime.fromisoformat(when) if when else None)
+    one = collect.Submission("a", "a", "a", Path(), place=place, when=datetime.fromisoformat(when) if when else None)
     assert table.Rules(datetime.fromisoformat("2026-12-01T23:59+01:00"), 1).days(one) == days
 
 

@@ -94,9 +94,9 @@ class Apart:
             except (OSError, ValueError) as error:
                 reason = f"ended: {error}"
             finally:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process.pid, signal.SIGKILL)  # it leads a session, and may have started others
-                process.kill()
+                for kill in (os.killpg, os.kill):  # it leads a session, and may have started others
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        kill(process.pid, signal.SIGKILL)
                 process.wait()
         return done, reason
 

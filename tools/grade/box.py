@@ -62,7 +62,12 @@ class Box:
         order = Order(command, given, shown, folder or Path(SCRATCH), limits or Limits(), self.slot, self.core)
         with self._running(order) as running:
             report = watch(running, order.limits)
-            report.notes += left.copy(collect, into, within=running.scratch)
+            copy = left.Copy(into)
+            try:
+                copy.folder(collect, within=running.scratch)
+            except OSError:
+                copy.notes.append("There is no workspace: the notebook did not begin the lab, or removed the folder.")
+            report.notes += copy.notes
         return report
 
     @contextlib.contextmanager

@@ -10,6 +10,7 @@ import json
 import queue
 import re
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -62,8 +63,13 @@ def grade(course: Course, submissions: Path, names: Path | None = None, student:
     Raises:
         GradingFailed: no submissions, no lab, no way to confine them, or the lab's own solution does not get full marks.
     """
+    with tempfile.TemporaryDirectory(prefix="course-class-") as copies:
+        return _grade(course, submissions, names, student, Path(copies))
+
+
+def _grade(course: Course, submissions: Path, names: Path | None, student: str | None, copies: Path) -> list[Graded]:
     try:
-        found, ignored = collect.find(submissions, course.lab, names)
+        found, ignored = collect.find(submissions, course.lab, names, copies)
         rules = dataclasses.replace(
             course.rules, by_hand=table.by_hand(submissions / "by-hand.csv", checks.tasks(course.lab))
         )
@@ -104,7 +110,7 @@ class _Class:
         self.lock, self.stopped = threading.RLock(), threading.Event()
         for one in found:
             collect.choose(one, course.lab, released)
-            self.marks[one.key] = collect.digest(one)
+            self.marks[one.key] = one.digest()
             kept = self._kept(one, student)
             self.graded[one.key] = kept or Graded(one, ended=WAITING, done=False)
             if student.lower() == one.student.lower() if student else not kept:
@@ -203,7 +209,7 @@ class _Class:
         try:
             if one.refused:
                 raise collect.Refused(one.refused)
-            cells = collect.read(one.files[one.notebook])
+            cells = collect.read(one.folder / one.notebook)
             node = rebuild.rebuild(self.released, cells)
         except ValueError as error:
             node = rebuild.refused(self.released, str(error))
@@ -250,7 +256,10 @@ class _Class:
         """Runs the lab's own solution, which has to get full marks, or nothing here can be believed. It is no submission, and has no place among them."""
         path = source.notebook(self.course.lab, self.course.solutions)
         # Answers of a solution may be those of its own student, without a salt.
-        one, course = Submission("", own_parameters(path)["STUDENT"], ""), dataclasses.replace(self.course, salt="")
+        one, course = (
+            Submission("", own_parameters(path)["STUDENT"], "", path.parent),
+            dataclasses.replace(self.course, salt=""),
+        )
         with _one_of(free) as box_:
             of = run(course, box_, judge, one, form.normalise(form.read(path)), functools.partial(self._does, OURS))
         self.doing.clear()

@@ -17,7 +17,7 @@ from course import checks
 from course.checks import catalogue
 from course.checks.outcomes import BROKEN, OPEN
 from course.checks.session import DELIVERED, GRADED_AS
-from tools.grade import box, collect, table
+from tools.grade import box, table
 from tools.grade.collect import Submission
 from tools.grade.judge import Judge
 from tools.grade.limits import Limits
@@ -67,11 +67,10 @@ def run(
     with tempfile.TemporaryDirectory(prefix="course-run-") as temporary:
         top = Path(temporary)
         top.chmod(0o755)
-        for name in ("task", "given", "delivered", "workspace", "trials"):
+        for name in ("task", "delivered", "workspace", "trials"):
             (top / name).mkdir()
-        notes = collect.copy_files(submission, top / "given")
         task = top / "task" / "task.json"
-        task.write_text(json.dumps(_task(course, node, top / "given")), encoding="utf-8")
+        task.write_text(json.dumps(_task(course, node, submission.given)), encoding="utf-8")
         judge.deliver(submission.student, course.salt, top / "delivered")
         does("its notebook")
         report = own.run(
@@ -80,7 +79,7 @@ def run(
             folder=ROOT / "labs" / course.lab,
             collect=f"out/lessons/{course.lab}",
             limits=course.limits,
-            visible=[top / "task", top / "given", top / "delivered"],
+            visible=[top / "task", submission.given, top / "delivered"],
             environment={GRADED_AS: submission.student, DELIVERED: str(top / "delivered")},
         )
         graded = Graded(submission, node, seconds=report.seconds)
@@ -90,7 +89,7 @@ def run(
         graded.outcomes = judge.outcomes(submission.student, course.salt, top, answers, trial)
     open_ = [outcome for outcome in graded.outcomes.values() if outcome.state == OPEN]
     broken = [outcome.task for outcome in graded.outcomes.values() if outcome.state == BROKEN]
-    graded.remarks += notes + report.notes
+    graded.remarks += report.notes
     if broken:
         graded.remarks.append(f"look at it by hand: the check of {', '.join(broken)} failed")
     if open_ and len(open_) == len(graded.outcomes) and graded.ended == "finished":
