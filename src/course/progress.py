@@ -84,13 +84,13 @@ def _bar(started: float, ident: int) -> dict[str, str]:
 
 
 def what_runs(frame: FrameType | None) -> tuple[str, float | None]:
-    """Looks at the running stack: the TFX component if there is one, else the line of the cell; and the share that is done.
+    """Looks at the running stack: the TFX component or what a check tries, if there is one, else the line of the cell; and the share that is done.
 
     Args:
         frame: the innermost frame of the thread that runs the cell.
 
     Returns:
-        What runs, and how far it is from 0 to 1, where that is known (a pipeline that runs node after node).
+        What runs, and how far it is from 0 to 1, where that is known (a pipeline that runs node after node, a trial with its steps).
     """
     component, line, done = "", "", None
     for one in _stack(frame):
@@ -101,6 +101,10 @@ def what_runs(frame: FrameType | None) -> tuple[str, float | None]:
             component = _get(here, "component", "id") or ""
         elif module.startswith("tfx.orchestration.local.local_dag_runner") and component:
             done = _share(here, component)
+        elif module == "course.trials.__main__" and "number" in here:
+            done = here["number"] / len(here["trial"]["steps"])
+        elif module == "judges.trial" and not component:
+            component = _get(here, "trial", "title") or ""
         if re.search(r"ipykernel_\d+", one.f_code.co_filename):
             line = linecache.getline(one.f_code.co_filename, one.f_lineno).strip()
     return component or line or "running", done
