@@ -101,13 +101,18 @@ class Databases:
         self.path = lab.workspace / dag_file.HOME / run_states.FILE
         self.answers: dict[str, list[dict[str, Any]]] = {"dag_runs": [], "task_instances": []}
 
-    def run(self, state: str = "success", failed: str = "", name: str = "", resolver: bool = True, **how: Any) -> None:
-        """A run in both, which Airflow has under another `name` if one is given; `resolver`: whether its first step was executed."""
+    def run(self, state: str = "success", failed: str = "", name: str = "", **how: Any) -> None:
+        """A run in both, which Airflow has under another `name` if one is given; `resolver`: whether its first step was executed; `is_served`: the model is there."""
+        resolver, is_served = how.pop("resolver", True), how.pop("is_served", True)
         if resolver:  # early in the run that is to come
             self.store.runs += 1
             self.store.execute("LatestBlessedModel")
             self.store.runs -= 1
         self.store.run(**how)
+        if is_served:
+            folder = self.lab.workspace / "pipeline" / "serving" / str(self.store.version)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "saved_model.pb").touch()
         own = {"dag_run_id": name or f"run-{self.store.runs}"}
         self.answers["dag_runs"].append(own | {"state": state, "data_interval_start": "2013-01-01T00:00:00Z"})
         for step in UPSTREAM:

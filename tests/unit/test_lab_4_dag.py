@@ -18,53 +18,62 @@ from judges.trial import Done, Ran
 pytestmark = [pytest.mark.xdist_group("lab-4"), pytest.mark.slow]
 
 DAGS = yaml.safe_load((Path(__file__).parents[1] / "lab_4_dags.yaml").read_text())
-RIGHT, WRONG = {**DAGS["right"], "solution": ""}, DAGS["wrong"]
+TASKS = {"dag": 5, "failures": 3, "sensor": 2}
 BASE = "task_flow"
-"""Right, and run in any case; the solution itself is run by the test that executes it."""
-IN_EACH_RUN = {BASE} | {name for wrong in WRONG.values() for name, one in wrong.items() if one.get("each_run")}
-LONG = {True: [], False: pytest.mark.long}
+"""Right, and run in all cases: what came of it stands for the cases in which a wrong one is not run. The solution is run by the test that executes it."""
 
 
-def key(task, name):
-    return f"{task}: {name}"
+def params(kind, **given):
+    """Those of a kind; the long ones among them are marked."""
+    named = {f"{kind}: {name}": one for name, one in given.items()}
+    short = {name for name, one in named.items() if isinstance(one, dict) and one.get("each_run")} | {f"right: {BASE}"}
+    return [pytest.param(name, id=name, marks=() if name in short else pytest.mark.long) for name in named]
+
+
+KNOWN = {f"{kind}: {name}": one for kind in ("right", "forging") for name, one in DAGS[kind].items()}
+KNOWN |= {f"{task}: {name}": one for task, wrong in DAGS["wrong"].items() for name, one in wrong.items()}
+KNOWN["right: solution"] = {"edits": {}}
+
+
+def text(name):
+    """The file of that name."""
+    one = KNOWN[name]
+    if not isinstance(one, dict) or "file" in one:
+        return one if isinstance(one, str) else one["file"]
+    return lab_four.edited(text(f"right: {one['of']}") if "of" in one else lab_four.solution(), *one["edits"].items())
 
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory, request):
     """Airflow's runs of the files of those tests that run."""
-    chosen = {item.callspec.id for item in request.session.items if hasattr(item, "callspec")}
+    chosen = [item.callspec.id for item in request.session.items if hasattr(item, "callspec")]
+    names = [f"right: {BASE}", *(name for name in dict.fromkeys(chosen) if name in KNOWN and name != f"right: {BASE}")]
+    only = {name: KNOWN[name].get("cases", []) for name in names if name.partition(": ")[0] in TASKS}
     folder = tmp_path_factory.mktemp("dags")
-    texts = {name: text or lab_four.solution() for name, text in RIGHT.items() if name in chosen | {BASE}}
-    only = {}
-    for task, wrong in WRONG.items():
-        for name, one in wrong.items():
-            if key(task, name) in chosen:
-                texts[key(task, name)] = lab_four.edited(lab_four.solution(), *one["edits"].items())
-                only[key(task, name)] = one.get("cases", [])
     try:
-        return lab_four.Played(lab_four.lab(folder), texts, folder / "rooms", only)
+        return lab_four.Played(lab_four.lab(folder), {name: text(name) for name in names}, folder / "rooms", only)
     except MissingEngineError as error:
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, id=name, marks=LONG[name in IN_EACH_RUN]) for name in RIGHT])
+@pytest.mark.parametrize("name", params("right", **DAGS["right"], solution=""))
 def test_right_dag_passes_however_it_is_written(played, name):
-    assert [played.judge(name, task) for task in ("dag", "failures", "sensor")] == [(5, ""), (3, ""), (2, "")]
+    assert {task: played.judge(name, task) for task in TASKS} == {task: (most, "") for task, most in TASKS.items()}
 
 
-@pytest.mark.parametrize(
-    ("task", "name"),
-    [
-        pytest.param(task, name, id=key(task, name), marks=LONG[name in IN_EACH_RUN])
-        for task, wrong in WRONG.items()
-        for name in wrong
-    ],
-)
-def test_wrong_dag_is_told(played, task, name):
-    one = WRONG[task][name]
-    points, message = played.judge(key(task, name), task)
-    assert one["told"] in message
-    assert points == one["points"]
+@pytest.mark.parametrize("name", [one for task, wrong in DAGS["wrong"].items() for one in params(task, **wrong)])
+def test_wrong_dag_is_told(played, name):
+    points, message = played.judge(name, name.partition(": ")[0])
+    assert KNOWN[name]["told"] in message
+    assert points == KNOWN[name]["points"]
+
+
+@pytest.mark.parametrize("name", params("forging", **DAGS["forging"]))
+def test_what_a_file_forges_is_not_believed(played, name):
+    points, message = played.judge(name, "dag")
+    assert KNOWN[name]["told"] in message
+    assert points == KNOWN[name].get("points", 0)
+    assert [played.judge(name, task)[0] for task in ("failures", "sensor")] == [0, 0]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"errors": {}, "dags": [], "at_reading": {}}'])

@@ -71,7 +71,7 @@ def test_right_diagnosis_passes_however_it_is_written(tmp_path):
 
 WRONG = {
     "first of those not started": ("code", "task", "Pusher", "failed only because"),
-    "no such attempt": ("machine", "attempt", 4, "3 logs"),
+    "no such attempt": ("machine", "attempt", 4, "tries: 3"),
     "log that misleads": ("machine", "attempt", 3, "what an earlier try has left behind"),
     "noticed, not made": ("code", "what", "pipeline", "not always the one that noticed it"),
     "blames the data": ("code", "cause", "data", "would have to be other"),
@@ -152,7 +152,7 @@ def test_a_rehearsal_is_told_in_lines():
     case = {"run": "r", "state": "failed", "tasks": {"a": "failed", "b": "success"}, "raised": {"a": "Error: no"}}
     steps = [{"step": "Trainer", "month": "3"}, {"step": "Trainer", "month": "3"}, {"step": "Pusher", "month": "x"}]
     case |= {"steps": steps, "held": {"w": "it sleeps"}, "alerts": [{"text": "help"}], "broken": []}
-    runs = [{"after": "2013-02-01 00:00:00+00:00"}, {"after": "2014-01-01 00:00:00+00:00"}]
+    runs = ["2013-02-01 00:00:00+00:00", "2014-01-01 00:00:00+00:00"]
     told = "\n".join(notebook.lines({"errors": {}, "tasks": ["a", "b"], "runs": runs, "cases": {"own": case}}))
     for text in ("2 runs, the first on 1 February 2013", "Trainer for March  x2", "Pusher for 'x'", "a raised", "help"):
         assert text in told

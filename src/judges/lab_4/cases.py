@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass, field
 
-BAD_DATA, OTHERS = 65, (1, 2, -9, 137, 127, -15, 70, 3, -11, 255)
+BAD_DATA, OTHERS = 65, (1, 2, -9, 137, 127, -15, 99, 3, -11, 255)
 """How steps end that do not work: by an exit status, or, where it is negative, by the signal of that number; a shell reports signal 9 as 137."""
 
 READS, ALONE = "CsvExampleGen", "LatestBlessedModel"

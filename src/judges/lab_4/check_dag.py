@@ -3,104 +3,90 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from course import checks
 from judges.lab_4 import dag_trial
-from judges.lab_4.cases import NAMES, UPSTREAM, after, before
+from judges.lab_4.cases import NAMES, UPSTREAM, after
 from judges.lab_4.dag_trial import Found, Result
 
 LATEST_DAY = 7
 """A month is run on one of these days of the month after it."""
-Part = tuple[float, Callable[[Found], str]]
-"""Points, and what is wrong in a sentence; empty when nothing is."""
+INTERVAL = (
+    "A run is of the month in which its data interval begins. Since Airflow 3 a bare cron expression gives none: which timetable has intervals? Airflow hands "
+    "over moments in UTC, whatever the time zone of `start_date` is."
+)
+Part = Callable[[Found], str]
+"""What is wrong, in a sentence; empty when nothing is."""
 
 
-def add_up(found: Found, parts: list[Part]) -> None:
-    """Adds the points of those parts in which nothing is wrong, and tells what is wrong in the others."""
-    told = [(points, judge(found)) for points, judge in parts]
-    wrong = [sentence for _, sentence in told if sentence]
+def add_up(found: Found, *parts: Part) -> None:
+    """Adds a point for each part in which nothing is wrong, and tells what is wrong in the others."""
+    wrong = [sentence for part in parts if (sentence := part(found))]
     if wrong:
-        raise checks.Wrong("\n".join(dict.fromkeys(wrong)), sum(points for points, sentence in told if not sentence))
+        raise checks.Wrong("\n".join(dict.fromkeys(wrong)), len(parts) - len(wrong))
 
 
 def judge_dag(lab: checks.Lab) -> None:
-    """Five points: a task for each step (1), what they wait for (2), the schedule (1), the month and the run (1).
+    """Five points: a task for each step, that waits for what it needs, and for no more; the schedule; the month and the run.
 
     Raises:
         checks.Wrong: something is not as it should be.
     """
-    add_up(dag_trial.read(lab), [(1, _tasks), (1, _missing), (1, _needless), (1, _schedule), (1, _months)])
+    add_up(dag_trial.read(lab), _tasks, _missing, _needless, _schedule, _months)
 
 
 def _tasks(found: Found) -> str:
+    well = found.cases["well"]
+    if told := not_started(found, *UPSTREAM):
+        return told
     for step in UPSTREAM:
-        if step not in found.owner:
-            return (
-                stuck(found) or f"No task has started the step {step}: its command is `steps.command({step!r}, ...)`."
-            )
-        other = next((one for one in UPSTREAM if one != step and found.owner.get(one) == found.owner[step]), "")
-        if other:
-            return f"The task `{found.owner[step][:60]}` starts {step} and {other}. Each step is a task of its own, so that each can be tried again."
-    result = found.cases["well"]
-    twice = next((step for step in UPSTREAM if result.tries(step) > 1), "")
-    if twice:
-        return f"In a run in which every step works, {twice} was started {result.tries(twice)} times."
-    if result.state != "success":
-        return stuck(found) or f"The run in which every step works ended as {result.state!r}."
-    return ""
+        same = [one for one in UPSTREAM if found.owner[one] == found.owner[step]]
+        if len(same) > 1:
+            return f"The task `{found.owner[step][:60]}` starts {same[0]} and {same[1]}. Each step is a task of its own, so that each can be tried again."
+        if well.tries(step) > 1:
+            return f"In a run in which every step works, {step} was started {times(well.tries(step))}."
+    return "" if well.state == "success" else f"The run in which every step works ended as {well.state!r}. {why(well)}"
 
 
-def stuck(found: Found) -> str:
-    """Where the run in which every step works has stopped, if it has."""
-    result = found.cases["well"]
-    waits = next((task for task in (*result.held, *result.waits) if result.tasks.get(task) != "success"), "")
-    if waits:
-        return (
-            f"In {result.case.title} the file of {NAMES[0]} is there, that of {NAMES[1]} is not and some later ones are, and `{waits[:60]}` did not go on: "
-            f"it asks for another file than that of the run's month. {zone(found, 1)}"
-        ).rstrip()
-    told = why(result)
-    return f"In {result.case.title} {told}" if told else ""
-
-
-def why(result: Result) -> str:
-    """Which task has failed, and what it raised, as the rest of a sentence."""
-    failed = next((name for name, state in result.tasks.items() if state == "failed"), "")
-    return f"`{failed[:60]}` has failed: {result.raised.get(failed, 'it said nothing')[:200]}" if failed else ""
-
-
-def zone(found: Found, month: int) -> str:
-    """That a run begins in the month before its own by Airflow's clock, if it does because of the time zone of `start_date`."""
-    start = found.starts[month - 1] if month <= len(found.starts) else ""
-    if "UTC" in found.zone or _date(start)[1] == month or _date(found.runs[month - 1])[1] == _date(start)[1]:
-        return ""
-    return (
-        f"Your `start_date` is in another time zone than UTC ({found.zone[:60]}), and Airflow hands over moments in UTC, where the run for {NAMES[month - 1]} begins on "
-        f"{start[:16]}: give `start_date` in UTC, or turn a moment into your time zone before you take its month."
+def not_started(found: Found, *steps: str) -> str:
+    """Which of these steps was started in no case, and why."""
+    lost = next((step for step in steps if step not in found.owner), "")
+    return lost and (
+        stuck(found) or f"No task has started the step {lost}: its command is `steps.command({lost!r}, ...)`."
     )
 
 
-def failures(found: Found) -> list[tuple[str, Result]]:
-    """The cases in which one step fails for good, with that step."""
-    some = [(name.removeprefix("fails "), one) for name, one in found.cases.items() if name.startswith("fails ")]
-    return [(step, one) for step, one in some if one.tries(step)]
+def stuck(found: Found) -> str:
+    """Where the run in which all works has stopped, if it has."""
+    well = found.cases["well"]
+    waits = next((task for task in (*well.held, *well.waits) if well.tasks.get(task) != "success"), "")
+    if waits:
+        return (
+            f"In {well.case.title} the file of {NAMES[0]} is there, that of {NAMES[1]} is not and some later ones are, and `{waits[:60]}` did not go on: "
+            f"it asks for another file than that of the run's month. {INTERVAL}"
+        )
+    return why(well)
 
 
-def _unseen(found: Found) -> str:
-    """Why the order of tasks cannot be seen, if so."""
-    if len({found.owner[step] for step in UPSTREAM if step in found.owner}) < len(UPSTREAM):
-        return "What your tasks wait for can be seen when each step has its task."
-    for step, result in failures(found):
-        state = result.tasks.get(found.owner[step], "")
-        if state != "failed":
-            [ending] = result.case.endings[step]
-            return (
-                f"In {result.case.title} {step} {ended(ending)}, and Airflow has its task as {state!r}. What waits for a step can only be seen when its task fails "
-                "with it."
-            )
-    return ""
+def why(result: Result) -> str:
+    """Which task has failed, and what it raised."""
+    failed = next((name for name, state in result.tasks.items() if state == "failed"), "")
+    raised = result.raised.get(failed, "it said nothing")[:200]
+    return f"In {result.case.title} `{failed[:60]}` has failed: {raised}." if failed else ""
+
+
+def times(count: int) -> str:
+    """How often."""
+    return f"{count} time{'' if count == 1 else 's'}"
+
+
+def failures(found: Found) -> Iterator[tuple[str, Result, str]]:
+    """The cases in which one step fails for good, with that step, and how it ended in words."""
+    for name, result in found.cases.items():
+        if name.startswith("fails ") and result.tries(step := name.removeprefix("fails ")):
+            yield step, result, ended(result.case.endings[step][0])
 
 
 def ended(status: int) -> str:
@@ -108,81 +94,64 @@ def ended(status: int) -> str:
     return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
 
 
-def _missing(found: Found) -> str:
-    for result in found.cases.values() if not _unseen(found) else ():
-        if early := result.too_early():
-            step, needed = early
-            hint = (
-                " Nothing that DataGate writes is read by it; look at `add_upstream_node`."
-                if needed == "DataGate"
-                else ""
-            )
-            return (
-                f"In {result.case.title} {step} was started, and {needed} had not worked. The pipeline says that {step} has to wait for it: `create_components` in "
-                f"`my_flights/pipeline.py`.{hint}"
-            )
-    return _unseen(found)
-
-
-def _needless(found: Found) -> str:
-    for step, result in failures(found) if not _unseen(found) else ():
-        idle = [
-            one for one in UPSTREAM if one not in after(step) and not result.tries(one) and not before(one) & {step}
-        ]
-        if idle:
-            return (
-                f"In {result.case.title} {step} failed, and {idle[0]} was not started, though it does not need {step}, not even by way of others. When {step} is done "
-                f"again, Airflow would do {idle[0]} again, too."
-            )
-    return _unseen(found)
-
-
-def _schedule(found: Found) -> str:
-    wanted = [(2013, month) for month in range(2, 13)] + [(2014, 1)]
-    given = [_date(text) for text in found.runs]
-    count = f"{len(given)} run{'s' if len(given) > 1 else ''}"
-    if [date[:2] for date in given] != wanted:
-        return (
-            f"Your schedule starts {count}, the first on {found.runs[0][:10]} and the last on {found.runs[-1][:10]}. Wanted are twelve: each month of 2013 is run once "
-            f"it is over, in the first days of the next. `lab.rehearse()` shows what Airflow makes of `schedule`, `start_date` and `end_date`. {no_interval(found)}"
-        ).rstrip()
-    late = next((text for text, date in zip(found.runs, given, strict=True) if date[2] > LATEST_DAY), "")
-    if late:
-        return f"A run starts on {late[:10]}: a month is run in the first {LATEST_DAY} days of the next."
-    if found.max_active_runs != 1:
-        return (
-            f"{found.max_active_runs} runs of your DAG may be active at a time. They share the baseline and a folder; twelve runs are made up for: "
-            "one at a time, and in order."
-        )
+def _unseen(found: Found) -> str:
+    """Why the order of tasks cannot be seen, if so."""
+    if len({found.owner[step] for step in UPSTREAM if step in found.owner}) < len(UPSTREAM):
+        return "What your tasks wait for can be seen when each step has its task."
+    for step, result, told in failures(found):
+        if (state := result.tasks.get(found.owner[step], "")) != "failed":
+            return f"In {result.case.title} {step} {told}, and Airflow has its task as {state!r}. What waits for a step can only be seen when its task fails with it."
     return ""
 
 
-def no_interval(found: Found) -> str:
-    """That the runs are of a moment, if they are: since Airflow 3 a schedule has an interval only if it is asked for one."""
-    if datetime.fromisoformat(found.runs[0]) != datetime.fromisoformat(found.starts[0]):
-        return ""
-    return (
-        "The data interval of your runs begins when they start, and has no length: since Airflow 3 that is so for a bare cron expression such as `@monthly`. "
-        "Which timetable has intervals?"
+def _missing(found: Found) -> str:
+    if told := _unseen(found):
+        return told
+    step, needed, title = next(
+        (early for result in found.cases.values() if (early := result.too_early())), ("", "", "")
+    )
+    return step and (
+        f"In {title} {step} was started, and {needed} had not worked. The pipeline says that {step} has to wait for it: by what it is given, or by "
+        "`add_upstream_node`, in `create_components` of `my_flights/pipeline.py`."
     )
 
 
-def _date(text: str) -> tuple[int, int, int]:
-    parts = re.match(r"(\d{4})-(\d\d)-(\d\d)", text)
-    return (int(parts[1]), int(parts[2]), int(parts[3])) if parts else (0, 0, 0)
+def _needless(found: Found) -> str:
+    if told := _unseen(found):
+        return told
+    for step, result, _ in failures(found):
+        idle = next((one for one in UPSTREAM if one not in after(step) and not result.tries(one)), "")
+        if idle:
+            return (
+                f"In {result.case.title} {step} failed, and {idle} was not started, though it does not need {step}, not even by way of others. When {step} is done "
+                f"again, Airflow would do {idle} again, too."
+            )
+    return ""
+
+
+def _schedule(found: Found) -> str:
+    days = [datetime.fromisoformat(text) for text in found.runs]
+    if [(day.year, day.month) for day in days] != [(2013 + month // 12, month % 12 + 1) for month in range(1, 13)]:
+        return (
+            f"Your schedule starts {len(days)} run{'s' if len(days) > 1 else ''}, the first on {days[0]:%Y-%m-%d} and the last on {days[-1]:%Y-%m-%d}. Wanted are "
+            "twelve: each month of 2013 is run once it is over, in the first days of the next. `lab.rehearse()` shows what Airflow makes of `schedule`, "
+            f"`start_date` and `end_date`. {INTERVAL}"
+        )
+    if late := next((day for day in days if day.day > LATEST_DAY), None):
+        return f"A run starts on {late:%Y-%m-%d}: a month is run in the first {LATEST_DAY} days of the next."
+    return found.max_active_runs != 1 and (
+        f"{found.max_active_runs} runs of your DAG may be active at a time. They share the baseline and a folder; twelve runs are made up for: one at a time, and in order."
+    )
 
 
 def _months(found: Found) -> str:
     if not found.cases["well"].steps:
-        return stuck(found) or "Which month the steps are given cannot be seen: none was started."
+        return not_started(found, *UPSTREAM) or "Which month the steps are given cannot be seen: none was started."
     for result in found.cases.values():
         wanted = result.case.month
         for one in result.steps:
             if not re.fullmatch(rf"\s*0?{wanted}\s*", one["month"]):
-                return (
-                    f"In {result.case.title}, which starts in {NAMES[wanted % 12]}, the step {one['step'][:40]} was given the month {one['month'][:40]!r}. "
-                    f"{zone(found, wanted) or no_interval(found) or 'A run is of the month that is over: where does its data interval begin?'}"
-                )
+                return f"In {result.case.title}, which starts in {NAMES[wanted % 12]}, the step {one['step'][:40]} was given the month {one['month'][:40]!r}. {INTERVAL}"
             if one["run"] != result.run:
                 return (
                     f"The step {one['step'][:40]} was given {one['run'][:60]!r} as the name of its run, and Airflow's name for that run is {result.run[:80]!r}. All steps of a "

@@ -8,6 +8,12 @@ from course import checks
 from judges.lab_4.cases import UPSTREAM
 from judges.lab_4.nights import CAUSES, SENSOR, Night, nights
 
+WHATS = {
+    "data": "It has to be the column that the log names.",
+    "code": "It has to be the file of `my_flights`, without its ending, in which the mistake is: not always the one that noticed it.",
+    "machine": "It has to be what the machine had too little of: memory, disk or network. Exit status -9 is a process that was killed.",
+}
+
 
 def judge_nights(lab: checks.Lab, given: Any) -> None:
     """A point for each night: half for what happened, half for what is cleared.
@@ -17,26 +23,25 @@ def judge_nights(lab: checks.Lab, given: Any) -> None:
     """
     if not isinstance(given, dict):
         raise checks.Wrong('`NIGHTS` has to be a dictionary with a month as key: `{"2013-02": {"task": ...}, ...}`.')
-    answers = {_month(key): value for key, value in given.items()}
-    wanted = nights(lab.seed)
+    answers, wanted = {_month(key): value for key, value in given.items()}, nights(lab.seed)
     others = sorted(str(key)[:20] for key in given if _month(key) not in {night.month for night in wanted})
-    problems, points = [], 0.0
     if others or len(answers) != len(given):
-        problems.append(
+        raise checks.Wrong(
             f"`NIGHTS` has the months {', '.join(others) or 'twice'}. Wanted are those whose run has failed, each once."
         )
+    problems, points = [], 0.0
     for night in wanted:
         answer = answers.get(night.month)
         if not isinstance(answer, dict):
             problems.append(
-                "`NIGHTS` lacks a month whose run has failed, or a dictionary for it: `lab.grid` shows their states."
+                "`NIGHTS` lacks a month whose run has failed, or a dictionary for it: `lab.grid` shows states."
             )
             continue
         for told in (_diagnosis(night, answer), _clearing(night, answer.get("clear"))):
             problems += [f"2013-{night.month:02d}: {told}"] if told else []
             points += 0 if told else 0.5
     if problems:
-        raise checks.Wrong("\n".join(dict.fromkeys(problems)), points=0 if others else points)
+        raise checks.Wrong("\n".join(dict.fromkeys(problems)), points=points)
 
 
 def _month(key: Any) -> int:
@@ -44,22 +49,13 @@ def _month(key: Any) -> int:
     return int(digits) if digits.isdecimal() and len(digits) < 3 else 0
 
 
-WHATS = {
-    "data": "It has to be the column that the log names.",
-    "code": "It has to be the file of `my_flights`, without its ending, in which the mistake is: not always the one that noticed it.",
-    "machine": "It has to be what the machine had too little of: memory, disk or network. Exit status -9 is a process that was killed.",
-}
-
-
 def _diagnosis(night: Night, answer: dict[str, Any]) -> str:
     told = {name: str(answer.get(name)).strip()[:40] for name in ("task", "attempt", "cause", "what")}
     if told["task"] != night.task:
-        is_one = "Its state is not `failed`, or it failed only because of one before it."
-        return f"`task` is {told['task']!r}. {is_one if told['task'] in UPSTREAM else 'It is no task of that DAG.'}"
+        return f"`task` is {told['task']!r}: no task of that DAG, one that has not failed, or one that failed only because of one before it."
     if told["attempt"] != str(night.telling):
-        count = len(night.attempts)
         return (
-            f"`attempt` is {told['attempt']!r}, and {night.task} has {count} log{'' if count == 1 else 's'}. Wanted is the first try whose log tells what the task "
+            f"`attempt` is {told['attempt']!r}, and {night.task} has as many logs as tries: {len(night.attempts)}. Wanted is the first try whose log tells what the task "
             "failed of in the end: not what passed, and not what an earlier try has left behind."
         )
     if told["cause"].lower() != night.cause:
@@ -75,17 +71,12 @@ def _clearing(night: Night, clear: Any) -> str:
     if not isinstance(clear, list):
         return "`clear` has to be a list of tasks."
     tasks = {str(one) for one in clear}
-    unknown = sorted(tasks - {*UPSTREAM, SENSOR})
+    unknown = sorted(tasks - UPSTREAM.keys())
     if unknown:
-        return f"`clear` names {unknown[0][:40]!r}, which is no task of that DAG."
-    if SENSOR in tasks:
-        return f"`clear` has `{SENSOR}`: a sensor has no result that could become another. Leave it out."
-    missing, needless = night.clear - tasks, tasks - night.clear
-    if missing and needless:
-        return (
-            "`clear` lacks tasks, and has others that would be done again for nothing. Begin with the first step whose result becomes another once the cause is mended, "
-            "and follow the graph."
+        return f"`clear` names {unknown[0][:40]!r}: " + (
+            "a sensor has no result that could become another." if unknown[0] == SENSOR else "no task of that DAG."
         )
+    missing, needless = night.clear - tasks, tasks - night.clear
     if night.again in missing:
         return "`clear` lacks the task whose result has to become another: what failed would find the same as before."
     if missing:

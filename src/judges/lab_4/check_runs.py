@@ -27,49 +27,34 @@ def judge_run(lab: checks.Lab, store: Any) -> None:
         raise checks.Wrong(f"{error} Run `dags test` again.") from error
     if not told:
         raise checks.Wrong(f'Airflow has run nothing yet: `lab.airflow("dags test {dag_file.NAME} ...")` does.')
-    airflows = {run.name: run for run in told}
-    runs: Runs = {}
+    airflows, runs = {run.name: run for run in told}, Runs()
     for one in metadata_store.of_student(lab, store).executions:
         name = re.sub(r"\.\d{1,3}$", "", one.run)
         runs.setdefault(name if name in airflows else one.run, []).append(one)
-    months: dict[str, set[str]] = {name: _months(lab, executions) for name, executions in runs.items()}
-    january = _whole("January", {"1"}, runs, months, airflows, 0)
-    pushed = [name for name in january if _is_pushed(lab, _outputs(runs[name], "Pusher"))]
-    if not pushed:
+    months = {name: _months(lab, executions) for name, executions in runs.items()}
+
+    def whole(title: str, wanted: set[str], points: float) -> list[str]:
+        """The runs for a month that Airflow and the store have as done."""
+        wrong = {name: _wrong(title, name, runs[name], airflows.get(name)) for name in runs if months[name] == wanted}
+        done = [name for name, problem in wrong.items() if not problem]
+        read = "; ".join(" and ".join(sorted(one, key=int)) for one in months.values() if one)
+        missing = (
+            f"No run in your store is the one for {title}; the months that were read are {read or 'none'}. `dags test` takes the date of the day on which "
+            "a run would start by itself, with the hour if the schedule has one: January's starts in February."
+        )
+        if not done:
+            raise checks.Wrong([missing, *wrong.values()][-1], points=points)
+        return done
+
+    january = whole("January", {"1"}, 0)
+    if not any(_is_pushed(lab, _outputs(runs[name], "Pusher")) for name in january):
         raise checks.Wrong(
             "Airflow ran January to its end, and no model of that run was pushed. Was it blessed? The thresholds are in `my_flights/config.py` and `flights.config`."
         )
-    february = _whole("February", {"1", "2"}, runs, months, airflows, 1)
     models = {artifact.id for name in january for artifact in _outputs(runs[name], "Trainer")}
-    judged = [one.one("inputs", "baseline_model") for name in february for one in runs[name] if one.node == "Evaluator"]
-    if not any(model and model.id in models for model in judged):
-        raise checks.Wrong(
-            "February was not held against January's model: the two were not run one after the other.", points=1
-        )
-
-
-def _whole(
-    title: str,
-    wanted: set[str],
-    runs: Runs,
-    months: dict[str, set[str]],
-    airflows: dict[str, run_states.Run],
-    points: float,
-) -> list[str]:
-    """The runs for a month that Airflow and the store have as done."""
-    own = [name for name in runs if months[name] == wanted]
-    if not own:
-        read = [" and ".join(sorted(one, key=int)) for one in months.values() if one]
-        raise checks.Wrong(
-            f"No run in your store is the one for {title}; the months that were read are {'; '.join(read) or 'none'}. `dags test` takes the date of the day on which "
-            "a run would start by itself, with the hour if the schedule has one: January's starts in February.",
-            points=points,
-        )
-    wrong = [(name, _wrong(title, name, runs[name], airflows.get(name))) for name in own]
-    done = [name for name, told in wrong if not told]
-    if not done:
-        raise checks.Wrong(wrong[-1][1], points=points)
-    return done
+    february = [one for name in whole("February", {"1", "2"}, 1) for one in runs[name] if one.node == "Evaluator"]
+    if not any((model := one.one("inputs", "baseline_model")) and model.id in models for one in february):
+        raise checks.Wrong("February was not held against January's model: run them one after the other.", points=1)
 
 
 def _wrong(title: str, name: str, executions: list[Execution], airflows: run_states.Run | None) -> str:
@@ -80,26 +65,23 @@ def _wrong(title: str, name: str, executions: list[Execution], airflows: run_sta
             "starts what it gives. (A second `dags test` for the same date replaces the run before.)"
         )
     if airflows.state != "success":
-        failed = [task for task, (state, _) in airflows.tasks.items() if state == "failed"]
-        which = f": `{failed[0][:60]}` failed" if failed else ""
-        return f"Airflow has the run for {title} as {airflows.state[:20]!r}{which}. What it said is in `airflow/last-command.log`."
+        failed = next(
+            (f": `{task[:60]}` failed" for task, (state, _) in airflows.tasks.items() if state == "failed"), ""
+        )
+        return f"Airflow has the run for {title} as {airflows.state[:20]!r}{failed}. What it said is in `airflow/last-command.log`."
     lacks = [step for step in UPSTREAM if not any(one.node == step and one.has_worked for one in executions)]
-    return (
-        f"Airflow has the run for {title} as done, and the store knows of no {lacks[0]} in it that has worked."
-        if lacks
-        else ""
-    )
+    done = f"Airflow has the run for {title} as done, and the store knows of no"
+    return f"{done} {lacks[0]} in it that has worked." if lacks else ""
 
 
 def _months(lab: checks.Lab, executions: list[Execution]) -> set[str]:
     """The months of the flights that a run has read."""
     found: set[str] = set()
     for artifact in _outputs(executions, "CsvExampleGen")[:1]:
-        root = workspace_files.inside(lab, artifact.uri)
-        for split in sorted(root.glob("Split-*"))[:4] if root.is_dir() else []:
+        for split in sorted(workspace_files.inside(lab, artifact.uri).glob("Split-*"))[:4]:
             if split.is_dir() and not split.is_symlink():
                 found |= {
-                    str(int(one["month"])) for one in example_records.split(split) if isinstance(one.get("month"), int)
+                    str(one["month"]) for one in example_records.split(split) if isinstance(one.get("month"), int)
                 }
     return found
 
@@ -112,8 +94,9 @@ def _outputs(executions: list[Execution], node: str) -> list[Artifact]:
 
 def _is_pushed(lab: checks.Lab, artifacts: list[Artifact]) -> bool:
     """Whether a model lies where it was pushed to."""
-    for one in artifacts:
-        folder = str(one.properties.get("pushed_destination") or one.uri)
-        if one.properties.get("pushed") == 1 and (workspace_files.inside(lab, folder) / "saved_model.pb").is_file():
-            return True
-    return False
+    places = [
+        str(one.properties.get("pushed_destination") or one.uri)
+        for one in artifacts
+        if one.properties.get("pushed") == 1
+    ]
+    return any((workspace_files.inside(lab, place) / "saved_model.pb").is_file() for place in places)

@@ -35,8 +35,7 @@ class Result(SimpleNamespace):
 
     Attributes:
         case: which case it is.
-        state: of the run; `run`: its name.
-        tasks: their states.
+        state: of the run; `run`: its name; `tasks`: the states of its tasks.
         steps: those that were started, in order: step, month, run, task, and the code with which it ended.
         alerts: their texts; `from_tasks`: those of them that a task has made by itself, while it ran.
         broken: callbacks that have raised: task, callback, error; `raised`: what tasks have raised.
@@ -54,19 +53,19 @@ class Result(SimpleNamespace):
         """How often a step was started."""
         return sum(one["step"] == step for one in self.steps)
 
-    def too_early(self) -> tuple[str, str] | None:
-        """A step that was started before one that it needs had worked, and that one."""
+    def too_early(self) -> tuple[str, str, str] | None:
+        """A step that was started before one that it needs had worked, that one, and the title of the case."""
         done: set[str] = set()
         for one in self.steps:
             for needed in UPSTREAM.get(one["step"], ()):
                 if needed not in done:
-                    return one["step"], needed
+                    return one["step"], needed, self.case.title
             done |= {one["step"]} if one["code"] == "0" else set()
         return None
 
 
 class Found(SimpleNamespace):
-    """What Airflow made of the file: `errors`, `dags`, `runs` of the schedule, `max_active_runs`, `zone`, `sensors` and the `last` tasks; and of its runs.
+    """What Airflow made of the file: `errors`, `dags`, `runs` of the schedule, `max_active_runs`, `sensors` and the `last` tasks; and of its runs.
 
     Attributes:
         cases: what happened in each.
@@ -75,9 +74,8 @@ class Found(SimpleNamespace):
 
     def __init__(self, found: dict[str, Any], plan: dict[str, Case]) -> None:
         """Raises KeyError or TypeError where the record is not as it should be."""
-        super().__init__(**found)
+        super().__init__(**{"runs": [], **found})
         self.is_busy = bool(found["at_reading"]["steps"] or found["at_reading"]["alerts"])
-        self.runs, self.starts = ([one[name] for one in found.get("runs", [])] for name in ("after", "start"))
         self.cases = {name: Result(case, found["cases"][name]) for name, case in plan.items() if self.runs}
         self.owner: dict[str, str] = {}
         for one in (one for case in self.cases.values() for one in case.steps):
@@ -107,24 +105,30 @@ def read(lab: checks.Lab) -> Found:
         found = Found(json.loads(path.read_text(encoding="utf-8")), cases(lab.seed))
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
         raise checks.Wrong(f"Airflow did not get to the end of the runs of your DAG. Its last words: {last}") from error
-    _readable(found)
+    if told := _unusable(found):
+        raise checks.Wrong(told)
     return found
 
 
-def _readable(found: Found) -> None:
+def _unusable(found: Found) -> str:
+    """Why there is no DAG, or none that has runs."""
     if found.errors:
         name, text = next(iter(found.errors.items()))
-        raise checks.Wrong(f"Airflow cannot read `{name[:40]}`: {text[:300]}")
-    if not hasattr(found, "zone"):
-        named = f" It has: {', '.join(found.dags)[:100]}." if found.dags else ""
-        raise checks.Wrong(f"Your file defines no DAG with the id `{dag_file.NAME}`.{named}")
+        return f"Airflow cannot read `{name[:40]}`: {text[:300]}"
     if found.is_busy:
-        raise checks.Wrong(
+        return (
             "Your file starts a step, or calls a person, when it is read. Airflow reads it every half minute: what a task does belongs into a function "
             "or a command that the task runs."
         )
-    if not found.runs:
-        raise checks.Wrong(
+    if dag_file.NAME not in found.dags:
+        return (
+            f"Your file defines no DAG with the id `{dag_file.NAME}`. It has: {', '.join(found.dags)[:100] or 'none'}."
+        )
+    return (
+        ""
+        if found.runs
+        else (
             "With these settings Airflow starts no run at all: 2013 is over. Which setting says whether runs of the past are made up for? Is `end_date` "
             "behind `start_date`?"
         )
+    )

@@ -79,7 +79,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         return [*told, f"No DAG {dag_file.NAME} was found; there is: {', '.join(found['dags']) or 'none'}"]
     if not found["runs"]:
         return [*told, f"{len(found['tasks'])} tasks, and Airflow starts no run"]
-    first, last = (f"{datetime.fromisoformat(found['runs'][at]['after']):%-d %B %Y}" for at in (0, -1))
+    first, last = (f"{datetime.fromisoformat(found['runs'][at]):%-d %B %Y}" for at in (0, -1))
     told.append(f"{len(found['tasks'])} tasks, {len(found['runs'])} runs, the first on {first}, the last on {last}")
     case = found["cases"]["own"]
     started = [f"{one['step']} for {_month(one['month'])}" for one in case["steps"]]

@@ -50,6 +50,8 @@ from sqlalchemy.pool import StaticPool
 
 MOST_RUNS, MOST_SECONDS, MOST_BYTES = 40, 60, 5_000_000
 """Runs of a schedule that are counted, seconds of a case, and bytes of a message."""
+QUIET = 45
+"""Seconds without a word from the student's side: longer than a task, a trigger and the reading of a file may take."""
 LATER = {"": (), "comes": (50 * 60,), "never": (50 * 60, 32 * 86_400)}
 """Seconds after which a task that waits is asked once more, by what becomes of the month."""
 NO_DUMP, SUBREAPER = 4, 36
@@ -112,9 +114,12 @@ class Student:
         try:
             self.wire.send_bytes(json.dumps(what | {"task": task}).encode())
             while True:
-                if self.asked in connection.wait([self.asked, self.wire]):  # older than what is told after it
+                ready = connection.wait([self.asked, self.wire], QUIET)
+                if self.asked in ready:  # older than what is told after it
                     self.hear()
                     continue
+                if not ready:
+                    raise TimeoutError
                 told = json.loads(self.wire.recv_bytes(MOST_BYTES))
                 if "method" in told:
                     self.wire.send_bytes(json.dumps(self.answer(told)).encode())
@@ -122,8 +127,10 @@ class Student:
                 found |= told
                 if "ended" in told:
                     return found
+                if not told.keys() <= {"raised", "held", "event"}:
+                    raise ValueError
         except (EOFError, OSError, ValueError, TypeError, KeyError) as error:
-            raise GoneError(f"the process that reads it has ended ({type(error).__name__})") from error
+            raise GoneError(f"its process has ended, or does not answer ({type(error).__name__})") from error
 
     def answer(self, told: dict[str, Any]) -> dict[str, Any]:
         """What Airflow's API answers; a task may change nothing of others."""
@@ -182,15 +189,12 @@ def main(folder: Path, api: httpx.BaseTransport) -> dict[str, Any]:
             return found
         dag = DagSerialization.from_dict(read["stored"])
         infos = schedule(dag)
-        found |= {"tasks": sorted(dag.task_dict), "max_active_runs": dag.max_active_runs, "zone": str(dag.timezone)}
+        found |= {"tasks": sorted(dag.task_dict), "max_active_runs": dag.max_active_runs}
         found["sensors"] = [
             one["__var"]["task_id"] for one in read["stored"]["dag"]["tasks"] if one["__var"].get("_is_sensor")
         ]
         found["last"] = sorted(one.task_id for one in dag.tasks if not one.downstream_task_ids)
-        found["runs"] = [
-            {"after": str(info.run_after.astimezone(dag.timezone)), "start": str(info.data_interval.start)}
-            for info in infos
-        ]
+        found["runs"] = [str(info.run_after.astimezone(dag.timezone)) for info in infos]
         found["cases"] = {}
         if infos and plan["cases"]:
             with settings.Session() as session:
