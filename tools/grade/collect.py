@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 
 from course.checks.lab import valid_student
 from tools.grade import left, platforms, rebuild
+from tools.grade.platforms import printable
 
 NOTEBOOK_BYTES, CELLS, LETTERS = 40 * 2**20, 1000, 400_000
 """Of a notebook, and letters of a cell, at most."""
@@ -71,11 +72,6 @@ class Submission:
         for name in self.files():
             found.update(f"\0{name}\0".encode() + (self.folder / name).read_bytes())
         return found.hexdigest()
-
-
-def printable(text: str) -> str:
-    """A text on one line of a terminal: what is no letter, sign or space is shown as Python writes it."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def find(top: Path, lab: str, names: Path | None, into: Path) -> tuple[list[Submission], list[str]]:

@@ -4,7 +4,7 @@ Moodle (mod/assign/classes/downloader.php): `Full Name_NUMBER_assignsubmission_f
 its end, or the beginning of the file's name; the number is the assignment's own ("Participant NUMBER"). Grades come back by
 mod/assign/feedback/offline/importgradeslib.php, files by mod/assign/feedback/file/importziplib.php.
 
-Canvas (lib/content_zipper.rb): `surnamename_LATE_USER_FILE_name`, with LATE where it was. Grades come back by lib/gradebook_importer.rb,
+Canvas (lib/content_zipper.rb): `surnamename_LATE_USER_FILE_name`, with LATE where it was, or `LATE_anon_ID_FILE_name`; names in small letters. Grades come back by lib/gradebook_importer.rb,
 files by Assignment#infer_comment_context_from_filename.
 """
 
@@ -23,7 +23,7 @@ _MOODLE = re.compile(
     r"(?P<who>(?P<name>[^_]+)_(?P<number>\d+))_assignsubmission_(?P<kind>[a-z]+)(?:_(?P<file>.*))?", re.DOTALL
 )
 _CANVAS = re.compile(
-    r"(?P<who>(?P<name>anon|\w+?)_(?P<late>LATE_)?(?P<number>\d+|(?<=anon_)[A-Za-z0-9]{5}))_\d+_(?P<file>.+)", re.DOTALL
+    r"(?P<who>(?P<name>anon|\w+?)_(?:LATE_)?(?P<number>\d+|(?<=anon_)[A-Za-z0-9]{5}))_\d+_(?P<file>.+)", re.DOTALL
 )
 _COLUMNS = {
     "submission": ("submission", "Full name", "ID"),
@@ -50,7 +50,9 @@ def place(name: str) -> Place | None:
     if found := _MOODLE.fullmatch(name):
         return Place(MOODLE, found["who"], found["name"], found["number"], found["file"] or "")
     if found := _CANVAS.fullmatch(name):
-        return Place(CANVAS, found["who"], found["name"] or "", found["number"], found["file"], bool(found["late"]))
+        return Place(
+            CANVAS, found["who"], found["name"] or "", found["number"], found["file"], "LATE" in found["who"].split("_")
+        )
     return None
 
 
@@ -79,17 +81,28 @@ def read_names(path: Path) -> tuple[dict[str, str], dict[str, str]]:
     return who, when
 
 
+def printable(text: str) -> str:
+    """A text on one line of a terminal: what is no letter, sign or space is shown as Python writes it."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def cell(text: str) -> str:
+    """A text for a table. A spreadsheet takes one that begins with = for a formula: such a text gets an apostrophe."""
+    text = printable(text)
+    return f"'{text}" if text[:1] in tuple("=+-@") else text
+
+
 def grades(platform: str, lab: str, marks: Iterable[tuple[Place, str]], of: str) -> str:
     """The marks as the platform imports them, as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if platform == MOODLE:
         writer.writerow(["Identifier", "Full name", "Grade", "Maximum grade", "Last modified (grade)"])
-        writer.writerows([f"Participant {one.number}", one.name, points, of, "-"] for one, points in marks)
+        writer.writerows([f"Participant {one.number}", cell(one.name), points, of, "-"] for one, points in marks)
     else:
         writer.writerow(["Student", "ID", "SIS User ID", "SIS Login ID", "Section", lab])
         writer.writerow(["Points Possible", "", "", "", "", of])
-        writer.writerows([one.name, one.number, "", "", "", points] for one, points in marks)
+        writer.writerows([cell(one.name), one.number, "", "", "", points] for one, points in marks)
     return text.getvalue()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import html
 import io
 import math
 import os
@@ -13,8 +12,10 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
+from statistics import mean, median
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader
 from rapidfuzz import fuzz, process, utils
 
 from course.checks.catalogue import Task
@@ -24,8 +25,7 @@ from tools.grade.collect import Submission, printable
 
 NEARLY, SHORT, COMMON = 90, 400, 3
 """Pairs: alike by so many per cent, of texts with so many letters, without the lines that one in so many has."""
-
-
+_PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
 _FIRST, _LAST = (
     ("submission", "student", "points", "of"),
     ("changed", "ended", "remarks", "handed in", "seconds", "feedback"),
@@ -102,10 +102,7 @@ def write(path: Path, text: str) -> None:
 
 
 def grades(graded: list[Any], rules: Rules, tasks: dict[str, Task]) -> str:
-    """The marks as CSV: a line for each submission, a column for each task.
-
-    A spreadsheet takes a text that begins with = for a formula: such a text gets an apostrophe.
-    """
+    """The marks as CSV: a line for each submission, a column for each task."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*_FIRST, *tasks, *_LAST])
@@ -116,13 +113,8 @@ def grades(graded: list[Any], rules: Rules, tasks: dict[str, Task]) -> str:
         when = one.submission.when.isoformat(" ", "minutes") if one.submission.when else ""
         row = [one.submission.name, one.submission.student, number(total) if one.done else "", number(of), *each]
         row += ["; ".join(told), one.ended, "; ".join(one.remarks), when, f"{one.seconds:.0f}", one.page]
-        writer.writerow([_cell(value) for value in row])
+        writer.writerow(map(platforms.cell, row))
     return text.getvalue()
-
-
-def _cell(value: str) -> str:
-    text = printable(value)
-    return f"'{text}" if text[:1] in tuple("=+-@") else text
 
 
 def statistics(lab: str, graded: list[Any], rules: Rules, tasks: dict[str, Task]) -> str:
@@ -130,32 +122,22 @@ def statistics(lab: str, graded: list[Any], rules: Rules, tasks: dict[str, Task]
     of = sum(task.points for task in tasks.values())
     done = [(one, *rules.marks(one.submission, one.checked)[:2]) for one in graded if one.done]
     totals = [total for _, _, total in done]
-    spread = Counter(min(9, int(10 * total / of)) for total in totals)
+    counts = Counter(min(9, int(10 * total / of)) for total in totals)
+    spread = [(number(of * low / 10), number(of * (low + 1) / 10), counts[low]) for low in range(10)]
     rows = []
-    for name, task in tasks.items():
+    for name, task in tasks.items() if totals else ():
         points = [points.get(name, 0) for _, points, _ in done]
         full, none = sum(one >= task.points for one in points), sum(one <= 0 for one in points)
-        told = Counter(
-            one.outcomes[name].message for one, *_ in done if name in one.outcomes and one.outcomes[name].message
-        )
-        often = "<br>".join(f"{count} × {html.escape(printable(words)[:200])}" for words, count in told.most_common(3))
-        mean = sum(points) / max(1, len(points))
-        rows.append(f"<tr><td>{html.escape(task.title)}<td>{number(mean)} of {number(task.points)}<td>{_bar(mean / task.points)}"
-                    f"<td>{full}<td>{len(points) - full - none}<td>{none}<td>{often}")  # fmt: skip
-    bars = "".join(f"<tr><td>{number(of * low / 10)} to {number(of * (low + 1) / 10)}<td>{spread[low]}<td>{_bar(spread[low] / max(1, len(done)))}"
-                   for low in range(10))  # fmt: skip
-    mean, middle = sum(totals) / max(1, len(totals)), sorted(totals)[len(totals) // 2] if totals else 0
-    return f"""<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{lab}: the class</title><style>
-body {{ font: 15px sans-serif; margin: 2em; max-width: 1100px; }} table {{ border-collapse: collapse; margin: 1em 0; }}
-td, th {{ padding: 4px 12px; border-bottom: 1px solid #ddd; text-align: left; vertical-align: top; }} i {{ display: block; height: 12px; background: #2a6fb0; }}
-</style></head><body><h1>{lab}: {len(done)} submissions</h1>
-<p>Mean {number(mean)}, median {number(middle)} of {number(of)} points; with what was entered by hand, and after lateness.</p>
-<table><tr><th>Points<th>Submissions<th>{bars}</table>
-<h2>By task</h2><table><tr><th>Task<th>Mean<th><th>Full<th>Part<th>None<th>What checks said most{"".join(rows)}</table></body></html>"""
-
-
-def _bar(share: float) -> str:
-    return f'<i style="width: {max(0, min(200, round(200 * share)))}px"></i>'
+        said = Counter(one.outcomes[name].message for one, *_ in done if name in one.outcomes)
+        del said[""]
+        rows.append(
+            {"title": task.title, "mean": number(mean(points)), "of": number(task.points), "share": mean(points) / task.points}
+            | {"full": full, "part": len(points) - full - none, "none": none}
+            | {"said": [(printable(words)[:200], count) for words, count in said.most_common(3)]}
+        )  # fmt: skip
+    middle = {"mean": number(mean(totals)), "median": number(median(totals))} if totals else {}
+    page = _PAGES.get_template("statistics.html.j2")
+    return page.render(lab=lab, totals=totals, of=number(of), spread=spread, tasks=rows, **middle)
 
 
 def alike(texts: dict[str, str]) -> list[tuple[str, str, int]]:
