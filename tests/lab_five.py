@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
+import atexit
 import functools
 import gzip
 import json
+import shutil
 import struct
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,66 +18,118 @@ import yaml
 
 from course import checks
 from course.labs.lab_3.package import FOLDER
-from course.labs.lab_5 import pipeline_spec
+from course.labs.lab_5 import COPY, install_package, pipeline_spec
+from flights.config import SCHEMA_FOLDER
 from judges.lab_3 import solution_package
-from judges.lab_5 import check_runs, inherited_pipeline
+from judges.lab_5 import inherited_pipeline
+from judges.trial import Step, Trial
+from warm import client, imports
 
 LAB = "lab-5-kubeflow"
 IMAGE = "my-flights:1.0.0"
 ROWS = 2000
 LOADER, DUMPER = getattr(yaml, "CSafeLoader", yaml.SafeLoader), getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """In C, where it is there: a specification is read many times here."""
-
+PROJECT = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "my-flights"
+version = "1.0.0"
+requires-python = ">=3.11,<3.12"
+[tool.setuptools]
+packages = ["my_flights"]
+package-data = {my_flights = ["*.pbtxt"]}
+"""
+DOCKERFILE = "FROM mlops-course:1\nCOPY my_flights /course/my_flights\n"
 
 lab = functools.partial(student_lab.empty, LAB)
 evaluate = student_lab.evaluate
 
 
-# --- Specifications -----------------------------------------------------------------------------------------------
+def write_package(
+    lab: checks.Lab, project: str = PROJECT, dockerfile: str = DOCKERFILE, edits: Iterable[Sequence[str]] = ()
+) -> Path:
+    """The finished package with its two files, and with edits: file, text that stands there, text instead."""
+    root = lab.workspace / FOLDER
+    root.mkdir()
+    edit(solution_package.write(root), edits)
+    (root / "pyproject.toml").write_text(project)
+    (root / "Dockerfile").write_text(dockerfile)
+    return root
 
 
-@contextlib.contextmanager
-def _importable(root: Path) -> Iterator[None]:
-    sys.path.insert(0, str(root))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(root))
-        for name in [name for name in sys.modules if name.split(".")[0] in ("my_flights", inherited_pipeline.NAME)]:
-            del sys.modules[name]
-
-
-@functools.cache
-def compiled(month: int = 1, image: str = IMAGE, trainer: tuple[int, int] = (2, 4), **changes: Any) -> str:
-    """The finished package's pipeline, compiled for January, or for January and a later month; `changes` are those of the configuration."""
-    from engines.quiet import import_quietly
-
-    import_quietly()
-    from engines.kubeflow.compiler import compile_pipeline
-
-    with tempfile.TemporaryDirectory() as folder, _importable(solution_package.FOLDER):
-        from my_flights.config import Config
-        from my_flights.pipeline import create_components
-
-        config = Config(months=(1, month), **changes)
-        limits = {"Trainer": trainer}
-        return compile_pipeline(config, create_components, Path(folder, "it.yaml"), image, limits).read_text()
+def edit(root: Path, edits: Iterable[Sequence[str]]) -> None:
+    """Replaces texts in files of a package; one that replaces nothing writes the file."""
+    schema = (SCHEMA_FOLDER / "schema.pbtxt").read_text()
+    given = {"SCHEMA": schema, "OPEN": schema.replace('domain: "carrier"', "")}
+    for name, before, after in edits:
+        text = (root / name).read_text() if before else ""
+        assert before in text, (name, before)
+        (root / name).write_text(text.replace(before, after, 1) if before else given.get(after, after))
 
 
 @functools.cache
-def delays() -> str:
-    """The inherited pipeline as it should be, compiled."""
-    from engines.quiet import import_quietly
+def installed() -> Path:
+    """What pip makes of it."""
+    top = Path(tempfile.mkdtemp())
+    package = write_package(lab(top))
+    install_package.install(package, top / "image")
+    return top / "image"
 
-    import_quietly()
-    from engines.kubeflow.compiler import compile_pipeline
-    from flights.config import Config
 
-    with tempfile.TemporaryDirectory() as folder, _importable(inherited_pipeline.BASE.parent):
-        from delays.pipeline import create_components
+def write_mended(lab: checks.Lab) -> Path:
+    """The inherited package as it should be, in the folder in which it is mended."""
+    root = lab.workspace / "mended"
+    shutil.copytree(inherited_pipeline.BASE, root / "delays", ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "pyproject.toml").write_text(inherited_pipeline.PYPROJECT)
+    return root
 
-        config = Config(pipeline_name=inherited_pipeline.NAME)
-        return compile_pipeline(config, create_components, Path(folder, "it.yaml"), "delays:7").read_text()
+
+def edit_mended(lab: checks.Lab, edits: Iterable[Sequence[str]], is_inherited: bool = False) -> None:
+    """The same with edits: file, text that stands there, text instead; `is_inherited`: they leave the imports to be put in, as those of faults do."""
+    root = write_mended(lab) / "delays"
+    edit(root, edits)
+    for path in root.glob("*.py") if is_inherited else ():
+        path.write_text(inherited_pipeline._imports(path.read_text()))
+
+
+@functools.cache
+def warm() -> client.Warm | None:
+    """The process that steps of trials are forked from, begun once."""
+    found = client.start(imports.STEPS)
+    if found:
+        atexit.register(found.end)
+    return found
+
+
+def forking(monkeypatch: Any) -> None:
+    """Lets trials have forks of it."""
+    if found := warm():
+        monkeypatch.setenv(client.SOCKET, str(found.path))
+
+
+def compiled(name: str = "january", edits: Sequence[Sequence[str]] = (), **settings: Any) -> str:
+    """The finished package's pipeline, or an edited one's, compiled as a student does it, for January or for February."""
+    return _compiled(json.dumps(edits), json.dumps(settings))[name]
+
+
+@functools.cache
+def _compiled(edits: str, settings: str) -> dict[str, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        own = lab(Path(folder))
+        package = write_package(own, edits=json.loads(edits))
+        months = {"january": [1, 1], "february": [1, 2]}
+        files = [
+            {"path": f"{name}.yaml", "settings": json.loads(settings) | {"months": span}}
+            for name, span in months.items()
+        ]
+        job = {"package": "my_flights", "image": IMAGE, "resources": {"Trainer": (2, 4)}, "files": files}
+        step = Step("course.trials.compiled", ["package", "image", json.dumps(job)])
+        ran = own.run(Trial("", {"package": package}, [step], imports.STEPS))
+        assert ran.steps[0].status == 0, ran.steps[0].said
+        return {name: (ran.folder / f"{name}.yaml").read_text() for name in months}
 
 
 def edited(text: str, edit: Any) -> str:
@@ -90,53 +142,6 @@ def edited(text: str, edit: Any) -> str:
 def tasks(document: dict[str, Any]) -> dict[str, Any]:
     """The tasks of a specification."""
     return document["root"]["dag"]["tasks"]
-
-
-def parameters(document: dict[str, Any], task: str) -> dict[str, Any]:
-    """The settings of a task."""
-    return tasks(document)[task]["inputs"]["parameters"]
-
-
-def container(document: dict[str, Any], task: str) -> dict[str, Any]:
-    """The container of a task."""
-    return document["deploymentSpec"]["executors"][f"exec-{task}"]["container"]
-
-
-# --- The package and its image ------------------------------------------------------------------------------------
-
-PROJECT = """
-[build-system]
-requires = ["setuptools"]
-build-backend = "setuptools.build_meta"
-[project]
-name = "my-flights"
-version = "1.0.0"
-requires-python = ">=3.11,<3.12"
-[tool.setuptools]
-packages = ["my_flights"]
-"""
-DOCKERFILE = """
-FROM mlops-course:latest
-COPY pyproject.toml /package/
-COPY my_flights /package/my_flights
-USER root
-RUN pip install --no-deps /package
-USER 1000:1000
-"""
-
-
-def write_package(lab: checks.Lab, project: str = PROJECT, dockerfile: str = DOCKERFILE) -> Path:
-    """The finished package with its two files, and what pip would make of it, without pip."""
-    root = lab.workspace / FOLDER
-    root.mkdir()
-    solution_package.write(root)
-    (root / "pyproject.toml").write_text(project)
-    (root / "Dockerfile").write_text(dockerfile)
-    target = lab.workspace / "image"
-    (target / "my_flights-1.0.0.dist-info").mkdir(parents=True)
-    (target / "my_flights-1.0.0.dist-info" / "METADATA").write_text("Name: my-flights\n")
-    solution_package.write(target)
-    return root
 
 
 # --- What runs leave ----------------------------------------------------------------------------------------------
@@ -192,12 +197,12 @@ def write_run(
     """
     folder = lab.workspace / root / name
     folder.mkdir(parents=True)
-    (folder / check_runs.COPY).write_text(text)
+    (folder / COPY).write_text(text)
     said: dict[str, dict[str, Any]] = {
         "Evaluator": {"blessing": {"blessed": float(bool(version))}},
         "Pusher": {"pushed_model": {"pushed": float(bool(version)), "pushed_version": version}},
     }
-    found = pipeline_spec.parsed(text, check_runs.COPY)
+    found = pipeline_spec.parsed(text, COPY)
     for task in pipeline_spec.order(found):
         if task == until:
             break

@@ -29,7 +29,7 @@ def data(lab: checks.Lab) -> list[str]:
 
 @checks.task("image", points=5, title="1. A package that an image can hold")
 def in_image(lab: checks.Lab) -> None:
-    """Metadata, what pip installs, and the Dockerfile."""
+    """Metadata, what pip installs, and what the Dockerfile does."""
     check_image.judge_image(lab)
 
 
@@ -41,14 +41,14 @@ def faults(lab: checks.Lab, faults: Any) -> None:
 
 @checks.task("mended", points=5, title="3. Mended")
 def mended_pipeline(lab: checks.Lab) -> None:
-    """The inherited pipeline, compiled and run."""
+    """The inherited pipeline, installed, compiled and run elsewhere."""
     check_migration.judge_mended(lab)
 
 
 @checks.task("compiled", points=6, title="4. Compiled")
-def compiled_pipeline(lab: checks.Lab, january: Any, again: Any, february: Any) -> None:
+def compiled_pipeline(lab: checks.Lab, january: Any, february: Any) -> None:
     """The student's own pipeline, for two months."""
-    check_compiled.judge_compiled(lab, january, again, february)
+    check_compiled.judge_compiled(lab, january, february)
 
 
 @checks.task("reading", points=5, title="5. The specification, read")

@@ -17,11 +17,11 @@ pipeline_spec.parsed = pipeline_spec.steps = lambda *given: None
 try:
     from judges.lab_5 import check_migration, check_runs, inherited_pipeline
     inherited_pipeline.faults = lambda seed: []
-    check_migration._run = check_migration._whole = lambda *given: ""
+    check_migration._run = check_migration._compiled = lambda *given: ""
     check_runs.judge_january = lambda *given: None
 except ImportError:
     pass  # what judges is not there
-FAULTS, JANUARY, AGAIN, FEBRUARY, READ = {}, "a", "a", "a", {}
+FAULTS, JANUARY, FEBRUARY, READ = {}, "a", "a", {}
 JANUARY_RUN = FEBRUARY_RUN = REFUSED_RUN = "runs"
 """
 READS = ("read-inherited", "faults")

@@ -1,168 +1,168 @@
-"""Task 4 of lab 5: the student's own pipeline, compiled for January and February."""
+"""Task 4 of lab 5: the student's own pipeline, compiled for January and February, held against what the check compiles of the same package elsewhere."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from course import checks
 from course.labs.lab_5 import pipeline_spec
-from judges.lab_5 import check_dockerfile, compiled_answer
-from judges.shared import workspace_files
+from course.labs.lab_5.pipeline_spec import Compiled
+from judges.lab_5 import check_image, elsewhere, specification
 
-FUNCTIONS = {
-    "Transform": ("preprocessing_fn", "my_flights.features.preprocessing_fn"),
-    "Trainer": ("run_fn", "my_flights.model.run_fn"),
-}
-CORES, MEMORY = 2.0, 4.0
-"""What the Trainer is to get: cores, and GB."""
-OTHERS = (1.0, 3.0)
-PARAMETERS = {"data_root": ("CsvExampleGen", "input_base"), "push_destination": ("Pusher", "push_destination")}
-WITHOUT_INPUT = ("CsvExampleGen", "ImportSchemaGen", "LatestBlessedModel")
+FUNCTIONS = ("preprocessing_fn", "run_fn")
 
 
-def judge_compiled(lab: checks.Lab, january: Any, again: Any, february: Any) -> None:
-    """A point each: the package's steps, the same bytes anywhere, the image, the limits, the cache, February.
+def judge_compiled(lab: checks.Lab, january: Any, february: Any) -> None:
+    """A point each: the package's steps and its gate, the same file elsewhere, the image, the limits, the cache, February.
 
     Raises:
         checks.Wrong: something of it is missing.
     """
-    first = compiled_answer.of_student(lab, january, "JANUARY")
-    tasks = pipeline_spec.steps(first)
-    told = _steps(first, tasks)
-    if told:
+    first = specification.of_student(lab, january, "JANUARY")
+    if missing := specification.missing(first):
+        raise checks.Wrong(f"`{first.shown}` has no {missing}: all ten steps of your pipeline belong into it.")
+    done, wanted, later = compiled_elsewhere(lab, first)
+    other = list(specification.differences(_but_image(first), _but_image(wanted)))
+    if strange := [one for one in other if one.part in FUNCTIONS]:
+        raise checks.Wrong(
+            f"{strange[0].kind} in `{first.shown}` calls {specification.shown(strange[0].given)}, and not what your package calls, compiled elsewhere. Whose `create_components` was compiled?"
+        )
+    if told := specification.passed_gate(first) or _refuses(done):
         raise checks.Wrong(told)
-    own = [_told(_portable, lab, first, tasks), _told(_image, first)]
-    own += [_told(_limits, first, tasks), _told(_cache, first, tasks)]
-    waits = any(own)
-    others = [_told(_again, lab, first, january, again, waits), _told(_february, lab, first, february, waits)]
-    parts = [own[0] or others[0], *own[1:], others[1]]
-    if any(parts):
-        told = dict.fromkeys(one for one in [*own, *others] if one)
-        raise checks.Wrong("\n".join(told), points=1.0 + parts.count(""))
+    limits = [one for one in other if one.part == "limits"]
+    cache = [one for one in other if one.part == "cache"]
+    rest = [one for one in other if one.part not in ("limits", "cache")]
+    told = [_same(lab, first, wanted, rest, bool(limits or cache)), _image(_images(first))]
+    told.append(
+        f"{limits[0].kind} may use {limits[0].given[0]} cores and {limits[0].given[1]} GB. It should be {limits[0].wanted[0]:g} and {limits[0].wanted[1]:g}."
+        if limits
+        else ""
+    )
+    told.append(
+        f"The cache is {cache[0].given} for {cache[0].kind}. It has to be off for steps that have no artifact as input, and on for all others. Is "
+        "`enable_cache` of your configuration as it was?"
+        if cache
+        else ""
+    )
+    told.append(_february(lab, first, later, february, {(one.kind, one.part) for one in other}, any(told)))
+    if any(told):
+        raise checks.Wrong("\n".join(one for one in told if one), points=1.0 + told.count(""))
 
 
-def _told(judge: Callable[..., None], *given: Any) -> str:
-    """What a judgement says is wrong."""
-    try:
-        judge(*given)
-    except checks.Wrong as wrong:
-        return wrong.message
+def compiled_elsewhere(lab: checks.Lab, first: Compiled) -> tuple[elsewhere.Elsewhere, Compiled, Compiled]:
+    """What has come of the package elsewhere, with January and February as compiled there, with the settings that `JANUARY` tells its Trainer.
+
+    Raises:
+        checks.Wrong: it could not be compiled.
+    """
+    told = first.setting(pipeline_spec.steps(first)["Trainer"], "custom_config")
+    settings = _flat(pipeline_spec.json_of(told)) | {"pipeline_name": str(first.body["pipelineInfo"].get("name"))}
+    done = elsewhere.own(lab, settings)
+    january, february = done.compiled("january"), done.compiled("february")
+    if january is None or february is None or specification.missing(january):
+        raise checks.Wrong(
+            f"Your package, installed elsewhere as task 1 says, cannot be compiled: {done.failure(0) or 'it leaves no specification.'}"
+        )
+    return done, january, february
+
+
+def _flat(given: Any) -> dict[str, Any]:
+    """The settings in a dictionary, and in those that it holds."""
+    found: dict[str, Any] = {}
+    for name, value in given.items() if isinstance(given, dict) else ():
+        found |= _flat(value) if isinstance(value, dict) else {str(name): value}
+    return found
+
+
+def _but_image(found: Compiled) -> specification.Parts:
+    return {
+        kind: {name: value for name, value in one.items() if name != "image"}
+        for kind, one in specification.parts(found).items()
+    }
+
+
+def _refuses(done: elsewhere.Elsewhere) -> str:
+    """What is wrong if January's pipeline lets a month pass whose carriers have other names; empty: it stops before it learns."""
+    begun, ended = done.begun(), done.ended()
+    if "DataGate" not in begun:
+        return f"January's pipeline, run elsewhere on a month that its gate has to refuse, does not get to its gate: {done.failure(1)}"
+    if "DataGate" in ended or "Transform" in begun or "Pusher" in begun:
+        return (
+            "January's pipeline was run elsewhere on a month whose carriers have other names (`UAL`), and learned from it: "
+            f"{'its gate let it pass' if 'DataGate' in ended else 'Transform began before its gate had spoken'}."
+        )
     return ""
 
 
-def _steps(found: pipeline_spec.Compiled, tasks: dict[str, str]) -> str:
-    """What of the ten steps, with the package's functions, is missing."""
-    missing = [kind for kind in pipeline_spec.KINDS if kind not in tasks]
-    if missing:
-        return f"`{found.shown}` has no {', '.join(missing)}: all ten steps of your pipeline belong into it."
-    for kind, (setting, wanted) in FUNCTIONS.items():
-        given = str(found.setting(tasks[kind], setting)).strip('"')
-        if given != wanted:
-            return f"{kind} in `{found.shown}` calls {given[:60]!r}, not `{wanted}`. Whose `create_components` was compiled?"
-    return compiled_answer.passed_gate(found, tasks)
+def _images(found: Compiled) -> set[str]:
+    return {str(found.container(task).get("image")) for task in found.tasks}
 
 
-def _portable(lab: checks.Lab, found: pipeline_spec.Compiled, tasks: dict[str, str]) -> None:
-    told = pipeline_spec.places(found, lab)
-    if told:
-        where, place = told[0]
-        raise checks.Wrong(f"`{found.shown}` names a place of one machine, in {where}: `{place[:80]}`.")
-    known = found.body["root"].get("inputDefinitions", {}).get("parameters", {})
-    for name, (kind, setting) in PARAMETERS.items():
-        given = found.tasks[tasks[kind]].get("inputs", {}).get("parameters", {}).get(setting, {})
-        if name not in known or given.get("componentInputParameter") != name:
-            raise checks.Wrong(
-                f"`{found.shown}`: a run cannot say what `{name}` is; it is not a parameter of the pipeline."
-            )
-
-
-def _again(lab: checks.Lab, found: pipeline_spec.Compiled, january: str, again: Any, waits: bool) -> None:
-    """Another file with the same bytes. What differs because of a fault of January's own is not told a second time."""
-    other = compiled_answer.of_student(lab, again, "AGAIN")
-    if workspace_files.inside(lab, again).samefile(workspace_files.inside(lab, january)):
-        raise checks.Wrong(
-            "`AGAIN` is the file of `JANUARY` itself: that a second compilation gives the same bytes, one file cannot show. Compile once more, to "
-            "a path of its own."
+def _same(
+    lab: checks.Lab, found: Compiled, wanted: Compiled, other: list[specification.Difference], has_more: bool
+) -> str:
+    """What is another than in the file that the check compiles; empty: nothing but its image, and what is told elsewhere."""
+    if told := specification.places(found, lab):
+        return told
+    if other:
+        return (
+            f"`{found.shown}` is not what your package compiles to elsewhere, for other data and output: {other[0]} there. Of the configuration, "
+            "months, folders and what the Trainer is told can be given; the rest stands in the package. Was it changed after `lab.build()`?"
         )
-    if other.text != found.text:
-        if waits:
-            raise checks.Wrong("`AGAIN` waits for `JANUARY`: the two are compared when that is right.")
-        raise checks.Wrong(
-            "`AGAIN` is not the same file as `JANUARY`, byte for byte. It should be compiled of the same pipeline, for data and output at "
-            "another place. What else is different?"
-        )
+    images = _images(found)
+    if (
+        has_more
+        or len(images) > 1
+        or found.text.replace(f"image: {min(images)}\n", f"image: {elsewhere.ANY_IMAGE}\n") == wanted.text
+    ):
+        return ""
+    return f"`{found.shown}` is not the same file, byte for byte, as your package compiles to elsewhere. Is it as `compile_pipeline` wrote it?"
 
 
-def _image(found: pipeline_spec.Compiled) -> None:
-    names = {str(found.container(task).get("image")) for task in found.tasks}
+def _image(names: set[str]) -> str:
+    """What is wrong with the name of the image."""
     if len(names) != 1:
-        raise checks.Wrong("The steps have several images. One image, with your package, is enough.")
-    name = names.pop()
-    repository, colon, tag = re.fullmatch(r"(.*?)(?:(:)([^/:@]*))?(?:@.*)?", name).groups()
-    digest = "@sha256:" in name
-    if repository.rsplit("/", 1)[-1] == check_dockerfile.BASE:
-        raise checks.Wrong(
+        return "The steps have several images. One image, with your package, is enough."
+    (name,) = names
+    repository, colon, tag = re.fullmatch(r"(.*?)(?:(:)([^/:@]*))?(?:@.*)?", name, re.DOTALL).groups()
+    if repository.rsplit("/", 1)[-1] == check_image.BASE:
+        return (
             f"The image is `{name[:60]}`: it has TFX and `flights`, but not your package. Give yours a name of its own."
         )
     if not re.fullmatch(r"(?:[a-z0-9.-]+(?::\d+)?/)*[a-z0-9]+(?:[._-]+[a-z0-9]+)*", repository):
-        raise checks.Wrong(
-            f"`{name[:60]}` cannot name an image: small letters, digits, and `-`, `_`, `.` between them."
-        )
-    if not digest and (not colon or not tag or tag == "latest"):
-        raise checks.Wrong(
+        return f"`{name[:60]}` cannot name an image: small letters, digits, and `-`, `_`, `.` between them."
+    if "@sha256:" not in name and (not colon or not tag or tag == "latest"):
+        return (
             f"The image `{name[:60]}` has no tag of its own. Kubernetes fetches `latest` at every start, and under a name that stays the same "
             "the cache takes new code for old."
         )
+    return ""
 
 
-def _limits(found: pipeline_spec.Compiled, tasks: dict[str, str]) -> None:
-    for kind, task in tasks.items():
-        wanted = (CORES, MEMORY) if kind == "Trainer" else OTHERS
-        given = found.container(task).get("resources") or {}
-        if (given.get("cpuLimit"), given.get("memoryLimit")) != wanted:
-            raise checks.Wrong(
-                f"{kind} may use {given.get('cpuLimit')} cores and {given.get('memoryLimit')} GB. It should be {wanted[0]:g} and {wanted[1]:g}."
-            )
-
-
-def _cache(found: pipeline_spec.Compiled, tasks: dict[str, str]) -> None:
-    for kind, task in tasks.items():
-        if found.cached(task) == (kind in WITHOUT_INPUT):
-            raise checks.Wrong(
-                f"The cache is {'on' if found.cached(task) else 'off'} for {kind}. It has to be off for steps that have no artifact "
-                "as input, and on for all others. Is `enable_cache` of your configuration as it was?"
-            )
-
-
-def _february(lab: checks.Lab, first: pipeline_spec.Compiled, given: Any, waits: bool) -> None:
-    found = compiled_answer.of_student(lab, given, "FEBRUARY")
-    tasks = pipeline_spec.steps(found)
-    told = _steps(found, tasks)
-    if told:
-        raise checks.Wrong(told)
-    said = pipeline_spec.json_of(found.setting(tasks["CsvExampleGen"], "input_config"))
-    splits = said.get("splits") if isinstance(said, dict) else None
-    patterns = [str(one.get("pattern")) for one in splits or [] if isinstance(one, dict)]
-    if len(patterns) != 2 or "0[1-1]" not in patterns[0] or "0[2-2]" not in patterns[1]:
-        raise checks.Wrong(
-            f"`{found.shown}` reads {', '.join(patterns)[:80] or 'nothing'}. It should learn from January and be judged on February: `months=(1, 2)`."
+def _february(
+    lab: checks.Lab, first: Compiled, wanted: Compiled, given: Any, told: set[tuple[str, str]], waits: bool
+) -> str:
+    """What is wrong with February, but for what is told of January; where January is not right, what they have in common waits."""
+    try:
+        found = specification.of_student(lab, given, "FEBRUARY")
+    except checks.Wrong as wrong:
+        return wrong.message
+    if missing := specification.missing(found):
+        return f"`{found.shown}` has no {missing}: all ten steps of your pipeline belong into it."
+    other = list(specification.differences(_but_image(found), _but_image(wanted)))
+    if months := [one for one in other if one.part == "input_config"]:
+        return f"`{found.shown}` reads {specification.shown(months[0].given)}. It should learn from January and be judged on February: `months=(1, 2)`."
+    if own := [one for one in other if (one.kind, one.part) not in told]:
+        return (
+            f"{own[0].kind} of `{found.shown}` has another `{own[0].part}` than the same package compiled elsewhere with the settings of "
+            f"`{first.shown}`. With other settings or demands than last month's, a difference of the two models tells nothing of the month. Of the "
+            "configuration only the months are others."
         )
-    if pipeline_spec.demands(found) != pipeline_spec.demands(first):
-        raise checks.Wrong(
-            f"The Evaluator of `{found.shown}` demands something else of a model than that of `{first.shown}`: their `eval_config` differ. "
-            "Of the configuration only the months are others."
+    if len(_images(first) | _images(found)) != 1:
+        return (
+            "`FEBRUARY` waits for `JANUARY`: their images are compared when that is right."
+            if waits
+            else f"`{found.shown}` has another image than `{first.shown}`: the package is the same."
         )
-    own = pipeline_spec.steps(first)
-    for kind in FUNCTIONS:
-        if found.setting(tasks[kind], "custom_config") != first.setting(own[kind], "custom_config"):
-            raise checks.Wrong(
-                f"{kind} of `{found.shown}` is told something else than that of `{first.shown}`: their `custom_config` differ. With other settings "
-                "than last month's, a difference of the two models tells nothing of the month. Of the configuration only the months are others."
-            )
-    images = {str(one.container(task).get("image")) for one in (first, found) for task in one.tasks}
-    if len(images) != 1:
-        if waits:
-            raise checks.Wrong("`FEBRUARY` waits for `JANUARY`: their images are compared when that is right.")
-        raise checks.Wrong(f"`{found.shown}` has another image than `{first.shown}`: the package is the same.")
+    return specification.passed_gate(found)

@@ -1,37 +1,23 @@
-"""Tasks 2 and 3 of lab 5: what is wrong with the inherited pipeline, and the mended one, judged by what it compiles to and by its run."""
+"""Tasks 2 and 3 of lab 5: what is wrong with the inherited pipeline; and the mended one, installed, compiled and run elsewhere."""
 
 from __future__ import annotations
 
-import ast
-import fnmatch
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from course import checks
-from course.labs.lab_5 import AGAIN, COMPILED, PASSING, RUNS, SOURCE, pipeline_spec
-from course.labs.lab_5 import MENDED as FOLDER
-from flights.config import Config
-from judges.lab_5 import check_runs, compiled_answer, inherited_pipeline
-from judges.shared import workspace_files
+from course.labs.lab_5 import MENDED, pipeline_spec
+from judges.lab_5 import elsewhere, inherited_pipeline, specification
+from judges.shared import example_records, workspace_files
 
-MOST_FILES = 200
-SPLITS = {
-    ("Transform", "splits_config"): {"analyze": ["train"], "transform": ["train", "eval"]},
-    ("Trainer", "train_args"): {"splits": ["train"]},
-    ("Trainer", "eval_args"): {"splits": ["eval"]},
-    ("Evaluator", "example_splits"): ["eval"],
-}
-"""Who sees which flights of January, as it was inherited. Where nothing is said, TFX takes the same."""
-LEARNS = (
-    *("epochs", "seed", "hidden_units", "l2", "learning_rate"),
-    *("distance", "temp", "wind_speed", "visib", "origin", "carrier"),
-)
-"""Names in the inherited code that have a number: of the training, the network, the gaps and the vocabularies."""
-FUNCTIONS = {
-    "Transform": ("preprocessing_fn", "delays.features.preprocessing_fn"),
-    "Trainer": ("run_fn", "delays.model.run_fn"),
-}
+BEFORE = Path(__file__).with_name("as_it_was.json")
+"""What the pipeline compiles to, fits and transforms the flights of the check to, as it should be: `specification.parts`, `watched_task` and `cubes`; a test renews it."""
+FUNCTIONS = ("module_file", "module_path", "preprocessing_fn", "run_fn")
+FREE = ("custom_config", "schema_file")
+"""Settings that may be others."""
+NEAR = 0.02
 
 
 def judge_faults(lab: checks.Lab, found: Any) -> None:
@@ -76,183 +62,82 @@ def _plain(node: Any) -> str:
 
 
 def judge_mended(lab: checks.Lab) -> None:
-    """Three points for what is compiled, two for a run to its end.
+    """Three points for what is compiled, two for a run to its end that learns what it did.
 
     Raises:
         checks.Wrong: a fault is still there.
     """
-    if not workspace_files.inside(lab, COMPILED).is_file():
-        raise checks.Wrong(
-            f"There is no `{COMPILED}`: `lab.trial()` installs your mended package, compiles and runs it. If it could not be "
-            "compiled, its message says why."
-        )
-    if files_of(workspace_files.inside(lab, FOLDER)) != files_of(workspace_files.inside(lab, SOURCE)):
-        raise checks.Wrong("`mended/` has changed since the last `lab.trial()`: call it again.")
-    found = compiled_answer.of_student(lab, COMPILED, "trial")
-    tasks = pipeline_spec.steps(found)
-    problems = [
-        told
-        for told in (judge(lab, found, tasks) for judge in (_whole, _named, _ids, _portable, _repeated, _kept))
-        if told
-    ]
-    points = max(0.0, 3.0 - len(problems))
-    if set(tasks) & set(FUNCTIONS) != set(FUNCTIONS):
-        points = 0.0  # what is not there has no fault
-    told = "" if problems else _run(lab, found, tasks)
-    if problems or told:
-        raise checks.Wrong("\n".join([*problems, *([told] if told else [])]), points=points)
+    if not workspace_files.inside(lab, MENDED).is_dir():
+        raise checks.Wrong(f"There is no folder `{MENDED}`: run the notebook from its top.")
+    made = elsewhere.mended(lab)
+    found, again = made.compiled("first"), made.compiled("second")
+    if told := made.failure(0):
+        raise checks.Wrong(f"The mended package cannot be installed and compiled elsewhere: {told}")
+    if found is None or again is None:
+        raise checks.Wrong("The mended package was installed elsewhere, and its pipeline leaves no specification.")
+    problems = dict.fromkeys(told for told in _compiled(lab, found, again) if told)
+    if problems:
+        raise checks.Wrong("\n".join(problems), points=max(0.0, 3.0 - len(problems)))
+    if told := _run(elsewhere.mended_run(lab, made), found):
+        raise checks.Wrong(told, points=3.0)
 
 
-def _whole(lab: checks.Lab, found: pipeline_spec.Compiled, tasks: dict[str, str]) -> str:
-    missing = [kind for kind in pipeline_spec.KINDS if kind not in tasks]
-    if missing == ["LatestBlessedModel"] or (missing and "LatestBlessedModel" in missing):
-        return "Nothing gives the Evaluator a baseline that this engine can find: what does `create_components` get as its second argument?"
+def _compiled(lab: checks.Lab, found: pipeline_spec.Compiled, again: pipeline_spec.Compiled) -> Iterator[str]:
+    """A sentence about each kind of fault that is still in what is compiled."""
+    missing = specification.missing(found)
     if missing:
-        return f"The mended pipeline has no {', '.join(missing)} any more. All ten steps have to be there."
-    source = found.source(tasks["Evaluator"], "baseline_model")
-    if source is None or source[0] != tasks["LatestBlessedModel"]:
-        return "The Evaluator's baseline does not come from the step that looks it up."
-    return compiled_answer.passed_gate(found, tasks)
-
-
-def _named(lab: checks.Lab, found: pipeline_spec.Compiled, tasks: dict[str, str]) -> str:
-    for kind, (setting, wanted) in FUNCTIONS.items():
-        if kind not in tasks:
-            continue
-        given = found.settings(tasks[kind])
-        if given.get("module_file") or given.get("module_path"):
-            return f"{kind} is still given a file of code, by its place on the machine that compiled. Name the function in the package."
-        if str(given.get(setting, "")).strip('"') != wanted:
-            return f"{kind} does not run the function of the package `delays`: its `{setting}` is {str(given.get(setting))[:60]!r}."
-    return ""
-
-
-def _ids(lab: checks.Lab, found: pipeline_spec.Compiled, tasks: dict[str, str]) -> str:
-    bad = [task for task in found.tasks if "_" in task]
-    return f"The task `{bad[0]}` cannot be run by a cluster: look at its name." if bad else ""
-
-
-def _portable(lab: checks.Lab, found: pipeline_spec.Compiled, tasks: dict[str, str]) -> str:
-    told = [one for one in pipeline_spec.places(found, lab) if "`module_" not in one[0]]  # which `_named` tells
-    if told:
-        where, place = told[0]
-        return f"The specification names a place of one machine, in {where}: `{place[:80]}`."
-    outside = found.setting(tasks["ImportSchemaGen"], "schema_file") if "ImportSchemaGen" in tasks else None
-    if not str(outside).startswith("package:"):
-        return f"The schema is read from {str(outside)[:60]!r}, which no image has. In a package of the image it is called `package:PACKAGE/FILE`."
-    return ""
-
-
-def _repeated(lab: checks.Lab, found: pipeline_spec.Compiled, tasks: dict[str, str]) -> str:
-    again = compiled_answer.of_student(lab, AGAIN, "trial")
-    if again.text == found.text:
-        return ""
-    other = [task for task in found.tasks if task in again.tasks and found.settings(task) != again.settings(task)]
-    where = f" Look at the settings of {', '.join(other[:2])}." if other else ""
-    return f"Compiled twice, it is two different files: the cache would never find anything.{where}"
-
-
-def _kept(lab: checks.Lab, found: pipeline_spec.Compiled, tasks: dict[str, str]) -> str:
-    """What is learned, and what is demanded, is as it was inherited; however it is written."""
-    for (kind, setting), wanted in SPLITS.items():
-        given = found.setting(tasks[kind], setting) if kind in tasks else None
-        if given is not None and pipeline_spec.json_of(given) != wanted:
-            return f"{kind} sees other flights than before: look at its `{setting}`. What it learns, and how it judges, stays as it is."
-    wanted = [("AUC", "absolute", -Config.max_auc_loss), ("AUC", "lower_bound", Config.min_slice_auc)]
-    wanted.append(("AUC", "lower_bound", Config.min_auc))
-    if "Evaluator" in tasks and pipeline_spec.thresholds(found) != wanted:
-        return "The Evaluator demands something else of a model than before: how it judges stays as it is."
-    before = [
-        bound
-        for path in sorted(inherited_pipeline.BASE.glob("*.py"))
-        for bound in bindings(path.read_text(encoding="utf-8"))
-    ]
-    known = {name: [value for one, value in before if one == name] for name in LEARNS}
-    for shown, bound in _bound(lab, found, tasks):
-        for name, value in bound:
-            if name in known and value not in known[name]:
-                return f"`{name}` is {str(value)[:40]} in {shown}, and was {' or '.join(map(str, known[name]))[:40]}: what it learns stays as it is."
-    return ""
-
-
-def _bound(
-    lab: checks.Lab, found: pipeline_spec.Compiled, tasks: dict[str, str]
-) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
-    """Where the mended pipeline gives names a value: in settings, code, and files of values."""
-    for kind in FUNCTIONS:
-        if kind in tasks:
+        yield f"The mended pipeline has no {missing} any more. All ten steps have to be there."
+    else:
+        yield specification.passed_gate(found)
+    other = list(specification.differences(specification.parts(found), before()["parts"]))
+    for one in other:
+        if one.part in FUNCTIONS and one.given != one.wanted:
             yield (
-                f"{kind}'s `custom_config`",
-                _values(pipeline_spec.json_of(found.setting(tasks[kind], "custom_config"))),
+                f"{one.kind} is given {specification.shown(one.given)} as its `{one.part}`. In a container there is no file of this machine's: "
+                "name the function in the package `delays`."
             )
-    for name in files_of(workspace_files.inside(lab, f"{SOURCE}/{inherited_pipeline.NAME}")):
-        if name.endswith((".py", ".json")):
-            text = workspace_files.text(lab, f"{SOURCE}/{inherited_pipeline.NAME}/{name}")
-            yield f"`{name}`", bindings(text) if name.endswith(".py") else _values(pipeline_spec.json_of(text))
+            break
+    told = specification.places(found, lab, besides=FUNCTIONS)
+    schema = specification.parts(found).get("ImportSchemaGen", {}).get("schema_file", "")
+    if not told and schema and not str(schema).startswith("package:"):
+        told = f"The schema is read from {str(schema)[:60]!r}, which no image has. In a package of the image it is called `package:PACKAGE/FILE`."
+    yield told
+    if again.text != found.text:
+        moved = [one.kind for one in specification.differences(specification.parts(found), specification.parts(again))]
+        yield f"Compiled twice, it is two different files: the cache would never find anything. Look at the settings of {', '.join(dict.fromkeys(moved))}."
+    if kept := [one for one in other if one.part not in (*FUNCTIONS, *FREE)]:
+        what = "The schema is another" if kept[0].part == "fingerprint" else f"{kept[0]} before"
+        yield f"{what}: what it learns, and how it judges, stays as it is."
 
 
-def bindings(source: str) -> list[tuple[str, Any]]:
-    """Each name that a Python file gives a number or a list of numbers: as a variable, an argument, or a key."""
-    try:
-        nodes = list(ast.walk(ast.parse(source)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    pairs: list[tuple[Any, ast.expr]] = []
-    for node in nodes:
-        if isinstance(node, ast.Dict):
-            pairs += [(key.value, value) for key, value in zip(node.keys, node.values) if isinstance(key, ast.Constant)]  # noqa: B905
-        elif isinstance(node, ast.keyword) and node.arg:
-            pairs.append((node.arg, node.value))
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
-            pairs.append((node.target.id, node.value))
-        elif isinstance(node, ast.Assign):
-            pairs += [(target.id, node.value) for target in node.targets if isinstance(target, ast.Name)]
-    found = []
-    for name, node in pairs:
-        try:
-            value = ast.literal_eval(node)
-        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-            continue
-        found += _values({str(name): value}, is_deep=False)
-    return found
-
-
-def _values(given: Any, is_deep: bool = True) -> list[tuple[str, Any]]:
-    """The names in a dictionary, and in those that it holds, whose value is a number or a list of numbers."""
-    found = []
-    for name, value in given.items() if isinstance(given, dict) else ():
-        listed = list(value) if isinstance(value, list | tuple) else [value]
-        if listed and all(isinstance(one, int | float) and not isinstance(one, bool) for one in listed):
-            found.append((str(name), listed if isinstance(value, list | tuple) else value))
-        elif is_deep and isinstance(value, dict):
-            found += _values(value)
-    return found
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    """The files below a folder, by their path: what the mended pipeline is made of."""
-    found = {}
-    for path in sorted(folder.rglob("*"))[: MOST_FILES * 10]:
-        name = path.relative_to(folder)
-        if any(fnmatch.fnmatch(part, one) for part in name.parts for one in PASSING) or path.is_symlink():
-            continue
-        if path.is_file() and len(found) < MOST_FILES:
-            found[name.as_posix()] = path.read_bytes() if path.stat().st_size < workspace_files.MOST_BYTES else b""
-    return found
-
-
-def _run(lab: checks.Lab, found: pipeline_spec.Compiled, tasks: dict[str, str]) -> str:
-    root = workspace_files.inside(lab, RUNS)
-    folders = sorted(path for path in root.glob("*") if path.is_dir()) if root.is_dir() else []
-    if not folders:
-        return "The mended pipeline is compiled, and none of its steps has run: `lab.trial()`."
-    run = check_runs.Run(lab, folders[-1], found)
-    stopped = next((task for task in pipeline_spec.order(found) if not run.has(task)), None)
-    if stopped:
+def _run(done: elsewhere.Elsewhere, found: pipeline_spec.Compiled) -> str:
+    """What is wrong with the run, and with what it has learned; empty: nothing."""
+    ran = done.ended()
+    if stopped := next((task for task in pipeline_spec.order(found) if task not in ran), None):
         return (
-            f"The mended pipeline is compiled, and its run stopped at {stopped}. What does that step need that its process does not have? "
-            f"Its log is `{Path(RUNS, folders[-1].name, stopped, 'log.txt')}`."
+            f"The mended pipeline is compiled; run elsewhere, on other flights of January, it stops at {stopped}: {done.failure(0)} "
+            "What does that step need that its process does not have?"
         )
-    if not run.model(tasks["Trainer"], "model"):
-        return "The run came to its end, and its Trainer has left no model."
+    tasks, was = pipeline_spec.steps(found), before()
+    fitted = done.said(f"runs/*/{tasks['Trainer']}/fitted.json")
+    for name, value in was["fitted"].items():
+        if fitted.get(name) != value:
+            return f"Run elsewhere, its Trainer fits a model with other `{name}` than before: {specification.shown(fitted.get(name))}. What it learns stays as it is."
+    flights = done.ran.folder.glob(f"runs/*/{tasks['Transform']}/transformed_examples/Split-train")
+    found_cubes = cubes(next(iter(flights)))
+    for name, value in was["cubes"].items():
+        if abs(found_cubes.get(name, float("inf")) - value) > NEAR * max(1.0, abs(value)):
+            return f"Run elsewhere, its Transform makes another feature `{name}` of the same flights than before. What it learns from stays as it is."
     return ""
+
+
+def before() -> dict[str, Any]:
+    """What it was: `parts`, `fitted`, `cubes`."""
+    return json.loads(BEFORE.read_text(encoding="utf-8"))
+
+
+def cubes(split: Path) -> dict[str, float]:
+    """The mean cube of each feature: of a scaled one, mean and deviation tell nothing."""
+    rows = example_records.split(split)
+    names = sorted(rows[0]) if rows else []
+    return {name: round(sum(float(row.get(name) or 0) ** 3 for row in rows) / len(rows), 3) for name in names}

@@ -10,7 +10,7 @@ import yaml
 
 from course import checks
 from course.labs.lab_5 import pipeline_spec
-from judges.lab_5 import compiled_answer
+from judges.lab_5 import specification
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,10 +104,9 @@ def judge_reading(lab: checks.Lab, january: Any, found: Any) -> None:
     Raises:
         checks.Wrong: some are not what the specification says.
     """
-    given = compiled_answer.of_student(lab, january, "JANUARY")
-    missing = [kind for kind in pipeline_spec.KINDS if kind not in pipeline_spec.steps(given)]
-    if missing:
-        raise checks.Wrong(f"`JANUARY` has no {', '.join(missing)}. Do task 4 first.")
+    given = specification.of_student(lab, january, "JANUARY")
+    if missing := specification.missing(given):
+        raise checks.Wrong(f"`JANUARY` has no {missing}. Do task 4 first.")
     if not isinstance(found, dict) or not set(found) <= set(QUESTIONS):
         strange = sorted(set(found) - set(QUESTIONS))[:1] if isinstance(found, dict) else []
         raise checks.Wrong(

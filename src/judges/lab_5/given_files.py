@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 
 from course.labs.lab_3.package import FOLDER, NAME
+from course.labs.lab_5 import MENDED
 from flights.data import month_path
 from judges.lab_3 import months, solution_package
-from judges.lab_5 import check_migration, inherited_pipeline
+from judges.lab_5 import inherited_pipeline
 
 
 def write(root: Path, seed: int) -> list[str]:
@@ -21,7 +22,7 @@ def write(root: Path, seed: int) -> list[str]:
         text = months.month(number).to_csv(index=False, float_format="%.2f", lineterminator="\n")
         path.write_text(text, encoding="utf-8")
     inherited_pipeline.write(root, seed)
-    shutil.copytree(root / inherited_pipeline.FOLDER, root / check_migration.FOLDER)
+    shutil.copytree(root / inherited_pipeline.FOLDER, root / MENDED)
     beside = ", ".join(sorted(inherited_pipeline.files_beside(seed)))
     return [
         f"{FOLDER}/{NAME}: the package of lab 3, as its solution leaves it",

@@ -70,7 +70,7 @@ def _inside(name: str) -> Path:
 
 
 def trial() -> None:
-    """Installs what is in `mended`, compiles its pipeline twice in a process that has nothing of this notebook, and runs its steps on January.
+    """Installs what is in `mended`, compiles its pipeline in a process that has nothing of this notebook, and runs its steps on January.
 
     Raises:
         RuntimeError: the package cannot be installed, its pipeline not compiled, or a step failed.
@@ -81,30 +81,21 @@ def trial() -> None:
     folder = workspace / lab_5.TRIAL
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    ignored = shutil.ignore_patterns(*lab_5.PASSING)
-    shutil.copytree(workspace / lab_5.MENDED, workspace / lab_5.SOURCE, ignore=ignored)
     install(workspace / lab_5.MENDED, folder / IMAGE)
     print("installed")
-    paths = [workspace / lab_5.COMPILED, workspace / lab_5.AGAIN]
-    argument = {
-        "package": lab_5.INHERITED,
-        "pipeline_name": lab_5.INHERITED,
-        "image": f"{lab_5.INHERITED}:7",
-    }
-    argument |= {"paths": [str(path.with_suffix(".draft")) for path in paths]}
-    log = processes.log_of(folder)
+    path, log = folder / "pipeline.yaml", processes.log_of(folder)
+    job = {"package": lab_5.INHERITED, "image": f"{lab_5.INHERITED}:7"}
+    job["files"] = [{"path": str(path), "settings": {"pipeline_name": lab_5.INHERITED}}]
     function = ("course.labs.lab_5.separate_process", "compile_package")
-    if separate_process.call(*function, argument, folder / IMAGE, workspace, log):
+    if separate_process.call(*function, job, folder / IMAGE, workspace, log):
         raise separate_process.StepError(
             f"The pipeline cannot be compiled. The last words:\n{processes.last_words(folder)[-1500:]}"
         )
-    for path in paths:
-        path.with_suffix(".draft").rename(path)
     print("compiled")
-    found = pipeline_spec.parsed(paths[0].read_text(encoding="utf-8"), paths[0].name)
+    found = pipeline_spec.parsed(path.read_text(encoding="utf-8"), path.name)
     destination = {"filesystem": {"base_directory": str(folder / "serving")}}
     given = {"data_root": str(workspace / "months"), "push_destination": json.dumps(destination)}
-    separate_process.run(paths[0], folder / IMAGE, workspace, workspace / lab_5.RUNS, given, _InOrder(found))
+    separate_process.run(path, folder / IMAGE, workspace, folder / "runs", given, _InOrder(found))
 
 
 def submit(path: str | Path, **arguments: str) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import re
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,9 +12,6 @@ import yaml
 from course import checks
 
 VERSION = "2.1.0"
-ON_CLUSTER = ("/mnt/flights",)
-"""Where the volume of a cluster is mounted: the one place that a specification may name."""
-_PLACE = re.compile(r"(?<![\w.:/+-])(?:file://)?(/(?:[\w.@+ -]+/)+[\w.@+-]+)|(?<!\w)~/[\w.]|\b[A-Za-z]:\\\w")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,58 +148,6 @@ def parsed(text: str, shown: str) -> Compiled:
             f"`{shown}` has a task without what a task needs ({type(error).__name__}: {str(error)[:60]}). Is it as `compile_pipeline` wrote it?"
         ) from error
     return found
-
-
-def places(found: Compiled, lab: checks.Lab) -> list[tuple[str, str]]:
-    """Where a specification names a place of one machine: (task or where else, the place)."""
-    told = []
-    for task in found.tasks:
-        told += [(f"{task}, `{name}`", place) for name, value in found.settings(task).items() for place in _in(value)]
-        told += [(f"{task}, its container", place) for place in _in(found.container(task))]
-    rest = {key: value for key, value in found.body.items() if key not in ("deploymentSpec", "components")}
-    known = {place for _, place in told}
-    told += [("the pipeline", place) for place in _in(rest) if place not in known]
-    if not told and (lab.name in found.text or str(Path.home()) + "/" in found.text):
-        told.append(("the file", "the folder of this lab"))
-    return told
-
-
-def _in(value: Any) -> list[str]:
-    """Every place that a value names, in the order in which it stands there."""
-    if isinstance(value, dict):
-        return [place for one in value.values() for place in _in(one)]
-    if isinstance(value, list):
-        return [place for one in value for place in _in(one)]
-    text = value if isinstance(value, str) else ""
-    found = [match[0].removeprefix("file://") for match in _PLACE.finditer(text)]
-    return [place for place in found if not place.startswith(ON_CLUSTER)]
-
-
-def demands(found: Compiled) -> Any:
-    """What the Evaluator demands of a model, and measures: its `eval_config`."""
-    text = found.setting(steps(found)["Evaluator"], "eval_config")
-    return json_of(text) or text
-
-
-def thresholds(found: Compiled) -> list[tuple[str, str, float]]:
-    """The limits in it: (metric, `lower_bound`, `upper_bound`, `absolute` or `relative`, number)."""
-    limits = []
-
-    def walk(part: Any, metric: str) -> None:
-        if isinstance(part, list):
-            for one in part:
-                walk(one, metric)
-        elif isinstance(part, dict):
-            metric = str(part.get("class_name", part.get("className", metric)))
-            for key, value in part.items():
-                is_limit = isinstance(value, int | float) and not isinstance(value, bool)
-                name = re.sub(r"(?<=[a-z])([A-Z])", r"_\1", str(key)).lower()
-                if is_limit and name in ("lower_bound", "upper_bound", "absolute", "relative"):
-                    limits.append((metric, name, float(value)))
-                walk(value, metric)
-
-    walk(demands(found), "")
-    return sorted(limits)
 
 
 def json_of(value: Any) -> Any:

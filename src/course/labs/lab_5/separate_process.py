@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import dataclasses
 import importlib
+import importlib.util
 import io
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,7 @@ def run(
     runs: Path,
     arguments: dict[str, str],
     report: Callable[[str, float], None],
+    through: Sequence[str] = (),
 ) -> Path:
     """Runs a compiled pipeline, one task after the other, each in a new process.
 
@@ -89,6 +92,7 @@ def run(
         runs: folder of the runs; this one's is below it.
         arguments: parameters of the run.
         report: called after each task, with its name and seconds.
+        through: the module that is to start the one of each task, if another.
 
     Returns:
         The folder of the run, with a folder for each task.
@@ -107,7 +111,8 @@ def run(
         folders.append(folder.parent)
         if command[:2] != ["python", "-m"]:
             raise StepError(f"{folder.name}: its command is {command[:3]}, and can only be run in its image.")
-        status = call(command[2], "main", command[3:], image, workspace, processes.log_of(folder))
+        module, *given = [*through, *command[2:]]
+        status = call(module, "main", given, image, workspace, processes.log_of(folder))
         if status:
             failed.append(folder)
             raise StepError(f"{folder.name} failed: exit status {status}")
@@ -131,20 +136,26 @@ def run(
     return folders[0]
 
 
-def compile_package(argument: dict[str, Any]) -> int:
-    """In the new process: compiles a package's pipeline twice, for data and output at two places, into two files.
+def compile_package(job: dict[str, Any]) -> int:
+    """In the new process: compiles a package's pipeline into files.
 
     Args:
-        argument: `package`, `pipeline_name`, `image` and `paths`: two.
+        job: `package`, and `files`: for each its `path` and the `settings` of the configuration, which is the package's own `config.Config`, or that of flights. Also
+            `image`, and `resources`, which may be left out. A setting that the configuration does not know is left out.
     """
     from engines.kubeflow.compiler import compile_pipeline
-    from flights.config import Config
+    from flights import config as of_flights
 
-    create = importlib.import_module(f"{argument['package']}.pipeline").create_components
-    for number, path in enumerate(argument["paths"]):
-        config = Config(
-            data_root=f"data-{number}", output_root=f"output-{number}", pipeline_name=argument["pipeline_name"]
+    package, resources = job["package"], job.get("resources", {})
+    there = importlib.util.find_spec(f"{package}.config")
+    configuration = (importlib.import_module(f"{package}.config") if there else of_flights).Config
+    known = {field.name for field in dataclasses.fields(configuration)}
+    create = importlib.import_module(f"{package}.pipeline").create_components
+    for number, one in enumerate(job["files"]):
+        time.sleep(1.1 if number else 0)  # a clock that is read has gone on
+        given = {name: tuple(value) if isinstance(value, list) else value for name, value in one["settings"].items()}
+        config = configuration(**{name: value for name, value in given.items() if name in known})
+        compile_pipeline(
+            config, create, one["path"], job["image"], {name: tuple(two) for name, two in resources.items()}
         )
-        compile_pipeline(config, create, path, argument["image"])
-        time.sleep(1.1 if number == 0 else 0)  # a clock that is read has gone on
     return 0

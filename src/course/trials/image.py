@@ -1,0 +1,337 @@
+"""Does what a Dockerfile says, without Docker: a step of a trial.
+
+    main([CONTEXT, TOLD])
+
+CONTEXT is the folder beside which `COPY` finds files. Each stage becomes a folder in which `/opt/course` is an environment of its own with the libraries of this one, as in the
+course's image. What a `RUN` says is run by a shell, which has pip, Python and the commands in `COMMANDS`, but no network, and for which that folder is `/`.
+What has come of it goes to the file TOLD, as JSON: see `Told`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+ENVIRONMENT, USERS = "opt/course", ("tmp", "course", "home")
+"""What belongs to root in the course's image, and the folders that the user may write: see `deploy/image/Dockerfile`."""
+FOLDERS = ("course/src", "home/student", "opt", "root", "srv", "tmp", "usr/local", "usr/src", "var")
+COMMANDS = "sh bash env cat cp dirname basename echo find grep head ls ln mkdir mv printf pwd rm rmdir sed sort tail tar test touch true tr xargs"
+STAND_INS = "apt-get apt useradd groupadd adduser chown chmod ldconfig"
+"""Commands that say that they have worked, and do nothing: this machine's users and packages are not the image's."""
+SECONDS = 120
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})")
+_ROOT = re.compile(r"""(?<![^\s=:,;&|()<>"'`\[])/(?!/|dev/null\b|bin/(?:ba)?sh\b)""")
+"""The slash of a path from the root on, where a word or the value of an option begins."""
+
+
+class StopError(RuntimeError):
+    """An instruction fails."""
+
+
+@dataclasses.dataclass
+class Told:
+    """What has come of a Dockerfile.
+
+    Attributes:
+        base: the image that the last stage begins with.
+        user: at its end.
+        package: the folder in which Python finds the package then, in the folder of the step; empty: it does not.
+        others: what else is in the libraries of the image that was not there before.
+        stopped: the instruction that failed; said: its last words.
+    """
+
+    base: str = ""
+    user: str = ""
+    package: str = ""
+    others: list[str] = dataclasses.field(default_factory=list)
+    stopped: str = ""
+    said: str = ""
+
+
+def main(arguments: list[str]) -> None:
+    """Does it."""
+    context, told = map(Path, arguments)
+    found, stages = Told(), []
+    try:
+        for instruction, name, rest, body in instructions((context / "Dockerfile").read_text(encoding="utf-8")):
+            found.stopped = instruction
+            if name == "FROM":
+                stages.append(Stage(rest, context.resolve(), stages))
+            elif stages:
+                stages[-1].do(name, rest, body)
+            elif name == "ARG":
+                Stage.given.update([_pair(rest)])
+            found.base, found.user = (stages[-1].base, stages[-1].user) if stages else ("", "")
+        found.stopped = ""
+        if stages:
+            found.package, found.others = stages[-1].package(), stages[-1].others()
+    except (StopError, OSError, ValueError, shutil.Error, subprocess.SubprocessError) as error:
+        found.said = re.sub(r"[^\s'\"`]*/stages/\d+", "", str(error)) or type(error).__name__
+    told.write_text(json.dumps(dataclasses.asdict(found)), encoding="utf-8")
+
+
+def instructions(text: str) -> Iterator[tuple[str, str, str, str]]:
+    """Each instruction: as it begins, its name, what follows, and the lines of its here-document."""
+    lines = iter(text.splitlines())
+    for line in lines:
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        while line.rstrip().endswith("\\"):
+            following = next(lines, "")
+            line = line.rstrip()[:-1] + " " + ("\\" if following.lstrip().startswith("#") else following)
+        name, _, rest = line.strip().partition(" ")
+        opened = re.search(r"<<-?[\"']?(\w+)", rest) if name.upper() in ("RUN", "COPY", "ADD") else None
+        body = (
+            "".join(f"{one}\n" for one in iter(lambda: next(lines, end).strip("\t"), end))
+            if (end := opened and opened[1])
+            else ""
+        )
+        yield line.strip()[:100], name.upper(), rest.strip(), body
+
+
+class Stage:
+    """A stage, as far as its instructions are done.
+
+    Attributes:
+        given: what `ARG` says before the first stage.
+        root: the folder that is `/` in it.
+        base: the image that it begins with.
+        user, folder, variables: as the instructions set them.
+    """
+
+    given: dict[str, str] = {}  # noqa: RUF012
+
+    def __init__(self, rest: str, context: Path, before: list[Stage]) -> None:
+        """Begins with what `FROM` names: another stage, or an image, which is taken for the course's."""
+        words = [_filled(word, Stage.given) for word in rest.split() if not word.startswith("--")]
+        if not words:
+            raise StopError("FROM names no image")
+        self.name = words[2] if len(words) == 3 else str(len(before))
+        self.context, self.before = context, before[:]
+        if onto := self._stage(words[0]):
+            self.__dict__ |= {name: getattr(onto, name) for name in ("root", "base", "user", "folder", "owned")}
+            self.variables, self.shell = dict(onto.variables), onto.shell
+            return
+        self.base, self.user, self.owned = words[0], "1000:1000", list(USERS)
+        self.root = Path.cwd().resolve() / "stages" / str(len(before))
+        for folder in FOLDERS:
+            (self.root / folder).mkdir(parents=True)
+        self.folder, self.shell = self.root / "course", ["/bin/sh", "-c"]
+        python = self.root / ENVIRONMENT / "bin"
+        venv.create(self.root / ENVIRONMENT, symlinks=True)
+        for name in ("pip", "pip3"):
+            _command(python / name, f'exec {python}/python -m pip "$@"')
+        there = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n{self.root}/course/src\n"
+        (self.libraries / "course.pth").write_text(there)
+        commands = self.root.parent / "commands"
+        commands.mkdir(exist_ok=True)
+        for name in STAND_INS.split():
+            _command(commands / name, "exit 0")
+        for name in COMMANDS.split():
+            if (real := shutil.which(name)) and not (commands / name).exists():
+                (commands / name).symlink_to(real)
+        pip = {
+            "CONFIG_FILE": os.devnull,
+            "NO_INDEX": "1",
+            "NO_BUILD_ISOLATION": "0",
+            "FIND_LINKS": "",
+            "DISABLE_PIP_VERSION_CHECK": "1",
+            "NO_CACHE_DIR": "1",
+        }
+        self.variables = {f"PIP_{name}": value for name, value in pip.items()}
+        self.variables |= {
+            "VENV": f"{self.root}/{ENVIRONMENT}",
+            "HOME": f"{self.root}/root",
+            "PATH": f"{python}:{commands}",
+        }
+
+    @property
+    def libraries(self) -> Path:
+        """Where pip installs to."""
+        return next((self.root / ENVIRONMENT).glob("lib/python*/site-packages"))
+
+    def _stage(self, name: str) -> Stage | None:
+        return next((one for number, one in enumerate(self.before) if name in (one.name, str(number))), None)
+
+    def do(self, name: str, rest: str, body: str) -> None:
+        """Does an instruction.
+
+        Raises:
+            StopError: it fails.
+        """
+        if name in ("COPY", "ADD"):
+            self._copy(rest, body)
+        elif name == "WORKDIR":
+            self.folder = self._at(rest)
+            self.folder.mkdir(parents=True, exist_ok=True)
+        elif name == "USER":
+            self.user = _filled(rest, self.variables)
+        elif name == "ARG" and "=" not in rest:
+            self.variables |= {rest: Stage.given[rest]} if rest in Stage.given else {}
+        elif name in ("ENV", "ARG"):
+            pairs = map(_pair, _words(rest)) if "=" in rest.split(" ", 1)[0] else [tuple(f"{rest} ".split(" ", 1))]
+            self.variables |= {key: _filled(self._rooted(value.strip()), self.variables) for key, value in pairs}
+        elif name == "SHELL":
+            self.shell = json.loads(rest)
+        elif name == "RUN":
+            self._run(rest, body)
+
+    def _rooted(self, text: str) -> str:
+        """A text in which each path from the root on is one from the folder of this stage on."""
+        return _ROOT.sub(lambda _: f"{self.root}/", text.replace("file:///", f"file://{self.root}/"))
+
+    def _at(self, place: str) -> Path:
+        place = _filled(place.strip("\"'"), self.variables)
+        under = (
+            place
+            if place.startswith(str(self.root))
+            else self.root / place.lstrip("/")
+            if place.startswith("/")
+            else self.folder / place
+        )
+        return Path(os.path.normpath(under))
+
+    def _copy(self, rest: str, body: str) -> None:
+        words = _words(rest)
+        options = dict(_pair(word.lstrip("-")) for word in words if word.startswith("--"))
+        *sources, place = [word for word in words if not word.startswith("--")]
+        target = self._at(place)
+        if "from" in options and not self._stage(options["from"]):
+            raise StopError(f"{options['from']}: this image is not here")
+        context = self._stage(options["from"]).root if "from" in options else self.context
+        self.owned += [target.relative_to(self.root).as_posix()] if options.get("chown", "root")[:1] not in "r0" else []
+        is_folder = place.endswith("/") or len(sources) > 1 or target.is_dir()
+        for source in sources:
+            if source.startswith("<<"):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(body)
+                continue
+            wanted = os.path.normpath(_filled(source, self.variables).lstrip("/"))
+            found = [context] if wanted == "." else sorted(context.glob(wanted)) if not wanted.startswith("..") else []
+            if not found:
+                raise StopError(f"{source}: there is no such file or folder beside the Dockerfile")
+            for path in found:
+                _bring(path, target, is_folder or len(found) > 1)
+
+    def _run(self, rest: str, body: str) -> None:
+        mounts = [dict(map(_pair, one.split(","))) for one in re.findall(r"--mount=(\S+)", rest)]
+        mounts = [one for one in mounts if one.get("type", "bind") == "bind"]
+        rest = re.sub(r"^(?:--\S+\s+)+", "", rest)
+        read_only = []
+        for mount in mounts:
+            target = self._at(mount.get("target") or mount.get("dst") or mount.get("destination") or "/")
+            from_ = self._stage(mount.get("from", ""))
+            source = (from_.root if from_ else self.context) / (mount.get("source") or mount.get("src") or ".").lstrip(
+                "/"
+            )
+            _bring(source, target, is_folder=False)
+            mount["made"] = str(target)
+            if not any(name in mount and mount[name] != "false" for name in ("rw", "readwrite")):
+                read_only.append(target)
+        before = {path: _listing(path) for path in (self.root, *read_only)}
+        if rest.startswith("["):
+            command = [self._rooted(str(word)) for word in json.loads(rest)]
+        else:
+            text = (
+                body
+                if rest.startswith("<<")
+                else f"{rest}\n{body}" + (re.search(r"<<-?[\"']?(\w+)", rest)[1] if body else "")
+            )
+            command = [*self.shell, self._rooted(text)]
+        done = self._do(command)
+        if done.returncode:
+            lines = [line for line in done.stdout.splitlines() if line.strip()]
+            raise StopError(
+                "\n".join([line for line in lines if "rror" in line][:2] or lines[-1:])
+                or f"exit status {done.returncode}"
+            )
+        if any(_listing(path) != before[path] for path in read_only):
+            raise StopError(
+                "Read-only file system: what is mounted can only be read, and setuptools writes beside the package while it builds"
+            )
+        changed = (
+            {path for path, _ in _listing(self.root) ^ before[self.root]}
+            if self.user.split(":")[0] not in ("root", "0")
+            else set()
+        )
+        mounted = [Path(mount["made"]).relative_to(self.root).as_posix() for mount in mounts]
+        denied = sorted(
+            path for path in changed if not any(f"{path}/".startswith(f"{one}/") for one in (*self.owned, *mounted))
+        )
+        if denied:
+            raise StopError(f"Permission denied: /{denied[0]} belongs to root, and the user is {self.user}")
+        for mount in mounts:
+            shutil.rmtree(mount["made"], ignore_errors=True)
+
+    def _do(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    def package(self) -> str:
+        """Where Python finds the package, in the folder of the step."""
+        done = self._do(["python", "-c", "import my_flights as found; print(found.__path__[0])"])
+        path = Path(done.stdout.strip()) if not done.returncode else Path("/")
+        top = self.root.parents[1]
+        return path.relative_to(top).as_posix() if path.is_relative_to(top) else ""
+
+    def others(self) -> list[str]:
+        """What is new in the libraries, but for the package."""
+        names = [path.name for path in self.libraries.iterdir() if path.is_dir()]
+        return sorted(name for name in names if not re.match(r"__|my_flights|.*\.dist-info$", name))
+
+
+def _bring(source: Path, target: Path, is_folder: bool) -> None:
+    """Copies a file, or what is in a folder, as `COPY` does."""
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+    else:
+        target = target / source.name if is_folder else target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+
+
+def _listing(folder: Path) -> set[tuple[str, int]]:
+    """The files below a folder, each with the time of its last change; nothing of Python's compiled files."""
+    found = (
+        path for path in folder.rglob("*") if path.suffix != ".pyc" and not path.is_dir() and not path.is_symlink()
+    )
+    return {(path.relative_to(folder).as_posix(), path.stat().st_mtime_ns) for path in found}
+
+
+def _command(path: Path, line: str) -> None:
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name, value.strip("\"'")
+
+
+def _words(rest: str) -> list[str]:
+    return (
+        [str(word) for word in json.loads(rest[rest.index("[") :])]
+        if re.match(r"(?:--\S+\s+)*\[", rest)
+        else re.findall(r"(?:[^\s\"']|\"[^\"]*\"|'[^']*')+", rest)
+    )
+
+
+def _filled(text: str, known: dict[str, str]) -> str:
+    return _VARIABLE.sub(lambda match: known.get(match[1] or match[2], match[3] or match[0]), text)
