@@ -20,6 +20,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import sample_lab
+from grading import hostile
 from sample_lab import lab_9_bad
 
 from course import checks
@@ -385,53 +386,36 @@ def test_outputs_and_metadata_of_a_submission_are_not_looked_at(tmp_path):
 ORDER = ["sum", "check-sum", "words", "check-words", "report", "check-report"]
 
 
-def cells_of(node: nbformat.NotebookNode) -> list[dict]:
-    return [
-        {"type": cell.cell_type, "source": cell.source, "grade_id": source.marks(cell).get("grade_id")}
-        for cell in node.cells
-    ]
-
-
 def asked(made: nbformat.NotebookNode) -> list[str]:
     """The marked cells, in order."""
     return [source.marks(cell)["grade_id"] for cell in made.cells if source.marks(cell)]
 
 
-def edited(cells: list[dict]) -> None:
-    for cell in cells:
-        if (cell["grade_id"] or "").startswith("check"):
-            cell.update(source="600", type="markdown")
-
-
-def without_checks(cells: list[dict]) -> None:
-    cells[:] = [cell for cell in cells if not (cell["grade_id"] or "").startswith("check")]
-
-
-def check_first(cells: list[dict]) -> None:
-    cells[:0] = [dict(cell) for cell in cells if cell["grade_id"] == "check-sum"]
-
-
-def nameless(cells: list[dict]) -> None:
-    for cell in cells:
-        cell["grade_id"] = None
-
-
-@pytest.mark.parametrize("change", [lambda cells: None, edited, without_checks, check_first])
-def test_the_labs_checks_are_in_their_places_whatever_was_submitted(change):
-    released = sample_lab.source()
-    cells = cells_of(released)
-    change(cells)
-    made = rebuild.rebuild(released, cells)
-    assert asked(made) == ORDER
+@pytest.mark.filterwarnings("ignore:Non-unique cell id")
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(hostile.forge, hostile.unlock, hostile.ask_something_else, hostile.remove_checks, hostile.swap_ids),
+        *(hostile.duplicate, hostile.strip, hostile.strange_metadata),
+    ],
+)
+def test_the_labs_checks_are_in_their_places_whatever_was_submitted(change, tmp_path):
+    released, node = unsolved(), solved()
+    change(node)
+    path = put(tmp_path, {"x.ipynb": nbformat.writes(node, version=nbformat.NO_CONVERT).encode()}) / "x.ipynb"
+    made = rebuild.rebuild(released, collect.read(path))
+    assert [mark for mark in asked(made) if mark.startswith("check")] == ORDER[1::2]
     assert [cell.task for cell in source.check_cells(made)] == ["sum", "words", "report"]
     wanted = [cell.source for cell in released.cells if source.marks(cell).get("grade")]
     assert [cell.source for cell in made.cells if source.marks(cell).get("grade")] == wanted
+    text = "\n".join(cell.source for cell in made.cells)
+    for answer, check in (("TOTAL = sum", '"sum", '), ("WORDS = [", '"words", '), ("REPORT = ", '"report", ')):
+        assert text.rindex(answer) < text.rindex(f"checks.check({check}")
 
 
 def test_checks_are_known_by_their_text_and_unknown_marks_are_dropped():
     released = sample_lab.source()
-    cells = cells_of(released)
-    nameless(cells)
+    cells = [{"type": cell.cell_type, "source": cell.source, "grade_id": None} for cell in released.cells]
     cells.insert(0, {"type": "code", "source": "600", "grade_id": "check-bonus"})
     made = rebuild.rebuild(released, cells)
     assert [cell.task for cell in source.check_cells(made)] == ["sum", "words", "report"]

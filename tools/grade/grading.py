@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -13,7 +12,6 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -108,6 +106,7 @@ class _Class:
         self.marks: dict[str, str] = {}
         self.doing: dict[str, tuple[str, float]] = {}
         self.lock, self.stopped = threading.RLock(), threading.Event()
+        self.free: queue.SimpleQueue[box.Box] = queue.SimpleQueue()
         for one in found:
             collect.choose(one, course.lab, released)
             self.marks[one.key] = one.digest()
@@ -131,19 +130,18 @@ class _Class:
     def run(self, how: str, proved: Path) -> None:
         """Grades what is to be graded, the lab's own solution first; stops without loss when it is interrupted."""
         course, others = self.course, set(psutil.Process().children(recursive=True))
-        free: queue.SimpleQueue[box.Box] = queue.SimpleQueue()
         for own in box.boxes(how, course.at_a_time):
-            free.put(own)
+            self.free.put(own)
         modules = [*Judge.modules(course.lab), converters.__name__]
         with (
-            Apart(modules, course.folder / "judge.log", **{PREPARED: course.lab}) as apart,
+            Apart(modules, course.folder / "judge.log", **{PREPARED: course.lab}) as self.apart,
             ThreadPoolExecutor(course.at_a_time + 1) as pool,  # one more, for a page that takes its time
         ):
-            judge = Judge(course.lab, apart)
+            self.judge = Judge(course.lab, self.apart)
             try:
                 if course.prove and not proved.exists() and self.todo:
-                    self._watch([pool.submit(self._prove, judge, free, proved)])
-                self._watch([pool.submit(self._grade, apart, judge, free, one) for one in self.todo])
+                    self._watch([pool.submit(self._prove, proved)])
+                self._watch([pool.submit(self._grade, one) for one in self.todo])
             except BaseException:
                 self.stopped.set()
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -173,11 +171,11 @@ class _Class:
         with self.lock:
             self.doing[name] = (what, time.monotonic())
 
-    def _grade(self, apart: Apart, judge: Judge, free: queue.SimpleQueue[box.Box], one: Submission) -> None:
+    def _grade(self, one: Submission) -> None:
         """Grades one submission. Whatever becomes of it, the others go on."""
         name = printable(one.name)
         try:
-            graded = self._judged(judge, free, one, name)
+            graded = self._judged(one, name)
         except Exception as error:
             reason = f"{FAULT} ({type(error).__name__}: {error})"
             graded = Graded(
@@ -191,7 +189,7 @@ class _Class:
         self._does(name, "the feedback page")
         try:
             own = (self.course.lab, self.course.solutions, self.course.folder)
-            wrong = marks.feedback(apart, *own, graded, self.released)
+            wrong = marks.feedback(self.apart, *own, graded, self.released)
         except Exception as error:
             wrong = [f"the feedback page could not be made: {type(error).__name__}: {error}"]
         graded.remarks += map(printable, wrong)
@@ -205,7 +203,7 @@ class _Class:
         points = f"{number(graded.points)} points, {graded.ended}, {graded.seconds:.0f} s"
         self.course.say(f"  {done}/{len(self.graded)} {name}: {points}")
 
-    def _judged(self, judge: Judge, free: queue.SimpleQueue[box.Box], one: Submission, name: str) -> Graded:
+    def _judged(self, one: Submission, name: str) -> Graded:
         try:
             if one.refused:
                 raise collect.Refused(one.refused)
@@ -215,10 +213,17 @@ class _Class:
             node = rebuild.refused(self.released, str(error))
             return Graded(one, node, ended=f"not graded: {error}", remarks=[str(error)])
         own = rebuild.own(self.released, cells)
-        with _one_of(free) as box_:
-            graded = run(self.course, box_, judge, one, node, functools.partial(self._does, name))
+        graded = self._run(self.course, one, node, name)
         graded.own, graded.remarks = own[:20_000], _remarks(one, cells, own, self.course.salt) + graded.remarks
         return graded
+
+    def _run(self, course: Course, one: Submission, node: NotebookNode, name: str) -> Graded:
+        """Runs a notebook in a box as soon as one is free."""
+        own = self.free.get()
+        try:
+            return run(course, own, self.judge, one, node, functools.partial(self._does, name))
+        finally:
+            self.free.put(own)
 
     def _put(self, graded: Graded) -> None:
         """Keeps a result, and writes the table with it."""
@@ -252,16 +257,12 @@ class _Class:
         table.platforms_files(folder, lab, graded, rules, self.tasks)
         self._write_table()
 
-    def _prove(self, judge: Judge, free: queue.SimpleQueue[box.Box], proved: Path) -> None:
+    def _prove(self, proved: Path) -> None:
         """Runs the lab's own solution, which has to get full marks, or nothing here can be believed. It is no submission, and has no place among them."""
         path = source.notebook(self.course.lab, self.course.solutions)
         # Answers of a solution may be those of its own student, without a salt.
-        one, course = (
-            Submission("", own_parameters(path)["STUDENT"], "", path.parent),
-            dataclasses.replace(self.course, salt=""),
-        )
-        with _one_of(free) as box_:
-            of = run(course, box_, judge, one, form.normalise(form.read(path)), functools.partial(self._does, OURS))
+        one = Submission("", own_parameters(path)["STUDENT"], "", path.parent)
+        of = self._run(dataclasses.replace(self.course, salt=""), one, form.normalise(form.read(path)), OURS)
         self.doing.clear()
         got = of.outcomes.values()
         lost = [f"  {of.title}: {of.points:g} of {of.of:g}. {of.message}" for of in got if of.points < of.of]
@@ -273,16 +274,6 @@ class _Class:
         proved.parent.mkdir(parents=True, exist_ok=True)
         proved.touch()
         self.course.say(f"  {OURS}: {of.points:g} points, {of.seconds:.0f} s")
-
-
-@contextlib.contextmanager
-def _one_of(free: queue.SimpleQueue[box.Box]) -> Iterator[box.Box]:
-    """A box that is free, for as long as it is needed."""
-    box_ = free.get()
-    try:
-        yield box_
-    finally:
-        free.put(box_)
 
 
 def _make_room(course: Course, state: str) -> None:
@@ -302,7 +293,8 @@ def _make_room(course: Course, state: str) -> None:
 def _fingerprint(lab: str, solutions: Path, salt: str) -> str:
     """Of all that a mark depends on, besides the submission."""
     files = [source.notebook(lab, solutions), ROOT / "requirements" / "course.txt"]
-    files += sorted(path for folder in ("src", "tools/grade") for path in (ROOT / folder).rglob("*.py"))
+    found = (path for folder in ("src", "tools/grade") for path in (ROOT / folder).rglob("*"))
+    files += sorted(path for path in found if path.is_file() and path.suffix != ".pyc")
     return hashlib.sha256(b"".join([salt.encode(), *(path.read_bytes() for path in files)])).hexdigest()
 
 
