@@ -222,7 +222,7 @@ def test_a_trial_runs_in_a_box_and_its_room_comes_back_as_data(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(room))
         asked = Trial("x", {"a/b": "text"}, [Step("sample_step", ["one"]), Step("sample_step", seconds=5)])
-        ran = judge.Confined(tmp_path / "trials", lambda line: run_trial(line["trial"], line["seconds"])).run(asked)
+        ran = judge.Confined(tmp_path / "trials", lambda line: run_trial(line["ask"], line["seconds"])).run(asked)
     assert ran.steps[0].status == 1
     assert "No module named 'judges'" in ran.steps[0].said
     assert (ran.folder / "who").read_text() == "['one'] /scratch/out/room [] False"
