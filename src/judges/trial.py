@@ -173,7 +173,7 @@ def done(lines: Sequence[bytes], trial: Trial) -> list[Done]:
             told = json.loads(line)
             status, said = told["status"], str(told["said"])
             found[int(told["step"])] = Done(status if isinstance(status, int) else None, said)
-        except (ValueError, KeyError, TypeError, IndexError):
+        except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError):
             continue
     return found
 
