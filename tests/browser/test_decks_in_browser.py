@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 def test_every_slide_fits_and_the_deck_is_all_there_is(lesson: Path, chrome: webdriver.Chrome, tmp_path: Path) -> None:
     file = build(lesson, tmp_path).file
-    seen = deck.look(chrome, file, PICTURES / lesson.stem)
+    seen = deck.look(chrome, file)
     small = [
         f"slide {s.number} ({s.heading}): letters of {min(s.prose, s.text):.0f} px"
         for s in seen.slides
@@ -44,7 +44,9 @@ def test_every_slide_fits_and_the_deck_is_all_there_is(lesson: Path, chrome: web
         for figure in s.figures
         if figure < FIGURE
     ]
-    assert seen.problems + small + squeezed == [], f"pictures of the slides are in {PICTURES / lesson.stem}"
+    if found := seen.problems + small + squeezed:
+        deck.look(chrome, file, PICTURES / lesson.stem)
+        pytest.fail("\n".join([*found, f"pictures of the slides are in {PICTURES / lesson.stem}"]), pytrace=False)
     assert 12 <= len(seen.slides) <= 40, f"a deck has 12 to 40 slides, this one {len(seen.slides)}"
     assert seen.requests == [], "a deck loads nothing"
     assert seen.complaints == [], "errors in the console"
