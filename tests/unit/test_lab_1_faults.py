@@ -1,20 +1,19 @@
-"""What is planted in May: all eight kinds for everybody, the same again for the same student, another for another."""
+"""What is planted in May: all eight kinds for all students, the same again for the same student, another for another."""
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 
+import lab_one
 import numpy as np
 import pandas as pd
 import pytest
 
-from course.checks.lab import seed
 from judges.lab_1 import delivery_notes, drift, faults, monthly_data
 from judges.lab_1.questions import COLUMNS
 
 pytestmark = pytest.mark.xdist_group("tfx")
-SEEDS = [seed("lab-1-data", f"student-{number}") for number in range(30)]
+SEEDS = [lab_one.seed(f"student-{number}") for number in range(30)]
 
 
 def deliveries_of_all() -> list[faults.Delivery]:
@@ -22,7 +21,7 @@ def deliveries_of_all() -> list[faults.Delivery]:
 
 
 def test_same_student_gets_the_same_bytes_again():
-    for number in SEEDS[:5]:
+    for number in SEEDS[:2]:
         before = faults.delivery(number)
         faults.delivery.cache_clear()
         again = faults.delivery(number)
@@ -38,31 +37,25 @@ def test_no_two_of_thirty_students_have_the_same_answers():
         assert len(same) >= (6 if kind in ("column", "renamed") else 10), kind
 
 
-def test_all_eight_kinds_are_there_for_everybody():
-    for delivery in deliveries_of_all():
-        assert set(delivery.facts) == set(faults.KINDS)
-        assert all(found["rows"] >= 5 for found in delivery.facts.values() if "rows" in found)
-
-
-def test_kinds_do_not_meet_in_a_column():
-    for delivery in deliveries_of_all():
-        columns = [found["column"] for found in delivery.facts.values() if "column" in found]
-        assert len(set(columns)) == len(columns) == 7
-
-
-def test_two_of_three_kinds_are_news_and_the_notes_say_so():
+def test_all_kinds_are_there_in_columns_of_their_own_and_the_notes_say_which_two_are_news():
     for delivery in deliveries_of_all():
         facts, text = delivery.facts, delivery.notes
+        assert set(facts) == set(faults.KINDS)
+        assert all(found["rows"] >= 5 for found in facts.values() if "rows" in found)
+        assert len({found["column"] for found in facts.values() if "column" in found}) == 7
         assert len(delivery.news) == 2
-        assert set(delivery.news) <= {"value", "column", "gaps"}
         assert ("value" in delivery.news) == (f"({facts['value']['value']})" in text)
         assert ("column" in delivery.news) == (f"new column, {facts['column']['column']}:" in text)
         assert ("gaps" in delivery.news) == ("instruments" in text)
         assert all(promise in text for promise in delivery_notes.PROMISES)
-    assert len({delivery.news for delivery in deliveries_of_all()}) == 3
+    assert {delivery.news for delivery in deliveries_of_all()} == {
+        ("value", "gaps"),
+        ("value", "column"),
+        ("gaps", "column"),
+    }
 
 
-@pytest.mark.parametrize("number", SEEDS[:12])
+@pytest.mark.parametrize("number", SEEDS[:8])
 def test_facts_are_what_counting_finds(number):
     """Counted here with other means than those of the generator, against the same May without faults."""
     clean, delivery = faults.delivery(number, ()).cells, faults.delivery(number)
@@ -70,19 +63,16 @@ def test_facts_are_what_counting_finds(number):
     file = delivery.cells.rename(columns={facts["renamed"]["now"]: facts["renamed"]["column"]})
     assert set(file) - set(clean) == {facts["column"]["column"]}
     assert len(file) - len(clean) == facts["duplicates"]["rows"]
-    words = [
-        cell for cell in file[facts["text"]["column"]] if cell and not cell.lstrip("-").replace(".", "", 1).isdigit()
-    ]
-    assert len(words) == facts["text"]["rows"]
-    assert list(file[facts["gaps"]["column"]]).count("") == facts["gaps"]["rows"]
-    assert facts["gaps"]["rows"] > 0.55 * len(file)
+    words = pd.to_numeric(file[facts["text"]["column"]].replace("", "0"), errors="coerce").isna()
+    assert words.sum() == facts["text"]["rows"]
+    assert list(file[facts["gaps"]["column"]]).count("") == facts["gaps"]["rows"] > 0.55 * len(file)
     assert list(file[facts["value"]["column"]]).count(facts["value"]["value"]) == facts["value"]["rows"]
     assert facts["value"]["value"] not in set(clean[facts["value"]["column"]])
     usual = set(clean[facts["range"]["column"]])
     assert sum(cell not in usual for cell in file[facts["range"]["column"]]) == facts["range"]["rows"]
 
 
-@pytest.mark.parametrize("number", SEEDS[:12])
+@pytest.mark.parametrize("number", SEEDS[:8])
 def test_unit_changes_where_it_says_and_nowhere_else(number):
     clean, changed = faults.delivery(number, ()).cells, faults.delivery(number, ("unit",))
     column, where = changed.facts["unit"]["column"], changed.facts["unit"]["where"]
@@ -102,23 +92,24 @@ def test_a_value_in_another_unit_is_one_that_can_be():
     for column, (low, high) in ranges.items():
         for number in range(3):
             rng = np.random.default_rng(number)
-            changed = faults.numbers(faults._unit(column, rng).plant(clean.copy(), rng)[column]).dropna()
+            changed = pd.to_numeric(faults._unit(column, rng).plant(clean.copy(), rng)[column]).dropna()
             assert changed.between(low, high).all(), column
             assert (changed % 100 < 60).all() or column != "sched_dep_time"
 
 
 def test_one_kind_is_the_same_with_and_without_the_others():
-    for number, kind in itertools.product(SEEDS[:4], ("text", "range")):
-        alone, all_of_them = faults.delivery(number, (kind,)), faults.delivery(number)
-        assert alone.facts[kind]["column"] == all_of_them.facts[kind]["column"]
-        assert alone.facts[kind]["rows"] <= all_of_them.facts[kind]["rows"]  # days that are there twice
+    for number in SEEDS[:2]:
+        for kind in ("text", "range"):
+            alone, all_of_them = faults.delivery(number, (kind,)), faults.delivery(number)
+            assert alone.facts[kind]["column"] == all_of_them.facts[kind]["column"]
+            assert alone.facts[kind]["rows"] <= all_of_them.facts[kind]["rows"]  # days that are there twice
 
 
-def test_good_months_have_nothing_that_cannot_be_and_no_planted_word():
+def test_good_months_have_nothing_that_is_planted():
     year = monthly_data.year()
-    for column, (_, impossible) in faults.IMPOSSIBLE.items():
-        values = year[column].dropna().astype(float)
-        assert not impossible(values).any(), column
+    for column, values in faults.IMPOSSIBLE.items():
+        known = year[column].dropna().astype(float)
+        assert not {known.min() <= float(value) <= known.max() for value in values} & {True}, column
     assert not set(delivery_notes.CARRIERS) & set(year["carrier"])
     assert not set(delivery_notes.AIRFIELDS) & set(year["origin"])
     assert not {column.name for column in delivery_notes.NEW_COLUMNS} & set(COLUMNS)

@@ -20,19 +20,24 @@ MONTH = 5
 AIRPORTS = ("EWR", "JFK", "LGA")
 Cells = pd.DataFrame
 """A month as the cells of its file, all text."""
-
-
 Plant = Callable[[Cells, np.random.Generator], Cells]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault: how it is planted, and what a student has to find out about it; `rows` tells which rows of the file have it."""
+    """One fault: how it is planted, what a student has to find out about it, what its cells hold (if they are to be counted), and what is announced."""
 
     plant: Plant
     facts: dict[str, Any]
-    rows: Callable[[Cells], pd.Series] | None = None
+    cell: str | None = None
     news: str | None = None
+
+    def found(self, cells: Cells) -> dict[str, Any]:
+        """The facts, with the number of rows in a file."""
+        if not self.facts:
+            return {"rows": int(cells.duplicated().sum())}
+        rows = {} if self.cell is None else {"rows": int((cells[self.facts["column"]] == self.cell).sum())}
+        return self.facts | rows
 
 
 @dataclass(frozen=True)
@@ -58,42 +63,28 @@ SHORT_FLIGHTS = "LGA"
 """From here no flight is so long that its kilometres could be no miles."""
 
 WORDS = {
-    "flight": ("charter", "?", "tba"),
-    "distance": ("unknown", "--", "see plan"),
-    "sched_arr_time": ("tba", "open", "+1 day"),
-    "humid": ("M", "err", "--"),
-    "visib": ("M", "fog", ">10"),
-    "wind_dir": ("VRB", "calm", "M"),
-    "seats": ("ca. 150", "?", "unknown"),
-    "precip": ("T", "trace", "M"),
+    **{"flight": ("charter", "?", "tba"), "distance": ("unknown", "--", "see plan")},
+    **{"sched_arr_time": ("tba", "open", "+1 day"), "humid": ("M", "err", "--"), "visib": ("M", "fog", ">10")},
+    **{"wind_dir": ("VRB", "calm", "M"), "seats": ("ca. 150", "?", "unknown"), "precip": ("T", "trace", "M")},
 }
 """Text that a careless export leaves in a column of numbers. (VRB and T are how weather reports say variable and trace.)"""
 
-IMPOSSIBLE: dict[str, tuple[tuple[str, ...], Callable[[pd.Series], pd.Series]]] = {
-    "weekday": (("0", "8", "9"), lambda values: ~values.between(1, 7)),
-    "day": (("0", "32", "41", "99"), lambda values: ~values.between(1, 31)),
-    "sched_arr_time": (("2460", "2575", "4010", "9999"), lambda values: values > 2400),
-    "humid": (("140.00", "255.00", "999.00"), lambda values: values > 100),
-    "wind_dir": (("480", "999", "-90"), lambda values: ~values.between(0, 360)),
-    "plane_year": (("2031", "2099", "20006"), lambda values: values > 2014),
-    "seats": (("-1", "9999"), lambda values: ~values.between(0, 900)),
-    "distance": (("-1", "-99"), lambda values: values < 0),
-    "pressure": (("0.00", "99999.00", "-1.00"), lambda values: ~values.between(800, 1100)),
-    "visib": (("-1.00", "99.99", "254.00"), lambda values: ~values.between(0, 20)),
+IMPOSSIBLE = {
+    **{"weekday": ("0", "8", "9"), "day": ("0", "32", "41", "99"), "sched_arr_time": ("2460", "2575", "4010", "9999")},
+    **{
+        "humid": ("140.00", "255.00", "999.00"),
+        "wind_dir": ("480", "999", "-90"),
+        "plane_year": ("2031", "2099", "20006"),
+    },
+    **{"seats": ("-1", "9999"), "distance": ("-1", "-99"), "pressure": ("0.00", "99999.00", "-1.00")},
+    **{"visib": ("-1.00", "99.99", "254.00")},
 }
-"""For a column, values that cannot be, and what tells them from those that can."""
+"""For a column, values that cannot be."""
 
 RENAMED = {
-    "dest": "destination",
-    "tailnum": "registration",
-    "sched_arr_time": "crs_arr_time",
-    "seats": "capacity",
-    "visib": "visibility",
-    "humid": "rel_humidity",
-    "precip": "rainfall",
-    "flight": "flight_number",
-    "pressure": "slp",
-    "distance": "miles",
+    **{"dest": "destination", "tailnum": "registration", "sched_arr_time": "crs_arr_time", "seats": "capacity"},
+    **{"visib": "visibility", "humid": "rel_humidity", "precip": "rainfall", "flight": "flight_number"},
+    **{"pressure": "slp", "distance": "miles"},
 }
 PLANE_GAPS, WEATHER_GAPS = ("seats", "plane_year"), ("pressure", "precip", "visib", "humid", "wind_dir", "dewp")
 
@@ -112,10 +103,7 @@ def delivery(seed: int, kinds: tuple[str, ...] = KINDS) -> Delivery:
         if kind in kinds:
             cells = chosen[kind].plant(cells, np.random.default_rng([seed, number])).reset_index(drop=True)
     planted = {kind: fault for kind, fault in chosen.items() if kind in kinds}
-    facts = {
-        kind: fault.facts | ({"rows": int(fault.rows(cells).sum())} if fault.rows else {})
-        for kind, fault in planted.items()
-    }
+    facts = {kind: fault.found(cells) for kind, fault in planted.items()}
     news = {kind: fault.news for kind, fault in planted.items() if fault.news}
     notes = delivery_notes.write([*news.values()], np.random.default_rng([seed, 99]))
     return Delivery(cells, notes, facts, tuple(news), added)
@@ -140,14 +128,14 @@ def choose(seed: int) -> tuple[dict[str, Fault], delivery_notes.NewColumn]:
 
     unit = pick(UNITS)
     gaps = pick(WEATHER_GAPS if "gaps" in news else PLANE_GAPS + WEATHER_GAPS)
-    text, impossible, renamed = pick(WORDS), pick(IMPOSSIBLE), pick(RENAMED)
+    text, odd, renamed = pick(WORDS), pick(IMPOSSIBLE), pick(RENAMED)
     added = delivery_notes.NEW_COLUMNS[rng.integers(len(delivery_notes.NEW_COLUMNS))]
     faults = {
         "value": _value(rng, "value" in news),
         "gaps": _gaps(gaps, rng, "gaps" in news),
         "unit": _unit(unit, rng),
-        "text": _text(text, rng),
-        "range": _range(impossible, rng),
+        "text": _odd(text, WORDS, (5, 30), rng),
+        "range": _odd(odd, IMPOSSIBLE, (6, 40), rng),
         "column": _column(added, "column" in news),
         "duplicates": _duplicates(rng),
         "renamed": _renamed(renamed),
@@ -155,16 +143,11 @@ def choose(seed: int) -> tuple[dict[str, Fault], delivery_notes.NewColumn]:
     return {kind: faults[kind] for kind in KINDS}, added
 
 
-def numbers(cells: pd.Series) -> pd.Series:
-    """The cells that are numbers as numbers; others are missing."""
-    return pd.to_numeric(cells, errors="coerce")
-
-
-def _put(column: str, value: str, count: int, where: Callable[[Cells], pd.Series] | None = None) -> Plant:
-    """Plants a value into so many cells of a column: of rows in which it is not empty, or of others."""
+def _put(column: str, value: str, count: int, where: Callable[[Cells], pd.Series]) -> Plant:
+    """Plants a value into so many cells of a column, of the rows that a mask selects."""
 
     def plant(cells: Cells, rng: np.random.Generator) -> Cells:
-        rows = where(cells) if where else cells[column] != ""
+        rows = where(cells)
         cells.loc[rng.choice(rows.index[rows].to_numpy(), count, replace=False), column] = value
         return cells
 
@@ -181,9 +164,9 @@ def _value(rng: np.random.Generator, is_news: bool) -> Fault:
         "origin": f"we also report flights that were moved from {airport} to {pool[code]} ({code}).",
     }
     return Fault(
-        _put(column, code, count, lambda cells: (cells["origin"] == airport) & (numbers(cells["day"]) >= first)),
+        _put(column, code, count, lambda cells: (cells["origin"] == airport) & (cells["day"].astype(int) >= first)),
         {"column": column, "value": code},
-        lambda cells: cells[column] == code,
+        code,
         f"Since {first} May {new[column]}" if is_news else None,
     )
 
@@ -202,7 +185,7 @@ def _gaps(column: str, rng: np.random.Generator, is_news: bool) -> Fault:
         if is_news
         else None
     )
-    return Fault(plant, {"column": column}, lambda cells: cells[column] == "", news)
+    return Fault(plant, {"column": column}, "", news)
 
 
 def _unit(column: str, rng: np.random.Generator) -> Fault:
@@ -217,20 +200,9 @@ def _unit(column: str, rng: np.random.Generator) -> Fault:
     return Fault(plant, {"column": column, "where": where})
 
 
-def _text(column: str, rng: np.random.Generator) -> Fault:
-    word, count = str(rng.choice(WORDS[column])), int(rng.integers(5, 30))
-    is_word: Callable[[Cells], pd.Series] = lambda cells: numbers(cells[column]).isna() & (cells[column] != "")  # noqa: E731
-    return Fault(_put(column, word, count), {"column": column}, is_word)
-
-
-def _range(column: str, rng: np.random.Generator) -> Fault:
-    values, impossible = IMPOSSIBLE[column]
-    value, count = str(rng.choice(values)), int(rng.integers(6, 40))
-
-    def rows(cells: Cells) -> pd.Series:
-        return impossible(numbers(cells[column])) & numbers(cells[column]).notna()
-
-    return Fault(_put(column, value, count), {"column": column}, rows)
+def _odd(column: str, values: dict[str, tuple[str, ...]], counts: tuple[int, int], rng: np.random.Generator) -> Fault:
+    value, count = str(rng.choice(values[column])), int(rng.integers(*counts))
+    return Fault(_put(column, value, count, lambda cells: cells[column] != ""), {"column": column}, value)
 
 
 def _column(added: delivery_notes.NewColumn, is_news: bool) -> Fault:
@@ -247,9 +219,7 @@ def _column(added: delivery_notes.NewColumn, is_news: bool) -> Fault:
 
 def _duplicates(rng: np.random.Generator) -> Fault:
     days = [str(day) for day in rng.choice(np.arange(2, 31), int(rng.integers(1, 4)), replace=False)]
-    return Fault(
-        lambda cells, rng: pd.concat([cells, cells[cells["day"].isin(days)]]), {}, lambda cells: cells.duplicated()
-    )
+    return Fault(lambda cells, rng: pd.concat([cells, cells[cells["day"].isin(days)]]), {})
 
 
 def _renamed(column: str) -> Fault:
