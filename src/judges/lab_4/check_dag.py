@@ -45,8 +45,8 @@ def _tasks(found: Found) -> str:
         same = [one for one in UPSTREAM if found.owner[one] == found.owner[step]]
         if len(same) > 1:
             return f"The task `{found.owner[step][:60]}` starts {same[0]} and {same[1]}. Each step is a task of its own, so that each can be tried again."
-        if well.tries(step) > 1:
-            return f"In a run in which every step works, {step} was started {times(well.tries(step))}."
+        if well.tries(step) != 1:
+            return stuck(found) or f"In a run in which every step works, {step} was started {times(well.tries(step))}."
     return "" if well.state == "success" else f"The run in which every step works ended as {well.state!r}. {why(well)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -118,16 +119,13 @@ def stop(process: ready.Process) -> None:
     """Ends a command that has not ended, with all that it has started: also when the cell was interrupted."""
     if process.poll() is not None:
         return
-    try:
+    children: list[psutil.Process] = []
+    with contextlib.suppress(psutil.Error):
         children = psutil.Process(process.pid).children(recursive=True)
-    except psutil.Error:
-        children = []
     process.kill()
     for child in children:
-        try:
+        with contextlib.suppress(psutil.Error):  # it has ended
             child.kill()
-        except psutil.Error:  # it has ended
-            continue
     process.wait()
 
 

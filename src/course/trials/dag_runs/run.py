@@ -173,6 +173,8 @@ class Student:
                 os.waitpid(-1, 0)
         os.close(self.asked)
         self.wire.close()
+        for path in (self.folder / student.ASKED, *self.folder.glob("step-*")):
+            path.unlink(missing_ok=True)
 
 
 def main(folder: Path, api: httpx.BaseTransport) -> dict[str, Any]:
