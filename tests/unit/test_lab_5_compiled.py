@@ -121,7 +121,7 @@ def test_wrong_answers_are_told_without_the_right_one(lab):
         right = READ[name] if isinstance(READ[name], list) else [READ[name]]
         if name not in ("after_gate", "chain", "not_retried"):
             assert not any(f" {one}" in message for one in map(str, right))
-    assert [one.look for one in check_specification.QUESTIONS.values() if one.look[-1] in ".?!:,"] == []
+    assert [look for _, look in check_specification.QUESTIONS.values() if look[-1] in ".?!:,"] == []
 
 
 def test_answers_that_are_no_answers_are_told(lab):

@@ -4,12 +4,16 @@
 
 CONTEXT is the folder beside which `COPY` finds files. Each stage becomes a folder in which `/opt/course` is an environment of its own with the libraries of this one, as in the
 course's image. What a `RUN` says is run by a shell, which has pip, Python and the commands in `COMMANDS`, but no network, and for which that folder is `/`.
-What has come of it goes to the file TOLD, as JSON: see `Told`.
+What has come of it goes to the file TOLD, as JSON:
+
+    base, user      the image that the last stage begins with, and the user at its end
+    package         the folder in which Python finds the package then, in the folder of the step; empty: it does not
+    others          what else is in the libraries of the image that was not there before
+    stopped, said   the instruction that failed, and its last words
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
@@ -19,6 +23,7 @@ import sysconfig
 import venv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ENVIRONMENT, USERS = "opt/course", ("tmp", "course", "home")
 """What belongs to root in the course's image, and the folders that the user may write: see `deploy/image/Dockerfile`."""
@@ -26,6 +31,15 @@ FOLDERS = ("course/src", "home/student", "opt", "root", "srv", "tmp", "usr/local
 COMMANDS = "sh bash env cat cp dirname basename echo find grep head ls ln mkdir mv printf pwd rm rmdir sed sort tail tar test touch true tr xargs"
 STAND_INS = "apt-get apt useradd groupadd adduser chown chmod ldconfig"
 """Commands that say that they have worked, and do nothing: this machine's users and packages are not the image's."""
+PIP = {
+    "CONFIG_FILE": os.devnull,
+    "NO_INDEX": "1",
+    "FIND_LINKS": "",
+    "NO_CACHE_DIR": "1",
+    "DISABLE_PIP_VERSION_CHECK": "1",
+    "NO_BUILD_ISOLATION": "0",
+}
+"""What pip reads: nothing comes from elsewhere, and what builds the package is what is installed here (0 means that, strangely)."""
 SECONDS = 120
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})")
 _ROOT = re.compile(r"""(?<![^\s=:,;&|()<>"'`\[])/(?!/|dev/null\b|bin/(?:ba)?sh\b)""")
@@ -36,46 +50,25 @@ class StopError(RuntimeError):
     """An instruction fails."""
 
 
-@dataclasses.dataclass
-class Told:
-    """What has come of a Dockerfile.
-
-    Attributes:
-        base: the image that the last stage begins with.
-        user: at its end.
-        package: the folder in which Python finds the package then, in the folder of the step; empty: it does not.
-        others: what else is in the libraries of the image that was not there before.
-        stopped: the instruction that failed; said: its last words.
-    """
-
-    base: str = ""
-    user: str = ""
-    package: str = ""
-    others: list[str] = dataclasses.field(default_factory=list)
-    stopped: str = ""
-    said: str = ""
-
-
 def main(arguments: list[str]) -> None:
     """Does it."""
     context, told = map(Path, arguments)
-    found, stages = Told(), []
+    found: dict[str, Any] = {"base": "", "user": "", "package": "", "others": [], "said": ""}
+    stages: list[Stage] = []
     try:
-        for instruction, name, rest, body in instructions((context / "Dockerfile").read_text(encoding="utf-8")):
-            found.stopped = instruction
+        for found["stopped"], name, rest, body in instructions((context / "Dockerfile").read_text(encoding="utf-8")):
             if name == "FROM":
                 stages.append(Stage(rest, context.resolve(), stages))
             elif stages:
                 stages[-1].do(name, rest, body)
             elif name == "ARG":
                 Stage.given.update([_pair(rest)])
-            found.base, found.user = (stages[-1].base, stages[-1].user) if stages else ("", "")
-        found.stopped = ""
-        if stages:
-            found.package, found.others = stages[-1].package(), stages[-1].others()
-    except (StopError, OSError, ValueError, shutil.Error, subprocess.SubprocessError) as error:
-        found.said = re.sub(r"[^\s'\"`]*/stages/\d+", "", str(error)) or type(error).__name__
-    told.write_text(json.dumps(dataclasses.asdict(found)), encoding="utf-8")
+            found |= {"base": stages[-1].base, "user": stages[-1].user} if stages else {}
+        found |= {"package": stages[-1].package(), "others": stages[-1].others()} if stages else {}
+        found["stopped"] = ""
+    except (StopError, OSError, ValueError, TypeError, shutil.Error, subprocess.SubprocessError) as error:
+        found["said"] = re.sub(r"[^\s'\"`]*/stages/\d+", "", str(error)) or type(error).__name__
+    told.write_text(json.dumps(found), encoding="utf-8")
 
 
 def instructions(text: str) -> Iterator[tuple[str, str, str, str]]:
@@ -89,11 +82,8 @@ def instructions(text: str) -> Iterator[tuple[str, str, str, str]]:
             line = line.rstrip()[:-1] + " " + ("\\" if following.lstrip().startswith("#") else following)
         name, _, rest = line.strip().partition(" ")
         opened = re.search(r"<<-?[\"']?(\w+)", rest) if name.upper() in ("RUN", "COPY", "ADD") else None
-        body = (
-            "".join(f"{one}\n" for one in iter(lambda: next(lines, end).strip("\t"), end))
-            if (end := opened and opened[1])
-            else ""
-        )
+        end = opened[1] if opened else ""
+        body = "".join(f"{one}\n" for one in iter(lambda end=end: next(lines, end).strip("\t"), end)) if end else ""
         yield line.strip()[:100], name.upper(), rest.strip(), body
 
 
@@ -118,13 +108,13 @@ class Stage:
         self.context, self.before = context, before[:]
         if onto := self._stage(words[0]):
             self.__dict__ |= {name: getattr(onto, name) for name in ("root", "base", "user", "folder", "owned")}
-            self.variables, self.shell = dict(onto.variables), onto.shell
+            self.variables = dict(onto.variables)
             return
         self.base, self.user, self.owned = words[0], "1000:1000", list(USERS)
         self.root = Path.cwd().resolve() / "stages" / str(len(before))
         for folder in FOLDERS:
             (self.root / folder).mkdir(parents=True)
-        self.folder, self.shell = self.root / "course", ["/bin/sh", "-c"]
+        self.folder = self.root / "course"
         python = self.root / ENVIRONMENT / "bin"
         venv.create(self.root / ENVIRONMENT, symlinks=True)
         for name in ("pip", "pip3"):
@@ -138,20 +128,8 @@ class Stage:
         for name in COMMANDS.split():
             if (real := shutil.which(name)) and not (commands / name).exists():
                 (commands / name).symlink_to(real)
-        pip = {
-            "CONFIG_FILE": os.devnull,
-            "NO_INDEX": "1",
-            "NO_BUILD_ISOLATION": "0",
-            "FIND_LINKS": "",
-            "DISABLE_PIP_VERSION_CHECK": "1",
-            "NO_CACHE_DIR": "1",
-        }
-        self.variables = {f"PIP_{name}": value for name, value in pip.items()}
-        self.variables |= {
-            "VENV": f"{self.root}/{ENVIRONMENT}",
-            "HOME": f"{self.root}/root",
-            "PATH": f"{python}:{commands}",
-        }
+        own = {"VENV": f"{self.root}/{ENVIRONMENT}", "HOME": f"{self.root}/root", "PATH": f"{python}:{commands}"}
+        self.variables = {f"PIP_{name}": value for name, value in PIP.items()} | own
 
     @property
     def libraries(self) -> Path:
@@ -179,8 +157,6 @@ class Stage:
         elif name in ("ENV", "ARG"):
             pairs = map(_pair, _words(rest)) if "=" in rest.split(" ", 1)[0] else [tuple(f"{rest} ".split(" ", 1))]
             self.variables |= {key: _filled(self._rooted(value.strip()), self.variables) for key, value in pairs}
-        elif name == "SHELL":
-            self.shell = json.loads(rest)
         elif name == "RUN":
             self._run(rest, body)
 
@@ -190,14 +166,9 @@ class Stage:
 
     def _at(self, place: str) -> Path:
         place = _filled(place.strip("\"'"), self.variables)
-        under = (
-            place
-            if place.startswith(str(self.root))
-            else self.root / place.lstrip("/")
-            if place.startswith("/")
-            else self.folder / place
-        )
-        return Path(os.path.normpath(under))
+        if not place.startswith(f"{self.root}/"):
+            place = str(self.root / place.lstrip("/") if place.startswith("/") else self.folder / place)
+        return Path(os.path.normpath(place))
 
     def _copy(self, rest: str, body: str) -> None:
         words = _words(rest)
@@ -222,67 +193,40 @@ class Stage:
                 _bring(path, target, is_folder or len(found) > 1)
 
     def _run(self, rest: str, body: str) -> None:
-        mounts = [dict(map(_pair, one.split(","))) for one in re.findall(r"--mount=(\S+)", rest)]
-        mounts = [one for one in mounts if one.get("type", "bind") == "bind"]
-        rest = re.sub(r"^(?:--\S+\s+)+", "", rest)
-        read_only = []
-        for mount in mounts:
-            target = self._at(mount.get("target") or mount.get("dst") or mount.get("destination") or "/")
-            from_ = self._stage(mount.get("from", ""))
-            source = (from_.root if from_ else self.context) / (mount.get("source") or mount.get("src") or ".").lstrip(
-                "/"
-            )
-            _bring(source, target, is_folder=False)
-            mount["made"] = str(target)
-            if not any(name in mount and mount[name] != "false" for name in ("rw", "readwrite")):
-                read_only.append(target)
-        before = {path: _listing(path) for path in (self.root, *read_only)}
+        mounted, read_only = [], []
+        for one in re.findall(r"--mount=(\S+)", rest):
+            mount = dict(map(_pair, one.split(",")))
+            target = mount.get("target") or mount.get("dst") or mount.get("destination")
+            if mount.get("type", "bind") == "bind" and target:
+                _bring(
+                    self.context / (mount.get("source") or mount.get("src") or "."), self._at(target), is_folder=False
+                )
+                is_free = any(mount.get(name, "false") != "false" for name in ("rw", "readwrite"))
+                (mounted if is_free else read_only).append(self._at(target).relative_to(self.root).as_posix())
+        before, rest = _listing(self.root), re.sub(r"^(?:--\S+\s+)+", "", rest)
         if rest.startswith("["):
             command = [self._rooted(str(word)) for word in json.loads(rest)]
         else:
-            text = (
-                body
-                if rest.startswith("<<")
-                else f"{rest}\n{body}" + (re.search(r"<<-?[\"']?(\w+)", rest)[1] if body else "")
-            )
-            command = [*self.shell, self._rooted(text)]
+            end = re.search(r"<<-?[\"']?(\w+)", rest)[1] if body else ""
+            command = ["/bin/sh", "-c", self._rooted(body if rest.startswith("<<") else f"{rest}\n{body}{end}")]
         done = self._do(command)
         if done.returncode:
-            lines = [line for line in done.stdout.splitlines() if line.strip()]
+            lines = [line for line in done.stdout.splitlines() if line.strip()] or [f"exit status {done.returncode}"]
+            raise StopError("\n".join([line for line in lines if "rror" in line][:2] or lines[-1:]))
+        changed = sorted(path for path, _ in _listing(self.root) ^ before)
+        if any(_is_below(path, read_only) for path in changed):
             raise StopError(
-                "\n".join([line for line in lines if "rror" in line][:2] or lines[-1:])
-                or f"exit status {done.returncode}"
+                "what is mounted can only be read, and setuptools writes beside the package while it builds"
             )
-        if any(_listing(path) != before[path] for path in read_only):
-            raise StopError(
-                "Read-only file system: what is mounted can only be read, and setuptools writes beside the package while it builds"
-            )
-        changed = (
-            {path for path, _ in _listing(self.root) ^ before[self.root]}
-            if self.user.split(":")[0] not in ("root", "0")
-            else set()
-        )
-        mounted = [Path(mount["made"]).relative_to(self.root).as_posix() for mount in mounts]
-        denied = sorted(
-            path for path in changed if not any(f"{path}/".startswith(f"{one}/") for one in (*self.owned, *mounted))
-        )
-        if denied:
+        denied = [path for path in changed if not _is_below(path, [*self.owned, *mounted])]
+        if denied and self.user.split(":")[0] not in ("root", "0"):
             raise StopError(f"Permission denied: /{denied[0]} belongs to root, and the user is {self.user}")
-        for mount in mounts:
-            shutil.rmtree(mount["made"], ignore_errors=True)
+        for target in (*mounted, *read_only):
+            shutil.rmtree(self.root / target)
 
     def _do(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        said = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.run(command, cwd=self.folder, env=self.variables, timeout=SECONDS, check=False, **said)
 
     def package(self) -> str:
         """Where Python finds the package, in the folder of the step."""
@@ -309,10 +253,12 @@ def _bring(source: Path, target: Path, is_folder: bool) -> None:
 
 def _listing(folder: Path) -> set[tuple[str, int]]:
     """The files below a folder, each with the time of its last change; nothing of Python's compiled files."""
-    found = (
-        path for path in folder.rglob("*") if path.suffix != ".pyc" and not path.is_dir() and not path.is_symlink()
-    )
+    found = (path for path in folder.rglob("*") if path.suffix != ".pyc" and path.is_file() and not path.is_symlink())
     return {(path.relative_to(folder).as_posix(), path.stat().st_mtime_ns) for path in found}
+
+
+def _is_below(path: str, folders: list[str]) -> bool:
+    return any(f"{path}/".startswith(f"{one}/") for one in folders)
 
 
 def _command(path: Path, line: str) -> None:
@@ -326,11 +272,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _words(rest: str) -> list[str]:
-    return (
-        [str(word) for word in json.loads(rest[rest.index("[") :])]
-        if re.match(r"(?:--\S+\s+)*\[", rest)
-        else re.findall(r"(?:[^\s\"']|\"[^\"]*\"|'[^']*')+", rest)
-    )
+    if re.match(r"(?:--\S+\s+)*\[", rest):
+        return [str(word) for word in json.loads(rest[rest.index("[") :])]
+    return re.findall(r"(?:[^\s\"']|\"[^\"]*\"|'[^']*')+", rest)
 
 
 def _filled(text: str, known: dict[str, str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import email
 import re
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 from course import checks
 from course.labs.lab_3.package import FOLDER, NAME
 from course.labs.lab_5.install_package import IMAGE
-from course.trials.image import Told
 from judges.lab_5 import elsewhere
 from judges.shared import workspace_files
 
@@ -109,44 +107,43 @@ def _lacking(lab: checks.Lab, folder: Path) -> str:
 
 
 def _dockerfile(lab: checks.Lab, found: elsewhere.Elsewhere) -> None:
-    told = _told(found)
-    if told.base and not re.fullmatch(rf"(?:.*/)?{BASE}(?:[:@].+)?", told.base):
-        raise checks.Wrong(
-            f"Your `Dockerfile` starts from `{told.base[:60]}`. Only the course's image, `{BASE}`, has TFX and `flights` as they are locked."
-        )
-    if not told.base and not told.stopped:
+    said = found.said("told.json")
+    told = {
+        name: str(said.get(name) or "").replace("`", "'")[:600]
+        for name in ("base", "user", "package", "stopped", "said")
+    }
+    others = said.get("others")
+    if not said:
+        raise checks.Wrong(f"Your `Dockerfile` cannot be done: {found.failure(0) or 'it leaves nothing.'}")
+    if not told["base"] and not told["stopped"]:
         raise checks.Wrong("Your `Dockerfile` has no `FROM`: which image does it start from?")
-    if told.stopped:
-        raise checks.Wrong(f"Your `Dockerfile`, done elsewhere, stops at `{told.stopped}`: {told.said}")
-    if not told.package:
+    if told["base"] and not re.fullmatch(rf"(?:.*/)?{BASE}(?:[:@].+)?", told["base"]):
+        raise checks.Wrong(
+            f"Your `Dockerfile` starts from `{told['base'][:60]}`. Only the course's image, `{BASE}`, has TFX and `flights` as they are locked."
+        )
+    if told["stopped"]:
+        raise checks.Wrong(f"Your `Dockerfile`, done elsewhere, stops at `{told['stopped']}`: {told['said']}")
+    if not told["package"] or not (found.ran.folder / told["package"]).resolve().is_relative_to(
+        found.ran.folder.resolve()
+    ):
         raise checks.Wrong(
             f"Your `Dockerfile`, done elsewhere, comes to its end, and Python then finds no `{NAME}` in the image. What does it copy (`COPY`), and "
             "which command installs it, as `lab.build()` does?"
         )
-    if lacking := _lacking(lab, found.ran.folder / told.package):
+    if lacking := _lacking(lab, found.ran.folder / told["package"]):
         raise checks.Wrong(
             f"The image of your `Dockerfile` has a `{NAME}` without `{lacking}` as it is in your package."
         )
     problems = []
-    if told.others:
+    if isinstance(others, list) and others:
         problems.append(
-            f"Your `Dockerfile` also installs `{told.others[0][:40]}`. One new version of a library, and what you have tested is not what runs."
+            f"Your `Dockerfile` also installs `{str(others[0])[:40]}`. One new version of a library, and what you have tested is not what runs."
         )
-    number = re.fullmatch(r"(\d+)(:\d+)?", told.user)
+    number = re.fullmatch(r"(\d+)(:\d+)?", told["user"])
     if not number or int(number[1]) == 0:
         problems.append(
-            f"At the end of your `Dockerfile` the user is `{told.user[:30]}`. A step must not run as root, and Kubernetes can only tell by a "
+            f"At the end of your `Dockerfile` the user is `{told['user'][:30]}`. A step must not run as root, and Kubernetes can only tell by a "
             "number: which one does the course's image use?"
         )
     if problems:
         raise checks.Wrong("\n".join(problems), points=2.0 - len(problems))
-
-
-def _told(found: elsewhere.Elsewhere) -> Told:
-    """What the step has said of the Dockerfile, of whatever form it is."""
-    said = found.said("told.json")
-    if not said:
-        raise checks.Wrong(f"Your `Dockerfile` cannot be done: {found.failure(0) or 'it leaves nothing'}")
-    words = {field.name: str(said.get(field.name, "")).replace("`", "'")[:600] for field in dataclasses.fields(Told)}
-    others = said.get("others")
-    return Told(**words | {"others": [str(one) for one in others] if isinstance(others, list) else []})
