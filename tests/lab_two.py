@@ -4,105 +4,42 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import student_lab
 
 from course import checks
-from judges.lab_2 import check_features, given_data
-from judges.lab_2.given_data import KEY
+from judges.lab_2 import given_data
 
 LAB = "lab-2-model"
-ROWS = 200
-"""Flights of a month in tests of tasks 1 and 2: reading 16,000 examples takes seconds."""
-TRANSFORMED, TRIALS, BEST = "transformed", "trials", "best"
+GRAPH, TRIALS, BEST = "graph", "trials", "best"
 
 
 lab = functools.partial(student_lab.empty, LAB)
 evaluate = student_lab.evaluate
 
 
-def small(monkeypatch: Any) -> None:
-    """Months of 200 flights."""
-    monkeypatch.setattr(given_data, "MONTH_ROWS", ROWS)
-    forget()
+def write_graph(preprocessing_fn: Any, flights: pd.DataFrame, folder: Path) -> None:
+    """Writes a transform graph as TFX's Transform does, whose analyzers have seen these flights."""
+    import apache_beam as beam
+    import tensorflow_transform.beam as tft_beam
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+    from tfx_bsl.tfxio import tf_example_record
 
+    from course.labs.lab_2_model import to_examples
 
-def forget() -> None:
-    """What was made of the months is made anew."""
-    for made in (given_data.month, given_data.requests, check_features._raw):
-        made.cache_clear()
-
-
-def prepared(flights: pd.DataFrame) -> pd.DataFrame:
-    """Flights as a right `preprocessing_fn` prepares them."""
-    train = given_data.split("train")
-    found = pd.DataFrame({KEY: flights[KEY].astype(int)})
-    if "target" in flights:
-        found["target"] = flights["target"].astype(int)
-    raw = {"distance": 900.0, "temp": 45.0, "dewp": 28.0, "humid": 55.0, "wind_speed": 10.0, "visib": 10.0}
-
-    def column(frame: pd.DataFrame, name: str) -> np.ndarray:
-        return frame[name].astype(float).fillna(raw[name]).to_numpy()
-
-    def minute(frame: pd.DataFrame) -> np.ndarray:
-        scheduled = frame["sched_dep_time"].to_numpy(dtype=float)
-        return scheduled // 100 * 60 + scheduled % 100
-
-    made = {name: lambda frame, name=name: column(frame, name) for name in raw}
-    made["minute"] = minute
-    made["rough_air"] = lambda frame: column(frame, "wind_speed") * (11 - column(frame, "visib"))
-    made["near_evening"] = lambda frame: np.abs(minute(frame) - 1110)
-    for name, make in made.items():
-        usual = make(train)
-        found[name] = ((make(flights) - usual.mean()) / usual.std()).astype(np.float32)
-    for name in ("carrier", "origin"):
-        places = {word: place for place, word in enumerate(train[name].value_counts().index)}
-        found[f"{name}_index"] = [places.get(word, len(places)) for word in flights[name]]
-    return found
-
-
-def write_transformed(lab: checks.Lab, change: Any = None, folder: str = TRANSFORMED) -> dict[str, pd.DataFrame]:
-    """Writes transformed examples of both splits as Transform does; `change` takes a split's table, its flights, and returns another."""
-    import tensorflow as tf
-
-    frames = {}
-    for name in given_data.SPLITS:
-        flights = given_data.split(name).sample(frac=1, random_state=1).reset_index(drop=True)
-        frame = prepared(flights)
-        frame = frame if change is None else change(frame, flights)
-        place = lab.workspace / folder / f"Split-{name}"
-        place.mkdir(parents=True)
-        path = str(place / "transformed_examples-00000-of-00001.gz")
-        with tf.io.TFRecordWriter(path, tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
-            for row in frame.to_dict("records"):
-                writer.write(example(row))
-        frames[name] = frame
-    return frames
-
-
-def example(row: dict[str, Any]) -> bytes:
-    """A serialised tf.Example of a row; None is no value, a list several."""
-    import tensorflow as tf
-
-    made = tf.train.Example()
-    for name, value in row.items():
-        values = value if isinstance(value, list) else [] if value is None else [value]
-        feature = made.features.feature[name]
-        if values and isinstance(values[0], str):
-            feature.bytes_list.value.extend(word.encode() for word in values)
-        elif values and isinstance(values[0], int | np.integer):
-            feature.int64_list.value.extend(values)
-        else:
-            feature.float_list.value.extend(values)
-    return made.SerializeToString()
-
-
-def served(lab: checks.Lab) -> pd.DataFrame:
-    """The requests, prepared."""
-    return prepared(given_data.requests(lab.seed))
+    schema = text_format.Parse(given_data.SCHEMA.read_text(), schema_pb2.Schema())
+    examples = tf_example_record.TFExampleBeamRecord("none", schema=schema, telemetry_descriptors=["test"])
+    with tft_beam.Context(temp_dir=f"{folder}-temporary"), beam.Pipeline() as pipeline:
+        raw = pipeline | beam.Create(to_examples(flights)) | examples.BeamSource()
+        made = (raw, examples.TensorAdapterConfig()) | tft_beam.AnalyzeDataset(preprocessing_fn)
+        made | tft_beam.WriteTransformFn(str(folder))
+    (folder / "metadata").mkdir()
+    shutil.copy(given_data.SCHEMA, folder / "metadata" / "schema.pbtxt")
 
 
 RATES = (0.001, 0.003, 0.006, 0.01, 0.02, 0.0005)

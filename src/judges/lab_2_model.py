@@ -1,7 +1,7 @@
 """Lab 2, model: what it gives to the student, and its tasks.
 
-It starts from the result of lab 1 for the question `hotel`, which is given (`lab_2/given_data.py`). The flights to predict, the
-requests and the candidates for the gate depend on the student (`lab.seed`).
+It starts from the result of lab 1 for the question `hotel`, which is given (`lab_2/given_data.py`). The requests, the
+flights that a model is asked about and the candidates for the gate depend on the student (`lab.seed`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from judges.lab_2 import (
     given_data,
 )
 
-PRELOAD = ("tensorflow", "tensorflow_model_analysis")
+PRELOAD = ("tensorflow", "tensorflow_model_analysis", "keras_tuner", "sklearn.isotonic")
 """What grading imports once, before it evaluates many submissions."""
 
 SECONDS, CELL_SECONDS = 600, 180
@@ -38,22 +38,21 @@ def data(lab: checks.Lab) -> list[str]:
     return [
         "months/span-04 to span-07: April, May, June and the first half of July with `id` and `target`, 4,000 flights each",
         "contract/schema.pbtxt: the curated schema",
-        f"unlabelled/span-{given_data.MONTH:02d}: {given_data.ROWS:,} flights of the second half of July as they come in service (task 4)",
         f"requests/flights.csv: {len(given_data.requests(lab.seed))} flights as they come in service (task 2)",
-        f"candidates.csv: what a baseline and five candidates said about {candidate_predictions.ROWS:,} flights (tasks 5 and 6)",
+        f"candidates.csv: what a baseline and five candidates said about {sum(candidate_predictions.FLIGHTS.values()):,} flights (tasks 5 and 6)",
     ]
 
 
 @checks.task("features", points=6, title="1. The features")
-def features(lab: checks.Lab, transformed_examples: Any, own: Any) -> None:
-    """Transformed examples with two features of the student's own."""
-    check_features.judge_features(lab, transformed_examples, own)
+def features(lab: checks.Lab, graph: Any, own: Any) -> None:
+    """A transform graph with two features of the student's own."""
+    check_features.judge_features(lab, graph, own)
 
 
 @checks.task("parity", points=3, title="2. The same in service")
-def parity(lab: checks.Lab, transformed_examples: Any) -> None:
+def parity(lab: checks.Lab, graph: Any) -> None:
     """Requests, prepared by the graph."""
-    check_parity.judge_parity(lab, transformed_examples)
+    check_parity.judge_parity(lab, graph)
 
 
 @checks.task("tuner", points=4, title="3. The search")
@@ -63,9 +62,9 @@ def tuner(lab: checks.Lab, trials: Any, best: Any) -> None:
 
 
 @checks.task("model", points=5, title="4. The model")
-def model(lab: checks.Lab, best: Any) -> None:
-    """Predictions for a month without labels, of a model with the best hyperparameters."""
-    check_model.judge_model(lab, best)
+def model(lab: checks.Lab, model: Any, best: Any) -> None:
+    """A model with the best hyperparameters, which is asked about flights that the student has not seen."""
+    check_model.judge_model(lab, model, best)
 
 
 @checks.task("noise", points=2, title="5. The noise")

@@ -97,6 +97,13 @@ class Done:
     status: int | None
     said: str = ""
 
+    @property
+    def last(self) -> str:
+        """Its last line, for a message, or why there is none."""
+        if self.status is None:
+            return "its time was over"
+        return (self.said.strip().splitlines() or [f"it was ended with status {self.status}"])[-1][:300]
+
 
 @dataclasses.dataclass(frozen=True)
 class Ran:

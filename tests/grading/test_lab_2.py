@@ -27,7 +27,7 @@ for name in [name for name in sys.modules if name.startswith("course.checks")]:
     vars(sys.modules[name]).update(evaluate=lambda *given: None, Wrong=type("Wrong", (Warning,), {}))
 (workspace / "gate").mkdir()
 (workspace / "gate" / "eval_config.pbtxt").write_text('metrics_specs { metrics { class_name: "AUC" } }')
-TRANSFORMED, OWN, TRIALS, BEST, NOISE = "artifacts", ["a", "b"], "artifacts", "artifacts", {"all": True}
+GRAPH, OWN, TRIALS, BEST, MODEL, NOISE = "artifacts", ["a", "b"], "artifacts", "artifacts", "artifacts", {"all": True}
 """
 CASES = {
     "unsolved": (0, (), {}),

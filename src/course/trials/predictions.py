@@ -3,7 +3,7 @@
     main([MODELS, EXAMPLES, OUTPUT, PREDICTIONS])
 
 MODELS is the folder of the versions, of which the newest is asked; EXAMPLES has a serialised tf.Example in each line, in base64; the tensor PREDICTIONS of what
-`serving_default` returns goes to OUTPUT, as a JSON list of numbers.
+`serving_default` returns, or the last one where none has this name, goes to OUTPUT, as a JSON list of numbers.
 """
 
 from __future__ import annotations
@@ -29,5 +29,6 @@ def main(arguments: list[str]) -> None:
     found: list[float] = []
     for start in range(0, len(rows), BATCH):
         answer = serve(**{key: tf.constant(rows[start : start + BATCH])})
-        found += answer[name].numpy().reshape(-1).tolist()
+        [*_, only] = answer.values()
+        found += answer.get(name, only).numpy().reshape(-1).tolist()
     Path(output).write_text(json.dumps(found), encoding="utf-8")

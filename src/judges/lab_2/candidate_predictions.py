@@ -1,15 +1,16 @@
-"""What models said about 5,000 flights: a baseline, a good candidate and four kinds of bad ones, drawn by the student's seed.
+"""What models said about 5,000 flights: baselines, good candidates and four kinds of bad ones, drawn by the student's seed.
 
-Labels, airports and hours are those of real flights; the scores are made. A model's score is `strength * label + noise`, its
-probability what Bayes makes of that and of the share of late flights in its group. So every model is calibrated, its area is
-Phi(strength / sqrt(2)) within a group, and a candidate shares most of its noise with the baseline, as a retrained model does. The strength
-is then set so that the area on these very flights is what it is to be.
+Labels, airports and hours are those of real flights; the scores are made. A model's score is `strength * label + noise`, its probability what Bayes makes of
+that and of the share of late flights in its group. So every model is calibrated, and a candidate shares most of its noise with its baseline, as a retrained
+model does. The strength is then set so that the area on these very flights is what it is to be.
+
+No rule of thumb divides the kinds, for any student. One airport has so few flights that what is chance there is a catastrophe at another: no one limit for the
+slices fits. And candidates come against a second baseline, which is weaker: no floor for an area fits.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +22,8 @@ from judges.lab_1.questions import TARGET, labelled
 from judges.lab_2 import roc_auc
 from judges.lab_2.given_data import KEY, QUESTION
 
-ROWS, MONTH = 5000, 7
-BASELINE = "baseline"
+MONTH = 7
+BASELINE, GOOD = "baseline", "good"
 KINDS = {
     "worse": "worse overall",
     "slice": "worse on a slice",
@@ -30,48 +31,69 @@ KINDS = {
     "leak": "trained on the leak",
 }
 """The kinds of bad candidates, in the order of the lab's text."""
-GOOD = "good"
-SHOWN = (GOOD, *KINDS)
-"""The candidates that students get: one of each."""
-
-SLICES = {"origin": ("EWR", "JFK", "LGA"), "part": ("morning", "afternoon", "evening")}
+FLIGHTS = {"EWR": 2600, "JFK": 2270, "LGA": 130}
+"""How many of each airport."""
+SLICES = {"origin": tuple(FLIGHTS), "part": ("morning", "afternoon", "evening")}
 NAMES = tuple(name for names in SLICES.values() for name in names)
-STRENGTH, SHARED, LEAST_GAIN, MOST_CHANCE = 0.68, 0.85, 3.0, 1.3
-"""Of the baseline; the share of noise in common; gains in standard deviations: the least of a good candidate, the most by chance."""
-LITTLE = 0.25
-"""What one of the good candidates loses on a slice at least, in standard deviations: a gate that forgives nothing refuses it."""
+STRENGTH, SHARED, WEAKER = 0.68, 0.85, 0.035
+"""Of the first baseline; the share of noise in common; how much smaller the second baseline's area is."""
+APART = 4.2
+"""Largest by smallest noise of a slice, at least: what a good candidate loses on the one by chance is more than what a bad one loses on the other."""
 PLAUSIBLE, LEAKED = 0.80, 0.88
 """No honest model has a larger area, overall or on a slice of `SLICES`; no leak a smaller one."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One candidate: its kind, what it is in words, and its probability for each flight."""
+    """One candidate: its kind, its probability for each flight, and what the model in production says."""
 
     kind: str
-    told: str
     scores: np.ndarray
+    baseline: np.ndarray
 
 
 @dataclass(frozen=True)
 class Table:
-    """The flights with labels and slices, what the baseline says, and the standard deviations of a difference of areas."""
+    """The flights, which of them are in each slice (and in `all`), the baseline and the candidates that the student gets, and others."""
 
     flights: pd.DataFrame
-    baseline: np.ndarray
     masks: dict[str, np.ndarray]
-    noise: dict[str, float]
+    baseline: np.ndarray
+    shown: dict[str, Candidate]
+    hidden: list[Candidate]
 
     @property
     def labels(self) -> np.ndarray:
         """0 or 1 for each flight."""
         return self.flights[TARGET].to_numpy(dtype=int)
 
-    def change(self, scores: np.ndarray, name: str) -> float:
-        """How much a candidate's area is larger than the baseline's, in standard deviations; `name` is `all` or a slice."""
-        mask, labels = self.masks[name], self.labels
-        found = roc_auc.auc(labels[mask], scores[mask]) - roc_auc.auc(labels[mask], self.baseline[mask])
-        return found / self.noise[name]
+    @functools.cached_property
+    def noise(self) -> dict[str, float]:
+        """The standard deviation of the difference between `good` and the baseline, for all flights and for each slice."""
+        good, labels = self.shown[GOOD].scores, self.labels
+        return {name: roc_auc.noise(labels[m], self.baseline[m], good[m]) for name, m in self.masks.items()}
+
+    def areas(self, scores: np.ndarray) -> dict[str, float]:
+        """The area of a model, for all flights and for each slice."""
+        return {name: roc_auc.auc(self.labels[mask], scores[mask]) for name, mask in self.masks.items()}
+
+    def changes(self, candidate: Candidate) -> dict[str, float]:
+        """How much larger its areas are than its baseline's, in standard deviations of the noise."""
+        before = self.areas(candidate.baseline)
+        return {name: (area - before[name]) / self.noise[name] for name, area in self.areas(candidate.scores).items()}
+
+    def fits(self, candidate: Candidate) -> bool:
+        """Whether a candidate is of its kind, as the lab's text says it."""
+        changes = self.changes(candidate)
+        overall, worst = changes["all"], min(changes[name] for name in NAMES)
+        largest = max(self.areas(candidate.scores).values())
+        return {
+            GOOD: overall > 3.05 and worst > -1 and largest < PLAUSIBLE,
+            "worse": overall < -1.05,
+            "slice": overall > 3.05 and worst < -3.05 and largest < PLAUSIBLE + 0.02,
+            "chance": 0.1 < overall < 1.4 and worst > -1 and largest < PLAUSIBLE,
+            "leak": self.areas(candidate.scores)["all"] > LEAKED,
+        }[candidate.kind]
 
 
 class _NoSuch(Exception):
@@ -83,136 +105,67 @@ class _Maker:
 
     def __init__(self, seed: int, attempt: int) -> None:
         self.rng = np.random.default_rng([seed, 6, attempt])
-        july = monthly_data.year()[monthly_data.year()["month"] == MONTH].sample(ROWS, random_state=seed)
-        flights = labelled(july.sort_index(kind="stable").reset_index(drop=True), QUESTION)
+        july = monthly_data.year()[monthly_data.year()["month"] == MONTH]
+        drawn = [july[july["origin"] == name].sample(count, random_state=self.rng) for name, count in FLIGHTS.items()]
+        flights = labelled(pd.concat(drawn).sort_index(kind="stable").reset_index(drop=True), QUESTION)
         hour = flights["sched_dep_time"] // 100
         part = np.select([hour < 12, hour < 17], SLICES["part"][:2], SLICES["part"][2])
         flights = flights[["origin", "carrier", TARGET]].assign(part=part, hour=hour)
-        flights.insert(0, KEY, self.rng.permutation(90_000)[:ROWS] + 500_000)
-        self.flights, self.labels = flights, flights[TARGET].to_numpy(dtype=int)
-        share = flights.groupby(["origin", "part"])[TARGET].transform("mean").to_numpy(dtype=float)
+        flights.insert(0, KEY, self.rng.permutation(90_000)[: len(flights)] + 500_000)
+        share = flights.groupby("part")[TARGET].transform("mean").to_numpy(dtype=float)
         self.offset = np.log(share / (1 - share))
-        self.masks = {"all": np.ones(ROWS, bool)}
-        self.masks |= {name: (flights[column] == name).to_numpy() for column in SLICES for name in SLICES[column]}
-        self.own = self.rng.standard_normal(ROWS)
-        self.baseline = self.probability(np.full(ROWS, STRENGTH), self.own)
-        other = self.probability(np.full(ROWS, STRENGTH), self.noisy())
-        noise = {
-            name: roc_auc.noise(self.labels[mask], self.baseline[mask], other[mask])
-            for name, mask in self.masks.items()
-        }
-        self.table = Table(flights, self.baseline, self.masks, noise)
+        masks = {"all": np.ones(len(flights), bool)}
+        masks |= {name: (flights[column] == name).to_numpy() for column in SLICES for name in SLICES[column]}
+        self.own = self.rng.standard_normal(len(flights))
+        self.table = Table(flights, masks, np.empty(0), {}, [])
+        first = self.scores(np.full(len(flights), STRENGTH), self.own)
+        self.table = Table(flights, masks, first, {}, [])
+        calibrated = [first[mask].sum() / max(1, self.table.labels[mask].sum()) for mask in masks.values()]
+        if max(self.table.areas(first).values()) > PLAUSIBLE - 0.02 or min(calibrated) < 0.75 or max(calibrated) > 1.33:
+            raise _NoSuch  # lucky on a slice, it leaves no room for what is better; or it expects too much there
 
-    def noisy(self) -> np.ndarray:
-        """The noise of a candidate."""
-        return SHARED * self.own + np.sqrt(1 - SHARED**2) * self.rng.standard_normal(ROWS)
+    def scores(self, strength: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """What a model says whose score for a flight is `strength * label + noise`."""
+        log_odds = self.offset + strength * (strength * self.table.labels + noise) - strength**2 / 2
+        return np.round(1 / (1 + np.exp(-log_odds)), 6)
 
-    def probability(self, strength: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        """What a model of this strength says; with as many late flights in all as there are."""
-        log_odds = self.offset + strength * (strength * self.labels + noise) - strength**2 / 2
-        low, high = -3.0, 3.0
-        for _ in range(30):
-            middle = (low + high) / 2
-            too_many = (1 / (1 + np.exp(-log_odds - middle))).mean() > self.labels.mean()
-            low, high = (low, middle) if too_many else (middle, high)
-        return np.round(1 / (1 + np.exp(-log_odds - middle)), 6)
+    def model(self, area: float, slices: dict[str, float] | None = None) -> np.ndarray:
+        """A model with this area in all, and with those on slices that are given."""
+        noise = SHARED * self.own + np.sqrt(1 - SHARED**2) * self.rng.standard_normal(len(self.own))
+        strength, free = np.full(len(noise), STRENGTH), np.ones(len(noise), bool)
+        for name, wanted in {**(slices or {}), "all": area}.items():
+            mask = self.table.masks[name]
+            low, high = 0.0, 4.0
+            for _ in range(20):
+                strength[mask & free] = (low + high) / 2
+                found = roc_auc.auc(self.table.labels[mask], self.scores(strength, noise)[mask])
+                low, high = (low, strength[mask & free][0]) if found > wanted else (strength[mask & free][0], high)
+            free &= ~mask
+        return self.scores(strength, noise)
 
-    def fitted(
-        self, noise: np.ndarray, wanted: float, name: str = "all", strength: np.ndarray | None = None
-    ) -> np.ndarray:
-        """The strengths for which the area differs from the baseline's by `wanted`; those of flights outside of `name` stay.
+    def candidate(
+        self, kind: str, gain: float, loss: tuple[str, float] | None = None, baseline: np.ndarray | None = None
+    ) -> Candidate:
+        """One that gains so much overall, and loses so much on a slice, in standard deviations; of a leak, `gain` is its area.
 
-        With `strength` given and name "all", the flights whose strength is NaN are set.
+        Raises:
+            _NoSuch: none that was drawn is of its kind.
         """
-        free = self.masks[name] if strength is None else np.isnan(strength)
-        fixed = np.full(ROWS, STRENGTH) if strength is None else strength
-        mask = self.masks[name]
-        target = roc_auc.auc(self.labels[mask], self.baseline[mask]) + wanted
-        low, high = 0.0, 4.0
-        for _ in range(25):
-            middle = (low + high) / 2
-            scores = self.offset + np.where(free, middle, fixed) * (np.where(free, middle, fixed) * self.labels + noise)
-            scores = scores - np.where(free, middle, fixed) ** 2 / 2
-            low, high = (low, middle) if roc_auc.auc(self.labels[mask], scores[mask]) > target else (middle, high)
-        return np.where(free, middle, fixed)
-
-    def shifted(self, gain: float) -> np.ndarray:
-        """A candidate whose area is larger by so many standard deviations (less than 0: smaller)."""
-        noise = self.noisy()
-        return self.probability(self.fitted(noise, gain * self.table.noise["all"]), noise)
-
-    def leaking(self, area: float) -> np.ndarray:
-        """A candidate with this area."""
-        noise = self.noisy()
-        return self.probability(self.fitted(noise, area - roc_auc.auc(self.labels, self.baseline)), noise)
-
-    def failing(self, name: str, loss: float, gain: float) -> np.ndarray:
-        """A candidate that loses on a slice, and gains so much overall that it looks good."""
-        noise = self.noisy()
-        on_slice = self.fitted(noise, -loss * self.table.noise[name], name)
-        strength = np.where(self.masks[name], on_slice, np.nan)
-        return self.probability(self.fitted(noise, gain * self.table.noise["all"], "all", strength), noise)
-
-    def until(self, make: Callable[[], np.ndarray], holds: Callable[[np.ndarray], bool]) -> np.ndarray:
-        """Draws until a draw is as it has to be."""
-        for _ in range(40):
-            if holds(scores := make()):
-                return scores
+        baseline = self.table.baseline if baseline is None else baseline
+        before, noise = self.table.areas(baseline), self.table.noise
+        wanted = gain if kind == "leak" else before["all"] + gain * noise["all"]
+        slices = {loss[0]: before[loss[0]] - loss[1] * noise[loss[0]]} if loss else {}
+        for _ in range(12):
+            made = Candidate(kind, self.model(wanted, slices), baseline)
+            if self.table.fits(made):
+                return made
         raise _NoSuch
-
-    def harmless(self, scores: np.ndarray) -> bool:
-        """No slice has lost more than a standard deviation, and nothing is too good to be true."""
-        return all(
-            self.table.change(scores, name) > -1 and roc_auc.auc(self.labels[mask], scores[mask]) < PLAUSIBLE
-            for name, mask in self.masks.items()
-            if name != "all"
-        )
-
-    def good(self, gain: float) -> np.ndarray:
-        return self.until(lambda: self.shifted(gain), self.harmless)
-
-    def uneven(self, gain: float) -> np.ndarray:
-        """A good one that seems to lose a little on a slice, which is chance."""
-        return self.until(
-            lambda: self.shifted(gain),
-            lambda scores: self.harmless(scores) and min(self.table.change(scores, name) for name in NAMES) < -LITTLE,
-        )
-
-    def slightly_worse(self, loss: float) -> np.ndarray:
-        """One that loses overall, and on no slice so much that a demand on slices would find it."""
-        return self.until(
-            lambda: self.shifted(-loss),
-            lambda scores: all(self.table.change(scores, name) > -1.5 for name in NAMES),
-        )
-
-    def sliced(self, name: str, loss: float, gain: float) -> np.ndarray:
-        return self.until(
-            lambda: self.failing(name, loss, gain),
-            lambda scores: self.table.change(scores, name) < -3 and self.table.change(scores, "all") > LEAST_GAIN,
-        )
 
 
 @functools.cache
 def table(seed: int) -> Table:
-    """The student's flights and baseline."""
-    return _all(seed)[0]
-
-
-@functools.cache
-def shown(seed: int) -> dict[str, Candidate]:
-    """The five candidates that the student gets, by kind."""
-    return _all(seed)[1]
-
-
-@functools.cache
-def hidden(seed: int) -> list[Candidate]:
-    """Others of the same kinds."""
-    return _all(seed)[2]
-
-
-@functools.cache
-def _all(seed: int) -> tuple[Table, dict[str, Candidate], list[Candidate]]:
-    for attempt in range(20):  # a baseline that is lucky on a slice leaves no room for what is better
+    """The student's flights, baseline and candidates."""
+    for attempt in range(400):
         try:
             return _drawn(_Maker(seed, attempt))
         except _NoSuch:
@@ -220,39 +173,36 @@ def _all(seed: int) -> tuple[Table, dict[str, Candidate], list[Candidate]]:
     raise RuntimeError("no candidates could be drawn")
 
 
-def _drawn(maker: _Maker) -> tuple[Table, dict[str, Candidate], list[Candidate]]:
-    rng = maker.rng
-    first, *others = rng.permutation(NAMES)
-    shown = {
-        GOOD: maker.good(rng.uniform(3.6, 4.4)),
-        "worse": maker.shifted(-rng.uniform(3.0, 4.5)),
-        "slice": maker.sliced(first, rng.uniform(3.6, 4.5), rng.uniform(3.4, 4.2)),
-        "chance": maker.good(rng.uniform(0.8, MOST_CHANCE)),
-        "leak": maker.leaking(rng.uniform(0.91, 0.95)),
-    }
-    made = [Candidate(GOOD, "gains on every slice or keeps it", maker.good(gain)) for gain in (3.6, 4.5, 5.5)]
-    made.insert(0, Candidate(GOOD, "gains overall, and loses a little on a slice by chance", maker.uneven(3.2)))
-    made += [Candidate("worse", "loses overall", maker.shifted(-loss)) for loss in (2.5, 6.0)]
-    made.append(Candidate("worse", "loses a little overall", maker.slightly_worse(1.2)))
-    made += [
-        Candidate("slice", f"loses on {name}", maker.sliced(name, rng.uniform(3.3, 5), rng.uniform(3.2, 4)))
-        for name in others
-    ]
-    made += [
-        Candidate("chance", "gains less than two standard deviations", maker.good(gain))
-        for gain in (0.3, 0.8, MOST_CHANCE)
-    ]
-    made += [Candidate("leak", "knows the answer", maker.leaking(area)) for area in (LEAKED + 0.005, 0.92, 0.97)]
-    return maker.table, {kind: Candidate(kind, KINDS.get(kind, ""), scores) for kind, scores in shown.items()}, made
-
-
-def frame(seed: int) -> pd.DataFrame:
-    """The file that the student gets."""
-    found = table(seed)
-    scores = {kind: candidate.scores for kind, candidate in shown(seed).items()}
-    return found.flights.assign(**{BASELINE: found.baseline}, **scores)
+def _drawn(maker: _Maker) -> Table:
+    rng, draw = maker.rng, maker.candidate
+    first = maker.table.baseline
+    area = maker.table.areas(first)["all"]
+    maker.table.shown[GOOD] = Candidate(GOOD, maker.model(area + 0.0125), first)
+    shown, hidden, noise = maker.table.shown, maker.table.hidden, maker.table.noise
+    quietest, loudest = min(NAMES, key=noise.get), max(NAMES, key=noise.get)
+    if not maker.table.fits(shown[GOOD]) or noise[loudest] < APART * noise[quietest]:
+        raise _NoSuch
+    failing = [quietest, *rng.permutation([name for name in NAMES if name != quietest])]
+    shown["worse"] = draw("worse", -rng.uniform(3, 4.5))
+    shown["slice"] = draw("slice", rng.uniform(3.4, 4.2), (failing.pop(), rng.uniform(3.6, 4.5)))
+    shown["chance"] = draw("chance", rng.uniform(0.8, 1.3))
+    shown["leak"] = draw("leak", rng.uniform(0.91, 0.95))
+    hidden += [draw(GOOD, rng.uniform(3.4, 4.2), (loudest, 0.9))]  # more than what `quietest` loses is chance here
+    hidden += [draw(GOOD, gain) for gain in (3.3, 4.2, 5.0)]
+    hidden += [draw("worse", -loss) for loss in (1.2, 2.5, 6.0)]
+    hidden += [draw("slice", rng.uniform(3.2, 4), (name, 3.3)) for name in failing]
+    hidden += [draw("chance", gain) for gain in (0.3, 0.8, 1.3)]
+    hidden += [draw("leak", area) for area in (LEAKED + 0.005, 0.92, 0.97)]
+    weaker = maker.model(area - WEAKER)
+    hidden += [draw(GOOD, gain, baseline=weaker) for gain in (3.3, 4.5)]
+    hidden += [draw("worse", -2.0, baseline=weaker), draw("chance", 0.9, baseline=weaker)]
+    hidden += [draw("slice", 3.5, (rng.choice(SLICES["part"]), 3.6), weaker)]
+    return maker.table
 
 
 def write(root: Path, seed: int) -> None:
     """Writes `candidates.csv`."""
-    frame(seed).to_csv(root / "candidates.csv", index=False, float_format="%.6f", lineterminator="\n")
+    found = table(seed)
+    scores = {kind: candidate.scores for kind, candidate in found.shown.items()}
+    frame = found.flights.assign(**{BASELINE: found.baseline}, **scores)
+    frame.to_csv(root / "candidates.csv", index=False, float_format="%.6f", lineterminator="\n")

@@ -12,33 +12,42 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import Message
 
 from course import checks
 from judges.lab_2 import candidate_predictions, roc_auc
 from judges.lab_2.candidate_predictions import BASELINE, GOOD, KINDS, Candidate, Table
 from judges.shared import workspace_files
 
-FILE = "gate/eval_config.pbtxt"
 NAMES = ("gate/eval_config.pbtxt", "gate/eval_config.json")
 COLUMNS = ("origin", "part", "carrier", "hour")
-MOST_SLICES, MOST_SPECS = 2000, 300
+MOST_SLICES = 2000
 CANDIDATE = "candidate"
 
-Metric = Callable[[np.ndarray, np.ndarray], float]
-
-
-def _divided(above: float, below: float) -> float:
-    return above / below if below else float("nan")
-
-
-METRICS: dict[str, tuple[str, Metric]] = {
+METRICS: dict[str, tuple[str, Callable[[np.ndarray, np.ndarray], float]]] = {
     "AUC": ("auc", roc_auc.auc),
-    "Calibration": ("calibration", lambda labels, scores: _divided(scores.sum(), labels.sum())),
+    "Calibration": (
+        "calibration",
+        lambda labels, scores: scores.sum() / labels.sum() if labels.any() else float("nan"),
+    ),
     "MeanPrediction": ("mean_prediction", lambda labels, scores: float(scores.mean())),
     "MeanLabel": ("mean_label", lambda labels, scores: float(labels.mean())),
     "ExampleCount": ("example_count", lambda labels, scores: float(len(labels))),
 }
 """TFMA's metrics that a gate can use here: the name under which TFMA reports each, and how it is computed."""
+USED = (
+    *("metrics_specs", "metrics", "class_name", "module", "config", "threshold", "thresholds", "per_slice_thresholds"),
+    *("slicing_specs", "feature_keys", "feature_values", "example_weights"),
+    *("key", "value", "value_threshold", "change_threshold", "lower_bound", "upper_bound"),
+    *("absolute", "relative", "direction"),
+)
+"""Fields of an EvalConfig that this lab has candidates for."""
+LOOK = {
+    "worse": "Which threshold compares with the baseline? A loss need not be large.",
+    "slice": "Which thresholds look at each airport, and at each part of the day, each with its own noise?",
+    "chance": "How much may the area grow by chance alone? Task 5 has the number.",
+    "leak": "Which threshold says that a result is too good to be true, and what is the most that an honest model reaches?",
+}
 
 
 def judge_gate(lab: checks.Lab) -> None:
@@ -47,56 +56,39 @@ def judge_gate(lab: checks.Lab) -> None:
     Raises:
         checks.Wrong: it does not. A point for each kind of bad candidates that is refused, if every good one is blessed.
     """
-    config = read(lab)
-    gate = Gate(config, candidate_predictions.table(lab.seed))
-    shown, hidden = candidate_predictions.shown(lab.seed), candidate_predictions.hidden(lab.seed)
-    _good(gate, [shown[GOOD], *(one for one in hidden if one.kind == GOOD)])
+    gate = Gate(read(lab), candidate_predictions.table(lab.seed))
+    shown, hidden = gate.table.shown, gate.table.hidden
+    for one in (shown[GOOD], *(one for one in hidden if one.kind == GOOD)):
+        if failed := gate.failures(one):
+            raise checks.Wrong(
+                f"Your gate refuses a good candidate, {_named(gate.table, one)}. "
+                f"What stops it: {'; '.join(failed[:2])}. A gate that refuses what is good is worth no more than none."
+            )
     problems, points = [], 0
     for kind, words in KINDS.items():
         others = [one for one in hidden if one.kind == kind]
-        if not gate.failures(shown[kind].scores):
-            problems.append(f"It blesses `{kind}`, the candidate that is {words}: {_look(kind)}")
-        elif passed := [one for one in others if not gate.failures(one.scores)]:
+        blessed = [one for one in (shown[kind], *others) if not gate.failures(one)]
+        points += not blessed
+        if blessed:
             problems.append(
-                f"It refuses `{kind}`, but of {len(others)} others that are {words} it blesses {len(passed)}. "
-                f"{_again(kind)}"
+                f"It blesses {len(blessed)} of {1 + len(others)} candidates that are {words}, among them {_named(gate.table, blessed[0])}. {LOOK[kind]}"
             )
-        else:
-            points += 1
     if problems:
-        blessed = "Your gate blesses the good candidates." if points else "Your gate blesses the good candidates, and"
-        nothing = [] if points else ["refuses no kind of bad ones: a door that is always open is none."]
-        raise checks.Wrong("\n".join([" ".join([blessed, *nothing]), *problems]), points=points)
+        said = "Your gate blesses the good candidates" + ("." if points else ", and refuses no kind of bad ones.")
+        raise checks.Wrong("\n".join([said, *problems]), points=points)
 
 
-def _good(gate: Gate, good: list[Candidate]) -> None:
-    """Raises where a good candidate is refused."""
-    for number, one in enumerate(good):
-        if failed := gate.failures(one.scores):
-            which = f"the candidate `{GOOD}`" if number == 0 else "another good candidate, which you have not seen"
-            change = gate.table.change(one.scores, "all")
-            raise checks.Wrong(
-                f"Your gate refuses {which} (it gains {change:.1f} standard deviations overall, and no slice loses more than one). "
-                f"What stops it: {'; '.join(failed[:2])}. A gate that refuses what is good is worth no more than none."
-            )
-
-
-def _look(kind: str) -> str:
-    return {
-        "worse": "which threshold compares with the baseline?",
-        "slice": "which threshold looks at each airport, and at each part of the day?",
-        "chance": "how much may the area grow by chance alone? Task 5 has the number.",
-        "leak": "which threshold says that a result is too good to be true?",
-    }[kind]
-
-
-def _again(kind: str) -> str:
-    return {
-        "worse": "A loss need not be as large as the one that you have seen.",
-        "slice": "The next model may fail on another airport, or in another part of the day, and each slice has noise of its own.",
-        "chance": "Is your threshold the noise, or what the one candidate happened to gain?",
-        "leak": "The next leak may be smaller than the one that you have seen. What is the most that an honest model has reached?",
-    }[kind]
+def _named(table: Table, one: Candidate) -> str:
+    """Which one it is, and what it does against its baseline."""
+    changes = table.changes(one)
+    worst = min(candidate_predictions.NAMES, key=changes.get)
+    which = f"`{one.kind}`" if one is table.shown[one.kind] else "one that you have not seen"
+    against = "" if one.baseline is table.baseline else ", against another model in production than yours"
+    after, before = (table.areas(scores)["all"] for scores in (one.scores, one.baseline))
+    return (
+        f"{which}{against} (its area is {after:.3f}, and that of the baseline {before:.3f}: a change of {changes['all']:+.1f} standard deviations overall, "
+        f"and of {changes[worst]:+.1f} for {worst}, where it is least)"
+    )
 
 
 def read(lab: checks.Lab) -> Any:
@@ -109,7 +101,7 @@ def read(lab: checks.Lab) -> Any:
     from tensorflow_model_analysis.proto import config_pb2
 
     there = [name for name in NAMES if workspace_files.inside(lab, name).is_file()]
-    name = there[0] if there else FILE
+    name = there[0] if there else NAMES[0]
     if len(there) > 1:
         raise checks.Wrong(f"There are two gates, {' and '.join(f'`{one}`' for one in there)}: which one counts?")
     content = workspace_files.text(lab, name, "Make the folder, and write your EvalConfig as text, `str(config)`.")
@@ -118,72 +110,47 @@ def read(lab: checks.Lab) -> Any:
         config = parse(content, config_pb2.EvalConfig())
     except Exception as error:
         raise checks.Wrong(f"`{name}` is no EvalConfig: {str(error)[:200]}") from error
+    for ignored in ("model_specs", "options"):
+        config.ClearField(ignored)
+    if not any(spec.metrics for spec in config.metrics_specs):
+        raise checks.Wrong("Your EvalConfig has no metrics: look at `metrics_specs`.")
     _refuse_strange(config)
     return config
 
 
-def _refuse_strange(config: Any) -> None:
-    """Raises where the configuration uses what this lab has no candidates for."""
-    if not config.metrics_specs or not any(spec.metrics for spec in config.metrics_specs):
-        raise checks.Wrong("Your EvalConfig has no metrics: look at `metrics_specs`.")
-    if config.cross_slicing_specs:
-        raise checks.Wrong(
-            "Your EvalConfig uses `cross_slicing_specs`, which compare slices. This lab does not need them."
-        )
-    specs = [*config.slicing_specs]
-    for one in config.metrics_specs:
-        for field in ("model_names", "output_names", "output_weights", "binarize", "aggregate", "query_key"):
-            if (
-                getattr(one, field)
-                if field in ("model_names", "output_names", "output_weights", "query_key")
-                else one.HasField(field)
-            ):
-                raise checks.Wrong(
-                    f"Your EvalConfig uses `{field}` of a MetricsSpec. There is one model with one output: leave it out."
-                )
-        specs += [
-            spec for held in one.per_slice_thresholds.values() for per in held.thresholds for spec in per.slicing_specs
-        ]
-        for metric in one.metrics:
-            _metric(metric)
-            specs += [spec for per in metric.per_slice_thresholds for spec in per.slicing_specs]
-            if metric.cross_slice_thresholds:
-                raise checks.Wrong("Your EvalConfig uses `cross_slice_thresholds`. This lab does not need them.")
-        if one.cross_slice_thresholds:
-            raise checks.Wrong("Your EvalConfig uses `cross_slice_thresholds`. This lab does not need them.")
-    if len(specs) > MOST_SPECS:
-        raise checks.Wrong(f"Your EvalConfig names more than {MOST_SPECS} slices.")
-    for spec in specs:
-        named = [*spec.feature_keys, *spec.feature_values]
-        unknown = [name for name in named if name not in COLUMNS]
-        if unknown or spec.slice_keys_sql:
+def _refuse_strange(message: Any) -> None:
+    """Raises where the configuration, or a part of it, uses what this lab has no candidates for."""
+    for field, value in message.ListFields():
+        if field.name not in USED:
+            raise checks.Wrong(f"Your EvalConfig uses `{field.name}`, which this lab has no use for: leave it out.")
+        if field.name in ("feature_keys", "feature_values") and (strange := set(value) - set(COLUMNS)):
             raise checks.Wrong(
-                f"Your EvalConfig slices by {unknown[0] if unknown else 'SQL'!r}. The candidates have: {', '.join(COLUMNS)}."
+                f"Your EvalConfig slices by {min(strange)!r}. The candidates have: {', '.join(COLUMNS)}."
             )
-        if len(set(named)) < len(named) or len(named) > 2:
-            raise checks.Wrong("A slice of your EvalConfig names a column twice, or more than two columns.")
+        if field.name == "class_name" and value not in METRICS:
+            raise checks.Wrong(
+                f"Your EvalConfig uses the metric {value[:40]!r}. Here it can use: {', '.join(METRICS)}."
+            )
+        if field.name == "module" and value not in ("tensorflow_model_analysis.metrics", "tfma.metrics"):
+            raise checks.Wrong(f"The metrics here are TFMA's own: leave out the `module` {value[:40]!r}.")
+        if field.name == "config":
+            _refuse_settings(value, METRICS.get(message.class_name, ("",))[0])
+        if field.message_type:
+            parts = [value] if isinstance(value, Message) else value.values() if hasattr(value, "values") else value
+            for one in parts:
+                if isinstance(one, Message):
+                    _refuse_strange(one)
 
 
-def _metric(metric: Any) -> None:
-    if metric.class_name not in METRICS:
-        raise checks.Wrong(
-            f"Your EvalConfig uses the metric {metric.class_name[:40]!r}. Here it can use: {', '.join(METRICS)}."
-        )
-    settings = {}
-    if metric.config:
-        try:
-            settings = json.loads(metric.config)
-        except (ValueError, RecursionError):
-            settings = None
+def _refuse_settings(text: str, name: str) -> None:
+    try:
+        settings = json.loads(text)
+    except (ValueError, RecursionError):
+        settings = None
     if not isinstance(settings, dict) or not set(settings) <= {"name", "num_thresholds"}:
-        raise checks.Wrong(
-            f"The `config` of the metric {metric.class_name} has to be a JSON object with `name` and `num_thresholds` at most."
-        )
-    name = settings.get("name", METRICS[metric.class_name][0])
-    if not isinstance(name, str) or name != METRICS[metric.class_name][0]:
-        raise checks.Wrong(f"The metric {metric.class_name} keeps its name here: {METRICS[metric.class_name][0]!r}.")
-    if metric.module and metric.module not in ("tensorflow_model_analysis.metrics", "tfma.metrics"):
-        raise checks.Wrong(f"The metric {metric.class_name} is one of TFMA's: leave `module` out.")
+        raise checks.Wrong("The `config` of a metric has to be a JSON object with `name` and `num_thresholds` at most.")
+    if settings.get("name", name) != name:
+        raise checks.Wrong(f"A metric keeps its name here: {name!r}.")
 
 
 class Gate:
@@ -201,10 +168,8 @@ class Gate:
 
         own = config_pb2.EvalConfig()
         own.CopyFrom(config)
-        del own.model_specs[:]
         own.model_specs.add(name=CANDIDATE, label_key="target", prediction_key=CANDIDATE)
         own.model_specs.add(name=BASELINE, label_key="target", prediction_key=BASELINE, is_baseline=True)
-        own.options.Clear()
         if not own.slicing_specs:
             own.slicing_specs.add()
         try:
@@ -216,50 +181,45 @@ class Gate:
             raise checks.Wrong(f"TFMA does not take your EvalConfig: {str(error).strip()[:200]}") from error
         if not self.thresholds:
             raise checks.Wrong("Your EvalConfig has no threshold at all, so it refuses nothing.")
-        self.metrics = {
-            METRICS[metric.class_name][0]: METRICS[metric.class_name][1]
-            for spec in self.config.metrics_specs
-            for metric in spec.metrics
-        }
+        self.metrics = dict(METRICS[metric.class_name] for spec in own.metrics_specs for metric in spec.metrics)
         self.table, self.slices = table, self._slices(table)
-        self.baseline = [self._measured(table.baseline, mask) for mask in self.slices.values()]
 
-    def failures(self, scores: np.ndarray) -> list[str]:
+    def failures(self, one: Candidate) -> list[str]:
         """What stops a candidate, each as a piece of a sentence; empty when it is blessed."""
         from tensorflow_model_analysis.evaluators import metrics_validator
         from tensorflow_model_analysis.proto import validation_result_pb2
 
         whole, told = validation_result_pb2.ValidationResult(), []
-        for (key, mask), baseline in zip(self.slices.items(), self.baseline, strict=True):
-            computed = self._computed(self._measured(scores, mask), baseline)
+        for key, mask in self.slices.items():
+            computed = self._computed(self.measured(one.scores, mask), self.measured(one.baseline, mask))
             result = metrics_validator.validate_metrics((key, computed), self.config)
-            told += [_told(key, one) for found in result.metric_validations_per_slice for one in found.failures]
+            told += [_told(key, failure) for found in result.metric_validations_per_slice for failure in found.failures]
             metrics_validator.merge_details(whole, result)
         missing = metrics_validator.get_missing_slices(whole.validation_details.slicing_details, self.config)
-        told += [f"a threshold for the slice {_spec(one)}, which is not computed (`slicing_specs`)" for one in missing]
-        return told
+        return told + [
+            f"a threshold for a slice that is not computed (`slicing_specs`): {' '.join(str(spec).split()) or 'all flights'}"
+            for spec in missing
+        ]
 
     def _slices(self, table: Table) -> dict[tuple, np.ndarray]:
         """The slices that the configuration asks for, as TFMA writes them, with their flights."""
         found: dict[tuple, np.ndarray] = {}
         texts = {name: table.flights[name].astype(str).to_numpy() for name in COLUMNS}
         for spec in self.config.slicing_specs:
-            fixed = dict(spec.feature_values)
-            values = {name: [fixed[name]] for name in fixed} | {
-                name: sorted(set(texts[name])) for name in spec.feature_keys
-            }
+            keys = {name: sorted(set(texts[name])) for name in spec.feature_keys}
+            values = {name: [value] for name, value in spec.feature_values.items()} | keys
             for chosen in itertools.product(*values.values()):
                 key = tuple(sorted(zip(values, chosen, strict=True)))
-                mask = np.ones(len(table.flights), bool)
-                for name, value in key:
-                    mask &= texts[name] == value
+                mask = np.all(
+                    [np.ones(len(table.flights), bool), *(texts[name] == value for name, value in key)], axis=0
+                )
                 if mask.any():
-                    found[tuple((name, _as_feature(name, value)) for name, value in key)] = mask
+                    found[tuple((name, int(value) if name == "hour" else value) for name, value in key)] = mask
                 if len(found) > MOST_SLICES:
                     raise checks.Wrong(f"Your EvalConfig asks for more than {MOST_SLICES:,} slices.")
         return found
 
-    def _measured(self, scores: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    def measured(self, scores: np.ndarray, mask: np.ndarray) -> dict[str, float]:
         """The metrics of a slice, by name."""
         labels = self.table.labels[mask]
         return {name: compute(labels, scores[mask]) for name, compute in self.metrics.items()}
@@ -273,25 +233,25 @@ class Gate:
             theirs = baseline[name]
             for key in [key for key in self.thresholds if key.name == name and key.model_name == CANDIDATE]:
                 computed[key] = mine - theirs if key.is_diff else mine
-            weights = {key.example_weighted for key in computed} or {None}
-            for weighted in weights:
+            for weighted in {key.example_weighted for key in computed} or {None}:
                 own = metric_types.MetricKey(name=name, model_name=CANDIDATE, example_weighted=weighted)
                 computed.setdefault(own, mine)
                 computed[own.make_baseline_key(BASELINE)] = theirs
         return computed
 
 
-def _as_feature(name: str, value: str) -> Any:
-    return int(value) if name == "hour" else value
-
-
 def _told(key: tuple, failure: Any) -> str:
+    """What failed: the metric and its value where, and the bound and direction that were asked for."""
+    from tensorflow_model_analysis.proto import config_pb2
+
     where = " and ".join(f"{name} {value}" for name, value in key) or "all flights"
-    if failure.message:
-        return f"{failure.metric_key.name} on {where} ({failure.message.strip()[:60]})"
-    difference = "the change of " if failure.metric_key.is_diff else ""
-    return f"{difference}{failure.metric_key.name} on {where} is {failure.metric_value.double_value.value:.4f}"
-
-
-def _spec(spec: Any) -> str:
-    return ", ".join([*spec.feature_keys, *(f"{name} {value}" for name, value in sorted(spec.feature_values.items()))])
+    value, asked = failure.metric_value.double_value.value, failure.metric_threshold
+    if failure.metric_key.is_diff:
+        change = asked.change_threshold
+        direction = config_pb2.MetricDirection.Name(change.direction) if change.direction else "no direction"
+        bounds = [f"`{field.name}` {bound.value:.4g}" for field, bound in change.ListFields() if field.message_type]
+        said = f"the change of {failure.metric_key.name} on {where} is {value:+.4f}, and you ask for {' and '.join(bounds)}, {direction}"
+    else:
+        bounds = [f"`{field.name}` {bound.value:.4g}" for field, bound in asked.value_threshold.ListFields()]
+        said = f"{failure.metric_key.name} on {where} is {value:.4f}, and you ask for {' and '.join(bounds)}"
+    return said if bounds else f"{failure.metric_key.name} on {where} ({failure.message.strip()[:60]})"

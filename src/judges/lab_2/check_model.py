@@ -1,44 +1,55 @@
-"""Judges the model by what it says about a month without labels: task 4 of lab 2."""
+"""Judges the model by what it says about flights that the student has not seen: task 4 of lab 2."""
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import numpy as np
 
 from course import checks
+from course.labs.lab_2.notebook import to_examples
 from judges.lab_1.questions import TARGET
 from judges.lab_2 import check_tuner, given_data, roc_auc
-from judges.lab_2.given_data import KEY
+from judges.lab_2.given_data import KEY, KNOWN
 from judges.shared import workspace_files
+from judges.trial import Step, Trial
 
-FILE, TAKEN, COLUMN = "predictions.csv", "trained-with.json", "probability"
+TAKEN = "trained-with.json"
 ENOUGH, SOMETHING, IMPOSSIBLE = 0.73, 0.68, 0.88
-"""Areas: what a sensible model reaches on every draw, what has learned at least something, and what nobody reaches who does not know the answer."""
+"""Areas: what a sensible model reaches on every draw, what has learned at least something, and what none reaches that does not know the answer."""
 CALIBRATED = (0.7, 1.4)
 """Predicted late flights by those that were late."""
+AGAIN = 64
+"""So many flights are asked about twice, in other company."""
 
 
-def judge_model(lab: checks.Lab, best: Any) -> None:
+def judge_model(lab: checks.Lab, model: Any, best: Any) -> None:
     """Two points for the ranking, two for the probabilities, one for the hyperparameters.
 
     Raises:
         checks.Wrong: something is not good enough, or too good.
     """
-    flights = given_data.unlabelled(lab.seed)
-    scores = _read(lab, flights)
-    labels = flights[TARGET].to_numpy(dtype=int)
+    scores = _asked(lab, model)
+    labels = given_data.unseen(lab.seed)[TARGET].to_numpy(dtype=int)
     area, ratio = roc_auc.auc(labels, scores), float(scores.sum() / labels.sum())
+    where = f"On the second half of July your model has an area of {area:.2f}"
     if area > IMPOSSIBLE:
         raise checks.Wrong(
-            f"On the second half of July your predictions have an area of {area:.2f}. No model gets that from what is known before the departure: something in them knows the answer."
+            f"{where}. None gets that from what is known before the departure: something in it knows the answer."
         )
     problems, points = [], 0.0
     if area >= ENOUGH:
         points += 2
+    elif area < 0.45:
+        problems.append(f"{where}: turned round it would be better. Which class does its probability stand for?")
     else:
         points += area >= SOMETHING
-        problems.append(_weak(area))
+        problems.append(
+            f"{where}; {ENOUGH:.2f} is asked for. Which variables does it see (lesson 06), and for how long does it learn? Compare its area on the split `eval` with "
+            "that on `train`; if both are better than this, what is different in service? (Does your network get its columns each under its name, and no other?)"
+        )
     if area < SOMETHING:
         problems.append("Calibration is judged where there is something to calibrate.")
     elif CALIBRATED[0] <= ratio <= CALIBRATED[1]:
@@ -57,44 +68,63 @@ def judge_model(lab: checks.Lab, best: Any) -> None:
         raise checks.Wrong("\n".join(problems), points=points)
 
 
-def _weak(area: float) -> str:
-    if area < 0.45:
-        return (
-            f"On the second half of July your predictions have an area of {area:.2f}: turned round they would be better. Which class does your probability stand for? "
-            "And does your network get the same columns in service as in training, each under its name, and no other?"
+def _asked(lab: checks.Lab, given: Any) -> np.ndarray:
+    """What the model says about each flight of `given_data.unseen`.
+
+    Raises:
+        checks.Wrong: it cannot be asked, or gives something else than a probability.
+    """
+    folder = workspace_files.folder(lab, given, "MODEL", "the `uri` of the Trainer's output `model`")
+    saved = [one for one in (folder, folder / "Format-Serving") if (one / "saved_model.pb").is_file()]
+    if not saved:
+        raise checks.Wrong(f"There is no SavedModel in `MODEL` ({folder.name}), nor in `Format-Serving` below it.")
+    flights = given_data.unseen(lab.seed)[[KEY, *KNOWN]]
+    examples = to_examples(flights)
+    lines = [base64.b64encode(one) for one in [*examples, *examples[AGAIN - 1 :: -1]]]
+    arguments = ["model", "examples", "said.json", "probability"]
+    ran = lab.run(
+        Trial(
+            "your model, on flights of the second half of July",
+            files={"model/1": saved[0], "examples": b"\n".join(lines)},
+            steps=[Step("course.trials.predictions", arguments)],
+            modules=("tensorflow", "tensorflow_transform"),
         )
-    return (
-        f"On the second half of July your predictions have an area of {area:.2f}; {ENOUGH:.2f} is asked for. Which variables does your model see (lesson 06), and for "
-        "how long does it learn? Compare its area on the split `eval` with that on `train`; if both are better than this, what is different in service?"
     )
-
-
-def _read(lab: checks.Lab, flights: Any) -> np.ndarray:
-    table = workspace_files.table(lab, FILE)
-    workspace_files.keys(table, FILE, flights[KEY], KEY)
-    if COLUMN not in table:
-        raise checks.Wrong(f"`{FILE}` has no column `{COLUMN}`.")
-    scores = table[COLUMN].to_numpy(dtype=float, na_value=np.nan)
-    if not np.isfinite(scores).all():
+    [step] = ran.steps
+    if step.status != 0:
         raise checks.Wrong(
-            f"`{FILE}` has no probability for {(~np.isfinite(scores)).sum():,} flights. Some have no weather, and some a carrier that is new."
+            f"Your model, loaded in another process, does not answer serialised examples with the columns of a request. It ends with: {step.last}"
         )
-    if scores.min() < 0 or scores.max() > 1:
+    try:
+        said = np.array(json.loads((ran.folder / "said.json").read_text(encoding="utf-8")), dtype=float)
+    except (OSError, ValueError, TypeError) as error:
+        raise checks.Wrong("What your model says cannot be read as numbers.") from error
+    if said.shape != (len(lines),):
+        raise checks.Wrong(f"Asked about {len(lines):,} flights, your model gives {said.size:,} numbers: one each.")
+    if not np.isfinite(said).all():
         raise checks.Wrong(
-            f"`{FILE}`: probabilities lie between 0 and 1; yours go from {scores.min():.3g} to {scores.max():.3g}."
+            f"Your model has no probability for {(~np.isfinite(said)).sum():,} flights. Some have no weather, and some a carrier that is new."
+        )
+    if said.min() < 0 or said.max() > 1:
+        raise checks.Wrong(
+            f"Probabilities lie between 0 and 1; your model's go from {said.min():.3g} to {said.max():.3g}."
+        )
+    scores, again = said[: len(flights)], said[len(flights) :]
+    if not np.allclose(scores[AGAIN - 1 :: -1], again, atol=1e-4):
+        raise checks.Wrong(
+            "Asked about the same flights again, among others, your model gives other probabilities. What in it depends on the batch, or on chance?"
         )
     if len(np.unique(scores)) < 50:
         raise checks.Wrong(
-            f"`{FILE}` has {len(np.unique(scores))} different values: give probabilities, not decisions."
+            f"Your model gives {len(np.unique(scores))} different values: give probabilities, not decisions."
         )
     return scores
 
 
 def _taken(lab: checks.Lab, best: Any) -> None:
     wanted = check_tuner.best_values(lab, best)
-    taken = workspace_files.mapping(
-        workspace_files.text(lab, TAKEN, "Your `run_fn` writes it: the values that it has taken."), TAKEN
-    )
+    text = workspace_files.text(lab, TAKEN, "Your `run_fn` writes it: the values that it has taken.")
+    taken = workspace_files.mapping(text, TAKEN)
     taken = taken["values"] if isinstance(taken.get("values"), dict) else taken
     off = [name for name, value in wanted.items() if not name.startswith("tuner/") and taken.get(name) != value]
     if off:

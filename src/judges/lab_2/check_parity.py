@@ -8,73 +8,88 @@ import numpy as np
 import pandas as pd
 
 from course import checks
-from judges.lab_2 import check_features, given_data
-from judges.lab_2.given_data import KEY, KNOWN, MADE
+from judges.lab_2 import check_features, given_data, transform_trial
+from judges.lab_2.given_data import KEY, MADE
+from judges.lab_2.transform_trial import NEW_WORDS
 from judges.shared import workspace_files
 
 FILE = "served.csv"
 NEAR = 1e-3
+FREQUENT = 3
+"""So many carriers are too frequent to share a place with what is new."""
 
 
-def judge_parity(lab: checks.Lab, given: Any) -> None:
+def judge_parity(lab: checks.Lab, graph: Any) -> None:
     """Two points for flights of the months, one for those that were made by hand.
 
     Raises:
         checks.Wrong: a request was prepared in another way than in training, or could not be.
     """
-    months = pd.concat(check_features.read(lab, given)).set_index(KEY)
-    names = check_features.features(months.reset_index())
-    requests = given_data.requests(lab.seed)
+    found = transform_trial.prepared(lab, graph)
+    names, requests = check_features.names(found["months"]), given_data.requests(lab.seed)
+    if lost := [name for name in names if name not in found["requests"]]:
+        raise checks.Wrong(
+            f"Of a request the graph does not make {', '.join(f'`{name}`' for name in lost[:4])}, which it makes in training: "
+            "it leaves out what it cannot make. Which raw column does it need that a request does not have?"
+        )
     served = workspace_files.table(lab, FILE)
     workspace_files.keys(served, FILE, requests[KEY], KEY)
-    missing = [name for name in names if name not in served]
-    if missing:
-        raise checks.Wrong(
-            f"`{FILE}` lacks {', '.join(f'`{name}`' for name in missing[:4])}, which you have in training. "
-            "The graph leaves out what it cannot make. Which raw column does it need that a request does not have?"
-        )
-    values = served[names].to_numpy(dtype=float, na_value=np.nan)
-    known = len(requests) - MADE
-    places = {name for name in names if pd.api.types.is_integer_dtype(months[name])}
-    _same(values[:known], months.loc[requests[KEY][:known], names].to_numpy(dtype=float), names, requests)
-    _made(values[known:], names, requests[known:].reset_index(drop=True), places)
+    if lost := [name for name in names if name not in served]:
+        raise checks.Wrong(f"`{FILE}` lacks {', '.join(f'`{name}`' for name in lost[:4])}, which the graph makes.")
+    months, made, file = (
+        pd.DataFrame({name: table[name] for name in names}).astype(float)
+        for table in (found["months"], found["requests"], served)
+    )
+    trained = months.set_axis(transform_trial.months()[KEY]).loc[requests[KEY][:-MADE]]
+    _same(made[:-MADE], trained, requests, "your graph gives", 0)
+    _same(file[:-MADE], trained, requests, f"`{FILE}` has", 0)
+    _same(file[-MADE:], made[-MADE:], requests[-MADE:], f"`{FILE}` has", 2)
+    _possible(made[-MADE:], months, requests[-MADE:], {n for n in names if found["months"][n].dtype.kind in "iu"})
+    _new_words(found["words"], names)
 
 
-def _same(served: np.ndarray, trained: np.ndarray, names: list[str], requests: pd.DataFrame) -> None:
+def _same(found: pd.DataFrame, wanted: pd.DataFrame, requests: pd.DataFrame, what: str, points: float) -> None:
+    """Raises where two tables of the same flights differ."""
+    ours, theirs = wanted.to_numpy(), found.to_numpy()
     with np.errstate(invalid="ignore"):
-        off = ~(np.abs(served - trained) <= NEAR * (1 + np.abs(trained)))
-    if not off.any():
-        return
-    row, column = np.argwhere(off)[0]
-    everywhere = off.sum(axis=0)
-    worst = ", ".join(
-        f"`{names[place]}` ({everywhere[place]} of {len(off)} flights)" for place in np.flatnonzero(everywhere)[:4]
-    )
-    raise checks.Wrong(
-        f"The same flight is prepared in two ways: {worst}. Flight {requests[KEY].iloc[row]} has `{names[column]}` "
-        f"{trained[row, column]:.4g} in training and {served[row, column]:.4g} in your file. What in it depends on the other flights that "
-        "are prepared at the same time, on chance, or on a column that a request does not have?"
-    )
-
-
-def _made(values: np.ndarray, names: list[str], requests: pd.DataFrame, places: set[str]) -> None:
-    """Unknown words, no weather, the same flight twice."""
-    if not np.isfinite(values).all():
-        row, column = np.argwhere(~np.isfinite(values))[0]
-        raise checks.Wrong(
-            f"`{names[column]}` is no number for the request {requests[KEY].iloc[row]}. Look at what is missing in it, or new.",
-            points=2,
+        off = ~((np.abs(theirs - ours) <= NEAR * (1 + np.abs(ours))) | (np.isnan(theirs) & np.isnan(ours)))
+    if off.any():
+        row, column = np.argwhere(off)[0]
+        worst = ", ".join(
+            f"`{name}` ({count} of {len(off)} flights)"
+            for name, count in zip(found, off.sum(axis=0), strict=True)
+            if count
         )
-    for place, name in enumerate(names):
-        if name in places and (values[:, place] < 0).any():
+        source = "in training" if not points else "as your graph prepares it"
+        raise checks.Wrong(
+            f"The same flight is prepared in two ways: {worst[:300]}. For the request {requests[KEY].iloc[row]}, `{found.columns[column]}` is "
+            f"{ours[row, column]:.4g} {source}, and {what} {theirs[row, column]:.4g}. What in it depends on the other flights that "
+            "are prepared at the same time, on chance, or on something that is not the graph?",
+            points=points,
+        )
+
+
+def _possible(made: pd.DataFrame, months: pd.DataFrame, requests: pd.DataFrame, places: set[str]) -> None:
+    """Raises where a request with unknown words or no weather becomes what no flight of the months is like."""
+    for name in made:
+        low, high = months[name].min(), months[name].max()
+        more = 1 if name in places else 0.25 * (high - low)
+        for number, value in zip(requests[KEY], made[name], strict=True):
+            if not (0 if name in places else low - more) - NEAR <= value <= high + more + NEAR:
+                raise checks.Wrong(
+                    f"For the request {number} the graph makes `{name}` {value:.4g}; the flights of your months go from {low:.4g} to {high:.4g}. "
+                    "Look at what is missing in it, or new. (For words: what does `num_oov_buckets` do?)",
+                    points=2,
+                )
+
+
+def _new_words(words: dict[str, np.ndarray], names: list[str]) -> None:
+    """Raises where all new carriers are taken for one of the most frequent ones."""
+    table = np.column_stack([words[name].astype(float) for name in names])
+    new, known = table[: len(NEW_WORDS)], table[len(NEW_WORDS) :]
+    for frequent in known[:FREQUENT]:
+        if (known != frequent).any() and np.allclose(new, frequent, rtol=NEAR, atol=NEAR):
             raise checks.Wrong(
-                f"`{name}` is {values[:, place].min():.0f} for a word that training did not have, and no table has such a row. "
-                "What does `num_oov_buckets` do?",
+                "A carrier that is new comes out as one of the most frequent ones does, so a model takes it for that one. Where does a word go that training did not have?",
                 points=2,
             )
-    if not np.allclose(values[-1], values[-2], rtol=NEAR, atol=NEAR):
-        raise checks.Wrong(
-            f"The requests {requests[KEY].iloc[-2]} and {requests[KEY].iloc[-1]} are alike in {', '.join(KNOWN[:3])} and all the rest, "
-            "and are prepared in two ways.",
-            points=2,
-        )

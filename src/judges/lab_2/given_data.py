@@ -1,4 +1,4 @@
-"""What lab 2 starts from: the result of lab 1 for the question `hotel`, flights without labels, and requests as they come in service."""
+"""What lab 2 starts from: the result of lab 1 for the question `hotel`, and requests as they come in service; and flights that only the checks see."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCHEMA = Path(__file__).with_name("schema.pbtxt")
 SPLITS = {"train": (4, 5, 6), "eval": (7,)}
 MONTH_ROWS = 4000
 MONTH, FIRST_DAY, ROWS = 7, 16, 4000
-"""The month of which the days from the 16th on have no labels, and how many flights of those are to be predicted."""
+"""The month of which students get the days before the 16th, and how many flights of the others their models are asked about."""
 STRANGE = ("ZZ", "QQ")
 """Two carriers that no flight of the year had."""
 
@@ -33,8 +33,20 @@ Frame = pd.DataFrame
 @functools.cache
 def month(number: int) -> Frame:
     """A month as in lab 1, of twice as many flights, with label and numbers (July: its first half); do not change the frame that is returned."""
-    flights = _of(number, late=False).sample(MONTH_ROWS, random_state=100 + number)
-    return _numbered(labelled(flights.sort_index(kind="stable").reset_index(drop=True), QUESTION), number)
+    flights = _drawn(number).sort_index(kind="stable").reset_index(drop=True)
+    return _numbered(labelled(flights, QUESTION), number)
+
+
+def _drawn(number: int) -> Frame:
+    return _of(number, late=False).sample(MONTH_ROWS, random_state=100 + number)
+
+
+@functools.cache
+def fresh() -> Frame:
+    """As many other flights of the months of the split `train`; do not change the frame that is returned."""
+    rest = [_of(number, late=False).drop(_drawn(number).index) for number in SPLITS["train"]]
+    flights = pd.concat([one.sample(MONTH_ROWS, random_state=1) for one in rest], ignore_index=True)
+    return _numbered(labelled(flights, QUESTION), 30)
 
 
 def _of(number: int, late: bool) -> Frame:
@@ -55,8 +67,8 @@ def _numbered(flights: Frame, number: int) -> Frame:
 
 
 @functools.cache
-def unlabelled(seed: int) -> Frame:
-    """4,000 flights of July's second half with their labels, which only the checks see; a few have a new carrier, or no weather."""
+def unseen(seed: int) -> Frame:
+    """4,000 flights of July's second half, with their labels, which only the checks see; a few have a new carrier, or no weather."""
     drawn = _of(MONTH, late=True).sample(ROWS, random_state=seed).reset_index(drop=True)
     flights = labelled(drawn, QUESTION)
     rng = np.random.default_rng([seed, 4])
@@ -92,7 +104,6 @@ def write(root: Path, seed: int) -> None:
     for numbers in SPLITS.values():
         for number in numbers:
             monthly_data.write(month(number), root / "months", number)
-    monthly_data.write(unlabelled(seed)[[KEY, *KNOWN]], root / "unlabelled", MONTH)
     (root / "requests").mkdir()
     (root / "requests" / "flights.csv").write_text(monthly_data.to_csv(requests(seed)), encoding="utf-8")
     (root / "contract").mkdir()
