@@ -164,11 +164,6 @@ def formulas(node: nbformat.NotebookNode) -> None:
 # What is no notebook in the folder of submissions.
 
 
-def older(path: Path) -> None:
-    """A notebook of an earlier format."""
-    path.with_name(f"{path.name}.ipynb").write_text(nbformat.writes(nbformat.convert(solved(), 3), version=3))
-
-
 def nbgrader_layout(folder: Path) -> None:
     """A folder in a folder, with a module, a pipe and a link."""
     place = folder / sample_lab.NAME

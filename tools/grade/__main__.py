@@ -85,7 +85,9 @@ def main(arguments: list[str] | None = None) -> int:
     files = ", ".join(
         path.name for path in sorted(course.folder.glob("*.*")) if path.suffix in (".csv", ".html", ".zip")
     )
-    _say(f"{len(graded)} graded in {time.monotonic() - started:.0f} s. In {shown(course.folder)}: {files}; feedback/")
+    _say(
+        f"{len(graded)} submissions, {time.monotonic() - started:.0f} s. In {shown(course.folder)}: {files}; feedback/"
+    )
     return 0
 
 

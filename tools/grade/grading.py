@@ -88,9 +88,12 @@ def _grade(course: Course, submissions: Path, names: Path | None, student: str |
     if not (student and course.folder.exists()):  # for one student alone, nothing of the others is given up
         _make_room(course, state)
     proved = course.out / ".proved" / hashlib.sha256(repr((state, how, course.limits)).encode()).hexdigest()
-    released = marks.release(course.lab, course.solutions, course.folder / "nbgrader")
-    class_ = _Class(dataclasses.replace(course, rules=rules), released, found, student)
-    class_.run(how, proved)
+    modules = [*Judge.modules(course.lab), converters.__name__]
+    # It makes its imports while the lab is made.
+    with Apart(modules, course.folder / "judge.log", **{PREPARED: course.lab}) as apart:
+        released = marks.release(course.lab, course.solutions, course.folder / "nbgrader")
+        class_ = _Class(dataclasses.replace(course, rules=rules), released, found, student, apart)
+        class_.run(how, proved)
     of = sum(task.points for task in class_.tasks.values())
     course.say(table.summary(list(class_.graded.values()), rules, of))
     return list(class_.graded.values())
@@ -99,7 +102,10 @@ def _grade(course: Course, submissions: Path, names: Path | None, student: str |
 class _Class:
     """The submissions of a class: what is kept from before, what is graded now, and the table of both."""
 
-    def __init__(self, course: Course, released: NotebookNode, found: list[Submission], student: str | None) -> None:
+    def __init__(
+        self, course: Course, released: NotebookNode, found: list[Submission], student: str | None, apart: Apart
+    ) -> None:
+        self.apart, self.judge = apart, Judge(course.lab, apart)
         self.course, self.released, self.tasks = course, released, checks.tasks(course.lab)
         self.graded: dict[str, Graded] = {}
         self.todo: list[Submission] = []
@@ -132,12 +138,7 @@ class _Class:
         course, others = self.course, set(psutil.Process().children(recursive=True))
         for own in box.boxes(how, course.at_a_time):
             self.free.put(own)
-        modules = [*Judge.modules(course.lab), converters.__name__]
-        with (
-            Apart(modules, course.folder / "judge.log", **{PREPARED: course.lab}) as self.apart,
-            ThreadPoolExecutor(course.at_a_time + 1) as pool,  # one more, for a page that takes its time
-        ):
-            self.judge = Judge(course.lab, self.apart)
+        with ThreadPoolExecutor(course.at_a_time + 1) as pool:  # one more, for a page that takes its time
             try:
                 if course.prove and not proved.exists() and self.todo:
                     self._watch([pool.submit(self._prove, proved)])
