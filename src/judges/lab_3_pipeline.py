@@ -9,16 +9,21 @@ from collections.abc import Callable
 from typing import Any
 
 from course import checks
-from judges.lab_3 import inherited_store, months, own_runs
+from judges.lab_3 import elsewhere, inherited_store, months, own_runs
 from judges.lab_3.check_lineage import judge_lineage
 from judges.lab_3.elsewhere import FIRST, Elsewhere
 from judges.lab_3.own_runs import Runs
 
-PRELOAD = ("tensorflow", "tensorflow_metadata.proto.v0.anomalies_pb2", "ml_metadata")
+PRELOAD = ("tensorflow", "ml_metadata", "flights.examples")
 """What grading imports once, before it evaluates many submissions."""
 
 SECONDS, CELL_SECONDS = 900, 300
 """What grading gives a submission, and each of its cells, by the clock and on one core: it runs whole pipelines."""
+
+
+def prepare() -> None:
+    """Makes what packages are given elsewhere: the same for all students."""
+    elsewhere.given()
 
 
 def data(lab: checks.Lab) -> list[str]:
@@ -40,11 +45,11 @@ def data(lab: checks.Lab) -> list[str]:
 @checks.task("package", points=5, title="1. The package")
 def my_package(lab: checks.Lab) -> None:
     """Imported, run, and its model asked where nothing of the student's machine is."""
-    elsewhere = Elsewhere(lab)
+    found = Elsewhere(lab)
     _judge(
-        (2, lambda: "" if elsewhere.told(FIRST).get("components") else elsewhere.failure(FIRST)),
-        (2, lambda: elsewhere.failure(FIRST)),
-        (1, lambda: "" if elsewhere.predictions().size else "nothing"),
+        (2, lambda: "" if found.told(FIRST).get("components") else found.failure(FIRST)),
+        (2, lambda: found.failure(FIRST)),
+        (1, lambda: "" if found.predictions().size else "nothing"),
     )
 
 

@@ -26,19 +26,13 @@ OWN = INHERITED = lineage(opened(left / "metadata.sqlite"), (left / "served.txt"
 REDEFINES = """
 import sys
 
-from judges.lab_3 import check_cache, check_january, check_lineage, check_package, runs
-
 checks.check = lambda task, **answers: 25
-check_cache.judge_cache = check_january.judge_january = lambda *given: None
-check_lineage._same = lambda *given: True
-runs.missing = lambda run: ""
-check_package._entries = check_package._complete = check_package._places = check_package._alone = lambda trees: []
 for name in [name for name in sys.modules if name.startswith("course.checks")]:
     vars(sys.modules[name]).update(evaluate=lambda *given: None, Wrong=type("Wrong", (Warning,), {}))
-for name in check_package.MODULES:
+for name in ("config", "features", "model", "pipeline"):
     (workspace / "package" / "my_flights" / f"{name}.py").write_text("")
 STORE, VERSION, COLUMN = "inherited/metadata.sqlite", "1", "late"
-OWN = INHERITED = dict.fromkeys(check_lineage.WORDS, 1)
+OWN = INHERITED = dict.fromkeys(("model", "transform_graph", "schema", "examples", "data", "baseline"), 1)
 """
 FORGES = """
 import shutil
