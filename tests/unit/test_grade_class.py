@@ -505,6 +505,20 @@ def test_an_interrupted_class_has_its_table_and_goes_on(class_, tmp_path, monkey
     assert set(Stand.ran) == {"anna", "ben", "cleo"} - done
 
 
+def test_a_page_that_an_interrupt_has_prevented_is_made_when_it_goes_on(class_, tmp_path, monkeypatch):
+    made, folder = marks.feedback, put(tmp_path / "in", {"anna.ipynb": text(solved("anna"))})
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(marks, "feedback", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        class_(folder)
+    assert rows(class_.folder)["anna"]["points"] == "6"
+    monkeypatch.setattr(marks, "feedback", made)
+    assert class_(folder)["anna"]["feedback"] == "feedback/anna.html"
+
+
 def test_only_what_has_changed_is_graded_again(class_, tmp_path, monkeypatch):
     monkeypatch.setattr(marks, "feedback", lambda *_: [])
     folder = put(tmp_path / "in", {f"{name}.ipynb": text(solved(name)) for name in ("anna", "ben", "cleo")})

@@ -227,12 +227,14 @@ class _Class:
             self.free.put(own)
 
     def _put(self, graded: Graded) -> None:
-        """Keeps a result, and writes the table with it."""
+        """Keeps a result that is whole, and writes the table with it."""
         key = graded.submission.key
         kept = {name: getattr(graded, name) for name in ("ended", "remarks", "seconds", "page", "own")}
         kept["outcomes"] = {name: dataclasses.asdict(outcome) for name, outcome in graded.outcomes.items()}
         with self.lock:
-            if FAULT not in graded.ended:  # a fault of ours is tried again
+            if (
+                FAULT not in graded.ended and not graded.node
+            ):  # a fault of ours is tried again, and what has no page yet
                 table.write(
                     self.course.folder / "results" / f"{key}.json", json.dumps(kept | {"mark": self.marks[key]})
                 )
