@@ -59,4 +59,4 @@ def test_a_dozen_students_get_the_same_verdict_for_the_same_answer(tmp_path, cel
     assert lab_five.evaluate(lab, "mended") == (5, "")
     (lab.workspace / MENDED / "delays" / "pipeline.py").open("a").write("make_trainer = make_transform\n")
     points, message = lab_five.evaluate(lab, "mended")
-    assert (points, "TypeError: make_transform()" in message) == (0, True)
+    assert (points, "cannot be installed and compiled elsewhere" in message) == (0, True), message
