@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 import sample_lab
+from sample_lab import lab_9_bad
 
 from judges.trial import Done, Step, Trial
 from tools.grade import apart, box, docker, judge, left
 from tools.grade.limits import Limits, Order
 from tools.notebooks.execute import ROOT
+from warm import server
 
 LAB = sample_lab.NAME
 
@@ -89,25 +91,35 @@ def test_machine_without_docker_is_told(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def bad_lab(tmp_path_factory):
+def processes(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_LABS", "sample_lab")
+        patch.setenv("PYTHONPATH", str(Path(sample_lab.__file__).parents[1]))
+        with apart.Apart([judge.__name__], tmp_path_factory.mktemp("apart") / "log") as found:
+            yield found
+
+
+def test_a_process_apart_takes_more_than_an_order_has_room_for(processes):
+    done = processes.results(lab_9_bad.measure, "x" * (server.LONGEST + 1), seconds=30)
+    assert done == ([{"letters": server.LONGEST + 1}], "ended without a result")
+
+
+@pytest.fixture(scope="module")
+def bad_lab(tmp_path_factory, processes):
     """Evaluates answers of a lab whose checks crash and hang."""
     top = tmp_path_factory.mktemp("bad")
     for name in ("workspace", "trials"):
         (top / name).mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COURSE_LABS", "sample_lab")
-        patch.setenv("PYTHONPATH", str(Path(sample_lab.__file__).parents[1]))
         patch.setattr(judge, "SECONDS", 1.0)
-        with apart.Apart([judge.__name__], top / "log") as processes:
 
-            def outcomes(run=None, **ways):
-                answers = {
-                    name: {"way": way if isinstance(way, dict) else {"value": way}} for name, way in ways.items()
-                }
-                found = judge.Judge("lab-9-bad", processes).outcomes("anna", "", top, answers, run)
-                return [(one.points, one.message) for one in found.values()]
+        def outcomes(run=None, **ways):
+            answers = {name: {"way": way if isinstance(way, dict) else {"value": way}} for name, way in ways.items()}
+            found = judge.Judge("lab-9-bad", processes).outcomes("anna", "", top, answers, run)
+            return [(one.points, one.message) for one in found.values()]
 
-            yield outcomes
+        yield outcomes
 
 
 @pytest.mark.parametrize(

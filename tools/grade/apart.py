@@ -77,11 +77,13 @@ class Apart:
             with other:
                 files = (other.fileno(), other.fileno(), self._log.fileno())
                 settings = {"environment": self._environment, "folder": ROOT, "files": files}
-                process = client.begin(self._warm, __name__, "main", task, **settings)
+                process = client.begin(self._warm, __name__, "main", None, **settings)
             own.settimeout(seconds)
             done, reason = [], "ended without a result"
             try:
                 with own.makefile("rwb") as stream:
+                    stream.write(json.dumps(task).encode() + b"\n")  # an order has room for 4 MB only
+                    stream.flush()
                     while len(done) < number and (line := stream.readline(LETTERS)).endswith(b"\n"):
                         said = json.loads(line)
                         if "ask" not in said:
@@ -101,8 +103,11 @@ class Apart:
         return done, reason
 
 
-def main(task: dict[str, Any]) -> None:
-    """In the process: does the work, and writes what it yields."""
+def main(_: None) -> None:
+    """In the process: reads what is to be done, does it, and writes what it yields."""
+    answers, stream = os.fdopen(os.dup(0), "r"), os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints is no result
+    task = json.loads(answers.readline())
     limits = {resource.RLIMIT_DATA: task["memory"], resource.RLIMIT_CPU: round(task["cpu"]) + 1}
     for kind, value in {**limits, resource.RLIMIT_FSIZE: 2**28, resource.RLIMIT_CORE: 0}.items():
         with contextlib.suppress(ValueError, OSError):
@@ -110,16 +115,14 @@ def main(task: dict[str, Any]) -> None:
     if sys.platform == "linux":
         user, network = 0x10000000, 0x40000000
         ctypes.CDLL(None).unshare(network if os.geteuid() == 0 else user | network)
-    with os.fdopen(os.dup(0), "r") as answers, os.fdopen(os.dup(1), "w") as stream:
-        os.dup2(2, 1)  # what a library prints is no result
 
-        def say(line: Line) -> None:
-            print(json.dumps(line), file=stream, flush=True)
+    def say(line: Line) -> None:
+        print(json.dumps(line), file=stream, flush=True)
 
-        def ask(line: Line) -> Line:
-            say(line)
-            return json.loads(answers.readline())
+    def ask(line: Line) -> Line:
+        say(line)
+        return json.loads(answers.readline())
 
-        module, name = task["work"]
-        for result in getattr(importlib.import_module(module), name)(*task["given"], ask):
-            say(result)
+    module, name = task["work"]
+    for result in getattr(importlib.import_module(module), name)(*task["given"], ask):
+        say(result)
