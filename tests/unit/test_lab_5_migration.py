@@ -81,6 +81,11 @@ def test_wrong_faults_are_told(lab):
         assert given_points == points
 
 
+def test_no_package_gets_nothing(lab):
+    points, message = lab_five.evaluate(lab, "mended")
+    assert (points, "`mended` names no folder in your workspace" in message) == (0, True)
+
+
 def test_what_it_was_is_what_the_package_as_it_should_be_does(lab, forks, tmp_path):
     """Where it is not, because a library is another: put the file that is written here into the place of `check_migration.BEFORE`."""
     lab_five.write_mended(lab)

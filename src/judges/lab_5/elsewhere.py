@@ -64,7 +64,7 @@ class Elsewhere:
 
 def image(lab: checks.Lab) -> Elsewhere:
     """The Dockerfile is done, and the package installed: steps 0 and 1."""
-    files = {"package": workspace_files.inside(lab, FOLDER)}
+    files = _package(lab, FOLDER)
     steps = [
         Step("course.trials.image", ["package", "told.json"], seconds=SECONDS),
         Step("course.trials.compiled", ["package", IMAGE, ""], seconds=SECONDS),
@@ -87,13 +87,13 @@ def own(lab: checks.Lab, settings: Mapping[str, Any]) -> Elsewhere:
         _compile(NAME, ANY_IMAGE, {"january": compiled[0], "february": compiled[1]}, {"Trainer": TRAINER}),
         _run("january", months.to_csv(spoilt)),
     ]
-    files = {"package": workspace_files.inside(lab, FOLDER)}
+    files = _package(lab, FOLDER)
     return _done(lab, "your package compiled elsewhere, and run on a month that is spoilt", files, *steps)
 
 
 def mended(lab: checks.Lab) -> Elsewhere:
     """The mended package, compiled twice."""
-    files = {"package": workspace_files.inside(lab, MENDED)}
+    files = _package(lab, MENDED)
     named = {"pipeline_name": INHERITED}
     compiled = {name: named | {"data_root": name, "output_root": f"{name}/out"} for name in ("first", "second")}
     return _done(
@@ -109,6 +109,14 @@ def mended_run(lab: checks.Lab, compiled: Elsewhere) -> Elsewhere:
     flights = flights.assign(**{name: flights[name].mask(places == number) for number, name in enumerate(GAPS)})
     steps = [_run("first", months.to_csv(flights))]
     return _done(lab, "the mended pipeline, run on other flights of January", files, *steps)
+
+
+def _package(lab: checks.Lab, name: str) -> dict[str, Any]:
+    return {
+        "package": workspace_files.folder(
+            lab, name, name, "there, with your package in it: run the notebook from its top"
+        )
+    }
 
 
 def _done(lab: checks.Lab, title: str, files: Mapping[str, Any], *steps: Step) -> Elsewhere:
