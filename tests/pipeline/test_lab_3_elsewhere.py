@@ -111,21 +111,22 @@ def words(room):
     path.write_text(path.read_text() + "ATL\n")
 
 
-def baseline(number):
-    """Another model as the baseline of the last Evaluator: that of a place in the order of all models, or none."""
+def baseline(which):
+    """The last Evaluator's baseline: the model that it judges, which is the first; the latest model; or none."""
+    event = "(SELECT MAX(event_id) FROM EventPath WHERE step_key = 'baseline_model')"
+    of_same = f"execution_id = (SELECT execution_id FROM Event WHERE id = {event})"
+    own = f"(SELECT id FROM Event JOIN EventPath ON event_id = id WHERE step_key = 'model' AND {of_same})"
+    latest = "(SELECT MAX(a.id) FROM Artifact a JOIN Type t ON t.id = a.type_id WHERE t.name = 'Model')"
+    statement = {
+        "first": f"UPDATE EventPath SET event_id = {own} WHERE event_id = {event}",
+        "latest": f"UPDATE Event SET artifact_id = {latest} WHERE id = {event}",
+        "none": f"DELETE FROM Event WHERE id = {event}",
+    }[which]
 
     def change(room):
         [path] = room.glob("made/here/*.sqlite")
         with closing(sqlite3.connect(path)) as store:
-            [(event,)] = store.execute(
-                "SELECT MAX(event_id) FROM EventPath WHERE step_key = 'baseline_model'"
-            ).fetchall()
-            asked = "SELECT a.id FROM Artifact a JOIN Type t ON t.id = a.type_id WHERE t.name = 'Model' ORDER BY a.id"
-            models = [one for (one,) in store.execute(asked)]
-            if number is None:
-                store.execute("DELETE FROM Event WHERE id = ?", [event])
-            else:
-                store.execute("UPDATE Event SET artifact_id = ? WHERE id = ?", [models[number], event])
+            store.execute(statement)
             store.commit()
 
     return change
@@ -148,9 +149,9 @@ LEFT = {
     "model alone anew, as it should be": (told(2, stopped="Trainer"), "stale", ""),
     "never cached": (told(4, stopped="Transform", nodes=[["CsvExampleGen", "cached"], ["StatisticsGen", "cached"]]), "uncached",
                      "from the cache: Transform, Trainer."),
-    "first as baseline": (baseline(0), "wrong_baseline", "the baseline is not the later one"),
-    "latest as baseline": (baseline(-1), "wrong_baseline", "the latest model, which was refused"),
-    "none as baseline": (baseline(None), "wrong_baseline", "has no baseline"),
+    "first as baseline": (baseline("first"), "wrong_baseline", "the baseline is not the later one"),
+    "latest as baseline": (baseline("latest"), "wrong_baseline", "the latest model, which was refused"),
+    "none as baseline": (baseline("none"), "wrong_baseline", "has no baseline"),
     "goes on": (told(5, raised=None, stopped="Transform"), "not_refused", "your pipeline goes on to Transform"),
     "stops too early": (told(5, nodes=[["CsvExampleGen", "done"]]), "not_refused", "before ExampleValidator has looked at it"),
 }  # fmt: skip
