@@ -284,6 +284,8 @@ def test_what_canvas_hands_out_is_understood(tmp_path):
         ("cleo", ["lab-0-sums.ipynb"], True, "docleo_LATE_102_9003_lab-0-sums.html"),
     ]
     assert found[2].refused == "names.csv has no line that says whose 'étédan' is"
+    hidden = platforms.place("LATE_anon_aB3x9_9005_lab-0-sums.ipynb")  # without names
+    assert (hidden.number, hidden.late, hidden.file) == ("aB3x9", True, "lab-0-sums.ipynb")
 
 
 def test_names_say_who_is_who(tmp_path):
