@@ -13,15 +13,14 @@ import os
 import sys
 from typing import Any
 
-from ipykernel.iostream import OutStream
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 
 from course.checks.answers import NotPlain, plain
 from warm.loading import quickly
 
-FLOOD, IMPORTS = "COURSE_FLOOD", "COURSE_IMPORTS"
-"""Environment variables: letters of output at which a cell is stopped; what is imported at once, a third faster than by a cell."""
+IMPORTS = "COURSE_IMPORTS"
+"""Environment variable: what is imported at once, a third faster than by a cell."""
 ASKED, ANSWERED = "course_answers", "course_answered"
 
 _eval, _compile = eval, compile
@@ -35,8 +34,6 @@ class Kernel(IPythonKernel):
         """Executes a cell, or reads the answers of a check cell."""
         asked = (cell_meta or {}).get(ASKED)
         if asked is None:
-            for stream in (sys.stdout, sys.stderr):
-                stream.letters = 0
             return await super().do_execute(code, silent, *args, cell_meta=cell_meta, **kwargs)
         try:
             found = _encode({name: answer(expression, self.shell.user_ns) for name, expression in asked.items()})
@@ -63,29 +60,10 @@ def answer(expression: str, names: dict[str, Any]) -> dict[str, Any]:
         return {"error": f"{type(error).__name__} where it was read"}
 
 
-class OutputLimit(RuntimeError):
-    """A cell printed more than is taken from it."""
-
-
-class Stream(OutStream):
-    """What a cell prints to. Stops the cell at the limit: more would only fill memory."""
-
-    letters = 0
-    most = int(os.environ.get(FLOOD, 2**24))
-
-    def write(self, string: str) -> int | None:
-        """Takes text, up to the limit."""
-        self.letters += len(string)
-        if self.letters > self.most:
-            raise OutputLimit(f"this cell printed more than {self.most:,} letters")
-        return super().write(string)
-
-
 class App(IPKernelApp):
     """The program."""
 
     kernel_class = Kernel
-    outstream_class = f"{Stream.__module__}.{Stream.__name__}"
 
 
 if __name__ == "__main__":

@@ -26,15 +26,14 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
-FLOOD, IMPORTS, ASKED, ANSWERED = "COURSE_FLOOD", "COURSE_IMPORTS", "course_answers", "course_answered"
+IMPORTS, ASKED, ANSWERED = "COURSE_IMPORTS", "course_answers", "course_answered"
 """How it speaks with the kernel (`kernel.py`)."""
-PATIENCE = 5.0
+PATIENCE = 8
 """Seconds that an interrupted cell has to end."""
-INTERRUPTS = 2
-"""So many cells that do not end in time are enough."""
+CUT = "\n[... the rest of this output was cut off]\n"
 KEPT = ("text/plain", "text/html", "image/png", "image/jpeg")
 OUTPUTS = 200
 """Outputs of a cell at most."""
@@ -44,10 +43,6 @@ ALL = 24 * 2**20
 """Letters that all cells together may show."""
 CHECK = 30.0
 """Seconds for reading the answers of a check cell."""
-
-
-class TimeOver(Exception):
-    """The time of the cell, or of the notebook, is over."""
 
 
 class Kernels(AsyncKernelManager):
@@ -63,58 +58,19 @@ class Kernels(AsyncKernelManager):
 
 
 class Client(NotebookClient):
-    """Jupyter's client, which keeps of what a cell shows only so much."""
+    """Jupyter's client, which interrupts a cell that shows without end, and keeps no more of it."""
 
-    most = seen = letters = 0
-    cut = False
-    flooded: asyncio.Event
-
-    def begin(self, most: int) -> None:
-        """Before a cell: so many letters of it are kept."""
-        self.most, self.seen, self.letters, self.cut, self.flooded = most, 0, 0, False, asyncio.Event()
+    flood = seen = 0
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Takes a message of the kernel, as far as there is room for it."""
-        content = msg["content"]
-        if msg["msg_type"] == "stream":
-            content["text"] = self._text(content["text"])
-        elif msg["msg_type"] == "error":
-            content["evalue"] = self._text(content["evalue"])
-            content["traceback"] = [self._text(line) for line in content["traceback"][-20:]]
-        elif msg["msg_type"] == "clear_output":
-            self.letters = 0
-        elif "data" in content:
-            content["data"] = self._data(content["data"])
-        if self.seen > 2 * self.task["flood"]:  # what is printed has met a limit in the kernel before
-            self.flooded.set()
-        if msg["msg_type"] in ("stream", "display_data") and (
-            len(cell.outputs) >= OUTPUTS or content.get("text") == ""
-        ):
-            return None
+        if msg["msg_type"] in ("stream", "display_data", "execute_result", "update_display_data", "error"):
+            before, self.seen = self.seen, self.seen + len(json.dumps(msg["content"]))
+            if before <= self.flood < self.seen:
+                self.interrupting = asyncio.ensure_future(self.km.interrupt_kernel())
+            if self.seen > self.flood or len(cell.outputs) >= OUTPUTS:
+                return None
         return super().process_message(msg, cell, cell_index)
-
-    def _data(self, data: dict[str, Any]) -> dict[str, Any]:
-        kept = {}
-        for kind in KEPT:
-            value = data.get(kind)
-            if not isinstance(value, str):
-                continue
-            if kind.startswith("image/"):
-                self.seen += len(value)
-                if len(value) <= PICTURE:
-                    kept[kind] = value
-            elif kind == "text/plain" or len(value) <= self.most - self.letters:
-                kept[kind] = self._text(value)
-        return kept
-
-    def _text(self, text: str) -> str:
-        self.seen += len(text)
-        room = max(self.most - self.letters, 0)
-        self.letters += min(len(text), room)
-        if len(text) <= room:
-            return text
-        note, self.cut = "" if self.cut else "\n[... the rest of this output was cut off]\n", True
-        return text[:room] + note
 
 
 class Runner:
@@ -122,20 +78,26 @@ class Runner:
 
     def __init__(self, task: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
         """`task`: cells, imports, seconds, cell_seconds, output, flood."""
-        self.task, self.send, self.shown = task, send, 0
+        self.task, self.send, self.room = task, send, ALL
         self.deadline = time.monotonic() + task["seconds"]
         cells = [new_code_cell(cell.get("source", "")) for cell in task["cells"]]
         manager = Kernels(transport="ipc", ip=f"{tempfile.mkdtemp(prefix='k')}/k")
-        quiet = {"store_widget_state": False, "record_timing": False, "coalesce_streams": True}
-        quiet |= {"shutdown_kernel": "immediate", "startup_timeout": task["seconds"]}
-        self.client = Client(new_notebook(cells=cells), km=manager, allow_errors=True, timeout=None, **quiet)
-        self.client.iopub_timeout, self.client.task = PATIENCE, task
+        settings = {"allow_errors": True, "store_widget_state": False, "record_timing": False}
+        settings |= {"shutdown_kernel": "immediate", "startup_timeout": task["seconds"]}
+        # A cell that is interrupted and does not end is waited for no longer than PATIENCE.
+        settings |= {"timeout_func": self._seconds, "interrupt_on_timeout": True, "iopub_timeout": PATIENCE}
+        settings |= {"error_on_timeout": {"ename": "TimeoutError"}, "raise_on_iopub_timeout": True}
+        self.client = Client(new_notebook(cells=cells), km=manager, **settings)
+        self.client.flood = task["flood"]
         self.client.log.setLevel(logging.CRITICAL)
+
+    def _seconds(self, cell: Any) -> int:
+        """Those that a cell has."""
+        return max(1, round(min(self.task["cell_seconds"], self.deadline - time.monotonic())))
 
     async def run(self) -> None:
         """Executes all cells."""
-        place, interrupted = 0, 0
-        environment = {**os.environ, FLOOD: str(self.task["flood"]), IMPORTS: " ".join(self.task["imports"])}
+        place, environment = 0, {**os.environ, IMPORTS: " ".join(self.task["imports"])}
         try:
             async with self.client.async_setup_kernel(
                 env=environment, cwd=os.getcwd(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cleanup_kc=True
@@ -143,51 +105,65 @@ class Runner:
                 for place, cell in enumerate(self.task["cells"]):
                     if cell["kind"] == "check":
                         await self._check(place, cell["answers"])
-                    elif cell["kind"] == "code" and cell["source"].strip() and not await self._code(place):
-                        interrupted += 1
-                        if interrupted == INTERRUPTS:
-                            raise TimeOver
+                    elif cell["kind"] == "code" and cell["source"].strip():
+                        await self._code(place)
                 self.send({"ended": "end", "cell": place})
-        except TimeOver:
+        except (CellTimeoutError, TimeoutError):
             self.send({"ended": "time", "cell": place})
         except DeadKernelError:
             self.send({"ended": "kernel", "cell": place})
 
-    async def _code(self, place: int) -> bool:
-        """Executes a cell. Returns whether it ended by itself."""
-        cell, seconds = self.client.nb.cells[place], self.task["cell_seconds"]
-        self.client.begin(min(self.task["output"], max(ALL - self.shown, 0)))
-        left = self.deadline - time.monotonic()
-        running = asyncio.ensure_future(self.client.async_execute_cell(cell, place, store_history=False))
-        flood = asyncio.ensure_future(self.client.flooded.wait())
-        reason = None
+    async def _code(self, place: int) -> None:
+        """Executes a cell."""
+        cell, begun = self.client.nb.cells[place], time.monotonic()
+        if begun > self.deadline:
+            raise TimeoutError
+        self.client.seen, seconds, reason = 0, self._seconds(cell), ""
         try:
-            await asyncio.wait((running, flood), timeout=min(seconds, left), return_when=asyncio.FIRST_COMPLETED)
-            if flood.done():
-                reason = f"it showed more than {2 * self.task['flood']:,} letters"
-            elif not running.done() and seconds < left:
-                reason = f"it was not done after {seconds:.0f} seconds"
-            elif not running.done():
-                reason = f"the time of the notebook, {self.task['seconds']:.0f} seconds, was over"
-            if reason and not running.done():
-                await self.client.km.interrupt_kernel()
-                if not (await asyncio.wait((running,), timeout=PATIENCE))[0]:
-                    raise TimeOver
-            await running
-            return reason is None
+            await self.client.async_execute_cell(cell, place, store_history=False)
         finally:
-            flood.cancel()
-            running.cancel()
-            outputs = [_plain(output) for output in cell.outputs]
+            if self.client.seen > self.client.flood:
+                reason = f"it showed more than {self.client.flood:,} letters"
+            elif time.monotonic() > begun + seconds:
+                reason = f"it was not done after {seconds} seconds"
+            outputs = self._kept(cell.outputs)
             if reason:
                 self.send({"stopped": place, "why": reason})
                 note = f"This cell was stopped: {reason}.\n"
                 outputs.append({"output_type": "stream", "name": "stderr", "text": note})
-            pictures = [
-                text for output in outputs for kind, text in output.get("data", {}).items() if kind[:5] == "image"
-            ]
-            self.shown += self.client.letters + sum(map(len, pictures))
             self.send({"cell": place, "outputs": outputs})
+
+    def _kept(self, outputs: list[Any]) -> list[dict[str, Any]]:
+        """What is reported of that which a cell has shown: text from its beginning, pictures whole, as far as there is room."""
+        room, cut, found = min(self.task["output"], self.room), False, []
+
+        def text(value: str) -> str:
+            nonlocal room, cut
+            kept, room, before = value[:room], max(0, room - len(value)), cut
+            cut = cut or len(kept) < len(value)
+            return kept + (CUT if cut and not before else "")
+
+        for output in json.loads(json.dumps(outputs)):
+            if output["output_type"] == "stream":
+                output["text"] = text(output["text"])
+                # nbclient's `coalesce_streams` would take seconds for one long line.
+                if found and found[-1].get("name") == output["name"]:
+                    found[-1]["text"] += output["text"]
+                    continue
+            elif output["output_type"] == "error":
+                output["evalue"] = text(output["evalue"])
+                output["traceback"] = [text(line) for line in output["traceback"][-20:]]
+            else:
+                shown, output["data"] = output["data"], {}
+                for kind in (kind for kind in KEPT if isinstance(shown.get(kind), str)):
+                    if kind.startswith("text/"):
+                        fits = kind == "text/plain" or len(shown[kind]) <= room
+                        output["data"] |= {kind: text(shown[kind])} if fits else {}
+                    elif len(shown[kind]) <= min(PICTURE, self.room):
+                        output["data"][kind] = shown[kind]
+            found.append(output)
+        self.room = max(0, self.room - len(json.dumps(found)))
+        return found
 
     async def _check(self, place: int, answers: dict[str, str]) -> None:
         client = self.client.kc
@@ -195,16 +171,8 @@ class Runner:
         content |= {"allow_stdin": False, "stop_on_error": False}
         asked = client.session.msg("execute_request", content, metadata={ASKED: answers})
         client.shell_channel.send(asked)
-        try:
-            reply = await asyncio.wait_for(self.client.async_wait_for_reply(asked["header"]["msg_id"]), CHECK)
-        except TimeoutError:
-            raise TimeOver from None
+        reply = await asyncio.wait_for(self.client.async_wait_for_reply(asked["header"]["msg_id"]), CHECK)
         self.send({"check": place, "answers": json.loads(reply["content"].get(ANSWERED) or "{}")})
-
-
-def _plain(output: Any) -> dict[str, Any]:
-    """An output as JSON carries it."""
-    return json.loads(json.dumps(output))
 
 
 def main() -> None:
