@@ -21,6 +21,16 @@ REFUSED = (3, 5)
 CHOSEN = (6, 8)
 """The runs whose version may be the served one: their data, schema or graph are of earlier runs, and later versions were withdrawn."""
 
+OUTPUTS = {
+    "CsvExampleGen": ("Examples", "examples"),
+    "ImportSchemaGen": ("Schema", "schema"),
+    "Transform": ("TransformGraph", "transform_graph"),
+    "Trainer": ("Model", "model"),
+    "Evaluator": ("ModelBlessing", "blessing"),
+    "Pusher": ("PushedModel", "pushed_model"),
+}
+"""What each component writes: type, and name of the output."""
+
 
 @dataclass
 class _Pipeline:
@@ -44,25 +54,12 @@ class _Maker:
         connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
         self.mlmd, self.store, self.rng = mlmd, MetadataStore(connection), np.random.default_rng([seed, 3])
         self.version = 1_700_000_000 + int(self.rng.integers(10**6))
-        self.types: dict[tuple[str, str], int] = {}
-        self.contexts: dict[tuple[str, str], int] = {}
         self.fingerprints: dict[int, str] = {}
         self.lineages: dict[tuple[str, int], tuple[str, dict[str, Any]]] = {}
 
     def type(self, kind: str, name: str) -> int:
-        """The id of a type: of artifacts, executions or contexts."""
-        if (kind, name) not in self.types:
-            made = getattr(self.mlmd, f"{kind.title()}Type")(name=name)
-            self.types[kind, name] = getattr(self.store, f"put_{kind}_type")(made)
-        return self.types[kind, name]
-
-    def context(self, kind: str, name: str) -> Any:
-        """A context by its type and name."""
-        made = self.mlmd.Context(type_id=self.type("context", kind), name=name)
-        if (kind, name) not in self.contexts:
-            [self.contexts[kind, name]] = self.store.put_contexts([made])
-        made.id = self.contexts[kind, name]
-        return made
+        """The id of a type: of artifacts, executions or contexts; what is there already is not made again."""
+        return getattr(self.store, f"put_{kind}_type")(getattr(self.mlmd, f"{kind.title()}Type")(name=name))
 
     def artifact(self, kind: str, **custom: str | int) -> Any:
         """A new artifact; it gets its id when it is recorded."""
@@ -82,12 +79,10 @@ class _Maker:
         known = {one.id: one for one in self.store.get_artifacts_by_id([*inputs.values()])} if inputs else {}
         pairs = [(known[number], self.event(mlmd.Event.INPUT, name)) for name, number in inputs.items()]
         pairs += [(made, self.event(mlmd.Event.OUTPUT, name)) for name, made in outputs.items()]
-        contexts = [
-            self.context("pipeline", pipeline.name),
-            self.context("pipeline_run", f"{pipeline.name}-{pipeline.run:02d}"),
-            self.context("node", f"{pipeline.name}.{node}"),
-        ]
-        _, numbers, _ = self.store.put_execution(execution, pairs, contexts)
+        names = {"pipeline": pipeline.name, "pipeline_run": f"{pipeline.name}-{pipeline.run:02d}"}
+        names["node"] = f"{pipeline.name}.{node}"
+        contexts = [mlmd.Context(type_id=self.type("context", kind), name=name) for kind, name in names.items()]
+        _, numbers, _ = self.store.put_execution(execution, pairs, contexts, reuse_context_if_already_exist=True)
         return list(numbers)[len(inputs) :]
 
     def event(self, kind: int, name: str) -> Any:
@@ -97,24 +92,14 @@ class _Maker:
         made.path.steps.add().index = 0
         return made
 
-    def step(
-        self,
-        pipeline: _Pipeline,
-        node: str,
-        kind: str,
-        output: str,
-        key: str,
-        inputs: dict[str, int],
-        new: bool,
-        **custom: Any,
-    ) -> None:
+    def step(self, pipeline: _Pipeline, node: str, inputs: dict[str, int], new: bool, **custom: Any) -> None:
         """A component with one output that is new, or comes from the cache."""
+        kind, key = OUTPUTS[node]
         if new:
-            made = self.artifact(kind, **custom)
-            [pipeline.at[key]] = self.execute(pipeline, node, "COMPLETE", inputs, {output: made})
+            [pipeline.at[key]] = self.execute(pipeline, node, "COMPLETE", inputs, {key: self.artifact(kind, **custom)})
         else:
             [old] = self.store.get_artifacts_by_id([pipeline.at[key]])
-            self.execute(pipeline, node, "CACHED", inputs, {output: old})
+            self.execute(pipeline, node, "CACHED", inputs, {key: old})
 
     def run(self, pipeline: _Pipeline, new: str, refused: bool) -> None:
         """One run of a pipeline."""
@@ -122,47 +107,23 @@ class _Maker:
         at, everything = pipeline.at, new == "all"
         data, schema, code = (everything or new == kind for kind in ("data", "schema", "code"))
         fingerprint = f"split:all,num_files:1,total_bytes:{self.rng.integers(10**5, 10**6)},xor_checksum:{self.rng.integers(10**9)}"
-        self.step(
-            pipeline,
-            "CsvExampleGen",
-            "Examples",
-            "examples",
-            "examples",
-            {},
-            data,
-            input_fingerprint=fingerprint,
-            span=pipeline.run,
-        )
+        self.step(pipeline, "CsvExampleGen", {}, data, input_fingerprint=fingerprint, span=pipeline.run)
         if data:
             self.fingerprints[at["examples"]] = fingerprint
-        self.step(pipeline, "ImportSchemaGen", "Schema", "schema", "schema", {}, schema)
+        self.step(pipeline, "ImportSchemaGen", {}, schema)
         raw = {"examples": at["examples"], "schema": at["schema"]}
-        graph = data or schema or code
-        self.step(pipeline, "Transform", "TransformGraph", "transform_graph", "transform_graph", raw, graph)
-        ready = {"transform_graph": at["transform_graph"], "schema": at["schema"], "examples": at["examples"]}
-        self.step(pipeline, "Trainer", "Model", "model", "model", ready, True)
-        judged = {"examples": at["examples"], "model": at["model"]}
+        self.step(pipeline, "Transform", raw, data or schema or code)
+        self.step(pipeline, "Trainer", {"transform_graph": at["transform_graph"], **raw}, True)
         baseline = pipeline.blessed
+        judged = {"examples": at["examples"], "model": at["model"]}
         judged |= {"baseline_model": baseline} if baseline else {}
-        self.step(
-            pipeline, "Evaluator", "ModelBlessing", "blessing", "blessing", judged, True, blessed=int(not refused)
-        )
+        self.step(pipeline, "Evaluator", judged, True, blessed=int(not refused))
         pushing = {"model": at["model"], "model_blessing": at["blessing"]}
         if self.rng.integers(3) == 0:  # a Pusher that failed, and was started again
             self.execute(pipeline, "Pusher", "FAILED", pushing, {})
         self.version += int(self.rng.integers(5 * 10**4, 9 * 10**5))
         version = "" if refused else str(self.version)
-        self.step(
-            pipeline,
-            "Pusher",
-            "PushedModel",
-            "pushed_model",
-            "pushed",
-            pushing,
-            True,
-            pushed=int(not refused),
-            pushed_version=version,
-        )
+        self.step(pipeline, "Pusher", pushing, True, pushed=int(not refused), pushed_version=version)
         found = {key: at[key] for key in ("examples", "schema", "transform_graph", "model")}
         found |= {"data": self.fingerprints[at["examples"]], "baseline": baseline}
         self.lineages[pipeline.name, pipeline.run - 1] = (version, found)
