@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from unittest import mock
+
 import lab_four
 import pytest
 from student_lab import evaluate
@@ -16,13 +19,8 @@ STUDENTS = [f"student-{number}" for number in range(1, 13)]
 
 def truth(lab):
     return {
-        f"2013-{night.month:02d}": {
-            "task": night.task,
-            "attempt": night.telling,
-            "cause": night.cause,
-            "what": night.what,
-            "clear": sorted(night.clear),
-        }
+        f"2013-{night.month:02d}": {name: getattr(night, name) for name in ("task", "cause", "what")}
+        | {"attempt": night.telling, "clear": sorted(night.clear)}
         for night in nights.nights(lab.seed)
     }
 
@@ -161,46 +159,41 @@ def test_a_rehearsal_is_told_in_lines():
 
 BEGUN = "[info     ] [DAG TEST] starting task_id={} map_index=-1"
 IDLE = "[warning  ] No tasks to run. unrunnable tasks: {{<TaskInstance: my_flights.Pusher m [None] ti_id=0>, <TaskInstance: my_flights.wait m [{}] ti_id=1>}}"
+"""As `airflow.sdk.DAG.test` of Airflow 3.3 says them."""
 
 
 @pytest.mark.parametrize(
     ("log", "seconds", "tasks"),
     [
-        ([BEGUN.format("wait"), *[IDLE.format("up_for_reschedule")] * 7], 7, {"wait": "up_for_reschedule"}),
+        ([BEGUN.format("wait"), *[IDLE.format("up_for_reschedule")] * 60], 60, {"wait": "up_for_reschedule"}),
         ([*[IDLE.format("deferred")] * 4, BEGUN.format("wait"), IDLE.format("deferred")], 5, {"wait": "deferred"}),
         ([IDLE.format("up_for_reschedule"), BEGUN.format("Trainer")], 0, {"Trainer": "running"}),
         ([IDLE.format("up_for_retry")] * 9, 0, {"wait": "up_for_retry"}),
         ([], 0, {}),
     ],
 )
-def test_what_a_run_waits_for_is_read_from_its_log(tmp_path, log, seconds, tasks):
-    assert airflow_command.waiting("\n".join(log)) == (seconds, tasks)
-    told = airflow_command._told(seconds, tasks, tmp_path, 240)
-    assert "`months/` has none" in told
-    assert all(f"`{task}` is {state}" in told for task, state in tasks.items())
-
-
-def test_command_that_does_not_end_is_stopped_and_what_it_waits_for_is_told(lab, monkeypatch, capsys):
+def test_command_that_does_not_end_is_stopped_and_what_it_waits_for_is_told(
+    lab, monkeypatch, capsys, log, seconds, tasks
+):
     home, killed = lab.workspace / dag_file.HOME, []
+    assert airflow_command.waiting("\n".join(log)) == (seconds, tasks)
 
-    class Endless:
-        pid, poll, wait, kill = 0, lambda self: None, lambda self: None, lambda self: killed.append(True)
-
-    def begin(python, function, words, variables, *, files, folder):
-        (home / airflow_command.LOG).write_text("\n".join([IDLE.format("up_for_reschedule")] * airflow_command.WAITING))
-        return Endless()
-
-    def wait(process, seconds):
-        raise TimeoutError
+    def begin(*_, **__):
+        (home / airflow_command.LOG).write_text("\n".join(log))
+        return SimpleNamespace(pid=0, poll=lambda: None, wait=lambda: None, kill=lambda: killed.append(True))
 
     monkeypatch.setattr(airflow_command.airflow_home, "find_airflow", lambda: home / "airflow")
-    monkeypatch.setattr(airflow_command, "environment", lambda home, dags: {})
-    monkeypatch.setattr(airflow_command, "_ready_for_steps", lambda: "")
+    for name, value in {"environment": lambda *_: {}, "_ready_for_steps": str, "PATIENCE": 0, "ANSWER": 0}.items():
+        monkeypatch.setattr(airflow_command, name, value)
     monkeypatch.setattr(airflow_command.ready, "begin", begin)
-    monkeypatch.setattr(airflow_command.ready, "wait", wait)
-    monkeypatch.setattr(airflow_command, "ANSWER", 0)
+    monkeypatch.setattr(airflow_command.ready, "wait", mock.Mock(side_effect=TimeoutError))
     notebook.airflow("dags test my_flights 2013-07-01")
-    assert "`wait` has waited for 60 seconds and nothing else goes on" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "`months/` has none" in told
+    assert all(
+        f"`{task}` {'has waited for 60 seconds' if seconds == 60 else f'is {state}'}" in told
+        for task, state in tasks.items()
+    )
     assert killed == [True, True]
 
 

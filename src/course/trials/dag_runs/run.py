@@ -3,13 +3,14 @@
     .airflow/bin/python run.py FOLDER ...
 
 It is run by the Python of Airflow's environment, from its own file: nothing of the course is imported. This process is Airflow's scheduler, its API, and
-its database, which is nowhere but in its memory. It imports nothing of the student's: his DAG comes from a fork (`student.py`) in the stored form that the
+its database, which is nowhere but in its memory. It imports nothing of the student's: the DAG comes from a fork (`student.py`) in the stored form that the
 scheduler reads, and each task is run in a fork of that one, which tells the API what became of it. What is written down is seen from here: which step is
 started and which person is called, while which task runs, what the API was told, how forks end. How a step will end is said when it is started.
 
 What a student's file can forge nevertheless: it may write to `asked` and to the API of its own task without the stand-ins and Airflow's code. That is to
 start a step, to call a person or to end a task by other means, and is judged like those. It may find the plan where the trial was unpacked. And all
-processes of a trial are one user's: one that another process than these has started for it is not ended before the record is written.
+processes of a trial are one user's: one that another process than these has started for it is not ended before the record is written. Elsewhere than on
+Linux orphans are not ended either, and where that user is root the memory of this process is open to it.
 
 The loop that runs a DAG is that of `airflow.sdk.DAG.test`, but for a run that the schedule starts: Airflow has no command for one run of the schedule
 without its scheduler. What a task waits for in time is over at once: its rows in the database are set back by as much.
@@ -87,10 +88,7 @@ class Student:
         os.mkfifo(path)
         self.asked = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         self.wire, end = connection.Pipe()
-        if os.fork() == 0:
-            self.wire.close()
-            os.close(self.asked)
-            student.serve(folder, end)
+        student.FORKS.Process(target=student.serve, args=(folder, end, self.wire, self.asked)).start()
         end.close()
 
     def forget(self) -> None:
@@ -134,7 +132,8 @@ class Student:
 
     def answer(self, told: dict[str, Any]) -> dict[str, Any]:
         """What Airflow's API answers; a task may change nothing of others."""
-        if told["method"] != "GET" and self.own not in told["path"] and not told["path"].startswith("/xcoms/"):
+        is_own = self.own and (self.own in told["path"] or told["path"].startswith("/xcoms/"))
+        if told["method"] != "GET" and not is_own:
             return {"status": 403, "content": "{}"}
         request = httpx.Request(
             told["method"], f"http://here{told['path']}", headers=told["headers"], content=told["content"]

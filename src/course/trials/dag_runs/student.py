@@ -6,6 +6,7 @@ import encodings.idna  # noqa: F401  this, and two below, would be imported by e
 import functools
 import gc
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -30,6 +31,7 @@ from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor, block
 from airflow.sdk.serde import deserialize, serialize
 from airflow.serialization.serialized_objects import DagSerialization
 
+FORKS = multiprocessing.get_context("fork")
 BUNDLE = "dags-folder"
 """Airflow's name for its folder of DAGs."""
 ASKED = "asked"
@@ -44,8 +46,10 @@ def words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:500]
 
 
-def serve(top: Path, wire: Connection) -> NoReturn:
-    """Reads the folder, at the first order, and then does each in a fork: a task, or the callback of a DAG."""
+def serve(top: Path, wire: Connection, other: Connection, asked: int) -> NoReturn:
+    """Reads the folder, at the first order, and then does each in a fork: a task, or the callback of a DAG. `other` and `asked` are not its own."""
+    other.close()
+    os.close(asked)
     dags = top / "dags"
     sys.path.insert(0, str(dags))
     sys.modules.pop("steps", None)
@@ -57,11 +61,10 @@ def serve(top: Path, wire: Connection) -> NoReturn:
     gc.freeze()
     while True:
         order = json.loads(wire.recv_bytes())
-        fork = os.fork()
-        if not fork:
-            do(bag, order, first["dag"], top, wire)
-            os._exit(0)
-        tell(wire, ended=os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]))
+        fork = FORKS.Process(target=do, args=(bag, order, first["dag"], top, wire))
+        fork.start()
+        fork.join()
+        tell(wire, ended=fork.exitcode)
 
 
 def tell(wire: Connection, **what: Any) -> None:
