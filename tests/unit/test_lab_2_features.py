@@ -92,6 +92,7 @@ def preprocessing_fn(inputs):
     made["nearly_scaled"] = distance / 1000 + week / 5000
     made["far_from_dew"] = (numbers["temp"] - numbers["dewp"]) / 20
     made["folded_too"] = tf.sin(2 * np.pi * minute / 1440)
+    made["number_last"] = tf.cast(inputs["id"] % 100, tf.float32) / 50
     made["rough_twice"] = made["rough_air"] * 2 + 1
     made["rare"] = tf.cast(humid > 97, tf.float32)
     # constants, and what says the same as others
@@ -215,6 +216,8 @@ WRONG = {
     "words renumbered": clothes("renumbered", "carrier"),
     "an airport's flag": clothes("from_EWR", "origin"),
     "a column with a trace of another": clothes("nearly_scaled", "distance"),
+    "made of the number": clothes("number_last", "id"),
+    "chance": (given(["chance"]), ["chance", "rough_air"], 4, "`chance` is another one when the same flights"),
     "how far from the dew point": (
         given(["far_from_dew"]),
         ["far_from_dew", "rough_air"],

@@ -58,7 +58,7 @@ def alone(lab, model):
 def itself(lab):
     table = candidate_predictions.table(lab.seed)
     after, before = table.areas(table.shown[GOOD].scores), table.areas(table.baseline)
-    return {name: after[name] - before[name] for name in after}
+    return {name: abs(after[name] - before[name]) for name in after}
 
 
 NOISE = {
@@ -74,7 +74,7 @@ NOISE = {
     "an interval": (lambda lab: truth(lab, 3.92), 0, "an interval of 95 %"),
     "three times too large, for no reason we know": (lambda lab: truth(lab, 3), 0, "Draw as many flights"),
     "by the number of draws": (lambda lab: truth(lab, 200**-0.5), 0, "too small. Draw as many flights"),
-    "the same for all": (lambda lab: dict.fromkeys(truth(lab), truth(lab)["all"]), 1, "It is not for EWR, JFK"),
+    "the same for all": (lambda lab: dict.fromkeys(truth(lab), truth(lab)["all"]), 1, "It is not for "),
     "all only": (lambda lab: {"all": 0.004}, 0, "a dictionary with the keys"),
     "nothing": (lambda lab: dict.fromkeys(truth(lab), 0), 0, "between 0 and 1"),
     "text": (lambda lab: dict.fromkeys(truth(lab), "0.004"), 0, "between 0 and 1"),
@@ -165,14 +165,16 @@ def relative(lab):
 
 
 def with_more(lab):
-    """More metrics, and what does not count here."""
+    """More metrics and slices, and what does not count here."""
     config = right(lab)
+    of_hours = demand(-1.0, columns=["hour", "carrier"])
+    config.metrics_specs[0].metrics[0].per_slice_thresholds.append(of_hours)
+    config.slicing_specs.extend([*of_hours.slicing_specs, pb.SlicingSpec(feature_values={"hour": "8"})])
     config.model_specs.add(signature_name="serving_default", label_key="target", prediction_key="probability")
     config.options.compute_confidence_intervals.value = True
     config.metrics_specs[0].metrics.add(class_name="ExampleCount")
     calibration = config.metrics_specs[0].metrics.add(class_name="Calibration")
-    calibration.threshold.value_threshold.lower_bound.value = 0.5
-    calibration.threshold.value_threshold.upper_bound.value = 2
+    calibration.per_slice_thresholds.append(demand(least=0.5, most=2))
     return config
 
 
@@ -275,7 +277,7 @@ WRONG = {
     "comparing slices": (cross_slices, 0, "uses `cross_slicing_specs`"),
     "another metric": (of_metric(class_name="Precision"), 0, "uses the metric 'Precision'"),
     "a metric of their own": (of_metric(class_name="AUC", module="os"), 0, "leave out the `module`"),
-    "another curve": (of_metric(class_name="AUC", config='{"curve": "PR"}'), 0, "has to be a JSON object"),
+    "another curve": (of_metric(class_name="AUC", config='{"curve": "PR"}'), 0, "can hold `num_thresholds`"),
 }
 
 

@@ -135,10 +135,13 @@ def _own(features: Columns, found: dict[str, Columns], own: Any) -> None:
         share = np.unique(values, return_counts=True)[1].max() / len(values)
         if share > 0.99:
             raise checks.Wrong(f"`{name}` has the same value for {share:.1%} of the flights: it tells a model nothing.")
-        for column in KNOWN:
+        again = pd.Series(values, index=raw[KEY]).loc[transform_trial.varied()["base"][KEY]]
+        if not np.allclose(again, found["base"][name], rtol=1e-3, atol=1e-3):
+            raise checks.Wrong(f"`{name}` is another one when the same flights are prepared again, among others.")
+        for column in (KEY, *KNOWN):
             known = raw[column].notna().to_numpy()
             given = raw[column].to_numpy()[known]
-            is_text = not pd.api.types.is_numeric_dtype(raw[column])
+            is_text = column == KEY or not pd.api.types.is_numeric_dtype(raw[column])
             if _alone(found["base"][name], found[column][name]) and _in_other_clothes(values[known], given, is_text):
                 raise checks.Wrong(
                     f"`{name}` is `{column}` in other clothes: it stays as it is when all other columns are those of another flight, and it puts the values of `{column}` "

@@ -6,8 +6,6 @@ milliseconds for a candidate, where TFMA takes seconds (a test holds the two aga
 
 from __future__ import annotations
 
-import itertools
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -134,23 +132,17 @@ def _refuse_strange(message: Any) -> None:
         if field.name == "module" and value not in ("tensorflow_model_analysis.metrics", "tfma.metrics"):
             raise checks.Wrong(f"The metrics here are TFMA's own: leave out the `module` {value[:40]!r}.")
         if field.name == "config":
-            _refuse_settings(value, METRICS.get(message.class_name, ("",))[0])
+            settings = workspace_files.mapping(value, "config of a metric")
+            name = METRICS.get(message.class_name, ("",))[0]
+            if not set(settings) <= {"name", "num_thresholds"} or settings.get("name", name) != name:
+                raise checks.Wrong(
+                    "The `config` of a metric can hold `num_thresholds`, and the `name` that it has anyway."
+                )
         if field.message_type:
             parts = [value] if isinstance(value, Message) else value.values() if hasattr(value, "values") else value
             for one in parts:
                 if isinstance(one, Message):
                     _refuse_strange(one)
-
-
-def _refuse_settings(text: str, name: str) -> None:
-    try:
-        settings = json.loads(text)
-    except (ValueError, RecursionError):
-        settings = None
-    if not isinstance(settings, dict) or not set(settings) <= {"name", "num_thresholds"}:
-        raise checks.Wrong("The `config` of a metric has to be a JSON object with `name` and `num_thresholds` at most.")
-    if settings.get("name", name) != name:
-        raise checks.Wrong(f"A metric keeps its name here: {name!r}.")
 
 
 class Gate:
@@ -203,20 +195,18 @@ class Gate:
 
     def _slices(self, table: Table) -> dict[tuple, np.ndarray]:
         """The slices that the configuration asks for, as TFMA writes them, with their flights."""
-        found: dict[tuple, np.ndarray] = {}
-        texts = {name: table.flights[name].astype(str).to_numpy() for name in COLUMNS}
+        flights, found = table.flights, {}
         for spec in self.config.slicing_specs:
-            keys = {name: sorted(set(texts[name])) for name in spec.feature_keys}
-            values = {name: [value] for name, value in spec.feature_values.items()} | keys
-            for chosen in itertools.product(*values.values()):
-                key = tuple(sorted(zip(values, chosen, strict=True)))
-                mask = np.all(
-                    [np.ones(len(table.flights), bool), *(texts[name] == value for name, value in key)], axis=0
-                )
-                if mask.any():
-                    found[tuple((name, int(value) if name == "hour" else value) for name, value in key)] = mask
-                if len(found) > MOST_SLICES:
-                    raise checks.Wrong(f"Your EvalConfig asks for more than {MOST_SLICES:,} slices.")
+            fixed = dict(spec.feature_values)
+            columns = sorted({*fixed, *spec.feature_keys})
+            groups = flights.groupby(columns).groups if columns else {(): flights.index}
+            for values, rows in groups.items():
+                key = tuple(zip(columns, values if isinstance(values, tuple) else (values,), strict=True))
+                if all(str(value) == fixed.get(name, str(value)) for name, value in key):
+                    key = tuple((name, int(value) if name == "hour" else value) for name, value in key)
+                    found[key] = flights.index.isin(rows)
+            if len(found) > MOST_SLICES:
+                raise checks.Wrong(f"Your EvalConfig asks for more than {MOST_SLICES:,} slices.")
         return found
 
     def measured(self, scores: np.ndarray, mask: np.ndarray) -> dict[str, float]:

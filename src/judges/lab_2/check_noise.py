@@ -55,7 +55,7 @@ def _hint(table: Table, given: dict[str, float]) -> str:
         "It is about what it would be if each model had a draw of its own. Both say something about the same flights.": {
             name: math.hypot(alone["good"][name], alone["baseline"][name]) for name in given
         },
-        itself: {name: after[name] - before[name] for name in given},
+        itself: {name: abs(after[name] - before[name]) for name in given},
         "It is the square of what is asked: the variance.": {name: value**2 for name, value in table.noise.items()},
         "It is about the width of an interval of 95 %, which is 3.9 standard deviations.": {
             name: 3.92 * value for name, value in table.noise.items()
