@@ -17,7 +17,9 @@ from judges.shared import workspace_files
 from judges.trial import Ran, Step, Trial
 from warm import imports
 
-IMAGE, DRAW, SECONDS = "image", 77, 240
+IMAGE, DRAW = "image", 77
+SECONDS, RUN_SECONDS = 240, 400
+"""That a step has; on a system without forks each task of a run imports TFX anew."""
 ANY_IMAGE = "elsewhere:1"
 GAPS = ("temp", "wind_speed", "visib")
 TRAINER = (2.0, 4.0)
@@ -134,4 +136,4 @@ def _compile(
 def _run(name: str, month: str) -> Step:
     parameters = {"data_root": "months", "push_destination": "serving"}
     arguments = [f"{name}.yaml", IMAGE, "runs", json.dumps(parameters), "DataGate"]
-    return Step("course.trials.tasks", arguments, {"months/span-01/flights.csv": month}, SECONDS)
+    return Step("course.trials.tasks", arguments, {"months/span-01/flights.csv": month}, RUN_SECONDS)
