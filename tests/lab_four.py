@@ -110,7 +110,7 @@ class Databases:
         resolver, is_served = how.pop("resolver", True), how.pop("is_served", True)
         if resolver:  # early in the run that is to come
             self.store.runs += 1
-            self.store.execute("LatestBlessedModel")
+            self.store.record("LatestBlessedModel")
             self.store.runs -= 1
         self.store.run(**how)
         if is_served:

@@ -13,7 +13,7 @@ import student_lab
 
 from course import checks
 from course.labs.lab_3 import package
-from judges.lab_3 import months, solution_package
+from judges.lab_3 import inherited_store, months, solution_package
 
 LAB = "lab-3-pipeline"
 STORE = "pipeline/metadata.sqlite"
@@ -47,68 +47,37 @@ class AllRight:
         return lambda: ""
 
 
-class Store:
+class Store(inherited_store.Writer):
     """A metadata store with runs as TFX's LocalDagRunner records them, and the files that checks look at."""
 
     def __init__(self, lab: checks.Lab) -> None:
         """Begins an empty store in the workspace."""
-        from ml_metadata.metadata_store import MetadataStore
-        from ml_metadata.proto import metadata_store_pb2 as mlmd
-
-        self.lab, self.mlmd, self.root = lab, mlmd, lab.workspace / "pipeline"
+        self.lab, self.root = lab, lab.workspace / "pipeline"
         self.root.mkdir()
-        connection = mlmd.ConnectionConfig()
-        connection.sqlite.filename_uri = str(lab.workspace / STORE)
-        connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-        self.store, self.runs, self.version, self.at = MetadataStore(connection), 0, 1_700_000_000, {}
+        super().__init__(lab.workspace / STORE)
+        self.runs, self.version, self.at = 0, 1_700_000_000, {}
         self.blessed: Any = None
 
-    def artifact(self, kind: str, **properties: str | int) -> Any:
+    def made(self, kind: str, **properties: str | int) -> Any:
         """A new artifact with a folder of its own."""
-        number = self.store.put_artifact_type(self.mlmd.ArtifactType(name=kind))
-        made = self.mlmd.Artifact(type_id=number, state=self.mlmd.Artifact.LIVE)
         folder = self.root / kind / str(sum(1 for _ in self.root.glob(f"{kind}/*")) + 1)
         folder.mkdir(parents=True)
-        made.uri = str(folder)
-        for name, value in properties.items():
-            setattr(made.custom_properties[name], "int_value" if isinstance(value, int) else "string_value", value)
-        return made
+        return self.artifact(kind, str(folder), **properties)
 
-    def execute(
+    def record(
         self, node: str, state: str = "COMPLETE", inputs: Any = None, outputs: Any = None, **settings: str
     ) -> dict[str, Any]:
         """Records an execution of the current run; gives its outputs as they are stored."""
-        mlmd, inputs, outputs = self.mlmd, inputs or {}, outputs or {}
-        number = self.store.put_execution_type(mlmd.ExecutionType(name=f"tfx.components.{node}"))
-        execution = mlmd.Execution(type_id=number, last_known_state=getattr(mlmd.Execution, state))
-        for name, value in settings.items():
-            execution.custom_properties[name].string_value = value
-        given: dict[int, Any] = {}  # what goes in twice has one event with both names, as TFX writes it
-        for name, one in inputs.items():
-            if one is not None:
-                given.setdefault(one.id, (one, mlmd.Event(type=mlmd.Event.INPUT)))
-                self._name(given[one.id][1], name)
-        pairs = [*given.values()]
-        count = len(pairs)
-        pairs += [(one, self._name(mlmd.Event(type=mlmd.Event.OUTPUT), name)) for name, one in outputs.items()]
-        names = {"pipeline": "my-flights", "pipeline_run": f"run-{self.runs}", "node": f"my-flights.{node}"}
-        contexts = [
-            mlmd.Context(type_id=self.store.put_context_type(mlmd.ContextType(name=kind)), name=name)
-            for kind, name in names.items()
-        ]
-        _, numbers, _ = self.store.put_execution(execution, pairs, contexts, reuse_context_if_already_exist=True)
-        stored = {one.id: one for one in self.store.get_artifacts_by_id([*numbers])}
-        return {name: stored[number] for name, number in zip(outputs, list(numbers)[count:], strict=True)}
-
-    def _name(self, event: Any, name: str) -> Any:
-        event.path.steps.add().key = name
-        event.path.steps.add().index = 0
-        return event
+        ids = {name: one.id for name, one in (inputs or {}).items() if one is not None}
+        names = ("my-flights", f"run-{self.runs}", node)
+        numbers = self.execute(names, state, ids, outputs or {}, **settings)
+        stored = {one.id: one for one in self.store.get_artifacts_by_id(numbers)} if numbers else {}
+        return {name: stored[number] for name, number in zip(outputs or {}, numbers, strict=True)}
 
     def step(self, node: str, new: bool, inputs: Any, make: Any, **settings: str) -> dict[str, Any]:
         """A component that works, or takes from the cache what it made last."""
         outputs = make() if new else self.at[node]
-        self.at[node] = self.execute(node, "COMPLETE" if new else "CACHED", inputs, outputs, **settings)
+        self.at[node] = self.record(node, "COMPLETE" if new else "CACHED", inputs, outputs, **settings)
         return self.at[node]
 
     def run(
@@ -150,21 +119,21 @@ class Store:
             return node not in cached
 
         def ingest() -> dict[str, Any]:
-            made = self.artifact("Examples", input_fingerprint=f"split:all,run:{self.runs}")
+            made = self.made("Examples", input_fingerprint=f"split:all,run:{self.runs}")
             for split, counted in flights.items():
                 write_split(Path(made.uri) / f"Split-{split}", counted)
             return {"examples": made}
 
         examples = self.step("CsvExampleGen", is_new("CsvExampleGen"), {}, ingest)["examples"]
         new = is_new("StatisticsGen")
-        both = self.step("StatisticsGen", new, {"examples": examples}, lambda: {"statistics": self.artifact("Stats")})
-        schema = self.step("ImportSchemaGen", self.runs == 1, {}, lambda: {"schema": self.artifact("Schema")})["schema"]
+        both = self.step("StatisticsGen", new, {"examples": examples}, lambda: {"statistics": self.made("Stats")})
+        schema = self.step("ImportSchemaGen", self.runs == 1, {}, lambda: {"schema": self.made("Schema")})["schema"]
 
         known = {**both, "schema": schema}
         new = is_new("ExampleValidator")
-        found = self.step("ExampleValidator", new, known, lambda: {"anomalies": self.artifact("ExampleAnomalies")})
+        found = self.step("ExampleValidator", new, known, lambda: {"anomalies": self.made("ExampleAnomalies")})
         if gate != "none":
-            self.execute("DataGate", "FAILED" if is_spoilt and gate == "fails" else "COMPLETE", found)
+            self.record("DataGate", "FAILED" if is_spoilt and gate == "fails" else "COMPLETE", found)
         if (is_spoilt and gate == "fails") or until == "DataGate":
             return
         raw = {"examples": examples, "schema": schema}
@@ -183,22 +152,22 @@ class Store:
             "examples": graph["transformed_examples"],
         }
         if not is_trained:
-            self.execute("Trainer", "FAILED", ready)
+            self.record("Trainer", "FAILED", ready)
             return
         model = self.step(
             "Trainer",
             is_new("Trainer"),
             ready,
-            lambda: {"model": self.artifact("Model")},
+            lambda: {"model": self.made("Model")},
             train_args=json.dumps({"splits": [train]}),
         )["model"]
         known = {"latest": self.blessed, "itself": model, "none": None}
         against = known[baseline] if isinstance(baseline, str) else baseline
         judging = {"examples": examples, "model": model, "baseline_model": against}
-        blessing = self.execute(
+        blessing = self.record(
             "Evaluator",
             inputs=judging,
-            outputs={"blessing": self.artifact("ModelBlessing", blessed=int(is_blessed))},
+            outputs={"blessing": self.made("ModelBlessing", blessed=int(is_blessed))},
             example_splits=json.dumps([judged]),
         )["blessing"]
         self.blessed = model if is_blessed else self.blessed
@@ -208,12 +177,12 @@ class Store:
         folder = self.root / "serving" / str(self.version)
         is_pushed = is_blessed or not is_asked
         pushed = {"pushed": int(is_pushed), "pushed_version": str(self.version) if is_pushed else ""}
-        made = self.artifact("PushedModel", pushed_destination=str(folder), **pushed)
+        made = self.made("PushedModel", pushed_destination=str(folder), **pushed)
         given = {"model": model, "model_blessing": blessing if is_asked else None}
-        self.execute("Pusher", inputs=given, outputs={"pushed_model": made})
+        self.record("Pusher", inputs=given, outputs={"pushed_model": made})
 
     def _graph(self, features: tuple[str, ...]) -> dict[str, Any]:
-        graph, examples = self.artifact("TransformGraph"), self.artifact("Examples")
+        graph, examples = self.made("TransformGraph"), self.made("Examples")
         (Path(graph.uri) / "transformed_metadata").mkdir()
         text = "".join(f'feature {{ name: "{name}" type: FLOAT }}\n' for name in features)
         (Path(graph.uri) / "transformed_metadata" / "schema.pbtxt").write_text(text)

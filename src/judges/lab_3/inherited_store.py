@@ -42,64 +42,76 @@ class _Pipeline:
     run: int = 0
 
 
-class _Maker:
-    """Writes runs into a store, as TFX records them."""
+class Writer:
+    """Writes executions into a new store, as TFX records them."""
 
-    def __init__(self, path: Path, seed: int) -> None:
+    def __init__(self, path: Path) -> None:
+        """Begins the store."""
         from ml_metadata.metadata_store import MetadataStore
         from ml_metadata.proto import metadata_store_pb2 as mlmd
 
         connection = mlmd.ConnectionConfig()
         connection.sqlite.filename_uri = str(path)
         connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-        self.mlmd, self.store, self.rng = mlmd, MetadataStore(connection), np.random.default_rng([seed, 3])
-        self.version = 1_700_000_000 + int(self.rng.integers(10**6))
-        self.fingerprints: dict[int, str] = {}
-        self.lineages: dict[tuple[str, int], tuple[str, dict[str, Any]]] = {}
+        self.mlmd, self.store = mlmd, MetadataStore(connection)
 
     def type(self, kind: str, name: str) -> int:
         """The id of a type: of artifacts, executions or contexts; what is there already is not made again."""
         return getattr(self.store, f"put_{kind}_type")(getattr(self.mlmd, f"{kind.title()}Type")(name=name))
 
-    def artifact(self, kind: str, **custom: str | int) -> Any:
+    def artifact(self, kind: str, uri: str, **custom: str | int) -> Any:
         """A new artifact; it gets its id when it is recorded."""
-        made = self.mlmd.Artifact(type_id=self.type("artifact", kind), state=self.mlmd.Artifact.LIVE)
-        made.uri = f"s3://flights/{kind}/{self.rng.integers(10**9)}"
+        made = self.mlmd.Artifact(type_id=self.type("artifact", kind), state=self.mlmd.Artifact.LIVE, uri=uri)
         for name, value in custom.items():
             setattr(made.custom_properties[name], "int_value" if isinstance(value, int) else "string_value", value)
         return made
 
     def execute(
-        self, pipeline: _Pipeline, node: str, state: str, inputs: dict[str, int], outputs: dict[str, Any]
+        self, names: tuple[str, str, str], state: str, inputs: dict[str, int], outputs: dict[str, Any], **custom: str
     ) -> list[int]:
-        """Records an execution; gives the ids of its outputs."""
-        mlmd = self.mlmd
+        """Records an execution, by the names of pipeline, run and node; gives the ids of its outputs."""
+        mlmd, (pipeline, run, node) = self.mlmd, names
         execution = mlmd.Execution(type_id=self.type("execution", f"tfx.components.{node.lower()}.component.{node}"))
         execution.last_known_state = getattr(mlmd.Execution, state)
-        known = {one.id: one for one in self.store.get_artifacts_by_id([*inputs.values()])} if inputs else {}
-        pairs = [(known[number], self.event(mlmd.Event.INPUT, name)) for name, number in inputs.items()]
-        pairs += [(made, self.event(mlmd.Event.OUTPUT, name)) for name, made in outputs.items()]
-        names = {"pipeline": pipeline.name, "pipeline_run": f"{pipeline.name}-{pipeline.run:02d}"}
-        names["node"] = f"{pipeline.name}.{node}"
-        contexts = [mlmd.Context(type_id=self.type("context", kind), name=name) for kind, name in names.items()]
+        for name, value in custom.items():
+            execution.custom_properties[name].string_value = value
+        # What goes in twice has one event with both names.
+        given = {number: mlmd.Event(type=mlmd.Event.INPUT) for number in inputs.values()}
+        written = {name: mlmd.Event(type=mlmd.Event.OUTPUT) for name in outputs}
+        for name, event in [*((name, given[number]) for name, number in inputs.items()), *written.items()]:
+            event.path.steps.add().key = name
+            event.path.steps.add().index = 0
+        known = self.store.get_artifacts_by_id([*given]) if given else []
+        pairs = [(one, given[one.id]) for one in known] + [(one, written[name]) for name, one in outputs.items()]
+        places = {"pipeline": pipeline, "pipeline_run": run, "node": f"{pipeline}.{node}"}
+        contexts = [mlmd.Context(type_id=self.type("context", kind), name=name) for kind, name in places.items()]
         _, numbers, _ = self.store.put_execution(execution, pairs, contexts, reuse_context_if_already_exist=True)
-        return list(numbers)[len(inputs) :]
+        return list(numbers)[len(given) :]
 
-    def event(self, kind: int, name: str) -> Any:
-        """An event with its path."""
-        made = self.mlmd.Event(type=kind)
-        made.path.steps.add().key = name
-        made.path.steps.add().index = 0
-        return made
+
+class _Maker(Writer):
+    """Writes runs of two pipelines."""
+
+    def __init__(self, path: Path, seed: int) -> None:
+        super().__init__(path)
+        self.rng = np.random.default_rng([seed, 3])
+        self.version = 1_700_000_000 + int(self.rng.integers(10**6))
+        self.fingerprints: dict[int, str] = {}
+        self.lineages: dict[tuple[str, int], tuple[str, dict[str, Any]]] = {}
+
+    def record(self, pipeline: _Pipeline, node: str, *given: Any) -> list[int]:
+        """Records an execution of the pipeline's run."""
+        return self.execute((pipeline.name, f"{pipeline.name}-{pipeline.run:02d}", node), *given)
 
     def step(self, pipeline: _Pipeline, node: str, inputs: dict[str, int], new: bool, **custom: Any) -> None:
         """A component with one output that is new, or comes from the cache."""
         kind, key = OUTPUTS[node]
         if new:
-            [pipeline.at[key]] = self.execute(pipeline, node, "COMPLETE", inputs, {key: self.artifact(kind, **custom)})
+            made = self.artifact(kind, f"s3://flights/{kind}/{self.rng.integers(10**9)}", **custom)
+            [pipeline.at[key]] = self.record(pipeline, node, "COMPLETE", inputs, {key: made})
         else:
             [old] = self.store.get_artifacts_by_id([pipeline.at[key]])
-            self.execute(pipeline, node, "CACHED", inputs, {key: old})
+            self.record(pipeline, node, "CACHED", inputs, {key: old})
 
     def run(self, pipeline: _Pipeline, new: str, refused: bool) -> None:
         """One run of a pipeline."""
@@ -120,7 +132,7 @@ class _Maker:
         self.step(pipeline, "Evaluator", judged, True, blessed=int(not refused))
         pushing = {"model": at["model"], "model_blessing": at["blessing"]}
         if self.rng.integers(3) == 0:  # a Pusher that failed, and was started again
-            self.execute(pipeline, "Pusher", "FAILED", pushing, {})
+            self.record(pipeline, "Pusher", "FAILED", pushing, {})
         self.version += int(self.rng.integers(5 * 10**4, 9 * 10**5))
         version = "" if refused else str(self.version)
         self.step(pipeline, "Pusher", pushing, True, pushed=int(not refused), pushed_version=version)
