@@ -1,4 +1,4 @@
-"""What all tests share: the repository on the path, the report of the notebooks, and (`processor_seconds`) of processor seconds."""
+"""What all tests share: the repository on the path, the report of the notebooks, processor seconds, and which tests a worker has together."""
 
 from __future__ import annotations
 
@@ -13,23 +13,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 # As in the course's kernel: threads of OpenMP and of OpenBLAS sleep while they wait, instead of keeping a core busy.
 os.environ |= {"OMP_WAIT_POLICY": "passive", "OPENBLAS_THREAD_TIMEOUT": "4"}
-pytest_plugins = ("processor_seconds",)
+pytest_plugins = ("processor_seconds", "worker_groups")
 ENVIRONMENT = dict(os.environ)
-WHOLE = ("browser", "grading", "pipeline")
-"""Folders whose files share a run of the pipeline, a server or a browser."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--notebook", action="append", default=[], help="run only this notebook (tests/notebooks)")
     parser.addoption("--notebook-timeout", type=float, default=None, help="seconds for a notebook in an engine")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`--dist loadgroup`), one of them has the whole file where its tests share something."""
-    for item in items:
-        if item.path.parent.name in WHOLE or item.path.name == "test_broken_notebooks.py":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")

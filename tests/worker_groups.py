@@ -1,0 +1,33 @@
+"""Which tests one of several workers has together (`--dist loadgroup`): those that share a run, a server, a browser, or the import of TFX.
+
+pytest-xdist 3.8 tells a group by the end of a test's id, which it cannot write to that of pytest 9.2 (pytest-dev/pytest-xdist, issue 1386): without
+`_name` it would take no group for one, and say nothing.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+WHOLE = ("browser", "grading", "pipeline")
+"""Folders whose files share a run of the pipeline, a server or a browser."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Adds groups to those that files name themselves.
+
+    Of the unit tests that need TFX, those of labs are half: another worker has them, or the others would wait for the one with TFX.
+    """
+    for item in items:
+        if item.path.parent.name in WHOLE or item.path.name == "test_broken_notebooks.py":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        elif item.path.name.startswith("test_lab_") and item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group("labs"))  # beside its own: the two names together are the group's
+        if config.getoption("loadgroup", False):
+            _name(item)
+
+
+def _name(item: pytest.Item) -> None:
+    groups = sorted({mark.args[0] for mark in item.iter_markers("xdist_group")})
+    if groups and hasattr(item, "_id"):
+        item._id = type(item._id).parse(f"{item.nodeid}@{'_'.join(groups)}")
