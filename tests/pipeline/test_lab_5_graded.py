@@ -1,4 +1,4 @@
-"""Lab 5 is graded like any other: of one that cheats nothing counts, of one that does a part, that part.
+"""Lab 5 is graded like any other: of one that cheats nothing counts, of one that does a part, that part; what the check does elsewhere, it does in a box.
 
 That the right one gets full marks is shown where all notebooks are run, and by each `make grade` before it gives any.
 """
@@ -25,9 +25,11 @@ FAULTS, JANUARY, FEBRUARY, READ = {}, "a", "a", {}
 JANUARY_RUN = FEBRUARY_RUN = REFUSED_RUN = "runs"
 """
 READS = ("read-inherited", "faults")
+BUILT = ("project", "dockerfile", "files", "processes", "wiring", "compile", "read", "read-given", "read-answers")
 CASES = {
     "redefines": (0, (), {"read-inherited": REDEFINES}),
     "names-the-faults": (3, READS, {}),
+    "runs-nothing-itself": (24, (*READS, *BUILT), {}),
 }
 
 

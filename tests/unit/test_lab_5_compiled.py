@@ -10,7 +10,7 @@ import yaml
 
 from judges.lab_5 import check_specification
 
-pytestmark = pytest.mark.xdist_group("tfx")
+pytestmark = [pytest.mark.xdist_group("lab-5"), pytest.mark.slow]
 TABLE = yaml.safe_load(Path(__file__).parents[1].joinpath("lab_5_compiled.yaml").read_text())
 
 

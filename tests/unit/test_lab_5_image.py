@@ -17,7 +17,7 @@ from course.trials import image
 from judges.lab_5 import check_image, elsewhere
 from judges.trial import Done, Ran
 
-pytestmark = pytest.mark.xdist_group("lab-5")
+pytestmark = [pytest.mark.xdist_group("lab-5"), pytest.mark.slow]
 TABLE = yaml.safe_load(Path(__file__).parents[1].joinpath("lab_5_dockerfiles.yaml").read_text())
 
 

@@ -13,7 +13,7 @@ from course import checks
 from course.labs.lab_5 import pipeline_spec
 from judges.lab_5 import check_migration, elsewhere, inherited_pipeline, specification
 
-pytestmark = pytest.mark.xdist_group("tfx")
+pytestmark = [pytest.mark.xdist_group("lab-5"), pytest.mark.slow]
 TABLE = yaml.safe_load(Path(__file__).parents[1].joinpath("lab_5_migrations.yaml").read_text())
 
 
@@ -139,12 +139,7 @@ FAULTS = {f"{one.kind} of {one.node}": one for seed in range(60) for one in inhe
 
 @pytest.mark.parametrize(
     "what",
-    [
-        pytest.param(
-            name, marks=[pytest.mark.long] * (name not in ("lost-file of Trainer", "moving-setting of Transform"))
-        )
-        for name in sorted(FAULTS)
-    ],
+    [pytest.param(name, marks=[pytest.mark.long] * (name != "moving-setting of Transform")) for name in sorted(FAULTS)],
 )
 def test_each_fault_that_is_left_is_told(lab, forks, what):
     fault = FAULTS[what]

@@ -10,7 +10,7 @@ import yaml
 
 from course.labs.lab_5 import notebook
 
-pytestmark = pytest.mark.xdist_group("tfx")
+pytestmark = [pytest.mark.xdist_group("lab-5"), pytest.mark.slow]
 TABLE = yaml.safe_load(Path(__file__).parents[1].joinpath("lab_5_runs.yaml").read_text())
 TWO = {"month-01": {1: 2000}, "month-02": {2: 2000}}
 AS_SOLVED = {
