@@ -143,9 +143,12 @@ def test_every_submission_has_a_feedback_page_that_runs_nothing(graded, room):
     for name, page in pages.items():
         assert page.index("Content-Security-Policy") < page.index("<title>")
         assert "<script" not in page.lower(), name
-        assert not re.search(r'<[^>]*\bon\w+=|href="javascript:|<[^>]*position: *fixed', page), name
+        assert not re.search(
+            r'<[^>]*\bon\w+=|href="javascript:|<[^>]*position: *fixed|<(form|input|base|meta [^>]*refresh)', page
+        ), name
     assert "the file is empty" in pages["empty"]
     assert "[... the rest of this output was cut off]" in pages["prints-little"]
+    assert "98 of a hundred" not in pages["prints-little"], "a progress bar overwrites itself"
 
 
 def test_nothing_outside_is_touched(graded, room):

@@ -143,13 +143,11 @@ class Runner:
             cut = cut or len(kept) < len(value)
             return kept + (CUT if cut and not before else "")
 
-        for output in json.loads(json.dumps(outputs)):
+        for output in _joined(outputs):
             if output["output_type"] == "stream":
-                output["text"] = text(output["text"])
-                # nbclient's `coalesce_streams` would take seconds for one long line.
-                if found and found[-1].get("name") == output["name"]:
-                    found[-1]["text"] += output["text"]
-                    continue
+                # What a carriage return has let be overwritten is not there: progress bars.
+                lines = output["text"].split("\n")
+                output["text"] = text("\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines))
             elif output["output_type"] == "error":
                 output["evalue"] = text(output["evalue"])
                 output["traceback"] = [text(line) for line in output["traceback"][-20:]]
@@ -173,6 +171,17 @@ class Runner:
         client.shell_channel.send(asked)
         reply = await asyncio.wait_for(self.client.async_wait_for_reply(asked["header"]["msg_id"]), CHECK)
         self.send({"check": place, "answers": json.loads(reply["content"].get(ANSWERED) or "{}")})
+
+
+def _joined(outputs: list[Any]) -> list[dict[str, Any]]:
+    """Outputs as JSON carries them, what was printed in one piece; nbclient's `coalesce_streams` takes seconds for a long line."""
+    found: list[dict[str, Any]] = []
+    for output in json.loads(json.dumps(outputs)):
+        if found and output["output_type"] == "stream" and found[-1].get("name") == output["name"]:
+            found[-1]["text"] += output["text"]
+        else:
+            found.append(output)
+    return found
 
 
 def main() -> None:
