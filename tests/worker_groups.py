@@ -16,6 +16,8 @@ WHOLE = ("browser", "grading", "pipeline")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Adds groups to those that files name themselves.
 
+    The tests of a file that share one of its fixtures are a group, too.
+
     Of the unit tests that need TFX, those of labs are half: another worker has them, or the others would wait for the one with TFX.
     """
     for item in items:
@@ -23,8 +25,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
         elif item.path.name.startswith("test_lab_") and item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group("labs"))  # beside its own: the two names together are the group's
+        elif not item.get_closest_marker("xdist_group") and _shares_a_fixture(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         if config.getoption("loadgroup", False):
             _name(item)
+
+
+def _shares_a_fixture(item: pytest.Item) -> bool:
+    """Whether each worker with a test of this file would make a fixture for the whole file."""
+    known = getattr(item, "_fixtureinfo", None)
+    return known is not None and any(found and found[-1].scope == "module" for found in known.name2fixturedefs.values())
 
 
 def _name(item: pytest.Item) -> None:

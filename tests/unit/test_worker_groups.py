@@ -1,4 +1,4 @@
-"""Tests of one group are run by one worker, whatever file they are in."""
+"""Tests of one group are run by one worker, whatever file they are in, and those that share a fixture of their file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 TESTS = """
-import os, pathlib, pytest
+import os, pytest
 
 pytestmark = pytest.mark.xdist_group("{group}")
 
@@ -18,10 +18,29 @@ def test_it(number):
         file.write(os.environ["PYTEST_XDIST_WORKER"] + " ")
 """
 
+SHARED = """
+import os, pytest
+
+
+@pytest.fixture(scope="module")
+def shared():
+    with open("shared", "a") as file:
+        file.write(os.environ["PYTEST_XDIST_WORKER"] + " ")
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_it(number, shared): pass
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_alone(number): pass
+"""
+
 
 def test_a_group_has_one_worker(tmp_path, root):
     for file, group in {"test_a.py": "one", "test_b.py": "other", "test_c.py": "one"}.items():
         (tmp_path / file).write_text(TESTS.format(group=group))
+    (tmp_path / "test_d.py").write_text(SHARED)
     options = ["-q", "-n", "2", "--dist", "loadgroup", "-p", "worker_groups", "-p", "no:cacheprovider"]
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
@@ -37,3 +56,4 @@ def test_a_group_has_one_worker(tmp_path, root):
     assert (len(one), len(other)) == (8, 4)
     assert len(set(one)) == len(set(other)) == 1
     assert set(one) != set(other)
+    assert len((tmp_path / "shared").read_text().split()) == 1
