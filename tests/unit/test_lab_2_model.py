@@ -81,7 +81,7 @@ SEARCHES = {
     "Hyperband, with a trial that failed": (changed(hyperband, 8), 1, 4, ""),
     "several executions of a trial": (changed(twice), 1, 4, ""),
     "drawn evenly": (rate(sampling="linear"), 1, 2, "drawn evenly"),
-    "narrow": (rate(min_value=0.002, max_value=0.004), 1, 2, "you do not know it that well"),
+    "narrow": (rate(min_value=0.002, max_value=0.004), 1, 2, "you do not know it to a tenth"),
     "much too large": (rate(min_value=0.1, max_value=10.0), 1, 2, "forgets as fast"),
     "much too small": (rate(min_value=1e-8, max_value=1e-5), 1, 2, "learns nothing there"),
     "from 0": (rate(min_value=0.0), 1, 2, "numbers above 0"),
@@ -204,7 +204,7 @@ MODELS = {
     "with the whole configuration": (scores, {"taken": CONFIG}, 5, ""),
     "has learned little": (lambda lab: scores(lab, 0.75), {}, 4, "0.73 is asked for"),
     "has learned next to nothing": (lambda lab: scores(lab, 0.3), {}, 1, "0.73 is asked for"),
-    "the other class": (lambda lab: 1 - scores(lab), {}, 1, "turned round it would be better"),
+    "the other class": (lambda lab: 1 - scores(lab), {}, 1, "which class does its probability stand for"),
     "a table of what became of each flight": (
         lambda lab: 0.1 + 0.8 * late(lab) + scores(lab) / 100,
         {},

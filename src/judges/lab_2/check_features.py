@@ -14,6 +14,7 @@ from judges.lab_1.questions import TARGET
 from judges.lab_2 import given_data, roc_auc, transform_trial
 from judges.lab_2.given_data import KEY, KNOWN
 from judges.lab_2.transform_trial import Columns
+from judges.shared import answer_forms
 
 FEWEST, OWN = 8, 2
 COPY = 0.97
@@ -44,15 +45,8 @@ def judge_features(lab: checks.Lab, graph: Any, own: Any) -> None:
         raise checks.Wrong(
             f"Beside `{KEY}` and `{TARGET}` the graph makes {len(features)} features, of which {varying} vary and differ from each other. Give {FEWEST} at least."
         )
-    problems, points = [], 2.0
-    for judge in (lambda: _own(features, found, own), lambda: _scales(features)):
-        try:
-            judge()
-            points += 2
-        except checks.Wrong as wrong:
-            problems.append(wrong.message)
-    if problems:
-        raise checks.Wrong("\n".join(["A network can take your features.", *problems]), points=points)
+    judges = [(2, lambda: _own(features, found, own)), (2, lambda: _scales(features))]
+    answer_forms.parts(judges, points=2, right="A network can take your features.")
 
 
 def names(columns: Columns) -> list[str]:

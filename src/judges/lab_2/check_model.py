@@ -13,7 +13,7 @@ from course.labs.lab_2.notebook import to_examples
 from judges.lab_1.questions import TARGET
 from judges.lab_2 import check_tuner, given_data, roc_auc
 from judges.lab_2.given_data import KEY, KNOWN
-from judges.shared import workspace_files
+from judges.shared import answer_forms, workspace_files
 from judges.trial import Step, Trial
 
 TAKEN = "trained-with.json"
@@ -39,33 +39,28 @@ def judge_model(lab: checks.Lab, model: Any, best: Any) -> None:
         raise checks.Wrong(
             f"{where}. None gets that from what is known before the departure: something in it knows the answer."
         )
-    problems, points = [], 0.0
-    if area >= ENOUGH:
-        points += 2
-    elif area < 0.45:
-        problems.append(f"{where}: turned round it would be better. Which class does its probability stand for?")
-    else:
-        points += area >= SOMETHING
-        problems.append(
+    judges = [(2, lambda: _ranks(area, where)), (2, lambda: _means_it(area, ratio, scores.mean()))]
+    answer_forms.parts([*judges, (1, lambda: _taken(lab, best))])
+
+
+def _ranks(area: float, where: str) -> None:
+    if area < ENOUGH:
+        raise checks.Wrong(
             f"{where}; {ENOUGH:.2f} is asked for. Which variables does it see (lesson 06), and for how long does it learn? Compare its area on the split `eval` with "
-            "that on `train`; if both are better than this, what is different in service? (Does your network get its columns each under its name, and no other?)"
+            "that on `train`; if both are better than this, what is different in service: does your network get its columns each under its name, "
+            "and which class does its probability stand for?",
+            points=float(area >= SOMETHING),
         )
+
+
+def _means_it(area: float, ratio: float, mean: float) -> None:
     if area < SOMETHING:
-        problems.append("Calibration is judged where there is something to calibrate.")
-    elif CALIBRATED[0] <= ratio <= CALIBRATED[1]:
-        points += 2
-    else:
-        problems.append(
-            f"Your model expects {scores.mean():.1%} of the flights to be late or cancelled, which is {ratio:.1f} times as many as were. "
+        raise checks.Wrong("Calibration is judged where there is something to calibrate.")
+    if not CALIBRATED[0] <= ratio <= CALIBRATED[1]:
+        raise checks.Wrong(
+            f"Your model expects {mean:.1%} of the flights to be late or cancelled, which is {ratio:.1f} times as many as were. "
             "A probability has to mean what it says: has something in the training changed the share of late flights?"
         )
-    try:
-        _taken(lab, best)
-        points += 1
-    except checks.Wrong as wrong:
-        problems.append(wrong.message)
-    if problems:
-        raise checks.Wrong("\n".join(problems), points=points)
 
 
 def _asked(lab: checks.Lab, given: Any) -> np.ndarray:

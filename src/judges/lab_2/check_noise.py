@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
-
 from course import checks
-from judges.lab_2 import candidate_predictions, roc_auc
-from judges.lab_2.candidate_predictions import GOOD, NAMES, Table
+from judges.lab_2 import candidate_predictions
+from judges.lab_2.candidate_predictions import NAMES
 
 NEAR = 0.25
 """How far from the truth a standard deviation may be, as a share of it. With 200 draws a bootstrap is within 15 % nearly always."""
@@ -32,40 +29,12 @@ def judge_noise(lab: checks.Lab, given: Any) -> None:
     if "all" in off:
         larger = given["all"] > table.noise["all"]
         raise checks.Wrong(
-            f"For all flights your number, {given['all']:.3g}, is too {'large' if larger else 'small'}. {_hint(table, given)}"
+            f"For all flights your number, {given['all']:.3g}, is too {'large' if larger else 'small'}. What is asked is how much the "
+            "difference of the two areas varies: draw as many flights as there are, with replacement, each time; take both areas from the same draw, and "
+            "their difference; then the standard deviation over the draws."
         )
     if off:
         raise checks.Wrong(
             f"For all flights your number is right. It is not for {', '.join(off)}. A slice has fewer flights, and its own noise.",
             points=1,
         )
-
-
-def _hint(table: Table, given: dict[str, float]) -> str:
-    """What was computed instead, where all seven numbers fit that; otherwise what to compute."""
-    good, alone = table.shown[GOOD].scores, {}
-    for model, scores in (("good", good), ("baseline", table.baseline)):
-        alone[model] = {n: roc_auc.noise(table.labels[m], scores[m], scores[m] * 0) for n, m in table.masks.items()}
-    after, before = table.areas(good), table.areas(table.baseline)
-    one = "It is about what the area of one model varies. What is asked is the difference of two, on the same draw."
-    itself = "It is about the difference itself. How much would that vary, had other flights been drawn?"
-    guesses = {
-        one: alone["good"],
-        one.replace("area of one", "area of the other"): alone["baseline"],
-        "It is about what it would be if each model had a draw of its own. Both say something about the same flights.": {
-            name: math.hypot(alone["good"][name], alone["baseline"][name]) for name in given
-        },
-        itself: {name: abs(after[name] - before[name]) for name in given},
-        "It is the square of what is asked: the variance.": {name: value**2 for name, value in table.noise.items()},
-        "It is about the width of an interval of 95 %, which is 3.9 standard deviations.": {
-            name: 3.92 * value for name, value in table.noise.items()
-        },
-    }
-    misses = {
-        told: max(abs(math.log(given[name] / max(guess[name], 1e-12))) for name in given)
-        for told, guess in guesses.items()
-    }
-    nearest = min(misses, key=misses.get)
-    if misses[nearest] < np.log1p(NEAR):
-        return nearest
-    return "Draw as many flights as there are, with replacement, each time; take both areas from the same draw; then the standard deviation over the draws."

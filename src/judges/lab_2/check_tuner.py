@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from course import checks
-from judges.shared import workspace_files
+from judges.shared import answer_forms, workspace_files
 
 FEWEST_TRIALS, FEWEST_PARAMETERS, MOST_TRIALS = 6, 3, 300
 RATE = "learning_rate"
@@ -28,15 +28,7 @@ def judge_search(lab: checks.Lab, trials: Any, best: Any) -> None:
     """
     done = _completed(lab, trials)
     values = best_values(lab, best)
-    problems, points = [], 0.0
-    for judge in (lambda: _space(done), lambda: _chosen(done, values)):
-        try:
-            judge()
-            points += 2
-        except checks.Wrong as wrong:
-            problems.append(wrong.message)
-    if problems:
-        raise checks.Wrong("\n".join(problems), points=points)
+    answer_forms.parts([(2, lambda: _space(done)), (2, lambda: _chosen(done, values))])
 
 
 def _completed(lab: checks.Lab, given: Any) -> list[Trial]:
@@ -116,13 +108,10 @@ def _space(trials: list[Trial]) -> None:
             f"Between {low:g} and {high:g} the values of `{RATE}` are drawn evenly: nine tenths of them lie in the upper nine tenths of the range. "
             "What counts for a learning rate is its order of magnitude: look at `sampling`."
         )
-    if high / low < SPAN * 0.999:
+    if high / low < SPAN * 0.999 or high < SENSIBLE[0] or low > SENSIBLE[1] or high > 1:
         raise checks.Wrong(
-            f"`{RATE}` goes from {low:g} to {high:g}. Before you have searched, you do not know it that well."
-        )
-    if high < SENSIBLE[0] or low > SENSIBLE[1] or high > 1:
-        raise checks.Wrong(
-            f"`{RATE}` goes from {low:g} to {high:g}. With Adam, a small network learns nothing there, or forgets as fast as it learns."
+            f"`{RATE}` goes from {low:g} to {high:g}. Before you have searched, you do not know it to a tenth; and with Adam, a small network "
+            "learns nothing far below 0.001, and forgets as fast as it learns far above 0.01."
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from course import checks
@@ -39,3 +39,25 @@ def names(given: Any, what: str, known: Collection[str], of: str) -> list[str]:
     if len(set(given)) < len(given):
         raise checks.Wrong(f"`{what}` names a column twice.")
     return given
+
+
+def parts(judges: Sequence[tuple[float, Callable[[], None]]], points: float = 0.0, right: str = "") -> None:
+    """Judges the parts of a task, each by itself: what it is worth, and what raises where it is wrong.
+
+    Args:
+        judges: of the parts.
+        points: that are earned already, and `right` says for what.
+
+    Raises:
+        checks.Wrong: a part is wrong; with the points of the others, and of what is right in it.
+    """
+    problems = []
+    for worth, judge in judges:
+        try:
+            judge()
+            points += worth
+        except checks.Wrong as wrong:
+            points += wrong.points
+            problems.append(wrong.message)
+    if problems:
+        raise checks.Wrong("\n".join(filter(None, [right, *problems])), points=points)
