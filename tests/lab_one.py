@@ -26,6 +26,11 @@ LAB = "lab-1-data"
 TO_MONTHS = ("question", "label", "variables")
 TO_CONTRACT = ("contract-ranges", "contract-rest")
 TO_DECISIONS = ("may-look", "may-contract", "may-unit", "faults", "notes", "decisions")
+IDS = (
+    *("b.berg@example.org", "anna-k", "STUDENT-7", "x1", "jose.m", "student-5"),
+    *("2024-0815", "zoe_q", "w+1", "a", "n99", "student-1"),
+)
+"""A dozen students; the first six have between them each pair of news, with a new column of both sorts."""
 ROWS = 400
 """Flights of a month in tests of tasks 1 to 3: writing and comparing 8,000 flights takes half a second."""
 KNOWN = {name: sorted(question.known) for name, question in QUESTIONS.items()}
@@ -54,7 +59,7 @@ def small_months() -> Iterator[None]:
 
 
 def _forget() -> None:
-    for made in (monthly_data.month, monthly_data._given, _months):
+    for made in (monthly_data.month, monthly_data.given, _months):
         made.cache_clear()
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from course import checks
-from judges.lab_1 import check_contract, check_faults, check_plan, drift, monthly_data, tfdv_validation
+from judges.lab_1 import check_contract, check_faults, check_plan, contract_cases, drift, monthly_data, tfdv_validation
 from judges.lab_1 import faults as planted
-from judges.lab_1.questions import COLUMNS, QUESTIONS, Question
+from judges.lab_1.questions import COLUMNS, QUESTIONS, TIMETABLE, Question
 from judges.shared import answer_forms
 
 PRELOAD = ("tensorflow_data_validation",)
@@ -25,9 +25,13 @@ GIVEN, LATER = range(1, 5), range(6, 13)
 
 
 def prepare() -> None:
-    """Reads what is the same for all students, of which forks then have it."""
+    """Makes what is the same for all students, of which forks then have it."""
     for number in (*GIVEN, *LATER):
-        monthly_data.month(number)
+        monthly_data.given(number)
+    for question in QUESTIONS:
+        contract_cases.good(question), contract_cases.bad(question), contract_cases.not_served(question)
+    for draw in (monthly_data.GIVEN, monthly_data.UNSEEN):
+        drift.good(draw, tuple(TIMETABLE))
 
 
 def data(lab: checks.Lab) -> list[str]:
@@ -38,12 +42,12 @@ def data(lab: checks.Lab) -> list[str]:
     """
     root = lab.workspace / "deliveries"
     for number in GIVEN:
-        monthly_data.write_given(root, number)
+        monthly_data.write(monthly_data.given(number), root, number)
     may = planted.delivery(lab.seed)
     monthly_data.write(may.cells, root, planted.MONTH)
     (root / f"span-{planted.MONTH:02d}" / "notes.txt").write_text(may.notes, encoding="utf-8")
     for number in LATER:
-        monthly_data.write_given(lab.workspace / "later", number)
+        monthly_data.write(monthly_data.given(number), lab.workspace / "later", number)
     month, flights = drift.drifted(lab.seed)
     monthly_data.write(flights, lab.workspace / "drifted", month)
     return [

@@ -63,16 +63,19 @@ def test_right_findings_pass(lab, right, what):
 
 
 @pytest.mark.parametrize("what", lab_one.ANSWERS["findings"])
-def test_wrong_finding_costs_half_a_point_and_is_told(lab, delivery, right, what):
+def test_wrong_finding_costs_each_student_half_a_point_and_is_told(tmp_path, what):
     kind, fields, told = lab_one.ANSWERS["findings"][what]
-    names = {"f": delivery.facts, "c": delivery.cells}
-    for field, value in fields.items():
-        is_code = isinstance(value, str) and value.startswith("=")
-        right[kind][field] = eval(value[1:].strip(), names) if is_code else value
-    points, message = judge(lab, right)
-    assert told in message
-    assert "7 of 8 are right" in message
-    assert points == 3.5
+    for student in lab_one.IDS:
+        lab = lab_one.lab(tmp_path, student)
+        delivery = faults.delivery(lab.seed)
+        found, names = copy.deepcopy(delivery.facts), {"f": delivery.facts, "c": delivery.cells}
+        for field, value in fields.items():
+            is_code = isinstance(value, str) and value.startswith("=")
+            found[kind][field] = eval(value[1:].strip(), names) if is_code else value
+        points, message = judge(lab, found)
+        assert told in message, student
+        assert "7 of 8 are right" in message
+        assert points == 3.5, student
 
 
 @pytest.mark.parametrize("given", [[], {}, "text", 7, [1, 2]])
@@ -109,12 +112,14 @@ def test_messages_tell_no_right_answer(lab, delivery):
         assert not {str(value) for value in found.values()} & (told - {"all"})
 
 
-def test_right_decisions_pass_and_wrong_ones_are_told(lab, delivery):
-    right = {kind: "contract" if kind in delivery.news else "data" for kind in faults.KINDS}
-    assert lab_one.evaluate(lab, "decisions", decisions=right) == (1, "")
-    assert lab_one.evaluate(lab, "decisions", decisions=pd.Series(right)) == (1, "")
-    for made, told in lab_one.ANSWERS["decisions"].values():
-        given = eval(made, {"right": right, "news": delivery.news})
-        points, message = lab_one.evaluate(lab, "decisions", decisions=given)
-        assert points == 0
-        assert told in message
+def test_right_decisions_pass_and_wrong_ones_are_told(tmp_path):
+    for student in lab_one.IDS:
+        lab = lab_one.lab(tmp_path, student)
+        news = faults.delivery(lab.seed).news
+        right = {kind: "contract" if kind in news else "data" for kind in faults.KINDS}
+        assert lab_one.evaluate(lab, "decisions", decisions=right) == (1, "")
+        assert lab_one.evaluate(lab, "decisions", decisions=pd.Series(right)) == (1, "")
+        for made, told in lab_one.ANSWERS["decisions"].values():
+            points, message = lab_one.evaluate(lab, "decisions", decisions=eval(made, {"right": right, "news": news}))
+            assert points == 0
+            assert told in message

@@ -93,7 +93,9 @@ def test_label_without_files_or_in_files_of_other_months_is_told(lab):
     assert "no file `months/span-01/flights.csv`" in label(lab, "hotel")[1]
     lab_one.months(lab)
     monthly_data.write(hotel(monthly_data.month(3)), lab.workspace / "months", 2)
-    assert "Month 2: 400 flights are not as they were delivered" in label(lab, "hotel")[1]
+    assert (
+        "Month 2, flights that are not as they were delivered (changed, or there twice): 400." in label(lab, "hotel")[1]
+    )
     (lab.workspace / "months" / "span-01" / "flights.csv").write_bytes(b"a,b\n1\n")
     assert "is no CSV file" in label(lab, "hotel")[1]
 

@@ -14,7 +14,7 @@ from judges.lab_1.tfdv_validation import SERVING, TRAINING, anomalies, listed, w
 
 HINTS = {
     "domain": "A feature names its domain in `domain`; the words of that name stand in the contract's `string_domain`. Do they?",
-    "type": "A type that differs often comes from a frame in which pandas had turned whole numbers into decimals.",
+    "type": "Does the type fit the column, and the domain the type? In a column with a gap, pandas had turned whole numbers into decimals.",
     "columns": "Which columns are there at that moment, and which does the contract expect?",
     "presence": "How many gaps may that column have? A month without any does not say that the next one has none.",
     "value": "Is that impossible, or has it only not happened yet?",
@@ -137,11 +137,12 @@ def judge_revision(contract: Any, first: Any, seed: int, question: Question, var
     """
     delivery = faults.delivery(seed)
     _accepts(contract, {"May as it is redelivered, without the faults and with the news,": _may(seed, question.name)})
-    _accepts(contract, _good_before(first, question.name))
+    april = contract_cases.training(question.name, 4, monthly_data.GIVEN)
+    good, exempt = _before(first, question.name)  # what is wrong in the first one is told by task 4, once
+    _accepts(contract, {"April, which was right before the news and still is,": april} | good)
     _serves(contract, question, variables)
     if "column" in delivery.news:
         _judge_new_column(contract, seed, question, variables)
-    exempt = set(_passed_before(first, question.name))  # task 4 tells it, once
     if "gaps" in delivery.news:  # at one airport of three it is still measured
         exempt.add(HALF.format(delivery.facts["gaps"]["column"]))
     news = delivery.facts["value"]["value"] if "value" in delivery.news else ""
@@ -156,23 +157,14 @@ def judge_revision(contract: Any, first: Any, seed: int, question: Question, var
         )
 
 
-def _good_before(first: Any, question: str) -> dict[str, Any]:
-    """April, and the good months that the first contract accepts."""
-    april = {
-        "April, which was right before the news and still is,": contract_cases.training(question, 4, monthly_data.GIVEN)
-    }
+def _before(first: Any, question: str) -> tuple[dict[str, Any], set[str]]:
+    """The good months that the first contract accepts, and the faults that it does not see."""
+    good = contract_cases.good(question)
     try:
-        good = contract_cases.good(question).items()
-        return april | {what: found for what, found in good if first and not anomalies(found, first, TRAINING)}
-    except checks.Wrong:  # TFDV cannot work with the first one
-        return april
-
-
-def _passed_before(first: Any, question: str) -> dict[str, str]:
-    try:
-        return _passed(first, question) if first else {}
-    except checks.Wrong:
-        return {}
+        accepted = {what: found for what, found in good.items() if first and not anomalies(found, first, TRAINING)}
+        return accepted, set(_passed(first, question) if first else ())
+    except checks.Wrong:  # TFDV cannot work with it, as task 4 tells
+        return {}, set()
 
 
 def _judge_new_column(contract: Any, seed: int, question: Question, variables: list[str]) -> None:

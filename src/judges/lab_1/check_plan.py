@@ -10,7 +10,7 @@ import pandas as pd
 
 from course import checks
 from judges.lab_1 import monthly_data
-from judges.lab_1.questions import COLUMNS, LANDED, TARGET, Question, labelled
+from judges.lab_1.questions import COLUMNS, LANDED, TARGET, Question
 from judges.shared import example_records, workspace_files
 
 ALL = (*COLUMNS, TARGET)
@@ -18,6 +18,13 @@ SPLITS = {"train": (1, 2, 3), "eval": (4,)}
 FEWEST_ROWS, FEWEST_VARIABLES = 1500, 8
 FEW_WRONG = 0.05
 """Of the flights, the most that may have a wrong label where there is something right about it: more are another label."""
+
+POPULATION = (
+    ("are not as they were delivered (changed, or there twice)", "Leave its cells as they are."),
+    ("are in the file, and your question has no answer for them", "Which of its columns are empty?"),
+    ("are missing, and your question has an answer for them", "What in it made you leave it out?"),
+)
+"""What is said of flights that are changed, too many or too few, and where to look."""
 
 
 def months(lab: checks.Lab) -> dict[int, pd.DataFrame]:
@@ -52,29 +59,17 @@ def judge_labels(found: dict[int, pd.DataFrame], question: Question) -> None:
     wrong = []
     for number, flights in found.items():
         month = monthly_data.month(number)
-        right = labelled(month, question)
-        given, truth = _rows(flights), dict(zip(_rows(right), right[TARGET], strict=True))
+        given, delivered = _rows(flights), _rows(month)
+        answers = zip(delivered, question.label(month), strict=True)
+        truth = {row: answer for row, answer in answers if not pd.isna(answer)}
         there, asked = Counter(given), Counter(truth.keys())
-        for rows, said, hint in (
-            (
-                there - Counter(_rows(month)),
-                "are not as they were delivered (changed, or there twice)",
-                "Leave its cells as they are.",
-            ),
-            (
-                there - asked,
-                "are in the file, and your question has no answer for them",
-                "Which of its columns are empty?",
-            ),
-            (
-                asked - there,
-                "are missing, and your question has an answer for them",
-                "What in it made you leave it out?",
-            ),
-        ):
+        problems = (there - Counter(delivered), there - asked, asked - there)
+        for rows, (said, hint) in zip(problems, POPULATION, strict=True):
             if rows:
                 row = _told(next(iter(rows)))
-                raise checks.Wrong(f"Month {number}: {sum(rows.values())} flights {said}. One of them: {row}. {hint}")
+                raise checks.Wrong(
+                    f"Month {number}, flights that {said}: {sum(rows.values()):,}. One of them: {row}. {hint}"
+                )
         values = flights[TARGET]
         fits = values.isin([0, 1]).fillna(False) & pd.api.types.is_integer_dtype(values)
         if not fits.all():
@@ -90,7 +85,7 @@ def judge_labels(found: dict[int, pd.DataFrame], question: Question) -> None:
         wrong += [f"Month {number}, {_told(row)}: your `{TARGET}` is {label}." for row, label in off]
     if wrong:
         raise checks.Wrong(
-            f"The right flights are there, and {len(wrong)} of them have the wrong `{TARGET}`. {wrong[0]} "
+            f"The right flights are there. Those with the wrong `{TARGET}`: {len(wrong):,}. {wrong[0]} "
             "Read the question once more, word by word: what is compared, and what happens exactly at the limit?",
             points=1 if len(wrong) <= FEW_WRONG * sum(map(len, found.values())) else 0,
         )
@@ -104,7 +99,7 @@ def _rows(flights: pd.DataFrame) -> list[tuple]:
 def _cells(column: pd.Series) -> list[float | str | None]:
     if pd.api.types.is_numeric_dtype(column):
         return [None if cell != cell else cell for cell in column.to_numpy(float, na_value=np.nan).round(2).tolist()]
-    return [None if pd.isna(cell) else cell if isinstance(cell, str) else float(cell) for cell in column.astype(object)]
+    return [None if pd.isna(cell) else str(cell) for cell in column.astype(object)]
 
 
 def _told(row: tuple) -> str:
@@ -133,7 +128,7 @@ def judge_variables(question: Question, chosen: list[str]) -> None:
         raise checks.Wrong(f"{len(leaks)} of your variables {is_} not known {question.moment}. {where}")
     if len(chosen) < FEWEST_VARIABLES:
         raise checks.Wrong(
-            f"None of your variables leaks. But there are {len(chosen)} of them, and more is known {question.moment}: "
+            f"None of your variables leaks. But they are few ({len(chosen)}), and more is known {question.moment}: "
             f"a model needs something to learn from. Give {FEWEST_VARIABLES} at least.",
             points=1 if len(chosen) >= FEWEST_VARIABLES // 2 else 0,
         )
@@ -149,7 +144,7 @@ def judge_examples(lab: checks.Lab, given: Any) -> None:
     files = months(lab)
     for number, flights in files.items():
         if len(flights) < FEWEST_ROWS:
-            raise checks.Wrong(f"`months/span-{number:02d}` has {len(flights)} flights only. Task 1 comes first.")
+            raise checks.Wrong(f"`months/span-{number:02d}` has too few flights ({len(flights)}). Task 1 comes first.")
     found, held, wanted, different = {}, {}, {}, set()
     for name, numbers in SPLITS.items():
         if not (root / f"Split-{name}").is_dir():

@@ -12,8 +12,6 @@ from course.labs.csv_files import read
 from flights.data import AFTERWARDS, build_year, month_path
 from judges.lab_1.questions import COLUMNS
 
-__all__ = ["as_text", "drawn", "month", "read", "to_csv", "write", "write_given", "year"]
-
 ROWS = 2000
 GIVEN, UNSEEN = 1, 4
 """Draws: the months that students get, and others of the same year that checks use."""
@@ -48,26 +46,18 @@ def as_text(flights: pd.DataFrame) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(to_csv(flights)), dtype=str, keep_default_na=False)
 
 
-def write(flights: pd.DataFrame, folder: Path, number: int) -> Path:
-    """Writes a month as `folder/span-MM/flights.csv`."""
-    return _write(to_csv(flights), folder, number)
-
-
-def write_given(folder: Path, number: int) -> Path:
-    """Writes a good month that students get, which is the same for all of them."""
-    return _write(_given(number), folder, number)
+def write(flights: pd.DataFrame | str, folder: Path, number: int) -> Path:
+    """Writes a month, or its text, as `folder/span-MM/flights.csv`."""
+    path = month_path(folder, number)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(flights if isinstance(flights, str) else to_csv(flights), encoding="utf-8")
+    return path
 
 
 @functools.cache
-def _given(number: int) -> str:
+def given(number: int) -> str:
+    """The text of a good month that students get, which is the same for all of them."""
     return to_csv(month(number))
-
-
-def _write(text: str, folder: Path, number: int) -> Path:
-    path = month_path(folder, number)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def typed(text: pd.DataFrame) -> pd.DataFrame:

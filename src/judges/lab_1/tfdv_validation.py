@@ -37,7 +37,7 @@ WHOLE = "(the month as a whole)"
 KINDS = {
     "columns": ("SCHEMA_NEW_COLUMN", "SCHEMA_MISSING_COLUMN"),
     "presence": ("_PRESENT", "_SHAPE", "_NUMBER_VALUES"),
-    "type": ("UNEXPECTED_DATA_TYPE", "_EXPECTED"),
+    "type": ("_TYPE", "_EXPECTED"),
 }
 """Ends of the names that TFDV has for its reasons; every other reason is about values."""
 
