@@ -12,6 +12,8 @@ import pytest
 from engines import mlflow_store
 from flights import experiments
 
+pytestmark = pytest.mark.xdist_group("mlflow")  # three seconds to import
+
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory) -> str:
