@@ -143,7 +143,7 @@ LEFT = {
     "turned round": (asked(lambda some: [1 - one for one in some]), "knows_nothing", "has an AUC of 0.2"),
     "too high": (asked(lambda some: [0.5 + one / 2 for one in some]), "knows_nothing", "are no probabilities"),
     "knows the odd one": (asked(lambda some: [*some[:-200], *[0.6] * 200]), "learns_from_both", "it has learned from the flights"),
-    "words of both": (words, "learns_from_both", "Transform, run elsewhere, learns from month 8"),
+    "words of both": (words, "learns_from_both", "Transform, run elsewhere, learns from month 7"),
     "stale features": (told(1, stopped=""), "stale", "in features.py, elsewhere, your package takes Transform"),
     "stale model": (told(2, stopped=""), "stale", "in model.py, elsewhere, your package takes Trainer"),
     "model alone anew, as it should be": (told(2, stopped="Trainer"), "stale", ""),
@@ -228,7 +228,7 @@ DEMANDS = {
     "nothing": (demands(), "nothing (`value_threshold`)", False),
     "no comparison": (demands(value(lower_bound=0.55)), "demands nothing against the baseline", False),
     "any loss": (demands(value(lower_bound=0.55), change(absolute=-1.0)), "auc against the baseline: absolute -1, direction", False),
-    "another metric": (demands(value(upper_bound=0.55), change("LOWER_IS_BETTER", absolute=0.05), metric="BinaryCrossentropy"), "would bless", False),
+    "another metric": (demands(value(upper_bound=0.55), change("LOWER_IS_BETTER", absolute=0.05), metric="BinaryCrossentropy"), "", False),
     "a relative loss": (demands(value(lower_bound=0.6), change(relative=-0.05)), "", False),
     "two limits": (demands(value(lower_bound=0.6, upper_bound=1.0), LOSS), "", False),
 }  # fmt: skip
