@@ -34,7 +34,7 @@ DRAW = 77
 ODD, USUAL = "ATL", "ORD"
 """A destination that the month to learn from does not have, and that is late on every flight of the month to judge on: a model that expects it to be late has
 learned from both. And one that is as any other."""
-ODD_FLIGHTS, ODD_ASKED, MOST_ODD = 50, 200, 0.12
+ODD_FLIGHTS, ODD_ASKED, MOST_ODD = 80, 200, 0.12
 ORDINARY = 1500
 """Flights that the pushed model is asked for, beside those to both destinations."""
 SECONDS, FIRST_SECONDS = 60, 150
