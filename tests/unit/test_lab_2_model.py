@@ -83,7 +83,7 @@ SEARCHES = {
     "drawn evenly": (rate(sampling="linear"), 1, 2, "drawn evenly"),
     "narrow": (rate(min_value=0.002, max_value=0.004), 1, 2, "you do not know it to a tenth"),
     "much too large": (rate(min_value=0.1, max_value=10.0), 1, 2, "forgets as fast"),
-    "much too small": (rate(min_value=1e-8, max_value=1e-5), 1, 2, "learns nothing there"),
+    "much too small": (rate(min_value=1e-8, max_value=1e-5), 1, 2, "learns nothing far below"),
     "from 0": (rate(min_value=0.0), 1, 2, "numbers above 0"),
     "one of two rates": (rate("Choice", values=[0.001, 0.1]), 1, 2, "of three at least"),
     "two that vary": (with_values(lambda n: {"l2": 0.001}), 1, 2, "2 hyperparameters differ"),
