@@ -228,7 +228,7 @@ DEMANDS = {
     "nothing": (demands(), "nothing (`value_threshold`)", False),
     "no comparison": (demands(value(lower_bound=0.55)), "demands nothing against the baseline", False),
     "any loss": (demands(value(lower_bound=0.55), change(absolute=-1.0)), "auc against the baseline: absolute -1, direction", False),
-    "another metric": (demands(value(upper_bound=0.55), change("LOWER_IS_BETTER", absolute=0.05), metric="BinaryCrossentropy"), "", False),
+    "another metric": (demands(value(upper_bound=0.45), change("LOWER_IS_BETTER", absolute=0.05), metric="BinaryCrossentropy"), "", False),
     "a relative loss": (demands(value(lower_bound=0.6), change(relative=-0.05)), "", False),
     "two limits": (demands(value(lower_bound=0.6, upper_bound=1.0), LOSS), "", False),
 }  # fmt: skip

@@ -82,6 +82,7 @@ def test_months_of_the_check_are_as_the_questions_need_them():
     assert set(odd["late"]) == {1}
     assert len(drawn.asked) == elsewhere.ORDINARY + 2 * elsewhere.ODD_ASKED
     found = elsewhere.candidates()
+    assert found["late"].mean() == pytest.approx(0.18)
     means = [found[name].mean() for name in ("good", "better", "worse")]
     assert means == pytest.approx([found["late"].mean()] * 3, abs=0.04)
 
