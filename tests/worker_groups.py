@@ -32,9 +32,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _shares_a_fixture(item: pytest.Item) -> bool:
-    """Whether each worker with a test of this file would make a fixture for the whole file."""
+    """Whether each worker with a test of this file would make a fixture for the whole file; what notebooks have is made in no time."""
     known = getattr(item, "_fixtureinfo", None)
-    return known is not None and any(found and found[-1].scope == "module" for found in known.name2fixturedefs.values())
+    found = known.name2fixturedefs.values() if known else ()
+    return any(one and one[-1].scope == "module" and not one[-1].baseid.endswith("notebooks") for one in found)
 
 
 def _name(item: pytest.Item) -> None:
