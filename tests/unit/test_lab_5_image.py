@@ -176,3 +176,22 @@ def test_a_text_is_mended_once_however_often_the_cell_runs(lab, monkeypatch):
         notebook.mend("mended/a.py", "never", "nowhere")
     with pytest.raises(ValueError, match="leads out of the workspace"):
         notebook.write("../a.py", "")
+
+
+@pytest.mark.parametrize(
+    ("before", "old", "new", "after"),
+    [
+        ("limit = 15\n", "limit = 15", "limit = 1", "limit = 1\n"),
+        ("a = f(x, y)\n", "f(x, y)", "x", "a = x\n"),
+        ("z = 4\ny = 3\n", "y = 3", "z = 4", "z = 4\nz = 4\n"),
+        ("f(x)\n", "f(x)", "g(f(x))", "g(f(x))\n"),
+    ],
+)
+def test_a_text_is_mended_where_the_new_one_is_part_of_it_or_stands_elsewhere(
+    lab, monkeypatch, before, old, new, after
+):
+    monkeypatch.setattr(notebook, "current", lambda: lab)
+    notebook.write("mended/a.py", before)
+    for _ in range(2):
+        notebook.mend("mended/a.py", old, new)
+        assert (lab.workspace / "mended" / "a.py").read_text() == after

@@ -39,8 +39,9 @@ def mend(name: str, old: str, new: str) -> None:
     """
     path = _inside(name)
     text = path.read_text(encoding="utf-8")
-    rest = text.replace(new, "") if new else text
-    if old not in rest and (rest != text or (path, old, new) in _TAKEN_OUT):
+    # Where the new text holds the old one, that stands there afterwards, too.
+    rest = text.replace(new, "\0") if old in new else text
+    if old not in rest and (new in text if new else (path, old, new) in _TAKEN_OUT):
         return
     if text.count(old) != 1:
         raise ValueError(
