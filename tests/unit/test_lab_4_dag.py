@@ -21,7 +21,7 @@ DAGS = yaml.safe_load((Path(__file__).parents[1] / "lab_4_dags.yaml").read_text(
 TASKS = {"dag": 5, "failures": 3, "sensor": 2}
 BASE = "task_flow"
 """Right: what came of it stands for the cases in which a wrong one is not run."""
-SHORT = ("well", "tries", "two", "comes", "never", "fails DataGate")
+SHORT = ("well", "tries", "two", "alone", "comes", "never", "fails DataGate")
 """The cases in which it is run, and what forges, where no long test is: there the test that executes the solution runs that in all."""
 
 

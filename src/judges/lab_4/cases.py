@@ -72,8 +72,10 @@ def cases(seed: int) -> dict[str, Case]:
     found = {
         # Other months are there as well, so that a sensor which counts files, or looks for the next one, is not taken for one that asks for its own.
         "well": Case(1, [1, 4, 7]),
-        "tries": Case(12, [12], {step: [ending, 0] for step, ending in status.items()}),
+        "tries": _fails(12, {step: [ending, 0] for step, ending in status.items()}),
         "two": _fails(8 + seed // 9 % 3, {falls: [1], ALONE: [-9]}),
+        # No month before it, and some after it.
+        "alone": Case(missing, [missing, missing + 2]),
         "comes": Case(missing, others, late="comes"),
         "never": Case(missing, others, late="never"),
     }

@@ -160,6 +160,12 @@ def _waits(found: Found) -> str:
         )
     if not found.cases["well"].tries(READS):
         return stuck(found) or f"In {found.cases['well'].case.title} the file was there, and {READS} was not started."
+    alone = found.cases["alone"]
+    if not alone.tries(READS):
+        return (
+            f"In {alone.case.title} the file of {month} was there, those of the months before it were not, and {READS} was not started: your sensor asks for other files "
+            "than that of the run's month."
+        )
     if not result.held and result.state != "success":
         return f"In {result.case.title} the file came 50 minutes late, and the run is {result.state!r}: it has to wait, and to go on when the file is there. {why(result)}"
     return ""
