@@ -94,7 +94,7 @@ class Stage:
         given: what `ARG` says before the first stage.
         root: the folder that is `/` in it.
         base: the image that it begins with.
-        user, folder, variables: as the instructions set them.
+        user, folder, variables, shell: as the instructions set them.
     """
 
     given: dict[str, str] = {}  # noqa: RUF012
@@ -107,10 +107,13 @@ class Stage:
         self.name = words[2] if len(words) == 3 else str(len(before))
         self.context, self.before = context, before[:]
         if onto := self._stage(words[0]):
-            self.__dict__ |= {name: getattr(onto, name) for name in ("root", "base", "user", "folder", "owned")}
+            self.__dict__ |= {
+                name: getattr(onto, name) for name in ("root", "base", "user", "folder", "owned", "shell")
+            }
             self.variables = dict(onto.variables)
             return
         self.base, self.user, self.owned = words[0], "1000:1000", list(USERS)
+        self.shell = [shutil.which("dash") or "/bin/sh", "-c"]  # `/bin/sh` of the image is dash; that of a Mac is not.
         self.root = Path.cwd().resolve() / "stages" / str(len(before))
         for folder in FOLDERS:
             (self.root / folder).mkdir(parents=True)
@@ -157,6 +160,10 @@ class Stage:
         elif name in ("ENV", "ARG"):
             pairs = map(_pair, _words(rest)) if "=" in rest.split(" ", 1)[0] else [tuple(f"{rest} ".split(" ", 1))]
             self.variables |= {key: _filled(self._rooted(value.strip()), self.variables) for key, value in pairs}
+        elif name == "SHELL":
+            self.shell = [self._rooted(word) for word in _listed(rest) or []]
+            if not self.shell:
+                raise StopError("SHELL wants a list in JSON")
         elif name == "RUN":
             self._run(rest, body)
 
@@ -204,11 +211,11 @@ class Stage:
                 is_free = any(mount.get(name, "false") != "false" for name in ("rw", "readwrite"))
                 (mounted if is_free else read_only).append(self._at(target).relative_to(self.root).as_posix())
         before, rest = _listing(self.root), re.sub(r"^(?:--\S+\s+)+", "", rest)
-        if rest.startswith("["):
-            command = [self._rooted(str(word)) for word in json.loads(rest)]
+        if listed := _listed(rest):
+            command = [self._rooted(word) for word in listed]
         else:
             end = re.search(r"<<-?[\"']?(\w+)", rest)[1] if body else ""
-            command = ["/bin/sh", "-c", self._rooted(body if rest.startswith("<<") else f"{rest}\n{body}{end}")]
+            command = [*self.shell, self._rooted(body if rest.startswith("<<") else f"{rest}\n{body}{end}")]
         done = self._do(command)
         if done.returncode:
             lines = [line for line in done.stdout.splitlines() if line.strip()] or [f"exit status {done.returncode}"]
@@ -272,9 +279,25 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _words(rest: str) -> list[str]:
-    if re.match(r"(?:--\S+\s+)*\[", rest):
-        return [str(word) for word in json.loads(rest[rest.index("[") :])]
+    options, after = re.fullmatch(r"((?:--\S+\s+)*)(.*)", rest, re.DOTALL).groups()
+    if listed := _listed(after):
+        return [*options.split(), *listed]
     return re.findall(r"(?:[^\s\"']|\"[^\"]*\"|'[^']*')+", rest)
+
+
+def _listed(rest: str) -> list[str]:
+    """The words of a list in JSON; none where it is no such list, and Docker takes the line as it stands.
+
+    Raises:
+        StopError: something in the list is no text.
+    """
+    try:
+        found = json.loads(rest) if rest.startswith("[") else []
+    except (ValueError, RecursionError):
+        return []
+    if not all(isinstance(word, str) for word in found):
+        raise StopError("what is in the list has to be text, in quotation marks")
+    return found
 
 
 def _filled(text: str, known: dict[str, str]) -> str:
