@@ -53,6 +53,14 @@ SOURCES = {
     "a function": 'def f(x):\n    """Says."""\n    y = x\n    return y\n',
     "a function with a body of one line": "def f(x):\n    return x\n",
     "all in one line": "def f(x): return x\n",
+    "a text alone": 'def f(x): "Says."',
+    "a text of letters in one line": 'def f(x): "é"; return x\n',
+    "a text of several lines": 'def f(x):\n    """Says\n    é.\n    """  # so\n    return x\n',
+    "a block": "def f(x):\n    if x:\n        return x\n",
+    "a function in a function": "def f(x):\n    @str\n    def g(): ...\n    return x\n",
+    "a choice": "def f(x):\n    match x:\n        case 4: return x\n",
+    "a line without end": "f = abs",
+    "lines of another system": "def f(x):\r\n    y = x\r\n    return y\r\n",
     "no function": "from math import sqrt as f\n",
     "a class alone": "class f:\n    def __init__(self, x):\n        pass\n",
     "letters": 'def f(x):\n\n    return f"{x}é"  # ö\n',
@@ -62,16 +70,27 @@ SOURCES = {
 @pytest.mark.parametrize("what", SOURCES)
 def test_edit_is_another_code_that_does_the_same(what):
     source = SOURCES[what]
-    changed = elsewhere.edited(source.encode()).decode()
-    assert ast.dump(ast.parse(changed)) != ast.dump(ast.parse(source))
+    first, edited = (elsewhere.marked(source.encode(), mark).decode() for mark in "ab")
+    assert len(first) == len(edited)
+    assert ast.dump(ast.parse(first)) != ast.dump(ast.parse(edited))
     before, after = {}, {}
     exec(source, before)
-    exec(changed, after)
-    assert what == "a class alone" or before["f"](4) == after["f"](4)
+    exec(edited, after)
+    if what != "a class alone":
+        assert before["f"](4) == after["f"](4)
+        assert before["f"].__doc__ == after["f"].__doc__
+    if "def f" in source:  # a fingerprint of the function knows of it
+        exec(first, before)
+        assert before["f"].__code__.co_consts != after["f"].__code__.co_consts
+
+
+def test_lines_of_a_package_keep_their_numbers_in_what_is_told_of_it():
+    source = SOURCES["a function"].encode()
+    assert len(elsewhere.marked(source, "a").splitlines()) == len(source.splitlines())
 
 
 def test_edit_of_what_is_no_python_is_another_text():
-    assert elsewhere.edited(b"def :") != b"def :"
+    assert elsewhere.marked(b"def :", "a") != elsewhere.marked(b"def :", "b")
 
 
 def test_months_of_the_check_are_as_the_questions_need_them():

@@ -146,8 +146,9 @@ def trial(lab: checks.Lab) -> Trial:
         return Step("course.trials.pipeline", asked, files, SECONDS if stop else FIRST_SECONDS)
 
     names = ("features", "model")
-    kept = {name: {f"{NAME}/{name}.py": package[f"{name}.py"]} for name in names}
-    changed = {name: {f"{NAME}/{name}.py": edited(package[f"{name}.py"])} for name in names}
+    kept, changed = (
+        {name: {f"{NAME}/{name}.py": marked(package[f"{name}.py"], mark)} for name in names} for mark in "ab"
+    )
     steps = [
         run(FIRST, {}, stop=()),
         run(FEATURES_EDITED, changed["features"]),
@@ -161,7 +162,7 @@ def trial(lab: checks.Lab) -> Trial:
     title = "your package in another folder, on months of the check: run, edited, run again, on spoilt data, its model asked"
     return Trial(
         title,
-        given() | {f"{NAME}/{name}": content for name, content in package.items()},
+        given() | {f"{NAME}/{name}": content for name, content in package.items()} | kept["features"] | kept["model"],
         steps,
         ("tfx.v1", "flights.pipeline"),
     )
@@ -191,17 +192,29 @@ def sources(lab: checks.Lab) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in found.items()}
 
 
-def edited(source: bytes) -> bytes:
-    """The same file with a statement more in its first function, or, where there is none, at its end: another text that does the same."""
-    lines = source.decode("utf-8", "replace").splitlines()
-    place, line = len(lines), "EDITED = 'elsewhere'"
+def marked(source: bytes, mark: str) -> bytes:
+    """The same file with a statement more in its first function, or, where there is none, at its end; it does the same.
+
+    With another mark, a letter, it is another text, which a function has an edited constant in, of the same length. A line keeps its number where it can.
+    """
+    statement = f"_elsewhere = '{mark}'".encode()
     try:
-        functions = [one for one in ast.parse(source).body if isinstance(one, ast.FunctionDef)]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        functions = []
-    if functions and (first := functions[0].body[-1]).lineno > functions[0].lineno:
-        place, line = first.lineno - 1, f"{' ' * first.col_offset}edited = 'elsewhere'"
-    return "\n".join([*lines[:place], line, *lines[place:], ""]).encode()
+        body = next(one.body for one in ast.parse(source).body if isinstance(one, ast.FunctionDef))
+    except (StopIteration, SyntaxError, ValueError, RecursionError, MemoryError):
+        return source.rstrip() + b"\n\n\n" + statement + b"\n"
+    first, lines = body[0], source.splitlines(keepends=True)
+    if isinstance(first, ast.Expr):  # such as the text that documents it, which has to stay the first
+        row, column, added = first.end_lineno, first.end_col_offset, b"; " + statement
+    else:
+        row, column, added = first.lineno, first.col_offset, statement + b"; "
+    line = lines[row - 1]
+    if getattr(first, "decorator_list", None):
+        row = min(one.lineno for one in first.decorator_list)
+    if hasattr(first, "body") or hasattr(first, "cases"):  # nothing may stand before it in its line
+        lines.insert(row - 1, line[:column] + statement + b"\n")
+    else:
+        lines[row - 1] = line[:column] + added + line[column:]
+    return b"".join(lines)
 
 
 class Elsewhere:
@@ -341,7 +354,8 @@ class Elsewhere:
             if not any(self.state(number, kind) == "stopped" for kind in kinds):
                 return (
                     f"After an edit of a function in {name}.py, elsewhere, your package takes {kinds[-1]} from the cache: it would serve what is no longer in the code. "
-                    "Of a function the cache compares the name among the settings of a component; what else would have to be among them?"
+                    "Of a function the cache compares the name among the settings of a component; what else would have to be among them? (The edit is of one letter: the file "
+                    "is as long, and as old, as before.)"
                 )
         return ""
 
