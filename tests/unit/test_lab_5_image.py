@@ -13,7 +13,7 @@ import yaml
 
 from course import checks
 from course.labs.lab_5 import install_package, notebook
-from course.trials import image
+from course.trials import build_context, image
 from judges.lab_5 import check_image, elsewhere
 from judges.trial import Done, Ran
 
@@ -35,6 +35,8 @@ def cases(kind):
 def done(lab, case, monkeypatch):
     """Points and message of a Dockerfile alone."""
     root = lab_five.write_package(lab, dockerfile=case["text"].replace("{base}", "FROM mlops-course:1\n"))
+    for name, text in case.get("files", {}).items():
+        (root / name).write_text(text)
     monkeypatch.chdir(lab.workspace)
     monkeypatch.setattr(image.Stage, "given", {})
     image.main([str(root), "told.json"])
@@ -57,6 +59,46 @@ def test_a_wrong_dockerfile_is_told_by_what_it_does(lab, case, monkeypatch):
     assert case["told"] in message
     assert points == case["points"]
     assert str(lab.workspace) not in message
+
+
+# From TestMatches of moby/patternmatcher.
+SEEN = [
+    (["**"], "dir/file", True),
+    (["**/"], "file", True),
+    (["**/**"], "dir/file", True),
+    (["**/dir"], "dir/file", True),
+    (["**/dir2/*"], "dir/dir2/file", True),
+    (["**file"], "dir/dir/file", True),
+    (["**/file*.txt"], "dir/dir/file.txt", True),
+    (["**/**/*.txt2"], "dir/dir/file.txt", False),
+    (["a**/*.txt"], "a/dir/dir/file.txt", True),
+    (["a/*.txt"], "a/dir/file.txt", False),
+    (["a/*.txt**"], "a/file.txt", True),
+    (["a[^b-d]e"], "aze", True),
+    (["a[b-d]e"], "aae", False),
+    (["abc.def"], "abcZdef", False),
+    (["abc?def"], "abcZdef", True),
+    (["abc/**"], "abc", False),
+    (["**/.foo"], "bar.foo", False),
+    (["a(b)c/def"], "a(b)c/def", True),
+    (["a\\*b"], "a*b", True),
+    (["a*"], "ab/c", True),
+    (["**", "!util/docker/web"], "util/docker/web/foo", False),
+    (["**", "!util/docker/web", "util/docker/web/foo"], "util/docker/web/foo", True),
+    (["*.go", "!fileutils.go"], "fileutils.go", False),
+    (["# file", "", "/file "], "file", True),
+    (["file"], "dir/file", False),
+]
+
+
+def test_a_build_does_not_see_what_dockerignore_leaves_out(tmp_path):
+    for number, (lines, name, is_left_out) in enumerate(SEEN):
+        source, target = tmp_path / f"{number}", tmp_path / f"{number}-seen"
+        (source / name).parent.mkdir(parents=True)
+        (source / name).write_text("")
+        (source / ".dockerignore").write_text("\n".join(lines))
+        assert (name in build_context.send(source, target)) == is_left_out, lines
+        assert (target / name).exists() != is_left_out, lines
 
 
 def test_nothing_gets_nothing(lab):

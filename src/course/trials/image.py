@@ -8,6 +8,7 @@ What has come of it goes to the file TOLD, as JSON:
 
     base, user      the image that the last stage begins with, and the user at its end
     package         the folder in which Python finds the package then, in the folder of the step; empty: it does not
+    left_out        what `.dockerignore` keeps from the build
     others          what else is in the libraries of the image that was not there before
     stopped, said   the instruction that failed, and its last words
 """
@@ -24,6 +25,8 @@ import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from course.trials import build_context
 
 ENVIRONMENT, USERS = "opt/course", ("tmp", "course", "home")
 """What belongs to root in the course's image, and the folders that the user may write: see `deploy/image/Dockerfile`."""
@@ -53,12 +56,21 @@ class StopError(RuntimeError):
 def main(arguments: list[str]) -> None:
     """Does it."""
     context, told = map(Path, arguments)
-    found: dict[str, Any] = {"base": "", "user": "", "package": "", "others": [], "said": ""}
+    found: dict[str, Any] = {
+        "base": "",
+        "user": "",
+        "package": "",
+        "others": [],
+        "said": "",
+        "stopped": ".dockerignore",
+    }
     stages: list[Stage] = []
     try:
+        seen = Path.cwd().resolve() / "stages" / "context"
+        found["left_out"] = build_context.send(context, seen)
         for found["stopped"], name, rest, body in instructions((context / "Dockerfile").read_text(encoding="utf-8")):
             if name == "FROM":
-                stages.append(Stage(rest, context.resolve(), stages))
+                stages.append(Stage(rest, seen, stages))
             elif stages:
                 stages[-1].do(name, rest, body)
             elif name == "ARG":
@@ -66,7 +78,7 @@ def main(arguments: list[str]) -> None:
             found |= {"base": stages[-1].base, "user": stages[-1].user} if stages else {}
         found |= {"package": stages[-1].package(), "others": stages[-1].others()} if stages else {}
         found["stopped"] = ""
-    except (StopError, OSError, ValueError, TypeError, shutil.Error, subprocess.SubprocessError) as error:
+    except (StopError, OSError, ValueError, TypeError, shutil.Error, re.error, subprocess.SubprocessError) as error:
         found["said"] = re.sub(r"[^\s'\"`]*/stages/\d+", "", str(error)) or type(error).__name__
     told.write_text(json.dumps(found), encoding="utf-8")
 

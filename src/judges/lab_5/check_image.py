@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import re
 from pathlib import Path
+from typing import Any
 
 from course import checks
 from course.labs.lab_3.package import FOLDER, NAME
@@ -113,6 +114,7 @@ def _dockerfile(lab: checks.Lab, found: elsewhere.Elsewhere) -> None:
         for name in ("base", "user", "package", "stopped", "said")
     }
     others = said.get("others")
+    left_out = _left_out(said.get("left_out"))
     if not said:
         raise checks.Wrong(f"Your `Dockerfile` cannot be done: {found.failure(0) or 'it leaves nothing.'}")
     if not told["base"] and not told["stopped"]:
@@ -122,17 +124,19 @@ def _dockerfile(lab: checks.Lab, found: elsewhere.Elsewhere) -> None:
             f"Your `Dockerfile` starts from `{told['base'][:60]}`. Only the course's image, `{BASE}`, has TFX and `flights` as they are locked."
         )
     if told["stopped"]:
-        raise checks.Wrong(f"Your `Dockerfile`, done elsewhere, stops at `{told['stopped']}`: {told['said']}")
+        raise checks.Wrong(
+            f"Your `Dockerfile`, done elsewhere, stops at `{told['stopped']}`: {told['said']}{left_out and '.' + left_out}"
+        )
     if not told["package"] or not (found.ran.folder / told["package"]).resolve().is_relative_to(
         found.ran.folder.resolve()
     ):
         raise checks.Wrong(
             f"Your `Dockerfile`, done elsewhere, comes to its end, and Python then finds no `{NAME}` in the image. What does it copy (`COPY`), and "
-            "which command installs it, as `lab.build()` does?"
+            "which command installs it, as `lab.build()` does?{left_out}"
         )
     if lacking := _lacking(lab, found.ran.folder / told["package"]):
         raise checks.Wrong(
-            f"The image of your `Dockerfile` has a `{NAME}` without `{lacking}` as it is in your package."
+            f"The image of your `Dockerfile` has a `{NAME}` without `{lacking}` as it is in your package.{left_out}"
         )
     problems = []
     if isinstance(others, list) and others:
@@ -147,3 +151,10 @@ def _dockerfile(lab: checks.Lab, found: elsewhere.Elsewhere) -> None:
         )
     if problems:
         raise checks.Wrong("\n".join(problems), points=2.0 - len(problems))
+
+
+def _left_out(names: Any) -> str:
+    """A sentence about the first file of the package that `.dockerignore` keeps from the build; empty: none."""
+    ours = re.compile(rf"pyproject\.toml|{NAME}(/.*)?")
+    first = next((one for one in names if ours.fullmatch(str(one))), "") if isinstance(names, list) else ""
+    return f" `.dockerignore` leaves out `{str(first)[:60].replace('`', '')}`." if first else ""
