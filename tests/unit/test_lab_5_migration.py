@@ -67,7 +67,8 @@ def test_wrong_faults_are_told(lab):
     others = [kind for kind in inherited_pipeline.KINDS if kind not in given]
     wrong = {
         "a list": ([*given], 0, "has to be a dictionary"),
-        "a kind of one's own": (given | {"cache": "Transform"}, 0, "not in the table"),
+        "a kind of one's own": (given | {"cache": "Transform"}, 2.5, "Not in the table of kinds: `cache`"),
+        "two of them": (given | {"7": "Transform", "x": 7}, 2, "Not in the table of kinds: `7`, `x`"),
         "five": (dict(list(given.items())[:5]), 2.5, "There are 6 faults"),
         "all eight": (given | dict.fromkeys(others, "Trainer"), 2, "Not in your pipeline"),
         "another component": (given | {"resolver": "Evaluator"}, 2.5, "breaks another component"),

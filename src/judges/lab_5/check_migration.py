@@ -28,16 +28,16 @@ def judge_faults(lab: checks.Lab, found: Any) -> None:
     """
     if not isinstance(found, dict):
         raise checks.Wrong("`FAULTS` has to be a dictionary: the kind of each fault, and the component that it breaks.")
-    strange = sorted(set(found) - set(inherited_pipeline.KINDS))
-    if strange:
-        raise checks.Wrong(
-            f"`FAULTS` has a kind {strange[0][:40]!r}, which is not in the table: {', '.join(inherited_pipeline.KINDS)}."
-        )
     real = {fault.kind: fault.node for fault in inherited_pipeline.faults(lab.seed)}
-    wrong = [kind for kind in found if kind not in real]
+    strange = [str(kind)[:40].replace("`", "'") for kind in found if kind not in inherited_pipeline.KINDS]
+    wrong = [kind for kind in found if kind in inherited_pipeline.KINDS and kind not in real]
     elsewhere = [kind for kind in found if kind in real and _plain(found[kind]) != _plain(real[kind])]
-    right = len(found) - len(wrong) - len(elsewhere)
+    right = len(found) - len(strange) - len(wrong) - len(elsewhere)
     problems = []
+    if strange:
+        problems.append(
+            f"Not in the table of kinds: {', '.join(f'`{kind}`' for kind in strange[:3])}. It has {', '.join(inherited_pipeline.KINDS)}."
+        )
     if wrong:
         problems.append(f"Not in your pipeline: {', '.join(f'`{kind}`' for kind in wrong)}. What made you think so?")
     if elsewhere:
@@ -48,7 +48,7 @@ def judge_faults(lab: checks.Lab, found: Any) -> None:
     if len(found) < len(real):
         problems.append(f"There are {len(real)} faults, and you name {len(found)}.")
     if problems:
-        raise checks.Wrong("\n".join(problems), points=max(0.0, (right - len(wrong)) / 2))
+        raise checks.Wrong("\n".join(problems), points=max(0.0, (right - len(wrong) - len(strange)) / 2))
 
 
 def _plain(node: Any) -> str:
