@@ -158,7 +158,7 @@ def _february(
     if own := [one for one in other if (one.kind, one.part) not in told]:
         return (
             f"{own[0].kind} of `{found.shown}` has another `{own[0].part}` than the same package compiled elsewhere with the settings of "
-            f"`{first.shown}`. With other settings or demands than last month's, a difference of the two models tells nothing of the month. Of the "
+            f"`{first.shown}`: {own[0]} there. With other settings or demands than last month's, a difference of the two models tells nothing of the month. Of the "
             "configuration only the months are others."
         )
     if len(_images(first) | _images(found)) != 1:

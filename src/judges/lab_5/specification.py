@@ -33,13 +33,32 @@ class Difference:
 
     def __str__(self) -> str:
         """As a part of a sentence."""
-        return f"{self.kind}'s `{self.part}` is {shown(self.given)}, and was {shown(self.wanted)}"
+        is_json = isinstance(self.given, str)
+        place, given, wanted = _apart(self.given, self.wanted) if is_json else ("", self.given, self.wanted)
+        there = f", at `{place[-120:]}`," if place else ""
+        return f"{self.kind}'s `{self.part}`{there} is {shown(given)}, and was {shown(wanted)}"
 
 
 def shown(value: Any) -> str:
     """A value in a message."""
     text = str(value).replace("`", "'")
     return "not there" if value is None else text if len(text) < 120 else f"{text[:80]} ..."
+
+
+def _apart(given: Any, wanted: Any, place: str = "") -> tuple[str, Any, Any]:
+    """The first place in two values that is another: its path, as `options.bounds[0]`, and what each has there (None: nothing).
+
+    Text that holds an object or a list in JSON is read as that.
+    """
+    both = [pipeline_spec.json_of(value) if isinstance(value, str) else value for value in (given, wanted)]
+    for type_, mark in ((dict, ".{}"), (list, "[{}]")):
+        if all(isinstance(value, type_) for value in both):
+            first, second = (value if type_ is dict else dict(enumerate(value)) for value in both)
+            for name in first | second:
+                if first.get(name) != second.get(name):
+                    at = f"{place}{mark.format(name)}".removeprefix(".")
+                    return _apart(first.get(name), second.get(name), at)
+    return place, given, wanted
 
 
 def differences(found: Parts, wanted: Parts) -> Iterator[Difference]:
