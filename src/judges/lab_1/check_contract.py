@@ -10,11 +10,22 @@ from flights.data import source_table
 from judges.lab_1 import contract_cases, faults, monthly_data
 from judges.lab_1.contract_cases import CARRIER, HALF, ORIGIN
 from judges.lab_1.questions import QUESTIONS, TARGET, Question, in_service, labelled
-from judges.lab_1.tfdv_validation import SERVING, TRAINING, anomalies, listed, without_histograms, words
+from judges.lab_1.tfdv_validation import (
+    SERVING,
+    TRAINING,
+    WHOLE,
+    Anomaly,
+    anomalies,
+    listed,
+    type_held,
+    type_said,
+    without_histograms,
+    words,
+)
 
 HINTS = {
     "domain": "A feature names its domain in `domain`; the words of that name stand in the contract's `string_domain`. Do they?",
-    "type": "Does the type fit the column, and the domain the type? In a column with a gap, pandas had turned whole numbers into decimals.",
+    "type": "Does the type fit the column, and the domain the type?",
     "columns": "Which columns are there at that moment, and which does the contract expect?",
     "presence": "How many gaps may that column have? A month without any does not say that the next one has none.",
     "value": "Is that impossible, or has it only not happened yet?",
@@ -28,6 +39,8 @@ ASKED = {
     "range": "Which numbers does the contract allow in that column?",
 }
 """What to ask when a fault of a kind was not seen."""
+HOLDS = {"INT": "whole numbers", "FLOAT": "decimals", "STRING": "text"}
+"""What a column holds, by the type that its statistics name."""
 
 
 def judge_contract(contract: Any, question: Question, variables: list[str]) -> None:
@@ -37,14 +50,16 @@ def judge_contract(contract: Any, question: Question, variables: list[str]) -> N
         checks.Wrong: it does not. One point for the good months, two for the bad ones, one for service, each by itself.
     """
     points, told = 0.0, []
+    refused = _always_refused(contract, question.name)
+    left_out = f"right, but for what Good months tells of: {', '.join(f'`{name}`' for name in sorted(refused))}."
     for what, worth, judge in (
         ("Good months", 1, lambda: _accepts(contract, contract_cases.good(question.name))),
-        ("Bad months", 2, lambda: _judge_bad(contract, question)),
-        ("Service", 1, lambda: _judge_service(contract, question, variables)),
+        ("Bad months", 2, lambda: _judge_bad(contract, question, refused)),
+        ("Service", 1, lambda: _judge_service(contract, question, variables, refused)),
     ):
         try:
             judge()
-            earned, message = worth, "right."
+            earned, message = worth, left_out if refused else "right."
         except checks.Wrong as wrong:
             earned, message = wrong.points, wrong.message
         points += earned
@@ -53,26 +68,62 @@ def judge_contract(contract: Any, question: Question, variables: list[str]) -> N
         raise checks.Wrong("\n".join(told), points=points)
 
 
-def _accepts(contract: Any, found: dict[str, Any], environment: str = TRAINING) -> None:
+def _always_refused(contract: Any, question: str) -> frozenset[str]:
+    """The columns that it refuses in every good month, such as one of the wrong type: one cause, told and paid for once.
+
+    None where they are so many that a third of the bad months would not be judged.
+    """
+    try:
+        months = [{*anomalies(found, contract, TRAINING)} for found in contract_cases.good(question).values()]
+    except checks.Wrong:  # TFDV cannot work with it, as each part tells
+        return frozenset()
+    found = frozenset.intersection(*map(frozenset, months)) - {WHOLE}
+    return found if len(_only_in(found)) <= len(contract_cases.faults()) // 3 else frozenset()
+
+
+def _only_in(columns: frozenset[str]) -> set[str]:
+    """The faults that are in these columns and in no other."""
+    return {fault.what for fault in contract_cases.faults() if {*fault.columns} <= columns}
+
+
+def _accepts(
+    contract: Any, found: dict[str, Any], environment: str = TRAINING, refused: frozenset[str] = frozenset()
+) -> None:
     for what, statistics in found.items():
-        if broken := anomalies(statistics, contract, environment):
-            kinds = {anomaly.kind for anomaly in broken.values()}
+        all_broken = anomalies(statistics, contract, environment)
+        if broken := {name: anomaly for name, anomaly in all_broken.items() if name not in refused}:
             raise checks.Wrong(
                 f"Your contract refuses {what} in the environment {environment}: {listed(broken)}. "
-                f"{next(hint for kind, hint in HINTS.items() if kind in kinds)}",
+                f"{_hint(broken, contract, statistics)}",
                 points=0,
             )
 
 
-def _judge_bad(contract: Any, question: Question) -> None:
+def _hint(broken: dict[str, Anomaly], contract: Any, statistics: Any) -> str:
+    """Where to look; for a column of another type, which type it has."""
+    kind = next(kind for kind in HINTS if any(anomaly.kind == kind for anomaly in broken.values()))
+    column = next(name for name, anomaly in broken.items() if anomaly.kind == kind)
+    held, said = type_held(statistics, column), type_said(contract, column)
+    if kind != "type" or held not in HOLDS or said == (wanted := "BYTES" if held == "STRING" else held):
+        return HINTS[kind]
+    return f"The delivery has {HOLDS[held]} in `{column}`: a contract says {wanted}."
+
+
+def _judge_bad(contract: Any, question: Question, refused: frozenset[str]) -> None:
     """One point of two when at most a third of the bad months pass."""
-    passed = _passed(contract, question.name)
+    spared = _only_in(refused)
+    passed = {what: kind for what, kind in _passed(contract, question.name).items() if what not in spared}
     if passed:
         what, kind = next(iter(passed.items()))
         number = len(contract_cases.faults())
+        anyway = len(anomalies(contract_cases.clean(question.name), contract, TRAINING))
+        is_few = len(passed) <= number // 3
+        first = (
+            "" if is_few or not anyway else " Your contract refuses columns in good months too: mend Good months first."
+        )
         raise checks.Wrong(
-            f"Of {number} your contract lets {len(passed)} through. One of them has {what}. {ASKED[kind]}",
-            points=1 if len(passed) <= number // 3 else 0,
+            f"Of {number} your contract lets {len(passed)} through. One of them has {what}. {ASKED[kind]}{first}",
+            points=1 if is_few else 0,
         )
 
 
@@ -93,18 +144,18 @@ def _passed(contract: Any, question: str, news: str = "") -> dict[str, str]:
     return passed
 
 
-def _serves(contract: Any, question: Question, variables: list[str]) -> None:
+def _serves(contract: Any, question: Question, variables: list[str], refused: frozenset[str] = frozenset()) -> None:
     if not set(variables) <= set(question.known):
         raise checks.Wrong(
             "The batches in service are judged with your `VARIABLES`, and these leak: mend task 2 first."
         )
     what = f"a batch as it comes {question.moment}, with your variables only,"
     for month in contract_cases.SERVED:
-        _accepts(contract, {what: contract_cases.served(question.name, frozenset(variables), month)}, SERVING)
+        _accepts(contract, {what: contract_cases.served(question.name, frozenset(variables), month)}, SERVING, refused)
 
 
-def _judge_service(contract: Any, question: Question, variables: list[str]) -> None:
-    _serves(contract, question, variables)
+def _judge_service(contract: Any, question: Question, variables: list[str], refused: frozenset[str]) -> None:
+    _serves(contract, question, variables, refused)
     # A batch without any of the variables, and with all that is not known then: each has to be an anomaly of its own.
     found = anomalies(contract_cases.not_served(question.name), contract, SERVING)
     needed = [name for name in variables if name not in contract_cases.OFTEN_EMPTY]

@@ -80,6 +80,19 @@ def words(contract: Any, column: str) -> set[str] | None:
     return set()
 
 
+def type_said(contract: Any, column: str) -> str:
+    """The type that a contract gives a column: INT, FLOAT, BYTES or another; nothing where it does not know the column."""
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    return next((schema_pb2.FeatureType.Name(one.type) for one in contract.feature if one.name == column), "")
+
+
+def type_held(found: Any, column: str) -> str:
+    """The type that a column has in statistics: INT, FLOAT, STRING or another; nothing where there is no such column."""
+    features = found.datasets[0].features
+    return next((type(feature).Type.Name(feature.type) for feature in features if [*feature.path.step] == [column]), "")
+
+
 def contract(lab: checks.Lab, name: str) -> Any:
     """The schema in a folder of the workspace.
 
