@@ -100,7 +100,7 @@ class Store(inherited_store.Writer):
         Args:
             flights: how many of each month are in each split; the first split is for training, the last to judge.
             cached: nodes that take from the cache what they made last.
-            features: what Transform writes.
+            features: what Transform writes: names, or, for a vector, name and number of columns, as in `numbers:3`.
             is_blessed: the verdict.
             is_spoilt: whether ExampleValidator objects to something.
             gate: what follows: `fails`, `passes` or `none`.
@@ -184,7 +184,11 @@ class Store(inherited_store.Writer):
     def _graph(self, features: tuple[str, ...]) -> dict[str, Any]:
         graph, examples = self.made("TransformGraph"), self.made("Examples")
         (Path(graph.uri) / "transformed_metadata").mkdir()
-        text = "".join(f'feature {{ name: "{name}" type: FLOAT }}\n' for name in features)
+        named = [(name, columns or "1") for name, _, columns in (one.partition(":") for one in features)]
+        text = "".join(
+            f'feature {{ name: "{name}" type: FLOAT presence {{ min_fraction: 1.0 }} shape {{ dim {{ size: {size} }} }} }}\n'
+            for name, size in named
+        )  # as TensorFlow Transform writes outputs that are no sparse tensors
         (Path(graph.uri) / "transformed_metadata" / "schema.pbtxt").write_text(text)
         return {"transform_graph": graph, "transformed_examples": examples}
 

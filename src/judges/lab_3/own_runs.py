@@ -200,15 +200,20 @@ def not_cached(runs: list[Run]) -> str:
 
 
 def not_edited(lab: checks.Lab, runs: list[Run]) -> str:
-    """Whether no run of January has made, and learned from, a feature that the first does not have."""
+    """Whether no run of January has made, and learned from, a feature that the first does not have, or not in that shape."""
     features = [_features(lab, run.find("Transform").one("outputs", "transform_graph")) for run in runs]
 
     def judge(number: int) -> str:
         run = runs[number]
         if not features[number] - features[0]:
+            what = (
+                "There is no run whose graph has a feature that the first run's does not have, or has in another shape."
+            )
+            if any(run.find("Transform").state == COMPLETE for run in runs[1:]):
+                return f"{what} Transform ran again, and made the same ones: let `preprocessing_fn` return one feature more, save it, and run January once more."
             return (
-                "There is no run with a feature that the first does not have. Edit the function, save it, and run January once more. If you did: how would the cache "
-                "know of it? Of a function it compares the name, among the settings of a component."
+                f"{what} Edit the function, save it, and run January once more. If you did: how would the cache know of it? Of a function it compares the name, among "
+                "the settings of a component."
             )
         if any(find(run, kind).state != CACHED for kind in ("ExampleGen", "StatisticsGen")):
             return "In the run with the edited function the data, too, were read again: they had not changed."
@@ -222,8 +227,8 @@ def not_edited(lab: checks.Lab, runs: list[Run]) -> str:
     return told[-1] if all(told) else ""
 
 
-def _features(lab: checks.Lab, graph: Artifact | None) -> set[str]:
-    """The names of the transformed features."""
+def _features(lab: checks.Lab, graph: Artifact | None) -> set[tuple[str, ...]]:
+    """The transformed features: name, and shape of one flight's, as far as it is fixed."""
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -231,7 +236,8 @@ def _features(lab: checks.Lab, graph: Artifact | None) -> set[str]:
         return set()
     content = workspace_files.text(lab, f"{graph.uri}/transformed_metadata/schema.pbtxt")
     try:
-        return {feature.name for feature in text_format.Parse(content, schema_pb2.Schema()).feature}
+        found = text_format.Parse(content, schema_pb2.Schema()).feature
+        return {(one.name, *(str(dimension.size) for dimension in one.shape.dim)) for one in found}
     except text_format.ParseError as error:
         raise checks.Wrong("The transform graph in your workspace has no schema that can be read.") from error
 
