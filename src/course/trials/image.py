@@ -50,7 +50,11 @@ _ROOT = re.compile(r"""(?<![^\s=:,;&|()<>"'`\[])/(?!/|dev/null\b|bin/(?:ba)?sh\b
 
 
 class StopError(RuntimeError):
-    """An instruction fails."""
+    """An instruction fails: the one that is done, or the one before that `at` names."""
+
+    def __init__(self, message: str, at: str = "") -> None:
+        super().__init__(message)
+        self.at = at
 
 
 def main(arguments: list[str]) -> None:
@@ -79,6 +83,7 @@ def main(arguments: list[str]) -> None:
         found |= {"package": stages[-1].package(), "others": stages[-1].others()} if stages else {}
         found["stopped"] = ""
     except (StopError, OSError, ValueError, TypeError, shutil.Error, re.error, subprocess.SubprocessError) as error:
+        found["stopped"] = getattr(error, "at", "") or found["stopped"]
         found["said"] = re.sub(r"[^\s'\"`]*/stages/\d+", "", str(error)) or type(error).__name__
     told.write_text(json.dumps(found), encoding="utf-8")
 
@@ -106,6 +111,7 @@ class Stage:
         given: what `ARG` says before the first stage.
         root: the folder that is `/` in it.
         base: the image that it begins with.
+        path_line: the instruction that has set `PATH`; empty: none.
         user, folder, variables, shell: as the instructions set them.
     """
 
@@ -120,11 +126,11 @@ class Stage:
         self.context, self.before = context, before[:]
         if onto := self._stage(words[0]):
             self.__dict__ |= {
-                name: getattr(onto, name) for name in ("root", "base", "user", "folder", "owned", "shell")
+                name: getattr(onto, name) for name in ("root", "base", "user", "folder", "owned", "shell", "path_line")
             }
             self.variables = dict(onto.variables)
             return
-        self.base, self.user, self.owned = words[0], "1000:1000", list(USERS)
+        self.base, self.user, self.owned, self.path_line = words[0], "1000:1000", list(USERS), ""
         self.shell = [shutil.which("dash") or "/bin/sh", "-c"]  # `/bin/sh` of the image is dash; that of a Mac is not.
         self.root = Path.cwd().resolve() / "stages" / str(len(before))
         for folder in FOLDERS:
@@ -171,7 +177,9 @@ class Stage:
             self.variables |= {rest: Stage.given[rest]} if rest in Stage.given else {}
         elif name in ("ENV", "ARG"):
             pairs = map(_pair, _words(rest)) if "=" in rest.split(" ", 1)[0] else [tuple(f"{rest} ".split(" ", 1))]
-            self.variables |= {key: _filled(self._rooted(value.strip()), self.variables) for key, value in pairs}
+            given = {key: _filled(self._rooted(value.strip()), self.variables) for key, value in pairs}
+            self.variables |= given
+            self.path_line = f"{name} {rest}"[:100] if "PATH" in given else self.path_line
         elif name == "SHELL":
             self.shell = [self._rooted(word) for word in _listed(rest) or []]
             if not self.shell:
@@ -230,6 +238,7 @@ class Stage:
             command = [*self.shell, self._rooted(body if rest.startswith("<<") else f"{rest}\n{body}{end}")]
         done = self._do(command)
         if done.returncode:
+            self._finds_python()
             lines = [line for line in done.stdout.splitlines() if line.strip()] or [f"exit status {done.returncode}"]
             raise StopError("\n".join([line for line in lines if "rror" in line][:2] or lines[-1:]))
         changed = sorted(path for path, _ in _listing(self.root) ^ before)
@@ -245,10 +254,24 @@ class Stage:
 
     def _do(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         said = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        return subprocess.run(command, cwd=self.folder, env=self.variables, timeout=SECONDS, check=False, **said)
+        env = {**self.variables, "PATH": f"{self.variables['PATH']}:{self.root.parent / 'commands'}"}
+        return subprocess.run(command, cwd=self.folder, env=env, timeout=SECONDS, check=False, **said)
+
+    def _finds_python(self) -> None:
+        """Python is found by `PATH`.
+
+        Raises:
+            StopError: it is not, since an instruction has set `PATH`.
+        """
+        path = self.variables["PATH"]
+        if not shutil.which("python", path=path):
+            shown = path.replace(str(self.root), "").replace(str(self.root.parent), "")
+            told = f"`PATH` is `{shown}` from there on, and no Python is found by it. Keep what it was: `ENV PATH=...:$PATH`"
+            raise StopError(told, self.path_line)
 
     def package(self) -> str:
         """Where Python finds the package, in the folder of the step."""
+        self._finds_python()
         done = self._do(["python", "-c", "import my_flights as found; print(found.__path__[0])"])
         path = Path(done.stdout.strip()) if not done.returncode else Path("/")
         top = self.root.parents[1]
