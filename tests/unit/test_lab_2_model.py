@@ -92,6 +92,11 @@ SEARCHES = {
     "the training loss": (by("loss"), 0, 2, "They are its `loss`"),
     "scores from nowhere": (changed(lambda t, n: t.update(score=0.9 + n / 100)), 5, 2, "of no validation metric"),
     "the smallest area": (by("val_auc", direction="min"), 5, 2, "Is it better then?"),
+    "the smallest area under another curve": (by("val_auc", "val_pr", direction="min"), 5, 2, "Is it better then?"),
+    "the same under a longer name": (by("val_auc", "val_pr_auc_1", direction="min"), 5, 2, "Is it better then?"),
+    "the largest area under another curve": (by("val_auc", "val_pr"), 1, 4, ""),
+    "the largest F1, which KerasTuner takes for an error": (by("val_auc", "val_f1_score"), 1, 4, ""),
+    "a loss with the name of an area": (by("val_loss", "val_auc_loss"), 5, 4, ""),
     "not the best one": (lab_two.trials(), 3, 2, "does not hold the hyperparameters of the best"),
     "five trials": (lab_two.trials(5), 1, 0, "5 trials with different hyperparameters"),
     "the same again and again": (

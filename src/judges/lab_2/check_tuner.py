@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from course import checks
@@ -15,6 +16,24 @@ SPAN = 10
 """Largest by smallest learning rate, at least."""
 SENSIBLE = (1e-3, 1e-2)
 """A range for the learning rate of Adam reaches into this one."""
+LARGER = {
+    "auc",
+    "auroc",
+    "auprc",
+    "aupr",
+    "pr",
+    "prc",
+    "roc",
+    "ap",
+    "precision",
+    "recall",
+    "sensitivity",
+    "specificity",
+    "f1",
+    "acc",
+    "accuracy",
+}
+"""Words in the name of a metric of which more is better. Its class is written down nowhere, and KerasTuner knows a metric by its full name alone, F1 as an error."""
 BEST_FILE = "best_hyperparameters.txt"
 
 Trial = dict[str, Any]
@@ -127,8 +146,6 @@ def _chosen(trials: list[Trial], best: dict[str, Any]) -> None:
 
 def _objective(trials: list[Trial]) -> tuple[str, str]:
     """The metric that the scores are, and whether `max` or `min` of it is best, as KerasTuner has written it down."""
-    from keras_tuner.engine.metrics_tracking import infer_metric_direction
-
     fitting = [name for name in trials[0]["metrics"].metrics if all(_is_score(trial, name) for trial in trials)]
     validation = [name for name in fitting if name.startswith("val_")]
     if not validation:
@@ -138,13 +155,21 @@ def _objective(trials: list[Trial]) -> tuple[str, str]:
             "which `objective` has yours?"
         )
     directions = {name: trials[0]["metrics"].get_direction(name) for name in validation}
-    right = [name for name in validation if infer_metric_direction(name) in (None, directions[name])]
+    right = [name for name in validation if _better(name) in (None, directions[name])]
     if not right:
         [name, *_] = validation
         raise checks.Wrong(
             f"The scores are those of `{name}`, and the trial with the {'largest' if directions[name] == 'max' else 'smallest'} counts as best. Is it better then?"
         )
     return right[0], directions[right[0]]
+
+
+def _better(name: str) -> str | None:
+    """Whether `max` or `min` of a metric is best, by its name; None where that does not say it."""
+    from keras_tuner.engine.metrics_tracking import infer_metric_direction
+
+    words = set(re.findall(r"[a-z]+[0-9]?", name.lower())) - {"val"}
+    return "max" if words & LARGER and "loss" not in words else infer_metric_direction(name)
 
 
 def _is_score(trial: Trial, name: str) -> bool:
