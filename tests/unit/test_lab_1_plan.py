@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import random
+import shutil
 import struct
+from pathlib import Path
 
 import lab_one
 import numpy as np
@@ -182,10 +184,27 @@ def test_right_examples_pass(lab, question, kind):
     assert lab_one.evaluate(lab, "ingest", examples=folder) == (2, "")
 
 
+def test_third_split_is_told(lab):
+    folder = Path(ingest(lab, *split(lab_one.months(lab))))
+    shutil.copytree(folder / "Split-eval", folder / "Split-test")
+    points, message = lab_one.evaluate(lab, "ingest", examples=str(folder))
+    assert points == 1
+    assert "more splits than these two: test." in message
+
+
 def test_folder_of_examples_is_found_from_the_workspace(lab, tmp_path):
     folder = lab.workspace / "mine"
-    for given in ("mine", str(folder), "/elsewhere/out/lessons/lab-1-data/mine", f"file://{folder}"):
+    relative = ("mine", "out/lessons/lab-1-data/mine", "../../out/lessons/lab-1-data/mine/")
+    for given in (*relative, str(folder), "/elsewhere/out/lessons/lab-1-data/mine", f"file://{folder}"):
         assert workspace_files.inside(lab, given) == folder.resolve()
+
+
+def test_artifact_itself_is_told_to_have_a_uri(lab):
+    from tfx.types import standard_artifacts
+
+    points, message = lab_one.evaluate(lab, "ingest", examples=standard_artifacts.Examples())
+    assert points == 0
+    assert "cannot be stored as an answer: give its `.uri`." in message
 
 
 def drawn(months, share):
@@ -215,7 +234,8 @@ def test_answer_that_is_no_folder_of_examples_is_told(lab, tmp_path):
         ("", "has to be text"),
         ("/etc", "is not in your workspace"),
         ("../../..", "leads out of your workspace"),
-        ("nothing", "names no folder in your workspace"),
+        ("nothing", "names no folder in your workspace. Give its absolute path"),
+        ("out/lessons/lab-1-data/../..", "leads out of your workspace"),
         ("months", "no split at all"),
     ):
         assert what in told(given)

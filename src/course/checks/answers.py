@@ -116,6 +116,8 @@ def _kind(value: Any) -> str:
 
 
 def _advice(value: Any) -> str:
+    if isinstance(getattr(value, "uri", None), str):  # an artifact of TFX
+        return "give its `.uri`."
     if isinstance(value, type) or callable(value):
         return "call it, and give what it returns."
     if type(value).__name__ == "DataFrame":

@@ -146,6 +146,7 @@ def judge_examples(lab: checks.Lab, given: Any) -> None:
         if len(flights) < FEWEST_ROWS:
             raise checks.Wrong(f"`months/span-{number:02d}` has too few flights ({len(flights)}). Task 1 comes first.")
     found, held, wanted, different = {}, {}, {}, set()
+    others = sorted({path.name.removeprefix("Split-") for path in root.glob("Split-*")} - {*SPLITS})
     for name, numbers in SPLITS.items():
         if not (root / f"Split-{name}").is_dir():
             there = ", ".join(sorted(path.name for path in root.glob("Split-*"))) or "no split at all"
@@ -161,6 +162,11 @@ def judge_examples(lab: checks.Lab, given: Any) -> None:
         if Counter(map(tuple, rows)) != Counter(map(tuple, right)):
             columns = zip(ALL, _columns(rows), _columns(right), strict=True)
             different |= {column for column, mine, theirs in columns if mine != theirs} or {"rows"}
+    if others and not different:
+        raise checks.Wrong(
+            f"The splits train and eval are right. But `EXAMPLES` has more splits than these two: {', '.join(others[:3])}.",
+            points=1,
+        )
     if not different:
         return
     everything = sum(held.values(), Counter()) == sum(wanted.values(), Counter())

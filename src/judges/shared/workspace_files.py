@@ -22,7 +22,8 @@ def folder(lab: checks.Lab, given: Any, name: str, what: str) -> Path:
         raise checks.Wrong(f"`{name}` has to be text: {what}.")
     found = inside(lab, given)
     if not found.is_dir():
-        raise checks.Wrong(f"`{name}` names no folder in your workspace. It has to be {what}.")
+        where = "" if Path(given).is_absolute() else " Give its absolute path."
+        raise checks.Wrong(f"`{name}` names no folder in your workspace.{where} It has to be {what}.")
     return found
 
 
@@ -103,19 +104,19 @@ def inside(lab: checks.Lab, path: str) -> Path:
     """A path in the lab's workspace.
 
     An absolute path counts from the folder of the lab's name, because answers are graded in another place than they were
-    given in.
+    given in; so does a relative one that leads through that folder, as from the folder of the notebook.
 
     Raises:
         checks.Wrong: it leads out of the workspace, or cannot be a path.
     """
     given = Path(path.removeprefix("file://"))
-    if given.is_absolute():
-        parts = given.parts
-        if lab.name not in parts:
-            raise checks.Wrong(f"`{given.name}` is not in your workspace: write what belongs to the answers there.")
-        given = Path(*parts[len(parts) - parts[::-1].index(lab.name) :])
+    parts = given.parts
+    if given.is_absolute() and lab.name not in parts:
+        raise checks.Wrong(f"`{given.name}` is not in your workspace: write what belongs to the answers there.")
     root = lab.workspace.resolve()
     try:
+        if lab.name in parts and (given.is_absolute() or not (root / given).exists()):
+            given = Path(*parts[len(parts) - parts[::-1].index(lab.name) :])
         found = (root / given).resolve()
         found.exists()  # a name that is too long for any file shows here
     except (OSError, RuntimeError, ValueError) as error:
