@@ -48,7 +48,7 @@ def my_package(lab: checks.Lab) -> None:
     found = Elsewhere(lab)
     _judge(
         (2, lambda: "" if found.told(FIRST).get("components") else found.failure(FIRST)),
-        (2, lambda: found.failure(FIRST)),
+        (2, found.other_data),
         (1, lambda: "" if found.predictions().size else "nothing"),
     )
 

@@ -13,14 +13,14 @@ import pytest
 import yaml
 
 from judges.lab_3 import elsewhere
-from judges.lab_3.elsewhere import CANDIDATES, MODELS, Elsewhere
+from judges.lab_3.elsewhere import CANDIDATES, COURSE_DATA, MODELS, Elsewhere
 from judges.trial import Done, Here, Ran, Step, Trial
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 
 PACKAGES = yaml.safe_load((Path(__file__).parents[1] / "lab_3_packages.yaml").read_text())
 QUESTIONS = (
-    *("failure", "predictions", "knows_nothing", "lets_pass", "stale", "uncached", "learns_from_both"),
+    *("failure", "other_data", "predictions", "knows_nothing", "lets_pass", "stale", "uncached", "learns_from_both"),
     *("wrong_baseline", "not_refused"),
 )
 IN_EACH_RUN = "other forms"
@@ -30,12 +30,15 @@ IN_EACH_RUN = "other forms"
 def package(folder, edits):
     """A lab with the solution's package, edited."""
     lab = lab_three.lab(folder)
+    places = {"workspace": lab.workspace, "course": COURSE_DATA / "flights", "copy": folder / "flights"}
 
     def edit(pairs):
         def change(text):
             for old, new in pairs.items():
                 assert old in text, f"the finished package has no {old!r} any more"
-                text = text.replace(old, new.format(workspace=lab.workspace) if "{workspace}" in new else new)
+                for name, place in places.items():
+                    new = new.replace(f"{{{name}}}", str(place))
+                text = text.replace(old, new)
             return text
 
         return change
@@ -43,6 +46,8 @@ def package(folder, edits):
     path = lab.workspace / "months" / "span-01" / "flights.csv"
     path.parent.mkdir(parents=True)
     path.write_text("year\n")
+    for number in (elsewhere.LEARNED, elsewhere.JUDGED):
+        shutil.copytree(places["course"] / f"span-{number:02d}", places["copy"] / f"span-{number:02d}")
     lab_three.write_package(lab, {name: edit(pairs) for name, pairs in edits.items()})
     return lab
 
@@ -106,6 +111,18 @@ def not_pushed(room):
     (room / "asked.json").unlink()
 
 
+def examples(change):
+    """Other examples of the first run: none, or those of one split twice."""
+
+    def edit(room):
+        [one, other] = sorted(room.glob("made/here/artifacts/CsvExampleGen/examples/1/Split-*"))
+        shutil.rmtree(one)
+        if change == "twice":
+            shutil.copytree(other, one)
+
+    return edit
+
+
 def words(room):
     [path] = room.glob("made/here/**/transform_fn/assets/dest")
     path.write_text(path.read_text() + "ATL\n")
@@ -135,6 +152,8 @@ def baseline(which):
 LEFT = {
     "failed": (told(0, raised={"type": "KeyError", "message": "'x'", "file": "model.py", "line": 3, "node": "Trainer"}), "failure",
                "fails in Trainer at `model.py`, line 3: KeyError: 'x'"),
+    "half of the examples": (examples("none"), "other_data", "flights that are not those in it"),
+    "the same examples twice": (examples("twice"), "other_data", "flights that are not those in it"),
     "not pushed": (not_pushed, "predictions", "pushes no model to `serving_root`"),
     "no answers": (asked(lambda some: []), "predictions", "for each serialised flight without a label"),
     "too few answers": (asked(lambda some: some[1:]), "predictions", "for each serialised flight without a label"),

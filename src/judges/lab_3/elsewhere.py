@@ -10,6 +10,7 @@ import base64
 import functools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +24,19 @@ import pyarrow as pa
 from course import checks
 from course.labs.lab_3.package import FOLDER, NAME
 from flights.columns import LABEL
-from judges.lab_3 import months
-from judges.shared import metadata_store, workspace_files
+from judges.lab_3 import months, own_runs
+from judges.shared import example_records, metadata_store, workspace_files
 from judges.shared.metadata_store import MetadataStore
 from judges.trial import Ran, Step, Trial
 
 LEARNED, JUDGED = 6, 7
 """The months of the check, which the student has not seen."""
 DRAW = 77
+OUTPUT = "made/here"
+"""Its `output_root`."""
+COURSE_DATA = Path(__file__).resolve().parents[3] / "data"
+TOLD_BY = ("month", "sched_dep_time", "dest")
+"""Columns by which the flights of the check are told from others of the same months."""
 ODD, USUAL = "ATL", "ORD"
 """A destination that the month to learn from does not have, and that is late on every flight of the month to judge on: a model that expects it to be late has
 learned from both. And one that is as any other."""
@@ -136,9 +142,9 @@ def trial(lab: checks.Lab) -> Trial:
     Raises:
         checks.Wrong: there is no package.
     """
-    package, output = sources(lab), "made/here"
+    package, output = sources(lab), OUTPUT
     here = Path.cwd()
-    own = [str(lab.workspace), *([str(here)] if here.name == lab.name else [])]
+    own = [str(lab.workspace), str(COURSE_DATA), *([str(here)] if here.name == lab.name else [])]
 
     def run(number: int, files: dict[str, bytes], stop: Sequence[str] = MAKE, data: str = "months") -> Step:
         settings = {"data_root": f"of-the-check/by {data}", "output_root": output, "months": [LEARNED, JUDGED]}
@@ -271,6 +277,33 @@ class Elsewhere:
         if not paths:
             raise checks.Wrong("Your package, run in another folder, leaves no metadata store in its `output_root`.")
         return metadata_store.read(paths[0])
+
+    def other_data(self) -> str:
+        """Whether the first run has read other flights than those of `data_root`."""
+        if told := self.failure(FIRST):
+            return told
+        runs = self._store().runs
+        raw = own_runs.source(runs[0]) if runs else None
+        _, _, place = str(raw.uri if raw else "").rpartition(f"/{OUTPUT}/")
+        root = (self.ran.folder / OUTPUT / place).resolve()
+        if not place or not root.is_relative_to(self.ran.folder.resolve()):
+            return f"Your package, {WORDS[FIRST]}, leaves no examples in its `output_root`."
+        found = Counter(
+            tuple(one.get(name) for name in TOLD_BY)
+            for folder in sorted(root.glob("Split-*"))
+            for one in example_records.split(folder)
+        )
+        drawn = flights()
+        if found == Counter(
+            row
+            for frame in (drawn.learned, drawn.judged)
+            for row in frame[list(TOLD_BY)].itertuples(index=False, name=None)
+        ):
+            return ""
+        return (
+            f"Your package, {WORDS[FIRST]}, was given a `data_root` there, and its ExampleGen has read {found.total():,} flights that are not those in it. Which folder "
+            "is it told?"
+        )
 
     def predictions(self) -> np.ndarray:
         """Of the pushed model, for the flights of `flights().asked`.
