@@ -104,6 +104,12 @@ def test_months_of_the_check_are_as_the_questions_need_them():
     assert found["late"].mean() == pytest.approx(0.18)
     means = [found[name].mean() for name in ("good", "better", "worse")]
     assert means == pytest.approx([found["late"].mean()] * 3, abs=0.04)
+    late = found["late"].to_numpy() == 1
+    areas = {}
+    for name in elsewhere.MODELS:
+        apart = found[name].to_numpy()[late][:, None] - found[name].to_numpy()[~late]
+        areas[name] = ((apart > 0) + (apart == 0) / 2).mean()
+    assert areas == pytest.approx(elsewhere.MODELS, abs=0.003)
 
 
 def test_checkpoint_is_what_the_solution_leaves():

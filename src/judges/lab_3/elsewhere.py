@@ -57,8 +57,8 @@ WORDS = {
 }
 MAKE = ("Transform", "Trainer", "Evaluator", "Pusher")
 """What is not run where it is only asked whether it would run."""
-MODELS = ("good", "constant", "better", "worse")
-"""The baseline, and candidates."""
+MODELS = {"good": 0.9, "constant": 0.5, "poor": 0.545, "better": 0.99, "worse": 0.845}
+"""The baseline, and candidates, with the areas under their ROC curves: what is worth something has 0.55 at least, and loses 0.05 at most."""
 PREDICTIONS = "late_probability"
 MOST_FILES, MOST_FILE_BYTES = 30, 200_000
 LEAST_AUC, MOST_OFF = 0.58, 2.0
@@ -96,8 +96,8 @@ def flights() -> Flights:
 def candidates() -> pd.DataFrame:
     """500 flights, of which 18 % are late as in January, with what each of `MODELS` says of them.
 
-    Those that know something have scores that are normal for late and for other flights, some standard deviations apart, and say the probability that follows:
-    so they are calibrated. The areas under their ROC curves are 0.9, 0.99 and 0.65. One says the share of late flights of each.
+    They have scores that are normal for late and for other flights, some standard deviations apart, and say the probability that follows: so they are calibrated.
+    The scores are quantiles in an order that is drawn: chance moves the areas by less than 0.003. One says the share of late flights of each.
     """
     judged, rng = flights().judged, np.random.default_rng(DRAW)
     found = pd.concat([judged[judged[LABEL] == late].iloc[::3][:count] for late, count in ((0, 410), (1, 90))])
@@ -105,12 +105,13 @@ def candidates() -> pd.DataFrame:
 
     def knowing(area: float) -> np.ndarray:
         apart = NormalDist().inv_cdf(area) * 2**0.5
-        score = rng.normal(size=len(late)) + apart * late
+        score = apart * late
+        for kind in (0, 1):
+            count = int((late == kind).sum())
+            score[late == kind] += [NormalDist().inv_cdf((number + 0.5) / count) for number in rng.permutation(count)]
         return 1 / (1 + (1 - rate) / rate * np.exp(apart**2 / 2 - apart * score))
 
-    good = knowing(0.9)
-    says = (good, np.full(len(late), rate), knowing(0.99), knowing(0.65))
-    return found.assign(**dict(zip(MODELS, says, strict=True)))
+    return found.assign(**{name: knowing(area) for name, area in MODELS.items()})
 
 
 @functools.cache
@@ -352,7 +353,8 @@ class Elsewhere:
         found = self.read("demands.json")
         try:
             demanded = [(str(kind), str(words)) for kind, words in found["demanded"]]
-            missed = {name: [(str(kind), str(words)) for kind, words in found["missed"][name]] for name in MODELS[1:]}
+            _, *others = MODELS
+            missed = {name: [(str(kind), str(words)) for kind, words in found["missed"][name]] for name in others}
         except (KeyError, TypeError, ValueError):
             return (
                 f"What your Evaluator demands cannot be held against a model. {_last(self.ran.steps[CANDIDATES].said)}"
@@ -368,12 +370,17 @@ class Elsewhere:
                 f"Your Evaluator would bless a model that says {rate:.2f} of every flight: its AUC is 0.5, and {1 - rate:.0%} of the flights are on time. What is "
                 f"demanded of a model's own values: {values or 'nothing (`value_threshold`)'}."
             )
+        if not listed(missed["poor"], "value"):
+            return (
+                f"Your Evaluator would bless a model with an AUC of {MODELS['poor']}: it is worth something from 0.55 on. What is demanded of a model's own values: "
+                f"{values}."
+            )
         if not changes:
             return "Your Evaluator demands nothing against the baseline (`change_threshold`): a worse model would follow a good one."
         if wrong := listed(missed["better"], "change"):
             return f"Your Evaluator refuses a model with an AUC of 0.99 that follows one of 0.9, because of: {wrong}. Which direction is better?"
         if not listed(missed["worse"], "change"):
-            return f"Your Evaluator lets a model with an AUC of 0.65 follow one of 0.9. What it demands against the baseline: {changes}."
+            return f"Your Evaluator lets a model with an AUC of {MODELS['worse']} follow one of 0.9: it may lose 0.05 at most. What it demands against the baseline: {changes}."
         return ""
 
     def stale(self) -> str:
