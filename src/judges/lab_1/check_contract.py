@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import pandas as pd
+
 from course import checks
 from flights.data import source_table
 from judges.lab_1 import contract_cases, faults, monthly_data
@@ -188,6 +190,7 @@ def judge_revision(contract: Any, first: Any, seed: int, question: Question, var
     """
     delivery = faults.delivery(seed)
     _accepts(contract, {"May as it is redelivered, without the faults and with the news,": _may(seed, question.name)})
+    _accepts(contract, _longer(seed, question.name))
     april = contract_cases.training(question.name, 4, monthly_data.GIVEN)
     good, exempt = _before(first, question.name)  # what is wrong in the first one is told by task 4, once
     _accepts(contract, {"April, which was right before the news and still is,": april} | good)
@@ -199,6 +202,12 @@ def judge_revision(contract: Any, first: Any, seed: int, question: Question, var
     news = delivery.facts["value"]["value"] if "value" in delivery.news else ""
     passed = [what for what in _passed(contract, question.name, news) if what not in exempt]
     passed += [f"the fault of kind {kind}" for kind in _missed(contract, seed, question.name)]
+    passed += [
+        fault.what
+        for month, found in _after_news(seed, question.name)
+        for fault in month
+        if not {*fault.columns} & {*anomalies(found, contract, TRAINING)}
+    ]
     if passed:
         more = f"; and {len(passed) - 2} more" if len(passed) > 2 else ""
         raise checks.Wrong(
@@ -245,8 +254,45 @@ def _missed(contract: Any, seed: int, question: str) -> list[str]:
 @functools.cache
 def _may(seed: int, question: str, kinds: tuple[str, ...] = ()) -> Any:
     """Statistics of the student's May with some of what is planted there (without more words, the news), and with its label."""
+    return without_histograms(_flights(seed, question, kinds))
+
+
+def _flights(seed: int, question: str, kinds: tuple[str, ...] = ()) -> pd.DataFrame:
     cells = faults.delivery(seed, kinds or faults.delivery(seed).news).cells
-    return without_histograms(labelled(monthly_data.typed(cells), QUESTIONS[question]))
+    return labelled(monthly_data.typed(cells), QUESTIONS[question])
+
+
+@functools.cache
+def _longer(seed: int, question: str) -> dict[str, Any]:
+    """May with the news, where a new column of numbers has a little more than it has in May: still good."""
+    delivery = faults.delivery(seed)
+    if "column" not in delivery.news or delivery.added.possible is None:
+        return {}
+    fault = contract_cases.put("range", delivery.added.name, delivery.added.possible)
+    what = f"May as it is redelivered, but with {fault.what}, which has not happened yet, but can,"
+    return {what: without_histograms(fault.plant(_flights(seed, question)))}
+
+
+@functools.cache
+def _after_news(seed: int, question: str) -> list[tuple[list[contract_cases.Fault], Any]]:
+    """Faults in what is news, and statistics of May with the news and with these."""
+    delivery = faults.delivery(seed)
+    months: list[list[contract_cases.Fault]] = []
+    if "column" in delivery.news:
+        months = [[contract_cases.put("range", delivery.added.name, value)] for value in delivery.added.impossible]
+    if "gaps" in delivery.news:
+        column = delivery.facts["gaps"]["column"]
+        lost = contract_cases.gaps(column, 0.5, "half of the values that are left of `{}` missing")
+        months = [[lost, *next(iter(months), [])], *months[1:]]
+    return [
+        (
+            month,
+            without_histograms(
+                functools.reduce(lambda flights, fault: fault.plant(flights), month, _flights(seed, question))
+            ),
+        )
+        for month in months
+    ]
 
 
 @functools.cache

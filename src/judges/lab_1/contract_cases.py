@@ -23,19 +23,20 @@ CARRIER, ORIGIN = "a carrier that is not in the register of carriers", "an airpo
 HALF = "half of the values of `{}` missing"
 
 IMPOSSIBLE: dict[str, tuple[float, ...]] = {
-    **{"year": (1912, 2112), "month": (0, 13), "day": (0, 32), "weekday": (0, 8), "flight": (-1, 123_456)},
+    **{"year": (1912, 2112), "month": (0, 13), "day": (0, 32), "weekday": (0, 8), "flight": (-1, 10_000)},
     **{"sched_dep_time": (-5, 2460), "sched_arr_time": (-1, 2460), "dep_time": (-1, 2460), "arr_time": (-1, 2460)},
-    **{"distance": (-1, 13_000), "air_time": (-1, 2880), "dep_delay": (-1440, 20_160), "arr_delay": (-1440, 20_160)},
+    **{"distance": (-1, 13_000), "air_time": (0, 2880), "dep_delay": (-720, 20_160), "arr_delay": (-720, 20_160)},
     **{"plane_year": (1899, 2030), "seats": (-1, 1500)},
     **{"temp": (-150.0, 160.0), "dewp": (-150.0, 140.0), "humid": (-1.0, 105.0), "precip": (-1.0, 25.0)},
     **{"wind_dir": (-1, 370), "wind_speed": (-1.0, 300.0), "wind_gust": (-1.0, 330.0)},
-    **{"pressure": (700.0, 1200.0), "visib": (-1.0, 150.0), TARGET: (-1, 2)},
+    **{"pressure": (700.0, 1200.0), "visib": (-1.0, 90.0), TARGET: (-1, 2)},
 }
 """For each column of numbers, one on either side that cannot be, near to those that can.
 
 No airliner was built before 1903, or has flown 13,000 miles (more than half of the way around the earth), two days, or with 1,500 seats; it was
 never colder than -129 degrees Fahrenheit nor hotter than 134, and no wind was faster than 253 miles an hour (World Meteorological
-Organization, World Weather and Climate Extremes Archive).
+Organization, World Weather and Climate Extremes Archive). A flight number has four digits at most; no flight takes twelve hours, so that none
+can arrive so early; and from the towers of New York, which are 100 metres high, the horizon is 22 miles away.
 """
 
 POSSIBLE: dict[str, tuple[float, ...]] = {
@@ -59,7 +60,7 @@ class Fault:
     columns: tuple[str, ...]
 
 
-def _cells(kind: str, column: str, value: Any, what: str = "") -> Fault:
+def put(kind: str, column: str, value: Any, what: str = "") -> Fault:
     """A value in six cells of a column."""
 
     def plant(flights: Frame) -> Frame:
@@ -72,7 +73,7 @@ def _cells(kind: str, column: str, value: Any, what: str = "") -> Fault:
     return Fault(what or f"{value} in `{column}`", kind, plant, (column,))
 
 
-def _gaps(column: str, share: float, what: str) -> Fault:
+def gaps(column: str, share: float, what: str) -> Fault:
     """A share of the cells of a column empty."""
 
     def plant(flights: Frame) -> Frame:
@@ -92,19 +93,15 @@ def faults() -> tuple[Fault, ...]:
     whole = [name for name in demanded if name == TARGET or not monthly_data.year()[name].isna().any()]
     renamed, columns = "`tail_number` in place of `tailnum`", {"tailnum": "tail_number"}
     return (
-        *(_cells("type", name, "unknown", f"text in `{name}`") for name in ("distance", "visib", "dep_delay")),
+        *(put("type", name, "unknown", f"text in `{name}`") for name in ("distance", "visib", "dep_delay")),
         *map(_dropped, demanded),
         Fault(renamed, "columns", lambda flights: flights.rename(columns=columns), ("tailnum", "tail_number")),
         Fault("a column that was never agreed on", "columns", lambda flights: flights.assign(crew=4), ("crew",)),
-        _cells("words", "carrier", "Z9", CARRIER),
-        _cells("words", "origin", "BOS", ORIGIN),
-        *(_gaps(name, 0.05, "one flight in twenty without `{}`") for name in whole),
-        *(_gaps(name, 0.5, HALF) for name in demanded if name not in whole),
-        *(
-            _cells("range", name, value, f"{value:g} in `{name}`")
-            for name, both in IMPOSSIBLE.items()
-            for value in both
-        ),
+        put("words", "carrier", "Z9", CARRIER),
+        put("words", "origin", "BOS", ORIGIN),
+        *(gaps(name, 0.05, "one flight in twenty without `{}`") for name in whole),
+        *(gaps(name, 0.5, HALF) for name in demanded if name not in whole),
+        *(put("range", name, value, f"{value:g} in `{name}`") for name, both in IMPOSSIBLE.items() for value in both),
     )
 
 

@@ -21,20 +21,34 @@ INSTRUMENTS = {
 
 @dataclass(frozen=True)
 class NewColumn:
-    """A column that nobody has seen before, what the sender says about it, and whether it is known before departure."""
+    """A column that nobody has seen before, what the sender says about it, and whether it is known before departure.
+
+    Of one that holds numbers: `possible`, a little more than May's, and `impossible`, one on either side that cannot be.
+    """
 
     name: str
     values: tuple[str, ...]
     meaning: str
     known_before: bool
+    possible: int | None = None
+    impossible: tuple[int, ...] = ()
 
 
 NEW_COLUMNS = (
     NewColumn("terminal", ("A", "B", "C", "D"), "the terminal of departure, as in the timetable", True),
-    NewColumn("codeshare", ("0", "0", "1"), "1 if the timetable sells the flight under a second number, else 0", True),
+    NewColumn(
+        "codeshare",
+        ("0", "0", "1"),
+        "1 if the timetable sells the flight under a second number, else 0",
+        True,
+        None,
+        (-1, 2),
+    ),
     NewColumn("plane_type", ("A320", "B738", "E145", "CRJ9"), "the type of plane that the timetable plans for", True),
-    NewColumn("belt", ("1", "2", "3", "5", "7", "8"), "the baggage belt on which the bags came out", False),
-    NewColumn("taxi_in", ("3", "4", "5", "6", "8", "11"), "minutes from touch-down to the gate", False),
+    NewColumn(
+        "belt", ("1", "2", "3", "5", "7", "8"), "the baggage belt on which the bags came out", False, 9, (-1, 1000)
+    ),
+    NewColumn("taxi_in", ("3", "4", "5", "6", "8", "11"), "minutes from touch-down to the gate", False, 15, (-1, 1440)),
     NewColumn("arr_gate", ("A2", "A9", "B3", "C11", "C20"), "the gate at which the flight arrived", False),
 )
 
