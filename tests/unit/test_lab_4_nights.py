@@ -69,11 +69,11 @@ def test_right_diagnosis_passes_however_it_is_written(tmp_path):
 
 WRONG = {
     "first of those not started": ("code", "task", "Pusher", "failed only because"),
-    "no such attempt": ("machine", "attempt", 4, "tries: 3"),
+    "no such attempt": ("machine", "attempt", 4, "was tried 3 times"),
     "log that misleads": ("machine", "attempt", 3, "what an earlier try has left behind"),
     "noticed, not made": ("code", "what", "pipeline", "not always the one that noticed it"),
-    "blames the data": ("code", "cause", "data", "would have to be other"),
-    "blames the code": ("data", "cause", "code", "would have to be other"),
+    "blames the data": ("code", "cause", "data", "would have to be different"),
+    "blames the code": ("data", "cause", "code", "would have to be different"),
     "another column": ("data", "what", "humid", "the column that the log names"),
     "failed alone": ("machine", "clear", lambda night: [night.task], "wait, near or far"),
     "code, failed and after": ("code", "clear", lambda night: sorted(after(night.task)), "lacks the task whose result"),
@@ -106,6 +106,8 @@ def test_other_months_and_other_kinds_of_answers_are_told(tmp_path):
     right = truth(lab)
     others = ([], right | {"2013-01": {}}, dict.fromkeys(right, 3), {month: {"task": ["x"]} for month in right})
     assert [judge(lab, one)[0] for one in others] == [0] * 4
+    assert "The keys of `NIGHTS` are 2013-01, 201302:" in judge(lab, {"2013-01": {}, 201302: {}})[1]
+    assert "Two keys of `NIGHTS` are the same month" in judge(lab, right | {int(next(iter(right))[-2:]): {}})[1]
     assert judge(lab, dict([*right.items()][:2]))[0] == 2
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from course import checks
 from judges.lab_4.cases import UPSTREAM
+from judges.lab_4.check_dag import times
 from judges.lab_4.nights import CAUSES, SENSOR, Night, nights
 
 WHATS = {
@@ -24,11 +25,15 @@ def judge_nights(lab: checks.Lab, given: Any) -> None:
     if not isinstance(given, dict):
         raise checks.Wrong('`NIGHTS` has to be a dictionary with a month as key: `{"2013-02": {"task": ...}, ...}`.')
     answers, wanted = {_month(key): value for key, value in given.items()}, nights(lab.seed)
-    others = sorted(str(key)[:20] for key in given if _month(key) not in {night.month for night in wanted})
-    if others or len(answers) != len(given):
+    failed = {night.month for night in wanted}
+    others = [str(key)[:20] for key in sorted(given, key=str) if _month(key) not in failed][:9]
+    if others:
         raise checks.Wrong(
-            f"`NIGHTS` has the months {', '.join(others) or 'twice'}. Wanted are those whose run has failed, each once."
+            f"The keys of `NIGHTS` are {', '.join(others)}: wanted are the months whose run has failed, as in "
+            '`"2013-02"`.'
         )
+    if len(answers) != len(given):
+        raise checks.Wrong("Two keys of `NIGHTS` are the same month: wanted is each month whose run has failed, once.")
     problems, points = [], 0.0
     for night in wanted:
         answer = answers.get(night.month)
@@ -55,12 +60,12 @@ def _diagnosis(night: Night, answer: dict[str, Any]) -> str:
         return f"`task` is {told['task']!r}: no task of that DAG, one that has not failed, or one that failed only because of one before it."
     if told["attempt"] != str(night.telling):
         return (
-            f"`attempt` is {told['attempt']!r}, and {night.task} has as many logs as tries: {len(night.attempts)}. Wanted is the first try whose log tells what the task "
-            "failed of in the end: not what passed, and not what an earlier try has left behind."
+            f"`attempt` is {told['attempt']}. {night.task} was tried {times(len(night.attempts))}, and each try has its log. Wanted is the number of the first try whose log "
+            "tells what the task failed because of in the end: not what passed, and not what an earlier try has left behind."
         )
     if told["cause"].lower() != night.cause:
         return (
-            f"`cause` is {told['cause']!r}; {', '.join(CAUSES)} are possible. What would have to be other, so that the step works: the file that was sent, a file of the "
+            f"`cause` is {told['cause']!r}; {', '.join(CAUSES)} are possible. What would have to be different, so that the step works: the file that was sent, a file of the "
             "package, or the machine?"
         )
     what = told["what"].lower().removesuffix(".py").replace(".", "/").rsplit("/", 1)[-1]  # my_flights/model.py is model
@@ -74,11 +79,13 @@ def _clearing(night: Night, clear: Any) -> str:
     unknown = sorted(tasks - UPSTREAM.keys())
     if unknown:
         return f"`clear` names {unknown[0][:40]!r}: " + (
-            "a sensor has no result that could become another." if unknown[0] == SENSOR else "no task of that DAG."
+            "a sensor has no result that could change." if unknown[0] == SENSOR else "no task of that DAG."
         )
     missing, needless = night.clear - tasks, tasks - night.clear
     if night.again in missing:
-        return "`clear` lacks the task whose result has to become another: what failed would find the same as before."
+        return "`clear` lacks the task whose result has to change: what failed would find the same as before."
     if missing:
         return "`clear` lacks tasks that wait, near or far, for one that you clear: they would keep results, or a failure, of before."
-    return "`clear` has tasks too many: their results stay as they are when the cause is mended." if needless else ""
+    return (
+        "`clear` has too many tasks: the results of some stay as they are when the cause is mended." if needless else ""
+    )
