@@ -80,7 +80,7 @@ SEARCHES = {
     "a metric that KerasTuner does not know": (by("val_loss", "val_brier"), 5, 4, ""),
     "Hyperband, with a trial that failed": (changed(hyperband, 8), 1, 4, ""),
     "several executions of a trial": (changed(twice), 1, 4, ""),
-    "drawn evenly": (rate(sampling="linear"), 1, 2, "drawn evenly"),
+    "drawn evenly": (rate(sampling="linear"), 1, 2, "nine tenths of them are above 0.00245."),
     "narrow": (rate(min_value=0.002, max_value=0.004), 1, 2, "you do not know it to a tenth"),
     "much too large": (rate(min_value=0.1, max_value=10.0), 1, 2, "forgets as fast"),
     "much too small": (rate(min_value=1e-8, max_value=1e-5), 1, 2, "learns nothing far below"),
@@ -236,6 +236,7 @@ MODELS = {
     "text": (lambda lab: ["late"], {}, 0, "cannot be read as numbers"),
     "fails": (scores, {"status": 1}, 0, "It ends with: ValueError: no such column"),
     "other hyperparameters": (scores, {"taken": OTHER}, 4, "was not trained with what the Tuner has found"),
+    "rounded": (scores, {"taken": CONFIG["values"] | {"l2": 0.0}}, 4, "has `l2` 0.0, and `BEST` 0.002"),
     "not written down": (scores, {"taken": None}, 4, "no file `trained-with.json`"),
     "not values": (scores, {"taken": [1, 2]}, 4, "a JSON object"),
 }

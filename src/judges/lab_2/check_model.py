@@ -124,6 +124,6 @@ def _taken(lab: checks.Lab, best: Any) -> None:
     off = [name for name, value in wanted.items() if not name.startswith("tuner/") and taken.get(name) != value]
     if off:
         raise checks.Wrong(
-            f"The model was not trained with what the Tuner has found: `{TAKEN}` has `{off[0][:40]}` {str(taken.get(off[0]))[:40]}, and `BEST` has another value. "
+            f"The model was not trained with what the Tuner has found: `{TAKEN}` has `{off[0][:40]}` {str(taken.get(off[0]))[:40]}, and `BEST` {str(wanted[off[0]])[:40]}. "
             "What does the Trainer get as `hyperparameters`?"
         )

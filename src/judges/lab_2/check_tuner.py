@@ -124,7 +124,7 @@ def _space(trials: list[Trial]) -> None:
     low, high = min(values), max(values)
     if not is_choice and config.get("sampling") != "log":
         raise checks.Wrong(
-            f"Between {low:g} and {high:g} the values of `{RATE}` are drawn evenly: nine tenths of them lie in the upper nine tenths of the range. "
+            f"Between {low:g} and {high:g} the values of `{RATE}` are drawn evenly: nine tenths of them are above {low + (high - low) / 10:g}. "
             "What counts for a learning rate is its order of magnitude: look at `sampling`."
         )
     if high / low < SPAN * 0.999 or high < SENSIBLE[0] or low > SENSIBLE[1] or high > 1:
