@@ -70,6 +70,12 @@ def test_wrong_dag_is_told(played, name):
     points, message = played.judge(name, name.partition(": ")[0])
     assert KNOWN[name]["told"] in message
     assert points == KNOWN[name]["points"]
+    assert "\n" not in message or not KNOWN[name].get("only"), "the same cause is told as several things"
+
+
+@pytest.mark.parametrize("name", ["sensor: all months so far"])
+def test_mistake_of_task_3_takes_no_point_of_task_2(played, name):
+    assert [played.judge(name, task)[0] for task in ("failures", "sensor")] == [3, 1]
 
 
 @pytest.mark.parametrize("name", params("forging", **DAGS["forging"]))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from course import checks
+from course.labs.lab_4 import run_states
 from judges.lab_4 import dag_trial
 from judges.lab_4.cases import NAMES, UPSTREAM, after
 from judges.lab_4.dag_trial import Found, Result
@@ -81,6 +82,10 @@ def times(count: int) -> str:
     """How often."""
     return f"{count} time{'' if count == 1 else 's'}"
 
+    if not found.has_run(well.case):
+        return f"Your schedule has no run for {NAMES[0]}: that all works in it cannot be seen."
+    if told := run_states.left_out(well.case.month, found.tasks, well.tasks):
+        return told
 
 def failures(found: Found) -> Iterator[tuple[str, Result, str]]:
     """The cases in which one step fails for good, with that step, and how it ended in words."""
@@ -146,7 +151,11 @@ def _schedule(found: Found) -> str:
 
 def _months(found: Found) -> str:
     if not found.cases["well"].steps:
-        return not_started(found, *UPSTREAM) or "Which month the steps are given cannot be seen: none was started."
+        return (
+            not_started(found, *UPSTREAM)
+            or stuck(found)
+            or "Which month the steps are given cannot be seen: none was started."
+        )
     for result in found.cases.values():
         wanted = result.case.month
         for one in result.steps:
@@ -158,3 +167,5 @@ def _months(found: Found) -> str:
                     "run need the same name, no two runs may have one, and by Airflow's you find one in the other."
                 )
     return ""
+        if not found.has_run(result.case):
+            continue

@@ -93,7 +93,7 @@ def _calls(found: Found, result: Result, steps: list[str]) -> str:
         named = {step for step in UPSTREAM if _names(text, step, found.owner[step])}
         if not named & set(steps) or len(named) > len(steps) + 3:
             return f"{what} the call says {_short(text)}: it does not tell which task has failed."
-        if not names_month(text, result.case.month, result.run):
+        if found.has_run(result.case) and not names_month(text, result.case.month, result.run):
             return f"{what} the call says {_short(text)}: not which month it is about, by its name, its number, or the whole name of the run."
         told |= named
     silent = next((step for step in steps if step not in told), "")
@@ -149,6 +149,10 @@ def judge_sensor(lab: checks.Lab) -> None:
         )
     add_up(found, _waits, _patient)
 
+    if not found.has_run(late.case):
+        raise checks.Wrong(
+            f"Your schedule has no run for {NAMES[late.case.month - 1]}, in which the file comes late. Task 1 comes first."
+        )
 
 def _waits(found: Found) -> str:
     result = found.cases["comes"]
@@ -158,7 +162,7 @@ def _waits(found: Found) -> str:
             f"In {result.case.title} the file of {month} was not there, those of all other months were; and {READS} was started. For which month's file does your "
             f"sensor ask, and does {READS} wait for it? A run is of the month in which its data interval begins."
         )
-    if not found.cases["well"].tries(READS):
+    if found.cases["well"].tasks and not found.cases["well"].tries(READS):
         return stuck(found) or f"In {found.cases['well'].case.title} the file was there, and {READS} was not started."
     alone = found.cases["alone"]
     if not alone.tries(READS):

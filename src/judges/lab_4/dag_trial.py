@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Collection
 from dataclasses import asdict
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -65,7 +66,7 @@ class Result(SimpleNamespace):
 
 
 class Found(SimpleNamespace):
-    """What Airflow made of the file: `errors`, `dags`, `runs` of the schedule, `max_active_runs`, `sensors` and the `last` tasks; and of its runs.
+    """What Airflow made of the file: `errors`, `dags`, `tasks`, `runs` of the schedule, `max_active_runs`, `sensors` and the `last` tasks; and of its runs.
 
     Attributes:
         cases: what happened in each.
@@ -81,6 +82,10 @@ class Found(SimpleNamespace):
         for one in (one for case in self.cases.values() for one in case.steps):
             self.owner.setdefault(one["step"], one["task"])
 
+
+    def has_run(self, case: Case) -> bool:
+        """Whether the schedule has a run for the month of a case; where it has none, its first run was taken for it."""
+        return any(datetime.fromisoformat(day).month == case.month % 12 + 1 for day in self.runs)
 
 def read(lab: checks.Lab) -> Found:
     """What Airflow makes of the student's file.

@@ -46,7 +46,7 @@ def rehearse(month: int = 1, endings: Mapping[str, Sequence[int]] | None = None,
     except MissingEngineError as error:
         print(error)
     else:
-        print("\n".join(lines(found)))
+        print("\n".join(lines(found, month)))
 
 
 def _rehearsed(workspace: Path, case: dict[str, Any]) -> dict[str, Any]:
@@ -72,9 +72,11 @@ def _rehearsed(workspace: Path, case: dict[str, Any]) -> dict[str, Any]:
         return json.loads((top / dag.OUT).read_text())
 
 
-def lines(found: dict[str, Any]) -> list[str]:
-    """What a rehearsal showed, in lines."""
+def lines(found: dict[str, Any], month: int = 1) -> list[str]:
+    """What a rehearsal of the run for a month showed, in lines."""
     told = [f"{name}: {text}" for name, text in found["errors"].items()]
+    if "runs" not in found and dag_file.NAME in found["dags"]:
+        return [*told, f"Airflow has read the DAG {dag_file.NAME}, and could not make the form of it that it stores"]
     if "runs" not in found:
         return [*told, f"No DAG {dag_file.NAME} was found; there is: {', '.join(found['dags']) or 'none'}"]
     if not found["runs"]:
@@ -83,7 +85,10 @@ def lines(found: dict[str, Any]) -> list[str]:
     told.append(f"{len(found['tasks'])} tasks, {len(found['runs'])} runs, the first on {first}, the last on {last}")
     case = found["cases"]["own"]
     started = [f"{one['step']} for {_month(one['month'])}" for one in case["steps"]]
-    told += [f"run {case['run']}: {case['state']}", "", "started, in order:"]
+    told += [f"run {case['run']}: {case['state']}"]
+    lacks = run_states.left_out(month, found["tasks"], case["tasks"])
+    told += [lacks] if lacks else []
+    told += ["", "started, in order:"]
     told += [
         f"    {text}{f'  x{started.count(text)}' if started.count(text) > 1 else ''}" for text in dict.fromkeys(started)
     ]

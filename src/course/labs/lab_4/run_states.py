@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -52,6 +53,24 @@ def lines(run: Run) -> list[str]:
         for name, (state, tries) in sorted(run.tasks.items())
     ]
     return [*told, f"{'run for ' + (calendar.month_name[run.month] or 'no month'):<20} {run.state}"]
+
+
+def left_out(month: int, tasks: Collection[str], states: Collection[str]) -> str:
+    """Which tasks of a DAG a run does not have, in a sentence; empty when it has all (`airflow.models.dagrun.DagRun.verify_integrity`, 3.3).
+
+    Args:
+        month: of the run, 1 to 12.
+        tasks: those of the DAG.
+        states: those of the run.
+    """
+    missing = sorted(set(tasks) - set(states))
+    if not missing:
+        return ""
+    lacks = f"lacks the task `{missing[0][:60]}`" if states else "has no tasks"
+    return (
+        f"The run for {calendar.month_name[month]} {lacks}: Airflow leaves out tasks whose `start_date` is after the run's logical date, which is the beginning of "
+        "its data interval, or whose `end_date` is before it."
+    )
 
 
 SHOWN = {"success": "ok", "upstream_failed": "upstream", "none": "-"}
