@@ -14,6 +14,8 @@ from judges.lab_4.dag_trial import Found, Result
 
 LATEST_DAY = 7
 """A month is run on one of these days of the month after it."""
+STEP_SECONDS, RUN_SECONDS = 300, 600
+"""What a time limit has to leave to a step, and to a run: the slowest step of a month takes some 20 s on a laptop, and a month a minute."""
 INTERVAL = (
     "A run is of the month in which its data interval begins. Since Airflow 3 a bare cron expression gives none: which timetable has intervals? Airflow hands "
     "over moments in UTC, whatever the time zone of `start_date` is."
@@ -48,7 +50,25 @@ def _tasks(found: Found) -> str:
             return f"The task `{found.owner[step][:60]}` starts {same[0]} and {same[1]}. Each step is a task of its own, so that each can be tried again."
         if well.tries(step) != 1:
             return stuck(found) or f"In a run in which every step works, {step} was started {times(well.tries(step))}."
+    if told := _hurried(found):
+        return told
     return "" if well.state == "success" else f"The run in which every step works ended as {well.state!r}. {why(well)}"
+
+
+def _hurried(found: Found) -> str:
+    """Which time limit is too short for real steps; stand-ins end at once."""
+    for task, seconds in found.limits.items():
+        if task in found.owner.values() and seconds < STEP_SECONDS:
+            return (
+                f"`{task[:60]}` is stopped after {seconds:g} seconds (`execution_timeout`). A real step takes longer than the stand-in: if you limit it, leave it at least "
+                f"{STEP_SECONDS // 60} minutes."
+            )
+    if found.run_limit is None or found.run_limit >= RUN_SECONDS:
+        return ""
+    return (
+        f"A run of your DAG is stopped after {found.run_limit:g} seconds (`dagrun_timeout`). The real steps of a month, and what a sensor waits, take longer: if you "
+        f"limit it, leave it at least {RUN_SECONDS // 60} minutes, and as long as your sensor waits."
+    )
 
 
 def not_started(found: Found, *steps: str) -> str:

@@ -69,6 +69,7 @@ class Found(SimpleNamespace):
     """What Airflow made of the file: `errors`, `dags`, `tasks`, `runs` of the schedule, `max_active_runs`, `sensors` and the `last` tasks; and of its runs.
 
     Attributes:
+        limits: seconds that a task may take, for those that have an `execution_timeout`; `run_limit`: those of a run, or None.
         cases: what happened in each.
         owner: for each step that was started, in whichever case, the task that has started it first.
     """

@@ -195,6 +195,9 @@ def main(folder: Path, api: httpx.BaseTransport) -> dict[str, Any]:
             one["__var"]["task_id"] for one in read["stored"]["dag"]["tasks"] if one["__var"].get("_is_sensor")
         ]
         found["last"] = sorted(one.task_id for one in dag.tasks if not one.downstream_task_ids)
+        limits = {task: getattr(one, "execution_timeout", None) for task, one in dag.task_dict.items()}
+        found["limits"] = {task: limit.total_seconds() for task, limit in limits.items() if limit is not None}
+        found["run_limit"] = None if dag.dagrun_timeout is None else dag.dagrun_timeout.total_seconds()
         found["runs"] = [str(info.run_after.astimezone(dag.timezone)) for info in infos]
         found["cases"] = {}
         if infos and plan["cases"]:
