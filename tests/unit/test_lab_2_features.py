@@ -38,6 +38,12 @@ def means(by, what="target"):
     return lookup(found.index, found, float(found.mean()))
 
 
+def places(column, by, default):
+    """Places of words, or of pairs of them, by how frequent they are in the training months, and a default."""
+    words = given_data.split("train")[by].agg("|".join, axis=1).value_counts().index
+    return tf.cast(lookup(words, range(len(words)), len(words) if default is None else default)(column), tf.int64)
+
+
 def key(inputs, by):
     texts = [inputs[name] if inputs[name].dtype == tf.string else tf.strings.as_string(inputs[name]) for name in by]
     return tf.strings.join(texts, "|")
@@ -77,6 +83,7 @@ def preprocessing_fn(inputs):
     made["airline_at"] = tf.strings.to_hash_bucket_fast(key(inputs, ["carrier", "origin"]), 40)
     made["noon"] = tf.cos(2 * np.pi * minute / 1440)
     made["carrier_hash"] = tf.strings.to_hash_bucket_fast(inputs["carrier"], 30)
+    made["from_vowel"] = tf.cast(tf.strings.regex_full_match(inputs["carrier"], "[AEU].*"), tf.float32)
     made["carrier_share"] = tf.cast(made["carrier_index"], tf.float32) / 16
     # a column in other clothes
     made["scaled"], made["logarithm"] = distance / 1000, tf.math.log(distance) - 6
@@ -122,7 +129,14 @@ def preprocessing_fn(inputs):
     # not the same in service
     made["of_batch"] = (distance - tf.reduce_mean(distance)) / 500
     made["chance"] = tf.random.uniform(tf.shape(distance))
-    made["unknown_below"], made["unknown_first"] = index(default_value=-1), index(default_value=0)
+    made["unknown_below"], made["unknown_first"] = index(default_value=-1), places(inputs["carrier"], ["carrier"], 0)
+    made["share_first"] = tf.cast(made["unknown_first"], tf.float32) / 16
+    pairs = {n: key(inputs, ["carrier", n]) for n in ("origin", "dest")}
+    for name, pair in pairs.items():
+        made[f"pair_{name}"], made[f"pair_first_{name}"] = (places(pair, ["carrier", name], d) for d in (None, 0))
+        made[f"pair_top_{name}"] = tft.compute_and_apply_vocabulary(pair, top_k=30, num_oov_buckets=1)
+    flags = {n: tf.cast(inputs["carrier"] == n, tf.float32) for n in given_data.split("train")["carrier"].unique()}
+    made |= {f"by_{n}": flag for n, flag in flags.items()}
     made["huge"] = tf.where(inputs["dest"] == "XXA", 1e30, distance / 1000)
     made["huge_place"] = tf.where(inputs["dest"] == "XXA", tf.constant(99999, tf.int64), made["origin_index"])
     made["no_dest"] = tf.where(inputs["dest"] == "XXA", np.nan, distance / 1000)
@@ -299,6 +313,7 @@ def parity(lab, some, names=None, change=None, **writing):
     return lab_two.evaluate(lab, "parity", graph=lab_two.GRAPH)
 
 
+FLAGS = [f"by_{name}" for name in sorted(given_data.split("train")["carrier"].unique())]
 RIGHT_SERVED = {
     "as it is": {},
     "another order of columns, and more": {"change": lambda frame, _: frame[frame.columns[::-1]].assign(target=0)},
@@ -307,6 +322,12 @@ RIGHT_SERVED = {
     "hashed words": {"names": given(["carrier_hash"], ["carrier_index"])},
     "places on a scale": {"names": given(["carrier_share"], ["carrier_index"])},
     "no carrier at all": {"names": given(without=["carrier_index"])},
+    "pairs with a place for new ones": {"names": given(["pair_origin", "pair_dest", "airline_at"])},
+    "the same for rare ones": {"names": given(["pair_top_origin", "pair_top_dest"])},
+    "one carrier's flag alone": {"names": given(["by_UA"], ["carrier_index"])},
+    "two kinds of carriers": {"names": given(["from_vowel"], ["carrier_index"])},
+    "a flag for each carrier": {"names": given(FLAGS, ["carrier_index"])},
+    "the late share of a route": {"names": given(["of_route"])},
 }
 
 
@@ -360,7 +381,32 @@ WRONG_SERVED = {
         given(["unknown_first"], ["carrier_index"]),
         None,
         2,
-        "comes out as one of the most frequent ones does",
+        "In `unknown_first` a carrier that is new comes out as UA does",
+    ),
+    "the same beside a feature that knows it is new": (
+        given(["unknown_first"]),
+        None,
+        2,
+        "In `unknown_first` a carrier that is new comes out as UA does",
+    ),
+    "the same on a scale": (given(["share_first"]), None, 2, "In `share_first` a carrier that is new"),
+    "a new pair of carrier and airport for the most frequent": (
+        given(["pair_first_origin"]),
+        None,
+        2,
+        "In `pair_first_origin` a carrier that is new",
+    ),
+    "a new pair of carrier and destination for the most frequent": (
+        given(["pair_first_dest"]),
+        None,
+        2,
+        "In `pair_first_dest` a carrier that is new",
+    ),
+    "a flag for each carrier but the most frequent": (
+        given([name for name in FLAGS if name != "by_UA"], ["carrier_index"]),
+        None,
+        2,
+        "A carrier that is new comes out as UA does",
     ),
     "a graph without a place for a new carrier": (
         given(["unknown_below"], ["carrier_index"]),

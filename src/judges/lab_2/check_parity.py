@@ -15,8 +15,10 @@ from judges.shared import workspace_files
 
 FILE = "served.csv"
 NEAR = 1e-3
-FREQUENT = 3
-"""So many carriers are too frequent to share a place with what is new."""
+FREQUENT = 8
+"""So many carriers of a place are surely in a vocabulary of which rare words are left out; the first of them if any is."""
+KINDS = 4
+"""A feature that divides carriers into fewer kinds does not tell one from the others, and may well put what is new with one of the kinds."""
 
 
 def judge_parity(lab: checks.Lab, graph: Any) -> None:
@@ -84,12 +86,21 @@ def _possible(made: pd.DataFrame, months: pd.DataFrame, requests: pd.DataFrame, 
 
 
 def _new_words(words: dict[str, np.ndarray], names: list[str]) -> None:
-    """Raises where all new carriers are taken for one of the most frequent ones."""
-    table = np.column_stack([words[name].astype(float) for name in names])
-    new, known = table[: len(NEW_WORDS)], table[len(NEW_WORDS) :]
-    for frequent in known[:FREQUENT]:
-        if (known != frequent).any() and np.allclose(new, frequent, rtol=NEAR, atol=NEAR):
-            raise checks.Wrong(
-                "A carrier that is new comes out as one of the most frequent ones does, so a model takes it for that one. Where does a word go that training did not have?",
-                points=2,
-            )
+    """Raises where a feature, or all of them together, take all new carriers for the most frequent one of a place."""
+    table, start, new = np.column_stack([words[name].astype(float) for name in names]), 0, len(NEW_WORDS)
+    for column, value, carriers in transform_trial.places():
+        rows = table[start : start + new + len(carriers)]
+        start += len(rows)
+        for name, values in [*zip(names, np.split(rows, len(names), axis=1), strict=True), ("", rows)]:
+            if _taken_for_first(values[:new], values[new:][:FREQUENT]):
+                raise checks.Wrong(
+                    f"{f'In `{name}` a' if name else 'A'} carrier that is new comes out as {carriers[0]} does, which is the most frequent one where `{column}` is "
+                    f"{value}: a model takes it for that one. Where does a word go that training did not have?",
+                    points=2,
+                )
+
+
+def _taken_for_first(new: np.ndarray, known: np.ndarray) -> bool:
+    """Whether all new carriers have the values of the first known one, which no other has, of shape (carriers, features)."""
+    others = np.isclose(known[1:], known[0], rtol=1e-6, atol=1e-6).all(axis=1).any()
+    return len(np.unique(known, axis=0)) >= KINDS and not others and np.allclose(new, known[0], rtol=1e-6, atol=1e-6)

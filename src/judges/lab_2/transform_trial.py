@@ -31,8 +31,8 @@ def varied() -> dict[str, Frame]:
     """Flights by what they try, all with the columns that are known.
 
     `fresh`: other flights of the months of the split `train`, with `TARGET`. For each column one frame under its name: the same flights, of which each has kept
-    this column, and has the others of another flight. `days`: a few flights, moved to each day and airport of these months. `words`: one flight with
-    carriers that are new, and then with each that is not, the most frequent first.
+    this column, and has the others of another flight. `days`: a few flights, moved to each day and airport of these months. `words`: one flight, at each of
+    `places` with the carriers that are new, and then with those that are not.
     """
     train = given_data.split("train")
     base = train.dropna(subset=[name for name in KNOWN if name != "wind_gust"])
@@ -44,10 +44,25 @@ def varied() -> dict[str, Frame]:
     days = train[["month", "day", "weekday"]].drop_duplicates().merge(train[["origin"]].drop_duplicates(), how="cross")
     moved = base.iloc[:HOURS].drop(columns=["month", "day", "weekday", "origin"])
     frames["days"] = days.merge(moved, how="cross")
-    carriers = [*NEW_WORDS, *train["carrier"].value_counts().index]
-    frames["words"] = base.iloc[[0] * len(carriers)].assign(carrier=carriers)
+    tried = []
+    for column, value, known in places():
+        carriers = [*NEW_WORDS, *known]
+        tried.append(base.iloc[[0] * len(carriers)].assign(**{column: value, "carrier": carriers}))
+    frames["words"] = pd.concat(tried)
     frames["base"] = base
     return frames
+
+
+@functools.cache
+def places() -> list[tuple[str, str, list[str]]]:
+    """Columns and values at which a flight is tried with other carriers, and which of the training months fly there, the most frequent first.
+
+    Each airport, and the destination of the most frequent pair: in a vocabulary of pairs, place 0 is one of these.
+    """
+    train = given_data.split("train")
+    found = [("origin", name) for name in sorted(train["origin"].unique())]
+    found.append(("dest", train[["carrier", "dest"]].value_counts().index[0][1]))
+    return [(*where, [*train.loc[train[where[0]] == where[1], "carrier"].value_counts().index]) for where in found]
 
 
 def prepared(lab: checks.Lab, given: Any) -> dict[str, Columns]:
