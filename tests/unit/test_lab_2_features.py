@@ -362,6 +362,7 @@ WRONG_SERVED = {
     "chance": (given(["chance"]), None, 0, "`chance` ("),
     "a column that is not known": (given(["delay"]), None, 0, "does not make `delay`"),
     "one cell": (None, cells(0.5, 3, "distance"), 0, "`distance` (1 of 28 flights)"),
+    "all of a row": (None, cells(0.5, 3), 0, "`humid` (1 of 28 flights) and 9 others. For the request"),
     "places of their own": (
         None,
         lambda frame, requests: frame.assign(carrier_index=pd.factorize(requests["carrier"])[0]),

@@ -15,6 +15,8 @@ from judges.shared import workspace_files
 
 FILE = "served.csv"
 NEAR = 1e-3
+SHOWN = 4
+"""So many features are named in a message."""
 FREQUENT = 8
 """So many carriers of a place are surely in a vocabulary of which rare words are left out; the first of them if any is."""
 KINDS = 4
@@ -57,14 +59,13 @@ def _same(found: pd.DataFrame, wanted: pd.DataFrame, requests: pd.DataFrame, wha
         off = ~((np.abs(theirs - ours) <= NEAR * (1 + np.abs(ours))) | (np.isnan(theirs) & np.isnan(ours)))
     if off.any():
         row, column = np.argwhere(off)[0]
-        worst = ", ".join(
-            f"`{name}` ({count} of {len(off)} flights)"
-            for name, count in zip(found, off.sum(axis=0), strict=True)
-            if count
-        )
+        counts = {name: count for name, count in zip(found, off.sum(axis=0), strict=True) if count}
+        worst = ", ".join(f"`{name[:40]}` ({counts[name]} of {len(off)} flights)" for name in list(counts)[:SHOWN])
+        if (more := len(counts) - SHOWN) > 0:
+            worst += f" and {more} other{'s' * (more > 1)}"
         source = "in training" if not points else "as your graph prepares it"
         raise checks.Wrong(
-            f"The same flight is prepared in two ways: {worst[:300]}. For the request {requests[KEY].iloc[row]}, `{found.columns[column]}` is "
+            f"The same flight is prepared in two ways: {worst}. For the request {requests[KEY].iloc[row]}, `{found.columns[column]}` is "
             f"{ours[row, column]:.4g} {source}, and {what} {theirs[row, column]:.4g}. What in it depends on the other flights that "
             "are prepared at the same time, on chance, or on something that is not the graph?",
             points=points,
