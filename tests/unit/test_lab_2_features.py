@@ -208,7 +208,7 @@ def test_right_features_pass(lab, some, what):
 
 
 def clothes(name, column):
-    return given([name]), [name, "rough_air"], 4, f"`{name}` is `{column}` in other clothes"
+    return given([name]), [name, "rough_air"], 4, f"`{name}` is `{column}` in other clothes: it hardly changes"
 
 
 def leak(name, told):

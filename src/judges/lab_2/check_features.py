@@ -138,7 +138,7 @@ def _own(features: Columns, found: dict[str, Columns], own: Any) -> None:
             is_text = column == KEY or not pd.api.types.is_numeric_dtype(raw[column])
             if _alone(found["base"][name], found[column][name]) and _in_other_clothes(values[known], given, is_text):
                 raise checks.Wrong(
-                    f"`{name}` is `{column}` in other clothes: it stays as it is when all other columns are those of another flight, and it puts the values of `{column}` "
+                    f"`{name}` is `{column}` in other clothes: it hardly changes when all other columns are those of another flight, and it puts the values of `{column}` "
                     "into their own order, or into a few groups. A feature of your own says something that no column says alone."
                 )
             if not is_text and _copies(values[known], given.astype(float)):
