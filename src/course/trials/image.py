@@ -8,6 +8,7 @@ What has come of it goes to the file TOLD, as JSON:
 
     base, user      the image that the last stage begins with, and the user at its end
     package         the folder in which Python finds the package then, in the folder of the step; empty: it does not
+    hidden          what of the package the user cannot read, and its mode
     left_out        what `.dockerignore` keeps from the build
     others          what else is in the libraries of the image that was not there before
     stopped, said   the instruction that failed, and its last words
@@ -19,6 +20,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sysconfig
 import venv
@@ -32,7 +34,7 @@ ENVIRONMENT, USERS = "opt/course", ("tmp", "course", "home")
 """What belongs to root in the course's image, and the folders that the user may write: see `deploy/image/Dockerfile`."""
 FOLDERS = ("course/src", "home/student", "opt", "root", "srv", "tmp", "usr/local", "usr/src", "var")
 COMMANDS = "sh bash env cat cp dirname basename echo find grep head ls ln mkdir mv printf pwd rm rmdir sed sort tail tar test touch true tr xargs"
-STAND_INS = "apt-get apt useradd groupadd adduser chown chmod ldconfig"
+STAND_INS = "apt-get apt useradd groupadd adduser ldconfig"
 """Commands that say that they have worked, and do nothing: this machine's users and packages are not the image's."""
 PIP = {
     "CONFIG_FILE": os.devnull,
@@ -43,6 +45,13 @@ PIP = {
     "NO_BUILD_ISOLATION": "0",
 }
 """What pip reads: nothing comes from elsewhere, and what builds the package is what is installed here (0 means that, strangely)."""
+CHMOD = """for one; do shift; [ -L "$one" ] || set -- "$@" "$one"; done
+{0} "$@" 2>/dev/null
+for one; do [ ! -e "$one" ] || {0} -R u+rwX "$one"; done"""
+CHOWN = """deep=
+for one; do case "$one" in -R|--recursive) deep=-R;; root*|0*) exit 0;; esac; done
+for one; do [ -L "$one" ] || [ ! -e "$one" ] || {0} $deep o=u "$one"; done"""
+"""All files are of the user that runs this, who stands for root: what a mode says of others is what the user of the image may. No link is followed: it may lead out."""
 SECONDS = 120
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})")
 _ROOT = re.compile(r"""(?<![^\s=:,;&|()<>"'`\[])/(?!/|dev/null\b|bin/(?:ba)?sh\b)""")
@@ -53,6 +62,7 @@ class StopError(RuntimeError):
     """An instruction fails: the one that is done, or the one before that `at` names."""
 
     def __init__(self, message: str, at: str = "") -> None:
+        """Args: message: why; at: the instruction before."""
         super().__init__(message)
         self.at = at
 
@@ -60,6 +70,7 @@ class StopError(RuntimeError):
 def main(arguments: list[str]) -> None:
     """Does it."""
     context, told = map(Path, arguments)
+    os.umask(0o022)
     found: dict[str, Any] = {
         "base": "",
         "user": "",
@@ -80,7 +91,11 @@ def main(arguments: list[str]) -> None:
             elif name == "ARG":
                 Stage.given.update([_pair(rest)])
             found |= {"base": stages[-1].base, "user": stages[-1].user} if stages else {}
-        found |= {"package": stages[-1].package(), "others": stages[-1].others()} if stages else {}
+        found |= (
+            {"package": stages[-1].package(), "hidden": stages[-1].hidden(), "others": stages[-1].others()}
+            if stages
+            else {}
+        )
         found["stopped"] = ""
     except (StopError, OSError, ValueError, TypeError, shutil.Error, re.error, subprocess.SubprocessError) as error:
         found["stopped"] = getattr(error, "at", "") or found["stopped"]
@@ -134,7 +149,7 @@ class Stage:
         self.shell = [shutil.which("dash") or "/bin/sh", "-c"]  # `/bin/sh` of the image is dash; that of a Mac is not.
         self.root = Path.cwd().resolve() / "stages" / str(len(before))
         for folder in FOLDERS:
-            (self.root / folder).mkdir(parents=True)
+            (self.root / folder).mkdir(0o700 if folder == "root" else 0o755, parents=True)
         self.folder = self.root / "course"
         python = self.root / ENVIRONMENT / "bin"
         venv.create(self.root / ENVIRONMENT, symlinks=True)
@@ -146,6 +161,8 @@ class Stage:
         commands.mkdir(exist_ok=True)
         for name in STAND_INS.split():
             _command(commands / name, "exit 0")
+        for name, line in (("chmod", CHMOD), ("chown", CHOWN)):
+            _command(commands / name, f"{line.format(shutil.which('chmod'))}\nexit 0")
         for name in COMMANDS.split():
             if (real := shutil.which(name)) and not (commands / name).exists():
                 (commands / name).symlink_to(real)
@@ -206,18 +223,24 @@ class Stage:
             raise StopError(f"{options['from']}: this image is not here")
         context = self._stage(options["from"]).root if "from" in options else self.context
         self.owned += [target.relative_to(self.root).as_posix()] if options.get("chown", "root")[:1] not in "r0" else []
+        copied = []
         is_folder = place.endswith("/") or len(sources) > 1 or target.is_dir()
         for source in sources:
             if source.startswith("<<"):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(body)
+                copied.append(target)
                 continue
             wanted = os.path.normpath(_filled(source, self.variables).lstrip("/"))
             found = [context] if wanted == "." else sorted(context.glob(wanted)) if not wanted.startswith("..") else []
             if not found:
                 raise StopError(f"{source}: there is no such file or folder beside the Dockerfile")
             for path in found:
-                _bring(path, target, is_folder or len(found) > 1)
+                copied += _bring(path, target, is_folder or len(found) > 1)
+        if "chmod" in options:
+            self._do(["chmod", options["chmod"], *map(str, copied)])
+        if options.get("chown", "root")[:1] not in "r0":
+            self._give(copied)
 
     def _run(self, rest: str, body: str) -> None:
         mounted, read_only = [], []
@@ -249,6 +272,8 @@ class Stage:
         denied = [path for path in changed if not _is_below(path, [*self.owned, *mounted])]
         if denied and self.user.split(":")[0] not in ("root", "0"):
             raise StopError(f"Permission denied: /{denied[0]} belongs to root, and the user is {self.user}")
+        if self.user.split(":")[0] not in ("root", "0"):
+            self._give([self.root / path for path in changed])
         for target in (*mounted, *read_only):
             shutil.rmtree(self.root / target)
 
@@ -277,20 +302,49 @@ class Stage:
         top = self.root.parents[1]
         return path.relative_to(top).as_posix() if path.is_relative_to(top) else ""
 
+    def _give(self, paths: list[Path]) -> None:
+        """The user of the image may what root might: the files belong to that user, and the folders that are made for them."""
+        owned = {above for path in paths for above in (path, *path.parents)}
+        for path in owned:
+            name = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else ""
+            if path.exists() and not path.is_symlink() and _is_below(name, self.owned):
+                mode = path.stat().st_mode & 0o777
+                path.chmod(mode | mode >> 6 & 0o7)
+
+    def hidden(self) -> str:
+        """What the user at the end cannot read of what Python finds the package by: its place in the image, and its mode; empty: nothing."""
+        user, _, group = self.user.partition(":")
+        place = Path.cwd() / (self.package() or ".")
+        if user in ("root", "0") or self.root not in place.parents:
+            return ""
+        code = [path for path in place.rglob("*") if "__pycache__" not in path.parts]
+        links = [*self.libraries.glob("*.pth"), *self.libraries.glob("__editable__*")]
+        above = [path for start in (place, place.resolve(), self.libraries) for path in start.parents]
+        for path in sorted({*code, *links, *above, place, self.libraries}):
+            # Python lists the folder of a package, and the one it lies in; those above are only passed.
+            wanted = 4 if path.is_file() else 1 if path in above and path != place.parent else 5
+            if (
+                self.root in path.parents
+                and path.stat().st_mode >> (3 if group in ("0", "root") else 0) & wanted != wanted
+            ):
+                return f"/{path.relative_to(self.root).as_posix()} ({stat.filemode(path.stat().st_mode)})"
+        return ""
+
     def others(self) -> list[str]:
         """What is new in the libraries, but for the package."""
         names = [path.name for path in self.libraries.iterdir() if path.is_dir()]
         return sorted(name for name in names if not re.match(r"__|my_flights|.*\.dist-info$", name))
 
 
-def _bring(source: Path, target: Path, is_folder: bool) -> None:
-    """Copies a file, or what is in a folder, as `COPY` does."""
+def _bring(source: Path, target: Path, is_folder: bool) -> list[Path]:
+    """Copies a file, or what is in a folder, as `COPY` does; returns where to."""
     if source.is_dir():
         shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
-    else:
-        target = target / source.name if is_folder else target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)
+        return [target / path.relative_to(source) for path in source.rglob("*")]
+    target = target / source.name if is_folder else target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
+    return [target]
 
 
 def _listing(folder: Path) -> set[tuple[str, int]]:

@@ -111,7 +111,7 @@ def _dockerfile(lab: checks.Lab, found: elsewhere.Elsewhere) -> None:
     said = found.said("told.json")
     told = {
         name: str(said.get(name) or "").replace("`", "'")[:600]
-        for name in ("base", "user", "package", "stopped", "said")
+        for name in ("base", "user", "package", "hidden", "stopped", "said")
     }
     others = said.get("others")
     left_out = _left_out(said.get("left_out"))
@@ -137,6 +137,11 @@ def _dockerfile(lab: checks.Lab, found: elsewhere.Elsewhere) -> None:
     if lacking := _lacking(lab, found.ran.folder / told["package"]):
         raise checks.Wrong(
             f"The image of your `Dockerfile` has a `{NAME}` without `{lacking}` as it is in your package.{left_out}"
+        )
+    if told["hidden"]:
+        raise checks.Wrong(
+            f"The user at the end of your `Dockerfile`, `{told['user'][:30]}`, cannot read what Python finds the package by: `{told['hidden']}` belongs to "
+            "another user. Others need `r` for a file, and `rx` for a folder."
         )
     problems = []
     if isinstance(others, list) and others:
