@@ -82,6 +82,10 @@ def not_started(found: Found, *steps: str) -> str:
 def stuck(found: Found) -> str:
     """Where the run in which all works has stopped, if it has."""
     well = found.cases["well"]
+    if not found.has_run(well.case):
+        return f"Your schedule has no run for {NAMES[0]}: that all works in it cannot be seen."
+    if told := run_states.left_out(well.case.month, found.tasks, well.tasks):
+        return told
     waits = next((task for task in (*well.held, *well.waits) if well.tasks.get(task) != "success"), "")
     if waits:
         return (
@@ -102,10 +106,6 @@ def times(count: int) -> str:
     """How often."""
     return f"{count} time{'' if count == 1 else 's'}"
 
-    if not found.has_run(well.case):
-        return f"Your schedule has no run for {NAMES[0]}: that all works in it cannot be seen."
-    if told := run_states.left_out(well.case.month, found.tasks, well.tasks):
-        return told
 
 def failures(found: Found) -> Iterator[tuple[str, Result, str]]:
     """The cases in which one step fails for good, with that step, and how it ended in words."""
@@ -178,6 +178,8 @@ def _months(found: Found) -> str:
         )
     for result in found.cases.values():
         wanted = result.case.month
+        if not found.has_run(result.case):
+            continue
         for one in result.steps:
             if not re.fullmatch(rf"\s*0?{wanted}\s*", one["month"]):
                 return f"In {result.case.title}, which starts in {NAMES[wanted % 12]}, the step {one['step'][:40]} was given the month {one['month'][:40]!r}. {INTERVAL}"
@@ -187,5 +189,3 @@ def _months(found: Found) -> str:
                     "run need the same name, no two runs may have one, and by Airflow's you find one in the other."
                 )
     return ""
-        if not found.has_run(result.case):
-            continue

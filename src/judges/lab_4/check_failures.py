@@ -28,6 +28,12 @@ def judge_failures(lab: checks.Lab) -> None:
 
 def _retries(found: Found) -> str:
     again = found.cases["tries"]
+    waits = next((task for task in (*again.held, *again.waits) if again.tasks.get(task) != "success"), "")
+    if waits and not again.tries(READS):
+        return (
+            f"In {again.case.title} the files of all months were there, and `{waits[:60]}` did not let {READS} begin: whether it is tried again cannot be seen. The sensor "
+            "has to ask for the file of the run's month (task 3)."
+        )
     tried = [(step, again, ended(endings[0]), (2, 2)) for step, endings in again.case.endings.items()]
     tried += [(*one, TRIES) for one in failures(found) if one[1].case.endings[one[0]] != [BAD_DATA]]
     for step, result, told, (least, most) in tried:
@@ -75,7 +81,8 @@ def _alerts(found: Found) -> str:
             "Who is called for nothing stops listening."
         )
     some = [*(result for _, result, _ in failures(found)), found.cases["two"]]
-    return next(filter(None, (_calls(found, one, [s for s in one.case.endings if one.tries(s)]) for one in some)), "")
+    lost = [(one, steps) for one in some if (steps := [step for step in one.case.endings if one.tries(step)])]
+    return next(filter(None, (_calls(found, one, steps) for one, steps in lost)), "")
 
 
 def _calls(found: Found, result: Result, steps: list[str]) -> str:
@@ -142,6 +149,10 @@ def judge_sensor(lab: checks.Lab) -> None:
     if told := not_started(found, READS):
         raise checks.Wrong(f"{told} Task 1 comes first.")
     late, well = found.cases["comes"], found.cases["well"]
+    if not found.has_run(late.case):
+        raise checks.Wrong(
+            f"Your schedule has no run for {NAMES[late.case.month - 1]}, in which the file comes late. Task 1 comes first."
+        )
     if not found.sensors and not any(result.waits or result.held for result in (late, well)):
         raise checks.Wrong(
             f"In {late.case.title} the file was not there, and none of your tasks waits: a sensor is a task that asks again and again. Airflow has some for files, "
@@ -149,10 +160,6 @@ def judge_sensor(lab: checks.Lab) -> None:
         )
     add_up(found, _waits, _patient)
 
-    if not found.has_run(late.case):
-        raise checks.Wrong(
-            f"Your schedule has no run for {NAMES[late.case.month - 1]}, in which the file comes late. Task 1 comes first."
-        )
 
 def _waits(found: Found) -> str:
     result = found.cases["comes"]
