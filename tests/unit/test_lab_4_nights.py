@@ -156,6 +156,13 @@ def test_a_rehearsal_is_told_in_lines():
     told = "\n".join(notebook.lines({"errors": {}, "tasks": ["a", "b"], "runs": runs, "cases": {"own": case}}))
     for text in ("2 runs, the first on 1 February 2013", "Trainer for March  x2", "Pusher for 'x'", "a raised", "help"):
         assert text in told
+    told = notebook.lines({"errors": {}, "tasks": ["a", "b", "c"], "runs": runs, "cases": {"own": case}}, 3)
+    assert any("The run for March lacks the task `c`" in line for line in told)
+    told = notebook.lines({"errors": {"(stored form)": "no"}, "dags": ["my_flights"]})
+    assert told == [
+        "(stored form): no",
+        "Airflow has read the DAG my_flights, and could not make the form of it that it stores",
+    ]
     assert "there is: other" in notebook.lines({"errors": {}, "dags": ["other"]})[0]
 
 

@@ -83,10 +83,10 @@ class Found(SimpleNamespace):
         for one in (one for case in self.cases.values() for one in case.steps):
             self.owner.setdefault(one["step"], one["task"])
 
-
     def has_run(self, case: Case) -> bool:
         """Whether the schedule has a run for the month of a case; where it has none, its first run was taken for it."""
         return any(datetime.fromisoformat(day).month == case.month % 12 + 1 for day in self.runs)
+
 
 def read(lab: checks.Lab) -> Found:
     """What Airflow makes of the student's file.
@@ -120,6 +120,8 @@ def _unusable(found: Found) -> str:
     """Why there is no DAG, or none that has runs."""
     if found.errors:
         name, text = next(iter(found.errors.items()))
+        if name == "(stored form)" and not found.runs:
+            return f"Airflow has read your DAG, and could not make the form of it that it stores: {text[:300]}"
         return f"Airflow cannot read `{name[:40]}`: {text[:300]}"
     if found.is_busy:
         return (
