@@ -21,7 +21,7 @@ INSTRUMENTS = {
 
 @dataclass(frozen=True)
 class NewColumn:
-    """A column that nobody has seen before, what the sender says about it, and whether it is known before departure.
+    """A column that no month has had before, what the sender says about it, and whether it is known before departure.
 
     Of one that holds numbers: `possible`, a little more than May's, and `impossible`, one on either side that cannot be.
     """
