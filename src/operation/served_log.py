@@ -1,7 +1,7 @@
 """The log of requests (`serving.request_log`) as a table of what was answered, with an account of every line that is not in it.
 
 It is read in parts of `PART` lines, so that only the rows of the days that are wanted are held: some 350 bytes each. A million lines take
-about ten seconds. Refused requests have no line; the server's metrics count them.
+about twenty seconds. Refused requests have no line; the server's metrics count them.
 """
 
 from __future__ import annotations
