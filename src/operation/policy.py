@@ -311,8 +311,10 @@ def decide(situation: Situation, policy: Policy, guards: Guards | None = None, p
         return _held(wanted, f"the data of {situation.period} were refused: {situation.refused}")
     if situation.asked:
         return wanted
+    if situation.trained is not None and situation.new_rows <= 0:
+        return _held(wanted, "no labelled rows have come since the last training.")
     if any(one.period == situation.period for one in past):
-        return _held(wanted, f"what is labelled up to {situation.period} was trained on already.")
+        return _held(wanted, f"with the labels up to {situation.period} it was tried already.")
     newest = max((one.day for one in past), default=None)
     if newest is not None and (since := (situation.day - newest).days) < guards.cool_down:
         return _held(wanted, f"the last retraining was {since} days ago, and {guards.cool_down} are to pass.")

@@ -96,10 +96,9 @@ def replay(
     late: int = 0,
     distances: Measure | None = None,
     refused: Mapping[str, str] | None = None,
+    baseline: Callable[[Sequence[str]], Quality] | None = None,
 ) -> Replay:
     """Serves period after period; before each, the policy decides about a retraining on those whose labels have come.
-
-    A model's baseline is what it was worth in the first period that it served, since that is what it can be when it is new.
 
     Args:
         periods: labelled rows by name, in order; the columns are those of the outcomes.
@@ -112,6 +111,8 @@ def replay(
         late: how many periods after their own labels come. With 0, those of a period are there when the next one begins.
         distances: measures what moved, for a policy that looks at it.
         refused: by period, why the gate of the data refused it: no model learns from it.
+        baseline: what a model that has learned from some periods was worth when it was released; None: what it was worth in the first
+            period that it served.
 
     Raises:
         ValueError: the first periods are not the first ones, or all.
@@ -120,15 +121,16 @@ def replay(
     if list(first) != names[: len(first)] or not 0 < len(first) < len(names):
         raise ValueError(f"The first model learns from {', '.join(first)}; name the first of {', '.join(names)}.")
     refused = dict(refused or {})
-    learned, by = tuple(first), ""
+    learned = tuple(first)
     model, served, past = learn(learned), list[Served](), list[Past]()
     trained = project.day(periods[names[len(first)]]).min().date()
-    baseline: Quality | None = None
+    released = baseline(learned) if baseline else None
     for number in range(len(first), len(names)):
-        period, labelled = names[number], [one for one in names[: max(0, number - late)]]
+        period, labelled = names[number], names[: max(0, number - late)]
         newest = labelled[-1] if labelled else ""
         day = project.day(periods[period]).min().date()
-        known = next((one.quality for one in served if one.period == newest and one.period >= by and by), None)
+        # Of an earlier model, if that one served then, nothing follows for this one.
+        known = next((one.quality for one in served if one.period == newest and one.learned == learned), None)
         usable = [one for one in labelled if one not in refused]
         situation = Situation(
             day=day,
@@ -136,18 +138,18 @@ def replay(
             trained=trained,
             new_rows=sum(len(periods[one]) for one in usable if one > learned[-1]),
             quality=known,
-            baseline=baseline if known else None,
+            baseline=released,
             distances=tuple(distances(learned, names[number - 1])) if distances and number > len(first) else (),
             refused=refused.get(newest, ""),
         )
         decision = decide(situation, policy, guards, past)
         if decision.retrain:
             learned = tuple(usable if window is None else usable[-window:])
-            model, trained, baseline, by = learn(learned), day, None, period
+            model, trained = learn(learned), day
+            released = baseline(learned) if baseline else None
             past.append(Past(day, newest))
-        by = by or period
         rows = periods[period]
         found = quality.measure(model(period), rows[project.label], project.costs, project.day(rows))
-        baseline = baseline or found
+        released = released or found
         served.append(Served(period, learned, decision, found))
     return Replay(tuple(served))

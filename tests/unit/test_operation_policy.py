@@ -137,13 +137,14 @@ LAST = [Past(datetime.date(2013, 7, 10), "2013-06")]
             "the data of 2013-07 were refused: column temp",
         ),
         (with_(refused="bad.", asked="by Ada: try."), Guards(), [], "the data of 2013-07 were refused: bad."),
+        (with_(new_rows=0), Guards(), [], "no labelled rows have come since the last training."),
         (NOW, Guards(cool_down=30), LAST, "the last retraining was 22 days ago, and 30 are to pass."),
         (NOW, Guards(budget=1), LAST, "1 retrainings in 365 days have used the budget up."),
         (
             NOW,
             Guards(),
             [Past(datetime.date(2013, 7, 31), "2013-07")],
-            "what is labelled up to 2013-07 was trained on already.",
+            "with the labels up to 2013-07 it was tried already.",
         ),
     ],
 )
@@ -151,7 +152,7 @@ def test_a_guard_holds_back_what_a_policy_wants_and_says_why(situation, guards, 
     found = policy.decide(situation, Calendar(1), guards, past)
     assert not found.retrain
     assert f" Not now: {why}" in found.reason
-    free = dataclasses.replace(situation, refused="")
+    free = dataclasses.replace(situation, refused="", new_rows=1)
     assert policy.decide(free, Calendar(1)).retrain
 
 
