@@ -48,11 +48,15 @@ class Joined:
         rows: columns of the log, then those of the outcomes; the label is 0 or 1.
         matches: an account of the rest.
         until: the last day whose labels have come; None: none have.
+        outcomes: of the days that were asked for, those with one label.
+        is_answered: which of them a version that answers was asked about.
     """
 
     rows: pd.DataFrame
     matches: Matches
     until: datetime.date | None
+    outcomes: pd.DataFrame
+    is_answered: pd.Series
 
 
 def join(
@@ -119,7 +123,14 @@ def join(
         not_asked=int((~answered & ~contradictory).sum()),
         contradictory=int(contradictory.sum()),
     )
-    return Joined(found.drop(columns="code").rename_axis(None), matches, until)
+    theirs = first_of[first_of["code"].isin(of_days)]
+    return Joined(
+        found.drop(columns="code").rename_axis(None),
+        matches,
+        until,
+        theirs.drop(columns="code"),
+        theirs["code"].isin(asked[~is_shadow]),
+    )
 
 
 def _require(outcomes: pd.DataFrame, project: Project) -> None:

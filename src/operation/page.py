@@ -99,6 +99,12 @@ def sentences(report: Report) -> list[str]:
             found.append(
                 f"Column {one.column} is {one.distance:.2f} away from {other} ({one.kind}; limit {one.limit:g})."
             )
+    whole = report.matches.answered / max(1, report.matches.outcomes)
+    for one in report.coverage:
+        if one.answered < whole * one.outcomes / 2:
+            found.append(
+                f"Only {one.answered:,} of {one.outcomes:,} outcomes of {one.by} {one.value} were asked about."
+            )
     lost = report.lines.unreadable + report.lines.no_number + report.lines.without_key
     if lost:
         found.append(f"{lost:,} of {report.lines.total:,} lines of the log cannot be used.")

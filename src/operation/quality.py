@@ -88,6 +88,23 @@ class Part:
 
 
 @dataclasses.dataclass(frozen=True)
+class Coverage:
+    """How much of what happened was asked about, where it has something in common.
+
+    Attributes:
+        by: the name of a slice.
+        value: of it, as text.
+        outcomes: with a label.
+        answered: those that were asked about.
+    """
+
+    by: str
+    value: str
+    outcomes: int
+    answered: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Expected:
     """What predictions say of themselves, before a label has come: all of it is true if the probabilities are.
 
@@ -168,6 +185,15 @@ def by_slice(joined: Joined, project: Project) -> list[Part]:
     return [part for name, make in project.slices.items() for part in _parts(rows, name, make(rows), project)]
 
 
+def coverage(joined: Joined, project: Project) -> list[Coverage]:
+    """By each of the project's slices: a client that no longer asks, or whose rows are lost, leaves outcomes without one."""
+    return [
+        Coverage(name, str(value), len(part), int(part.sum()))
+        for name, make in project.slices.items()
+        for value, part in joined.is_answered.groupby(_names(make(joined.outcomes), joined.outcomes.index))
+    ]
+
+
 def expected(said: npt.ArrayLike, costs: Costs) -> Expected:
     """AUC and cost that predictions promise: confidence-based performance estimation (CBPE), as NannyML has it.
 
@@ -212,9 +238,12 @@ def _answered(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _parts(rows: pd.DataFrame, by: str, values: Iterable[Any], project: Project) -> list[Part]:
-    names = pd.Series(np.asarray(values), rows.index)
-    names = names.where(names.notna(), "missing").astype(str)
-    return [Part(by, str(name), _of(part, project)) for name, part in rows.groupby(names)]
+    return [Part(by, str(name), _of(part, project)) for name, part in rows.groupby(_names(values, rows.index))]
+
+
+def _names(values: Iterable[Any], index: pd.Index) -> pd.Series:
+    names = pd.Series(np.asarray(values), index)
+    return names.where(names.notna(), "missing").astype(str)
 
 
 def _auc(p: Array, y: Array, draws: npt.NDArray[Any]) -> Estimate:

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from operation import quality
 from operation.labels import Joined, Matches
 from operation.project import Project
-from operation.quality import Bin, Estimate, Expected, Part, Quality
+from operation.quality import Bin, Coverage, Estimate, Expected, Part, Quality
 from operation.served_log import DAY, SHADOW, Lines, ServedLog
 
 DRIFT, SKEW = "drift", "skew"
@@ -93,6 +93,7 @@ class Report:
         trained: of the model in service, when it was evaluated before its release; None where that is not known.
         versions: quality by version,
         slices: and by slice.
+        coverage: how many outcomes of each slice were asked about.
         bins: what was said against what happened.
         days: one by one.
         distances: of columns.
@@ -113,6 +114,7 @@ class Report:
     trained: Quality | None = None
     versions: tuple[Part, ...] = ()
     slices: tuple[Part, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
     bins: tuple[Bin, ...] = ()
     days: tuple[Day, ...] = ()
     distances: tuple[Distance, ...] = ()
@@ -184,6 +186,7 @@ def make(
         trained=trained,
         versions=tuple(quality.by_version(joined, project)),
         slices=tuple(quality.by_slice(joined, project)),
+        coverage=tuple(quality.coverage(joined, project)),
         bins=tuple(quality.calibration(joined, project)),
         days=tuple(days),
         distances=tuple(distances),
@@ -233,6 +236,10 @@ def to_prometheus(report: Report) -> str:
             give(name, text, found.value, **labels)
             give(f"{name}_low", f"{text} Low end of its interval.", found.low, **labels)
             give(f"{name}_high", f"{text} High end of its interval.", found.high, **labels)
+    for one in report.coverage:
+        labels = {"by": one.by, "value": one.value}
+        give("slice_outcomes", "Outcomes with a label.", one.outcomes, **labels)
+        give("slice_answered", "Outcomes that were asked about.", one.answered, **labels)
     if report.trained:
         for field, (name, text) in ESTIMATES.items():
             give(f"trained_{name}", f"{text} When the model was released.", getattr(report.trained, field).value)

@@ -51,6 +51,8 @@ def test_each_row_and_each_outcome_is_matched_or_counted(read):
         [6, "shadow", 0.25, 1],
         [1, "shadow", 0.25, 1],
     ]
+    assert found.outcomes["number"].tolist() == [1, 2, 6, 8, 9]
+    assert found.is_answered.tolist() == [True, True, False, False, False]
     assert found.matches == labels.Matches(
         served=9,
         matched=4,

@@ -65,6 +65,18 @@ def each(request) -> Report:
     return request.getfixturevalue(request.param)
 
 
+def test_a_slice_that_is_no_longer_asked_about_is_named(tmp_path):
+    lines, outcomes = month("2026-01-01", 200, 0.3, 0.3)
+    found = watch(tmp_path, lines[lines["number"] % 20 != 1].to_dict("records"), outcomes)
+    gone = watch(tmp_path, lines[lines["number"] % 2 == 0].to_dict("records"), outcomes)
+    coverage = {(one.by, one.value): (one.outcomes, one.answered) for one in gone.coverage}
+    assert coverage["depot", "A"] == (100, 100)
+    assert coverage["depot", "B"] == (100, 0)
+    assert "Only 0 of 100 outcomes of depot B were asked about." in page.sentences(gone)
+    assert not any("were asked about" in one for one in page.sentences(found))
+    assert samples(gone)["slice_answered", "depot", "B"] == 0
+
+
 def samples(one: Report) -> dict[tuple[str, ...], float]:
     families = text_string_to_metric_families(report.to_prometheus(one))
     return {
