@@ -13,9 +13,11 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from operation.policy import Decision, Past
 
@@ -219,6 +221,33 @@ class History:
 
     def _time(self) -> str:
         return self._now().astimezone(datetime.UTC).isoformat(timespec="seconds")
+
+
+def to_prometheus(records: Sequence[Record], model: str) -> str:
+    """How retrainings ended, and since when one is under way, in Prometheus' text format; all have the label `model`."""
+    registry = CollectorRegistry()
+    ended = Counter(
+        "operation_retrainings", "Retrainings that have ended, by how.", ["model", "state"], registry=registry
+    )
+    for state in ENDS:  # one that appears with its first retraining would not be seen to rise
+        ended.labels(model, state).inc(sum(one.state == state for one in records))
+    moments = {
+        "operation_decision_timestamp_seconds": ("When it was last decided.", records),
+        "operation_retraining_begun_timestamp_seconds": (
+            "When the retraining that is under way began.",
+            [one for one in records if one.state == BEGUN],
+        ),
+    }
+    for name, (text, of) in moments.items():
+        gauge = Gauge(name, text, ["model"], registry=registry)
+        if of:
+            gauge.labels(model).set(datetime.datetime.fromisoformat(of[-1].at).timestamp())
+    # The library adds when it has made a counter: of a file, that says nothing.
+    return "".join(
+        line
+        for line in generate_latest(registry).decode().splitlines(keepends=True)
+        if "_retrainings_created" not in line
+    )
 
 
 def _plain(record: Record) -> dict[str, Any]:

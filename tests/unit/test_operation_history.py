@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from operation import history
 from operation.history import BEGUN, DECLINED, DONE, FAILED, INTERRUPTED, REFUSED, Busy, History, HistoryError
@@ -174,3 +175,20 @@ def test_each_line_is_json_that_people_read(kept):
     with kept.alone("a test"):
         kept.decide(YES, "2013-07", "Ada")
     assert json.loads(kept.file.read_text())["decision"]["reason"] == "21.0 points apart."
+
+
+def test_prometheus_reads_how_retrainings_ended_and_when_one_began(kept):
+    with kept.alone("a test"):
+        kept.decide(NO, "2013-06")
+        kept.end(kept.decide(YES, "2013-07"), REFUSED)
+        idle = history.to_prometheus(kept.records(), "parcels")
+        kept.decide(YES, "2013-08")
+    text = history.to_prometheus(kept.records(), "parcels")
+    for part in (idle, text):
+        assert 'operation_retrainings_total{model="parcels",state="refused"} 1.0' in part
+        assert 'operation_retrainings_total{model="parcels",state="failed"} 0.0' in part
+        assert "_created" not in part
+    begun = f'operation_retraining_begun_timestamp_seconds{{model="parcels"}} {1375326000 / 1e9}e+09'
+    assert begun in text
+    assert "begun_timestamp_seconds{" not in idle
+    assert list(text_string_to_metric_families(history.to_prometheus([], "parcels")))
