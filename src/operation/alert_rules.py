@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -123,7 +124,9 @@ def read_tests(file: str | Path) -> list[Test]:
     """
     file = Path(file)
     loaded = _loaded(file)
-    rules = tuple(rule for name in loaded.get("rule_files", []) for rule in read_rules(file.parent / name))
+    rules = tuple(
+        rule for name in loaded.get("rule_files", []) for rule in read_rules(os.path.normpath(file.parent / name))
+    )
     every = _seconds(loaded.get("evaluation_interval", "1m"), file)
     found = []
     for number, one in enumerate(loaded.get("tests", []), 1):

@@ -223,10 +223,10 @@ def _histogram_quantile(node: Any, storage: Storage, at: float) -> Vector:
 
 def _quantile(share: float, buckets: list[tuple[float, float]]) -> float:
     """From the counts up to each bound: a straight line within a bucket."""
-    if len(buckets) < 2 or not math.isinf(buckets[-1][0]) or not buckets[-1][1] or math.isnan(share):
-        return math.nan
     if not 0 <= share <= 1:
         return math.copysign(math.inf, share - 0.5)
+    if len(buckets) < 2 or not math.isinf(buckets[-1][0]) or not buckets[-1][1]:
+        return math.nan
     rising, most = [], -math.inf
     for bound, count in buckets:
         most = max(most, count)
@@ -246,7 +246,7 @@ _CALLS: dict[str, Callable[[Any, Storage, float], Value]] = {
     "rate": _over_range(_per_second),
     "increase": _over_range(_rate),
     "delta": _over_range(lambda samples, start, end: _rate(samples, start, end, is_counter=False)),
-    "avg_over_time": _over_range(lambda samples, *_: math.fsum(value for _, value in samples) / len(samples)),
+    "avg_over_time": _over_range(lambda samples, *_: sum(value for _, value in samples) / len(samples)),
     "max_over_time": _over_range(lambda samples, *_: max(value for _, value in samples)),
     "min_over_time": _over_range(lambda samples, *_: min(value for _, value in samples)),
     "count_over_time": _over_range(lambda samples, *_: float(len(samples))),
@@ -264,8 +264,8 @@ def _call(node: Any, storage: Storage, at: float) -> Value:
 
 
 _AGGREGATES: dict[str, Callable[[list[float]], float]] = {
-    "sum": math.fsum,
-    "avg": lambda values: math.fsum(values) / len(values),
+    "sum": sum,
+    "avg": lambda values: sum(values) / len(values),
     "min": min,
     "max": max,
     "count": lambda values: float(len(values)),
