@@ -16,6 +16,7 @@ from typing import Any
 
 import promql_parser
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from operation import promql
 from operation.promql import NAME, Labels, PromqlError, Samples, Vector
@@ -196,6 +197,33 @@ def firing(rule: Rule, series: promql.Storage, every: float, until: float) -> li
             [_alert(rule, labels, active[labels]) for labels, begun in since.items() if at - begun >= rule.hold]
         )
     return moments
+
+
+def now(rules: Iterable[Rule], text: str, at: float) -> list[tuple[Rule, dict[str, str], dict[str, str]]]:
+    """The alerts that metrics give by themselves, without waiting for what a rule holds: what a report of a watch sets off.
+
+    Args:
+        rules: to be evaluated. One that looks back over a range has no value, for each metric has one sample.
+        text: metrics in Prometheus' format.
+        at: now, in seconds since 1970.
+
+    Returns:
+        A rule that fires, with the labels and the annotations of its alert, for each.
+    """
+    series = {
+        frozenset(
+            {NAME: sample.name, **{name: value for name, value in sample.labels.items() if value}}.items()
+        ): Samples([at], [sample.value])
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    found = []
+    for rule in rules:
+        value = promql.evaluate(rule.parsed, series, at)
+        for labels, one in value.items() if isinstance(value, dict) else ():
+            alert, told = _alert(rule, frozenset(pair for pair in labels if pair[0] != NAME), one)
+            found.append((rule, dict(alert), dict(told)))
+    return found
 
 
 def faults(rules: Iterable[Rule], tests: Sequence[Test]) -> list[str]:

@@ -100,11 +100,11 @@ def sentences(report: Report) -> list[str]:
                 f"Column {one.column} is {one.distance:.2f} away from {other} ({one.kind}; limit {one.limit:g})."
             )
     whole = report.matches.answered / max(1, report.matches.outcomes)
-    for one in report.coverage:
-        if one.answered < whole * one.outcomes / 2:
-            found.append(
-                f"Only {one.answered:,} of {one.outcomes:,} outcomes of {one.by} {one.value} were asked about."
-            )
+    found += [
+        f"Only {part.answered:,} of {part.outcomes:,} outcomes of {part.by} {part.value} were asked about."
+        for part in report.coverage
+        if part.answered < whole * part.outcomes / 2
+    ]
     lost = report.lines.unreadable + report.lines.no_number + report.lines.without_key
     if lost:
         found.append(f"{lost:,} of {report.lines.total:,} lines of the log cannot be used.")

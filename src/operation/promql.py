@@ -21,6 +21,9 @@ NAME = "__name__"
 LOOKBACK = 300.0
 """Seconds after which a series without a new sample has no value."""
 
+BEGINNING_COUNTS = True
+"""Whether a sample at the very beginning of a range is in it: up to Prometheus 2 it is, from 3 on it is not. A rule should not depend on it."""
+
 Labels = frozenset[tuple[str, str]]
 Vector = dict[Labels, float]
 Value = float | Vector
@@ -134,18 +137,21 @@ def _instant(node: Any, storage: Storage, at: float) -> Vector:
     found, moment = {}, at - _offset(node)
     for labels, (times, values) in _matching(node, storage):
         place = bisect.bisect_right(times, moment) - 1
-        if place >= 0 and times[place] >= moment - LOOKBACK and (value := values[place]) is not None:
+        if place < 0 or (value := values[place]) is None:
+            continue
+        if times[place] > moment - LOOKBACK or (BEGINNING_COUNTS and times[place] == moment - LOOKBACK):
             found[labels] = value
     return found
 
 
 def _range(node: Any, storage: Storage, at: float) -> dict[Labels, list[tuple[float, float]]]:
-    """The samples of each series within the range, both ends included."""
+    """The samples of each series within the range, its end included."""
     inner = node.vector_selector
     end = at - _offset(inner)
     start, found = end - node.range.total_seconds(), {}
     for labels, (times, values) in _matching(inner, storage):
-        first, last = bisect.bisect_left(times, start), bisect.bisect_right(times, end)
+        first = (bisect.bisect_left if BEGINNING_COUNTS else bisect.bisect_right)(times, start)
+        last = bisect.bisect_right(times, end)
         samples = [
             (time, value)
             for time, value in zip(times[first:last], values[first:last], strict=True)

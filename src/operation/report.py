@@ -236,10 +236,10 @@ def to_prometheus(report: Report) -> str:
             give(name, text, found.value, **labels)
             give(f"{name}_low", f"{text} Low end of its interval.", found.low, **labels)
             give(f"{name}_high", f"{text} High end of its interval.", found.high, **labels)
-    for one in report.coverage:
-        labels = {"by": one.by, "value": one.value}
-        give("slice_outcomes", "Outcomes with a label.", one.outcomes, **labels)
-        give("slice_answered", "Outcomes that were asked about.", one.answered, **labels)
+    for covered in report.coverage:
+        labels = {"by": covered.by, "value": covered.value}
+        give("slice_outcomes", "Outcomes with a label.", covered.outcomes, **labels)
+        give("slice_answered", "Outcomes that were asked about.", covered.answered, **labels)
     if report.trained:
         for field, (name, text) in ESTIMATES.items():
             give(f"trained_{name}", f"{text} When the model was released.", getattr(report.trained, field).value)

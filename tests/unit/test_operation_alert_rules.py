@@ -39,6 +39,13 @@ def test_rules_do_what_their_tests_say(test):
     assert alert_rules.run(test) == []
 
 
+@pytest.mark.parametrize("test", TESTS, ids=lambda test: Path(test.name).name)
+def test_rules_do_not_depend_on_whether_a_range_has_its_beginning(test, monkeypatch):
+    """In Prometheus 2 it has, in 3 it has not: https://prometheus.io/docs/prometheus/latest/migration/"""
+    monkeypatch.setattr(promql, "BEGINNING_COUNTS", False)
+    assert alert_rules.run(test) == []
+
+
 def test_each_rule_is_shown_to_fire_and_to_stay_quiet():
     assert len(RULES) > 25
     assert alert_rules.faults(RULES, TESTS) == []
@@ -62,23 +69,43 @@ def test_a_rule_without_a_test_that_shows_something_is_found():
     ]
 
 
+def watched(folder: Path, said: float, rate: float = 0.3) -> report.Report:
+    """A report on January, made in February."""
+    first, last = datetime.date(2026, 1, 1), datetime.date(2026, 1, 28)
+    lines, outcomes = month("2026-01-01", 400, rate, said)
+    log = served_log.read(write(folder / "log", lines.to_dict("records")), PARCELS)
+    joined = labels.join(log.rows, outcomes, PARCELS)
+    made = datetime.datetime(2026, 2, 27, tzinfo=datetime.UTC)
+    known = {"trained": quality.of(joined, PARCELS), "distances": [Distance("grams", "drift", 1, 1)]}
+    return report.make(log, joined, PARCELS, first, last, made, **known)
+
+
+def test_a_report_sets_off_the_alerts_of_what_it_found(tmp_path):
+    rules = [rule for rule in RULES if rule.file.name == "operation.yml"]
+    at = datetime.datetime(2026, 2, 28, tzinfo=datetime.UTC).timestamp()
+    assert alert_rules.now(rules, report.to_prometheus(watched(tmp_path, 0.3)), at) == []
+    found = alert_rules.now(rules, report.to_prometheus(watched(tmp_path, 0.1)), at)
+    assert {rule.name for rule, *_ in found} == {
+        "ProbabilitiesMeanSomethingElse",
+        "ProbabilitiesOfASliceMeanSomethingElse",
+    }
+    rule, alert, told = next(one for one in found if one[0].name == "ProbabilitiesMeanSomethingElse")
+    assert alert == {"alertname": rule.name, "severity": "ticket", "model": "parcels"}
+    assert told["summary"].startswith("What parcels says and what happens are ")
+    later = alert_rules.now(rules, report.to_prometheus(watched(tmp_path, 0.3)), at + 30 * 86400)
+    assert {rule.name for rule, *_ in later} == {"ReportIsOld", "LabelsAreLate"}
+
+
 @pytest.fixture(scope="module")
 def metrics(tmp_path_factory) -> dict[str, set[str]]:
     """What the server, a watch and a history give, with what Prometheus adds when it reads them."""
     from serving import metrics as serving
 
     folder = tmp_path_factory.mktemp("metrics")
-    first, last = datetime.date(2026, 1, 1), datetime.date(2026, 1, 28)
-    lines, outcomes = month("2026-01-01", 60, 0.3, 0.3)
-    log = served_log.read(write(folder / "log", lines.to_dict("records")), PARCELS)
-    joined = labels.join(log.rows, outcomes, PARCELS)
-    made = datetime.datetime(2026, 2, 28, tzinfo=datetime.UTC)
-    known = {"trained": quality.of(joined, PARCELS), "distances": [Distance("grams", "drift", 1, 1)]}
-    watched = report.make(log, joined, PARCELS, first, last, made, **known)
     kept = history.History(folder)
     with kept.alone("a test"):
         kept.decide(Decision(True, "Because.", "Never()"), "2026-01")
-    text = report.to_prometheus(watched) + history.to_prometheus(kept.records(), "parcels")
+    text = report.to_prometheus(watched(folder, 0.3)) + history.to_prometheus(kept.records(), "parcels")
     serving.REQUESTS.labels("3", "answered")
     serving.SECONDS.labels("3").observe(0.1)
     serving.PREDICTIONS.add(3, "champion", [0.5])
