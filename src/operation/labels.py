@@ -82,6 +82,7 @@ def join(
         ValueError: a column is missing, the log has one of the same name, or a label is neither 0 nor 1.
     """
     _require(outcomes, project)
+    rows, outcomes = rows.reset_index(drop=True), outcomes.reset_index(drop=True)
     asked, known = _codes(rows, outcomes, list(project.key))
     days = project.day(outcomes).astype("datetime64[ns]")
     labels = outcomes[project.label]
@@ -90,21 +91,19 @@ def join(
     end = pd.Timestamp.min if until is None else pd.Timestamp(until)
 
     is_known = labels.notna() & (days <= end) & (known >= 0)
-    first_of = outcomes.assign(code=known)[is_known].drop_duplicates("code")
     differ = labels[is_known].groupby(known[is_known]).nunique() > 1
     doubtful = differ.index[differ]
-    first_of = first_of[~first_of["code"].isin(doubtful)].astype({project.label: "int64"})
+    is_first = is_known & ~known[is_known].duplicated().reindex(known.index, fill_value=True) & ~known.isin(doubtful)
+    unique = outcomes[is_first].set_axis(known[is_first], axis=0).astype({project.label: "int64"})
 
     is_shadow = rows["role"] == SHADOW
     of = pd.DataFrame({"code": asked, "shadow": rows["version"].where(is_shadow, -1), "time": rows["time"]})
-    again = of.sort_values("time", kind="stable").duplicated(["code", "shadow"], keep="last").reindex(rows.index) & (
-        asked >= 0
-    )
-    once = rows.assign(code=asked)[~again]
-    columns = [name for name in first_of if name not in project.key]
-    found = once.reset_index(names="row").merge(first_of[columns], on="code", how="inner").set_index("row").sort_index()
-    unfound = once[~once["code"].isin(first_of["code"]) & ~once["code"].isin(doubtful)]
-    is_due = unfound[DAY] <= end
+    again = of.sort_values("time", kind="stable").duplicated(["code", "shadow"], keep="last").reindex(rows.index)
+    once = asked[~(again & (asked >= 0))]
+    has_label = once.isin(unique.index)
+    theirs = unique.drop(columns=list(project.key)).loc[once[has_label]].set_axis(once.index[has_label], axis=0)
+    found = pd.concat([rows.loc[theirs.index], theirs], axis=1)
+    is_due = rows.loc[once.index[~has_label & ~once.isin(doubtful)], DAY] <= end
 
     begin = pd.Timestamp(first) if first is not None else rows[DAY].min()
     stop = pd.Timestamp(last) if last is not None else rows[DAY].max()
@@ -114,23 +113,17 @@ def join(
     matches = Matches(
         served=len(rows),
         matched=len(found),
-        asked_again=int(again.sum()),
+        asked_again=len(rows) - len(once),
         not_yet=int((~is_due).sum()),
         missing=int(is_due.sum()),
-        ambiguous=int(once["code"].isin(doubtful).sum()),
+        ambiguous=int(once.isin(doubtful).sum()),
         outcomes=len(of_days),
         answered=int(answered.sum()),
         not_asked=int((~answered & ~contradictory).sum()),
         contradictory=int(contradictory.sum()),
     )
-    theirs = first_of[first_of["code"].isin(of_days)]
-    return Joined(
-        found.drop(columns="code").rename_axis(None),
-        matches,
-        until,
-        theirs.drop(columns="code"),
-        theirs["code"].isin(asked[~is_shadow]),
-    )
+    with_label = outcomes.loc[of_days.index[~contradictory]]
+    return Joined(found, matches, until, with_label, answered[~contradictory])
 
 
 def _require(outcomes: pd.DataFrame, project: Project) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 from operation import quality
 from operation.labels import Joined, Matches
@@ -193,6 +194,29 @@ def make(
         requests=dict(requests or {}),
         faults=log.faults,
     )
+
+
+def requests_of(text: str, before: str = "") -> dict[str, float]:
+    """How many requests were answered, refused or failed between two looks at the server's metrics; the log has answered ones only.
+
+    Args:
+        text: what `/metrics` of the server gives.
+        before: what it gave at the first look; empty: since the server began. One that has begun anew meanwhile counts from then on.
+    """
+
+    def counts(metrics: str) -> dict[tuple[str, str], float]:
+        return {
+            (sample.labels.get("version", ""), sample.labels["outcome"]): sample.value
+            for family in text_string_to_metric_families(metrics)
+            for sample in family.samples
+            if sample.name == "serving_requests_total"
+        }
+
+    earlier, found = counts(before), dict[str, float]()
+    for which, count in counts(text).items():
+        known = earlier.get(which, 0.0)
+        found[which[1]] = found.get(which[1], 0.0) + (count - known if count >= known else count)
+    return found
 
 
 def to_prometheus(report: Report) -> str:

@@ -112,3 +112,55 @@ def test_a_log_without_rows_leaves_all_outcomes_unasked(read):
 def test_outcomes_that_cannot_be_joined_are_refused(read, outcomes, said):
     with pytest.raises(ValueError, match=said):
         labels.join(read(line(1)), pd.DataFrame(outcomes), PARCELS)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_row_and_no_outcome_is_lost_whatever_comes(tmp_path, seed):
+    """Logs and outcomes by chance, with whatever may be wrong in them: the accounts add up, and labels are those of the keys."""
+    draw = np.random.default_rng(seed)
+
+    def days(rows: int) -> list[str]:
+        return [f"2026-01-{day:02d}" for day in draw.integers(1, 9, rows)]
+
+    lines = [
+        line(
+            int(draw.integers(20)) if draw.random() < 0.9 else None,
+            sent,
+            float(draw.random()) if draw.random() < 0.9 else None,
+            id=f"id-{draw.integers(60)}",
+            role=str(draw.choice(["champion", "challenger", "shadow"])),
+            version=int(draw.integers(3, 5)),
+            time=f"2026-01-01T{draw.integers(24):02d}:00:00+00:00",
+        )
+        for sent in days(150)
+    ]
+    outcomes = pd.DataFrame(
+        [outcome(int(draw.integers(20)), draw.choice([0, 1, np.nan]), sent) for sent in days(200)]
+    ).assign(row=range(200), code=7)
+    first, last = datetime.date(2026, 1, 2), datetime.date(2026, 1, 7)
+    log = served_log.read(write(tmp_path / "log", [*lines, *lines[:10], "half"]), PARCELS, first, last)
+    counts = log.lines
+    assert counts.total == 161
+    assert counts.total == (
+        counts.rows + counts.other_days + counts.unreadable + counts.no_number + counts.without_key + counts.repeated
+    )
+    until = datetime.date(2026, 1, int(draw.integers(3, 9)))
+    several_files = outcomes.set_axis([*range(100), *range(100)])
+    found = labels.join(log.rows, several_files, PARCELS, until, first, last)
+    matches = found.matches
+    assert (
+        matches.served
+        == counts.rows
+        == (matches.matched + matches.asked_again + matches.not_yet + matches.missing + matches.ambiguous)
+    )
+    assert matches.outcomes == matches.answered + matches.not_asked + matches.contradictory
+    assert len(found.outcomes) == matches.answered + matches.not_asked
+    known = outcomes.dropna(subset="lost").groupby(["sent", "number"])["lost"].agg(["min", "max"])
+    for one in found.rows.itertuples():
+        assert one.lost == known.loc[(one.sent, one.number), "min"] == known.loc[(one.sent, one.number), "max"]
+        assert one.sent <= until.isoformat()
+    due = known[
+        known.index.get_level_values("sent").isin([f"2026-01-{day:02d}" for day in range(2, min(7, until.day) + 1)])
+    ]
+    assert len(due) == matches.outcomes
+    assert (due["min"] != due["max"]).sum() == matches.contradictory

@@ -213,3 +213,26 @@ def test_a_gap_that_days_make_by_chance_is_not_called_one():
         page.gap_sentence(found)
         == "30.0% was said on average, and 25.0% happened: no more apart than days differ by chance."
     )
+
+
+def test_requests_are_those_between_two_looks_at_the_server():
+    def text(answered: int, refused: int, failed: int) -> str:
+        given = [("3", "answered", answered), ("4", "answered", 5), ("", "refused", refused), ("", "failed", failed)]
+        return "# TYPE serving_requests_total counter\n" + "".join(
+            f'serving_requests_total{{version="{version}",outcome="{outcome}"}} {count}.0\n'
+            for version, outcome, count in given
+        )
+
+    assert report.requests_of(text(100, 7, 1)) == {"answered": 105, "refused": 7, "failed": 1}
+    assert report.requests_of(text(100, 7, 1), text(40, 7, 0)) == {"answered": 60, "refused": 0, "failed": 1}
+    assert report.requests_of(text(10, 2, 0), text(40, 1, 3)) == {"answered": 10, "refused": 1, "failed": 0}
+    assert report.requests_of("") == {}
+
+
+def test_requests_have_the_name_that_the_server_gives_them():
+    from prometheus_client import generate_latest
+
+    from serving.metrics import REQUESTS
+
+    REQUESTS.labels("7", "refused").inc()
+    assert report.requests_of(generate_latest().decode())["refused"] >= 1
