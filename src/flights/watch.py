@@ -6,14 +6,11 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from .columns import DATE, DERIVED, KEY, LABEL
+from .columns import DATE, DERIVED, KEY, LABEL, WATCHED
 from .plan import AGREED, Costs, Plan
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SLICES = ("origin", "carrier", "part_of_day")
-"""Columns, and columns derived from one, whose values divide the flights."""
 
 
 class Flights:
@@ -33,14 +30,16 @@ class Flights:
 
     @functools.cached_property
     def slices(self) -> Mapping[str, Callable[[pd.DataFrame], pd.Series]]:
-        """Of each of `SLICES`, how its values are found."""
-        return {name: functools.partial(_values, name=name) for name in SLICES}
+        """Of each of `columns.WATCHED`, how its values are found."""
+        return {name: functools.partial(_values, name=name) for name in WATCHED}
 
     def day(self, rows: pd.DataFrame) -> pd.Series:
         """The day of each flight; NaT where there is no such day."""
         import pandas as pd
 
-        return pd.to_datetime(rows[list(DATE)].apply(pd.to_numeric, errors="coerce"), errors="coerce")
+        numbers = rows[list(DATE)].apply(pd.to_numeric, errors="coerce")
+        can_be = numbers.where((numbers <= [9999, 12, 31]).all(axis=1))  # to pandas, January 128 is February 28
+        return pd.to_datetime(can_be.set_axis(["years", "months", "days"], axis=1), errors="coerce")
 
 
 PROJECT = Flights()

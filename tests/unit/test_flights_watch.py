@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from flights import columns, data
-from flights.watch import PROJECT, SLICES
+from flights.watch import PROJECT
 from operation import quality
 from operation.policy import Calendar, CalibrationGap, Loss, Never
 from operation.replay import Replay, replay
@@ -55,14 +55,15 @@ def tried(year, learn):
 
 
 def test_a_flight_is_on_its_day_and_one_without_a_date_on_none():
-    days = PROJECT.day(pd.DataFrame({"year": [2013, 2013, None], "month": [7, 2, 1], "day": [4, 30, 1]}))
-    assert days.tolist() == [pd.Timestamp("2013-07-04"), pd.NaT, pd.NaT]
+    dates = [(2013, 7, 4), (2013, "8", 9), (2013, 2, 30), (None, 1, 1), (2013, 1, 128), (2013, 101, 1), (2013, 0, 1)]
+    days = PROJECT.day(pd.DataFrame(dates, columns=columns.DATE))
+    assert days.tolist() == [pd.Timestamp("2013-07-04"), pd.Timestamp("2013-08-09"), *[pd.NaT] * 5]
 
 
 def test_costs_are_those_of_the_plan_and_slices_have_words(year):
     assert PROJECT.costs.threshold == 0.25
     made = {name: make(year["2013-07"]) for name, make in PROJECT.slices.items()}
-    assert tuple(made) == SLICES
+    assert tuple(made) == columns.WATCHED
     assert set(made["origin"]) == {"EWR", "JFK", "LGA"}
     assert set(made["part_of_day"]) == set(columns.PARTS_OF_DAY)
 
