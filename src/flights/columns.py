@@ -73,3 +73,6 @@ DERIVED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "part_of_day": (DEPARTURE, part_of_day),
 }
 """Columns that slices may name beside those of the data: which column each is made from, and how."""
+
+WATCHED = ("origin", "carrier", "part_of_day")
+"""Columns, derived ones included, by whose values a served model's quality is watched."""

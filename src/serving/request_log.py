@@ -114,14 +114,18 @@ class RequestLog:
         self.lost += self._rows
 
 
-def read(file: str | Path) -> Iterator[dict[str, Any]]:
-    """The lines of a log, the oldest first, those of its full files included. A last line that is not whole is left out."""
+def files(file: str | Path) -> list[Path]:
+    """The files of a log that are there, the oldest first: its full ones, then the one that is written."""
     file = Path(file)
     full = [one for one in file.parent.glob(f"{file.name}.*") if one.suffix[1:].isdecimal()]
-    for path in [*sorted(full, key=lambda one: -int(one.suffix[1:])), file]:
-        if path.exists():
-            with path.open(encoding="utf-8") as lines:
-                yield from (json.loads(line) for line in lines if line.endswith("\n"))
+    return [one for one in (*sorted(full, key=lambda one: -int(one.suffix[1:])), file) if one.exists()]
+
+
+def read(file: str | Path) -> Iterator[dict[str, Any]]:
+    """The lines of a log, the oldest first, those of its full files included. A last line that is not whole is left out."""
+    for path in files(file):
+        with path.open(encoding="utf-8") as lines:
+            yield from (json.loads(line) for line in lines if line.endswith("\n"))
 
 
 def _lines(answer: Answer) -> str:

@@ -48,9 +48,9 @@ def test_flights_never_imports_course(root):
     none(project.forbidden_imports(root / "src" / "flights", {"course", "tools", "tests"}))
 
 
-@pytest.mark.parametrize("package", ["engines", "serving"])
-def test_engines_and_serving_know_no_project(root, package):
-    """They run and serve any TFX pipeline: no flight, nothing of the course, not even in a comment."""
+@pytest.mark.parametrize("package", ["engines", "serving", "operation"])
+def test_engines_serving_and_operation_know_no_project(root, package):
+    """They run, serve and watch any TFX pipeline: no flight, nothing of the course, not even in a comment."""
     folder = root / "src" / package
     assert list(folder.rglob("*.py")), f"src/{package} has moved: this test checks nothing"
     none(project.forbidden_imports(folder, {"flights", "course", "tools", "tests"}))
@@ -89,7 +89,7 @@ def test_course_does_not_import_the_tools(root):
 
 def test_no_modules_import_each_other(root):
     packages = [path for path in (root / "src").iterdir() if path.is_dir()]
-    assert {"course", "engines", "flights", "serving", "warm"} <= {path.name for path in packages}
+    assert {"course", "engines", "flights", "operation", "serving", "warm"} <= {path.name for path in packages}
     none([" imports ".join(found)] if (found := import_cycles.import_cycle(*packages, root / "tools")) else [])
 
 

@@ -1,0 +1,73 @@
+"""What a project gives, so that its served model is watched: one object, as for the model server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Costs(Protocol):
+    """What the two ways to be wrong cost, in one unit."""
+
+    @property
+    def false_alarm(self) -> float:
+        """Of acting where nothing happens."""
+        ...
+
+    @property
+    def miss(self) -> float:
+        """Of not acting where it does."""
+        ...
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which on the project acts."""
+        ...
+
+
+class Project(Protocol):
+    """A project whose model says how probable something is, and which is told later whether it happened.
+
+    Attributes:
+        name: of the model, as its server calls it.
+        key: columns of the log of requests by which a row finds its label; the same as of `serving.models.Project`.
+        label: the column of what became of it: 1 where it happened, 0 where it did not, missing where that is not known yet.
+        costs: of errors.
+        slices: by name, what makes a column to divide rows by. It gets a table with the columns of the outcomes.
+    """
+
+    @property
+    def name(self) -> str:
+        """See above."""
+        ...
+
+    @property
+    def key(self) -> Sequence[str]:
+        """See above."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """See above."""
+        ...
+
+    @property
+    def costs(self) -> Costs:
+        """See above."""
+        ...
+
+    @property
+    def slices(self) -> Mapping[str, Callable[[pd.DataFrame], pd.Series]]:
+        """See above."""
+        ...
+
+    def day(self, rows: pd.DataFrame) -> pd.Series:
+        """When that which a prediction is about takes place, as a date (datetime64); NaT where the key names no day.
+
+        Args:
+            rows: with the columns of `key`.
+        """
+        ...

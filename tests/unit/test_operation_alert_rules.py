@@ -1,0 +1,404 @@
+"""Rules for alerts: each fires and stays quiet in a test, reads what there is, and means here what it means to Prometheus."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from parcels_project import PARCELS, month, write
+from prometheus_client.parser import text_string_to_metric_families
+
+promql_parser = pytest.importorskip(
+    "promql_parser", reason="promql-parser is not in the environment; it reads Prometheus' expressions"
+)
+
+from operation import alert_rules, history, labels, promql, quality, report, served_log  # noqa: E402
+from operation.alert_rules import Rule, RuleError  # noqa: E402
+from operation.policy import Decision  # noqa: E402
+from operation.promql import PromqlError  # noqa: E402
+from operation.report import Distance  # noqa: E402
+
+MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
+RULES = [rule for file in sorted((MONITORING / "rules").glob("*.yml")) for rule in alert_rules.read_rules(file)]
+TESTS = [test for file in sorted((MONITORING / "tests").glob("*.yml")) for test in alert_rules.read_tests(file)]
+
+BROKEN = {
+    "cannot fire": lambda rule: f"({rule.expression}) unless ({rule.expression})",
+    "always fires": lambda rule: "absent(no_such_metric)",
+}
+
+
+@pytest.mark.parametrize("test", TESTS, ids=lambda test: Path(test.name).name)
+def test_rules_do_what_their_tests_say(test):
+    assert alert_rules.run(test) == []
+
+
+@pytest.mark.parametrize("test", TESTS, ids=lambda test: Path(test.name).name)
+def test_rules_do_not_depend_on_whether_a_range_has_its_beginning(test, monkeypatch):
+    """In Prometheus 2 it has, in 3 it has not: https://prometheus.io/docs/prometheus/latest/migration/"""
+    monkeypatch.setattr(promql, "BEGINNING_COUNTS", False)
+    assert alert_rules.run(test) == []
+
+
+def test_each_rule_is_shown_to_fire_and_to_stay_quiet():
+    assert len(RULES) > 25
+    assert alert_rules.faults(RULES, TESTS) == []
+
+
+@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_rule_that_cannot_fire_or_always_does_turns_a_test_red(rule, how):
+    broken = dataclasses.replace(rule, expression=BROKEN[how](rule))
+    tests = [dataclasses.replace(test, rules=(broken,)) for test in TESTS if rule in test.rules]
+    assert [one for test in tests for one in alert_rules.run(test)]
+
+
+def test_a_rule_without_a_test_that_shows_something_is_found():
+    rule = RULES[0]
+    without = [dataclasses.replace(test, expected=()) for test in TESTS]
+    assert len(alert_rules.faults(RULES, without)) == 2 * len(RULES)
+    quiet_without_data = [dataclasses.replace(test, series={}) for test in TESTS if rule in test.rules]
+    assert alert_rules.faults([rule], quiet_without_data) == [
+        f"{rule.file}: no test shows that {rule.name} stays quiet while there is data."
+    ]
+
+
+def watched(folder: Path, said: float, rate: float = 0.3) -> report.Report:
+    """A report on January, made in February."""
+    first, last = datetime.date(2026, 1, 1), datetime.date(2026, 1, 28)
+    lines, outcomes = month("2026-01-01", 400, rate, said)
+    log = served_log.read(write(folder / "log", lines.to_dict("records")), PARCELS)
+    joined = labels.join(log.rows, outcomes, PARCELS)
+    made = datetime.datetime(2026, 2, 27, tzinfo=datetime.UTC)
+    known = {"trained": quality.of(joined, PARCELS), "distances": [Distance("grams", "drift", 1, 1)]}
+    return report.make(log, joined, PARCELS, first, last, made, **known)
+
+
+def test_a_report_sets_off_the_alerts_of_what_it_found(tmp_path):
+    rules = [rule for rule in RULES if rule.file.name == "operation.yml"]
+    at = datetime.datetime(2026, 2, 28, tzinfo=datetime.UTC).timestamp()
+    assert alert_rules.now(rules, report.to_prometheus(watched(tmp_path, 0.3)), at) == []
+    found = alert_rules.now(rules, report.to_prometheus(watched(tmp_path, 0.1)), at)
+    assert {rule.name for rule, *_ in found} == {
+        "ProbabilitiesMeanSomethingElse",
+        "ProbabilitiesOfASliceMeanSomethingElse",
+    }
+    rule, alert, told = next(one for one in found if one[0].name == "ProbabilitiesMeanSomethingElse")
+    assert alert == {"alertname": rule.name, "severity": "ticket", "model": "parcels"}
+    assert told["summary"].startswith("What parcels says and what happens are ")
+    later = alert_rules.now(rules, report.to_prometheus(watched(tmp_path, 0.3)), at + 30 * 86400)
+    assert {rule.name for rule, *_ in later} == {"ReportIsOld", "LabelsAreLate"}
+
+
+@pytest.fixture(scope="module")
+def metrics(tmp_path_factory) -> dict[str, set[str]]:
+    """What the server, a watch and a history give, with what Prometheus adds when it reads them."""
+    from serving import metrics as serving
+
+    folder = tmp_path_factory.mktemp("metrics")
+    kept = history.History(folder)
+    with kept.alone("a test"):
+        kept.decide(Decision(True, "Because.", "Never()"), "2026-01")
+    text = report.to_prometheus(watched(folder, 0.3)) + history.to_prometheus(kept.records(), "parcels")
+    serving.REQUESTS.labels("3", "answered")
+    serving.SECONDS.labels("3").observe(0.1)
+    serving.PREDICTIONS.add(3, "champion", [0.5])
+
+    class Versions:
+        served = type("Served", (), {"traffic": type("Traffic", (), {"versions": {3: "champion"}}), "fault": ""})
+        refused = (4,)
+
+    now = serving.Now.__new__(serving.Now)
+    now._versions, now._log = Versions, None
+    families = [
+        *text_string_to_metric_families(text),
+        *(family for one in (serving.REQUESTS, serving.SECONDS, serving.SHADOW_DROPPED) for family in one.collect()),
+        *serving.PREDICTIONS.collect(),
+        *now.collect(),
+    ]
+    found = {"up": set()} | {sample.name: {*sample.labels} for family in families for sample in family.samples}
+    return {name: {*names, "job", "instance"} for name, names in found.items()}
+
+
+def test_rules_read_what_there_is(metrics):
+    """A wrong name would keep a rule from ever firing, whatever its test says of series that the test makes up."""
+    assert alert_rules.unknown(RULES, metrics) == []
+
+
+def test_tests_play_series_that_there_can_be(metrics):
+    for test in TESTS:
+        for series in test.series:
+            known = dict(series)
+            name = known.pop("__name__")
+            assert name in metrics, f"{test.name}: {name}"
+            assert set(known) <= metrics[name], f"{test.name}: {name} has no {set(known) - metrics[name]}"
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("serving_request_total > 1", "reads serving_request_total, which is no metric"),
+        (
+            'rate(serving_requests_total{status="failed"}[5m]) > 1',
+            "reads serving_requests_total by status, which it has not",
+        ),
+    ],
+)
+def test_a_name_that_is_never_there_is_found(metrics, expression, said):
+    rule = dataclasses.replace(RULES[0], expression=expression)
+    assert said in alert_rules.unknown([rule], metrics)[0]
+
+
+def test_each_alert_says_what_to_do_and_who_is_woken():
+    for rule in RULES:
+        assert set(rule.annotations) == {"summary", "action"}, rule.name
+        assert rule.labels["severity"] in ("page", "ticket"), rule.name
+    assert {rule.labels["severity"] for rule in RULES if rule.file.name == "operation.yml"} == {"ticket"}
+
+
+SERIES = {
+    'counter{job="a",code="200"}': "0+10x5 3+7x6 _x3 60+5x8",
+    'counter{job="a",code="500"}': "_ 1 1 4 _ 9 9+2x12",
+    'counter{job="b",code="200"}': "100+0.5x24",
+    'gauge{job="a"}': "1 -2 3.5 _ 0 stale _x3 7-1x10",
+    'gauge{job="b"}': "NaN 2+0x20",
+    'gauge{job="c"}': "Inf -Inf 0+0x20",
+    'limit{job="a",kind="x"}': "2+0x24",
+    'limit{job="b",kind="y"}': "3+0x24",
+    'seconds_bucket{job="a",le="0.1"}': "0+3x24",
+    'seconds_bucket{job="a",le="0.5"}': "0+5x24",
+    'seconds_bucket{job="a",le="+Inf"}': "0+6x24",
+    'seconds_bucket{job="b",le="0.1"}': "0+0x24",
+    'seconds_bucket{job="b",le="+Inf"}': "0+0x24",
+}
+
+EXPRESSIONS = [
+    "counter",
+    'counter{job!="a"}',
+    'counter{job=~"a|c",code!~"5.."}',
+    'gauge{missing=""}',
+    "gauge offset 3m",
+    "-gauge",
+    "(gauge)",
+    "time() - gauge",
+    "abs(gauge)",
+    "rate(counter[5m])",
+    "increase(counter[7m])",
+    "increase(counter[7m] offset 2m)",
+    "delta(gauge[9m])",
+    "avg_over_time(gauge[6m])",
+    "max_over_time(counter[6m])",
+    "min_over_time(counter[6m])",
+    "count_over_time(gauge[10m])",
+    "sum(counter)",
+    "sum by (job) (rate(counter[5m]))",
+    "sum without (code) (counter)",
+    "avg by (code) (counter)",
+    "min(counter)",
+    "max by (job) (counter)",
+    "count by (code) (counter)",
+    "gauge > 1",
+    "3 < counter",
+    "gauge == 2",
+    "gauge != 2",
+    "gauge >= 2 and gauge <= 7",
+    "counter / on (job) group_left () limit",
+    "counter / on (job) group_left (kind) limit",
+    "limit * on (job) group_right () counter",
+    "gauge / ignoring (kind) limit",
+    "gauge > on (job) limit",
+    "counter > on (job) group_left () limit * 2",
+    "gauge / 0",
+    "counter and on (job) limit",
+    'counter unless on (job) limit{kind="x"}',
+    "gauge or counter",
+    "counter + ignoring (code) group_left () gauge",
+    'absent(nothing{job="x",code=~"2.."})',
+    "absent(gauge)",
+    "histogram_quantile(0.5, rate(seconds_bucket[10m]))",
+    "histogram_quantile(0.9, sum by (le) (rate(seconds_bucket[10m])))",
+    "histogram_quantile(0.1, seconds_bucket)",
+    "histogram_quantile(2, seconds_bucket)",
+    "2 * 3 + gauge - 1",
+]
+
+
+@pytest.fixture(scope="module")
+def storage() -> promql.Storage:
+    return {promql.labels_of(name): alert_rules._samples(values, 60, name) for name, values in SERIES.items()}
+
+
+@pytest.mark.parametrize(
+    ("expression", "at", "value"),
+    [
+        # By hand: 5 to 25 in 4 minutes, and to both ends of 5 minutes.
+        ("increase(rising[5m] offset 1m)", 360, 25.0),
+        ("sum(rate(rising[5m]))", 300, 25.0 / 300),
+        ("rising > 26", 300, None),
+        ("rising > 24", 300, 25.0),
+        ("rising", 899, None),
+        ("time() / 2", 7, 3.5),
+    ],
+)
+def test_values_that_one_can_reckon(expression, at, value):
+    storage = {promql.labels_of("rising"): alert_rules._samples("0+5x5", 60, "rising")}
+    found = promql.evaluate(promql.parse(expression), storage, at)
+    values = list(found.values()) if isinstance(found, dict) else [found]
+    assert values == ([] if value is None else pytest.approx([value]))
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("rate(", "rate("),
+        ("topk(3, counter)", "topk cannot be evaluated here"),
+        ("sqrt(gauge)", "sqrt cannot be evaluated here"),
+        ("gauge > bool 1", "this operator cannot be evaluated here"),
+        ("gauge % 2", "this operator cannot be evaluated here"),
+        ("gauge @ 60", "`@` cannot be evaluated here"),
+        ("rate(counter[5m:1m])", "ranges of expressions cannot be evaluated here"),
+        ("counter[5m]", "MatrixSelector cannot be evaluated here"),
+        ("counter / gauge", None),
+        ("gauge / on (job) counter", 'several series have the labels {job="a"}'),
+        ("counter / on (job) gauge", 'several series have the labels {job="a"}; write group_left'),
+    ],
+)
+def test_what_is_not_known_here_is_refused_and_never_guessed(storage, expression, said):
+    if said is None:
+        assert promql.evaluate(promql.parse(expression), storage, 120) == {}
+        return
+    with pytest.raises(PromqlError) as error:
+        promql.evaluate(promql.parse(expression), storage, 120)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"alert": "A", "expr": "rate("}, "alert A: rate("),
+        ({"record": "a", "expr": "b"}, "record in a rule of group g; there are alerts only"),
+        ({"alert": "A", "expr": "up", "for": "soon"}, "'soon' is no duration"),
+    ],
+)
+def test_a_file_of_rules_that_cannot_be_followed_is_named(tmp_path, rule, said):
+    file = tmp_path / "rules.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": [rule]}]}))
+    with pytest.raises(RuleError) as error:
+        alert_rules.read_rules(file)
+    assert str(error.value).startswith(str(file))
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["- a", "a: [", None])
+def test_what_is_no_file_of_rules_is_named(tmp_path, text):
+    if text:
+        (tmp_path / "rules.yml").write_text(text)
+    with pytest.raises(RuleError, match=r"rules\.yml"):
+        alert_rules.read_rules(tmp_path / "rules.yml")
+
+
+def test_two_alerts_of_one_name_and_an_alert_that_there_is_not_are_refused(tmp_path):
+    rule = {"alert": "A", "expr": "up == 0"}
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": [rule, rule]}]}))
+    with pytest.raises(RuleError, match="there are several alerts A"):
+        alert_rules.read_rules(tmp_path / "rules.yml")
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": [rule]}]}))
+    test = {"input_series": [], "alert_rule_test": [{"eval_time": "1m", "alertname": "B"}]}
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump({"rule_files": ["rules.yml"], "tests": [test]}))
+    with pytest.raises(RuleError, match="there is no alert B in its rule_files"):
+        alert_rules.read_tests(tmp_path / "tests.yml")
+
+
+def test_a_template_that_is_not_known_here_is_refused():
+    rule = Rule("A", "up == 0", 0, {}, {"summary": "{{ $value | title }}"}, Path("rules.yml"))
+    storage = {promql.labels_of("up"): alert_rules._samples("0", 60, "up")}
+    with pytest.raises(RuleError, match="that is not known here"):
+        alert_rules.firing(rule, storage, 60, 0)
+
+
+# --- the same by promtool
+
+
+@pytest.fixture(scope="module")
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None:
+        pytest.skip("promtool is not installed; Debian has it in the package prometheus")
+    return found
+
+
+def run_promtool(promtool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([promtool, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def test_promtool_finds_no_fault(promtool):
+    assert run_promtool(promtool, "check", "rules", *(MONITORING / "rules").glob("*.yml")).returncode == 0
+    found = run_promtool(promtool, "test", "rules", *(MONITORING / "tests").glob("*.yml"))
+    assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_promtool_sees_the_same_faults_in_broken_rules(promtool, tmp_path, how):
+    """Which alert at which time, by its verdict and by ours."""
+    for folder in ("rules", "tests"):
+        shutil.copytree(MONITORING / folder, tmp_path / folder)
+    for file in (tmp_path / "rules").glob("*.yml"):
+        loaded = yaml.safe_load(file.read_text())
+        expressions = {rule.name: BROKEN[how](rule) for rule in alert_rules.read_rules(file)}
+        for group in loaded["groups"]:
+            for one in group["rules"]:
+                one["expr"] = expressions[one["alert"]]
+        file.write_text(yaml.safe_dump(loaded))
+    files = [*(tmp_path / "tests").glob("*.yml")]
+    said = [one for file in files for test in alert_rules.read_tests(file) for one in alert_rules.run(test)]
+    ours = sorted(re.findall(r": (\w+) at (\d+) s: expected", "\n".join(said)))
+    found = run_promtool(promtool, "test", "rules", *files)
+    theirs = re.findall(r"alertname: (\w+), time: (\w+),", found.stderr + found.stdout)
+    seconds = [
+        (name, f"{promql_parser.parse_duration(time).total_seconds():g}" if time != "0s" else "0")
+        for name, time in theirs
+    ]
+    assert len(ours) >= len(RULES)
+    assert ours == sorted(seconds)
+
+
+def test_promtool_finds_the_same_values(promtool, storage, tmp_path):
+    """Of all expressions, at five moments: promtool is told what is found here, and says where it finds another number, be it in the last digit."""
+    asked = []
+    for expression in EXPRESSIONS:
+        for at in (0, 150, 420, 780, 1380):
+            found = promql.evaluate(promql.parse(expression), storage, at)
+            samples = [
+                {"labels": _written(one), "value": value}
+                for one, value in (found.items() if isinstance(found, dict) else [(frozenset(), found)])
+            ]
+            asked.append({"expr": expression, "eval_time": f"{at}s", "exp_samples": samples})
+    series = [{"series": name, "values": values} for name, values in SERIES.items()]
+    tests = {
+        "evaluation_interval": "1m",
+        "tests": [{"interval": "1m", "input_series": series, "promql_expr_test": asked}],
+    }
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump(tests))
+    found = run_promtool(promtool, "test", "rules", tmp_path / "tests.yml")
+    differ = re.findall(r'expr: "(.*)", time: (\w+),\s+exp: (.*)\n\s+got: (.*)', found.stderr + found.stdout)
+    assert len(differ) == (found.stderr + found.stdout).count("expr: ")
+    assert len(differ) < len(asked) / 4
+    for expression, at, ours, theirs in differ:
+        assert _read(ours) == pytest.approx(_read(theirs), rel=1e-12, nan_ok=True), (expression, at)
+
+
+def _read(samples: str) -> dict[str, float]:
+    """Values as promtool writes them."""
+    return {labels_: float(value) for labels_, value in re.findall(r"(\w*\{[^}]*\}) (\S+?)(?:, |$)", samples)}
+
+
+def _written(labels_: promql.Labels) -> str:
+    known = dict(labels_)
+    name = known.pop("__name__", "")
+    return name + "{" + ",".join(f'{one}="{value}"' for one, value in sorted(known.items())) + "}"
