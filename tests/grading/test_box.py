@@ -130,7 +130,7 @@ def test_it_sees_the_course_and_not_what_judges_it_nor_who_grades(told):
         ".tools",
         ".airflow",
     }
-    assert set(told["src"]) == {"course", "engines", "flights", "serving", "warm"}
+    assert set(told["src"]) == {"course", "engines", "flights", "operation", "serving", "warm"}
     assert told["tools"] == [["grade"], ["inside"]]
     assert "SECRET_OF_WHO_GRADES" not in told["environment"]
     assert told["processes"] == ["1", "2"]

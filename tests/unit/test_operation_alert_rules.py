@@ -9,20 +9,17 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import promql_parser
 import pytest
 import yaml
 from parcels_project import PARCELS, month, write
 from prometheus_client.parser import text_string_to_metric_families
 
-promql_parser = pytest.importorskip(
-    "promql_parser", reason="promql-parser is not in the environment; it reads Prometheus' expressions"
-)
-
-from operation import alert_rules, history, labels, promql, quality, report, served_log  # noqa: E402
-from operation.alert_rules import Rule, RuleError  # noqa: E402
-from operation.policy import Decision  # noqa: E402
-from operation.promql import PromqlError  # noqa: E402
-from operation.report import Distance  # noqa: E402
+from operation import alert_rules, history, labels, promql, quality, report, served_log
+from operation.alert_rules import Rule, RuleError
+from operation.policy import Decision
+from operation.promql import PromqlError
+from operation.report import Distance
 
 MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
 RULES = [rule for file in sorted((MONITORING / "rules").glob("*.yml")) for rule in alert_rules.read_rules(file)]

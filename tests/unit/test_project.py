@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.grade import box
 from tools.project import start
 from tools.project.__main__ import main
 from warm import client
@@ -34,6 +35,19 @@ def test_the_project_has_all_that_it_needs_and_neither_engines_nor_course(tmp_pa
     assert copied == {path for path in source if "__pycache__" not in path.parts}
     assert "@" not in (folder / "pyproject.toml").read_text()
     assert not list(folder.parent.glob("*.unfinished"))
+
+
+def test_its_texts_and_the_box_of_grading_have_each_package_that_it_needs(root):
+    packages = {path.name for path in (root / "src").iterdir() if (path / "__init__.py").is_file()}
+    trees = [ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for path in start.SOURCE.rglob("*.py")]
+    nodes = [node for tree in trees for node in tree]
+    named = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0]
+    named += [one.name for node in nodes if isinstance(node, ast.Import) for one in node.names]
+    needed = packages & {name.split(".")[0] for name in named} | {"operation"}
+    assert {"engines", "serving"} < needed
+    for text in ("README.md.template", "pyproject.toml.template"):
+        assert needed <= set(re.findall(r"`(\w+)`", (start.TEMPLATES / text).read_text(encoding="utf-8"))), text
+    assert needed <= {path.name for path in box.shown_paths()}
 
 
 @pytest.mark.parametrize("name", ["", "My_Project", "my-project", "1st", "class", "json", "flights", "../up", "a.b"])

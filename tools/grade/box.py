@@ -102,7 +102,7 @@ class Box:
 
 def shown_paths() -> list[Path]:
     """What a submission can read: the environment, the course's code and data. Not what judges it, no solution, no other submission, no home."""
-    packages = [ROOT / "src" / name for name in ("course", "flights", "engines", "serving", "warm")]
+    packages = [ROOT / "src" / name for name in ("course", "flights", "engines", "operation", "serving", "warm")]
     own = [ROOT / name for name in ("pyproject.toml", "data", "out/data", ".airflow")]
     glibc = (
         Path(sys.prefix).parent / ".tools" / "glibc"
