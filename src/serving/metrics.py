@@ -27,6 +27,14 @@ SECONDS = Histogram(
     ["version"],
     buckets=[0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
 )
+NO_NUMBER = Counter(
+    "serving_predictions_no_number",
+    "Predictions that are NaN or infinite, those of the shadow included.",
+    ["version", "role"],
+)
+SHADOW_REQUESTS = Counter(
+    "serving_shadow_requests", "Requests that the shadow was asked: answered, or failed.", ["version", "outcome"]
+)
 SHADOW_DROPPED = Counter(
     "serving_shadow_dropped", "Requests that the shadow was not asked, because it could not follow."
 )
@@ -48,12 +56,14 @@ class Predictions(Collector):
         REGISTRY.register(self)
 
     def add(self, version: int, role: str, predictions: Sequence[float]) -> None:
-        """Counts predictions."""
+        """Counts predictions; what is no number has no bucket, and a count of its own."""
         which = (str(version), role)
-        counts = np.bincount(np.searchsorted(self._bounds, predictions), minlength=len(self._bounds))
+        numbers = [one for one in predictions if math.isfinite(one)]
+        counts = np.bincount(np.searchsorted(self._bounds, numbers), minlength=len(self._bounds))
+        NO_NUMBER.labels(*which).inc(len(predictions) - len(numbers))
         with self._lock:
             self._counts[which] = self._counts.get(which, 0) + counts
-            self._sums[which] = self._sums.get(which, 0.0) + math.fsum(predictions)
+            self._sums[which] = self._sums.get(which, 0.0) + math.fsum(numbers)
 
     def collect(self) -> Iterator[Metric]:
         """The histograms."""

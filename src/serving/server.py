@@ -159,6 +159,19 @@ class ServedModel(kserve.Model):
             _require_outputs(payload, self.project.output)
         chosen = _choose(served, (payload.id if is_v2 else "") or headers.get("x-request-id", ""), asked)
         try:
+            predictions = self._predicted(chosen, rows)
+        except Exception as error:
+            error.chosen = chosen  # type: ignore[attr-defined]  # so that a failure counts as that of the version which failed
+            raise
+        answer: dict[str, Any] | kserve.InferResponse = {"predictions": predictions}
+        if is_v2:
+            output = kserve.InferOutput(self.project.output, [len(predictions)], "FP32", predictions)
+            answer = kserve.InferResponse(payload.id or chosen.id, self.name, [output], str(chosen.version))
+        return Answered(answer, chosen) if asked else answer
+
+    def _predicted(self, chosen: Chosen, rows: Rows) -> list[float]:
+        """What the chosen version says to the rows; logged and counted."""
+        try:
             columns = self.project.check(rows)
         except ValueError as error:
             raise errors.InvalidInput(str(error)) from None
@@ -166,11 +179,7 @@ class ServedModel(kserve.Model):
         predictions = chosen.served.models[chosen.version].predict(examples)
         self._record(chosen, columns, predictions)
         self._ask_shadow(chosen, columns, examples)
-        answer: dict[str, Any] | kserve.InferResponse = {"predictions": predictions}
-        if is_v2:
-            output = kserve.InferOutput(self.project.output, [len(predictions)], "FP32", predictions)
-            answer = kserve.InferResponse(payload.id or chosen.id, self.name, [output], str(chosen.version))
-        return Answered(answer, chosen) if asked else answer
+        return predictions
 
     def _served(self, version: int | None) -> Served:
         """What is served now, with a version that must be among it."""
@@ -202,7 +211,9 @@ class ServedModel(kserve.Model):
             try:
                 said = chosen.served.models[shadow].predict(examples)
                 self._record(chosen._replace(version=shadow, role="shadow"), columns, said)
+                metrics.SHADOW_REQUESTS.labels(str(shadow), "answered").inc()
             except Exception:
+                metrics.SHADOW_REQUESTS.labels(str(shadow), "failed").inc()
                 LOG.exception("version %s, the shadow, does not answer", shadow)
             finally:
                 self._shadowed.release()
@@ -352,7 +363,7 @@ class _Endpoint(HTTPEndpoint):
 
     async def infer(self, request: Request) -> Answered:
         """Asks KServe's data plane, and counts how it went."""
-        begun, outcome, version = time.perf_counter(), "failed", ""
+        begun, outcome, chosen = time.perf_counter(), "failed", None
         try:
             asked = Asked(await request.body(), self.protocol, self.version(request))
             if (coding := request.headers.get("content-encoding", "identity")) != "identity":
@@ -363,12 +374,14 @@ class _Endpoint(HTTPEndpoint):
                 raise errors.InvalidInput("tensors in binary form are not taken; write them as JSON.")
             headers = {"x-request-id": request.headers.get("x-request-id", "")}
             answered, _ = await self.scope["app"].state.dataplane.infer(self.model.name, asked, headers)
-            outcome, version = "answered", str(answered.chosen.version)
+            outcome, chosen = "answered", answered.chosen
             return answered  # type: ignore[no-any-return]
-        except tuple(STATUS):
-            outcome = "refused"
+        except Exception as error:
+            chosen = getattr(error, "chosen", None)
+            outcome = "refused" if isinstance(error, tuple(STATUS)) else outcome
             raise
         finally:
+            version = str(chosen.version) if chosen else ""
             metrics.REQUESTS.labels(version, outcome).inc()
             if outcome == "answered":
                 metrics.SECONDS.labels(version).observe(time.perf_counter() - begun)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import subprocess
 import sys
 
@@ -38,6 +39,8 @@ class Version:
     def predict(self, examples):
         if self.number == 13:
             raise RuntimeError("the shadow's own fault")
+        if float(examples[0]) < 0:
+            return [math.nan for _ in examples]
         return [2 * float(one) + self.number / 100 for one in examples]
 
 
@@ -133,6 +136,81 @@ def test_a_shadow_that_fails_changes_no_answer(model, caplog):
     assert ask(model, {"instances": [{"x": 3}]}) == {"predictions": [6.01]}
     assert [one["version"] for one in logged(model)] == [1]
     assert "version 13, the shadow, does not answer" in caplog.text
+
+
+def counted(name: str, **labels: str) -> float:
+    """A value that Prometheus reads, 0 where there is none."""
+    from prometheus_client.registry import REGISTRY
+
+    return REGISTRY.get_sample_value(name, labels) or 0
+
+
+def test_a_shadow_that_fails_is_counted(model):
+    before = {
+        one: counted("serving_shadow_requests_total", version="13", outcome=one) for one in ("answered", "failed")
+    }
+    traffic.write(model.versions.folder, Traffic(1, shadow=13))
+    model.versions.look()
+    model.versions.look()
+    for _ in range(3):
+        ask(model, {"instances": [{"x": 3}]})
+    logged(model)
+    after = {one: counted("serving_shadow_requests_total", version="13", outcome=one) for one in before}
+    assert (after["answered"] - before["answered"], after["failed"] - before["failed"]) == (0, 3)
+
+
+def test_an_answer_that_is_no_number_is_counted_and_leaves_the_metrics_whole(model):
+    labels = {"version": "2", "role": "challenger"}
+    names = ("serving_predictions_no_number_total", "serving_prediction_count")
+    before = [counted(name, **labels) for name in names]
+    traffic.write(model.versions.folder, Traffic(1, 2, 1.0))
+    model.versions.look()
+    model.versions.look()
+    for x in (-1, 0.1, -1):
+        said = ask(model, {"instances": [{"x": x}, {"x": x}]})["predictions"]
+        assert all(map(math.isnan, said)) == (x < 0)
+    assert [counted(name, **labels) - was for name, was in zip(names, before, strict=True)] == [4, 2]
+
+
+def test_requests_that_fail_or_are_refused_count_as_those_of_the_version_that_was_chosen(model):
+    import httpx
+    from kserve.model_repository import ModelRepository
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
+    from serving import server
+
+    app = Starlette(
+        routes=[Route("/v1/models/{name:str}:predict", server._Predict)],
+        exception_handlers={kind: server._refuse for kind in server.STATUS} | {Exception: server._fail},
+    )
+    held = ModelRepository()
+    held.update(model)
+    app.state.model, app.state.dataplane = model, server._DataPlane(model_registry=held)
+
+    async def post(**request) -> int:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            return (await client.post("/v1/models/doubles:predict", **request)).status_code
+
+    traffic.write(model.versions.folder, Traffic(1, 13, 0.5))
+    model.versions.look()
+    model.versions.look()
+    which = [("1", "answered"), ("13", "failed"), ("1", "refused"), ("13", "refused"), ("", "refused"), ("", "failed")]
+    before = [counted("serving_requests_total", version=one, outcome=outcome) for one, outcome in which]
+    expected = dict.fromkeys(which, 0)
+    for number in range(40):
+        request_id, row = f"id-{number}", {"x": 3} if number % 2 else {}
+        version = "13" if Traffic(1, 13, 0.5).choose(request_id) == "challenger" else "1"
+        outcome = "refused" if not row else "failed" if version == "13" else "answered"
+        status = asyncio.run(post(json={"instances": [row]}, headers={"x-request-id": request_id}))
+        assert status == {"answered": 200, "refused": 400, "failed": 500}[outcome]
+        expected[version, outcome] += 1
+    assert asyncio.run(post(content=b"{")) == 400
+    expected["", "refused"] += 1
+    after = [counted("serving_requests_total", version=one, outcome=outcome) for one, outcome in which]
+    assert {one: now - was for one, was, now in zip(which, before, after, strict=True)} == expected
+    assert min(expected[one] for one in which[:4]) > 3
 
 
 def test_a_shadow_that_cannot_follow_is_asked_less(model, monkeypatch):
