@@ -115,7 +115,11 @@ def metrics(tmp_path_factory) -> dict[str, set[str]]:
     now._versions, now._log = Versions, None
     families = [
         *text_string_to_metric_families(text),
-        *(family for one in (serving.REQUESTS, serving.SECONDS, serving.SHADOW_DROPPED) for family in one.collect()),
+        *(
+            family
+            for one in (serving.REQUESTS, serving.SECONDS, serving.SHADOW_DROPPED, serving.NO_NUMBER)
+            for family in one.collect()
+        ),
         *serving.PREDICTIONS.collect(),
         *now.collect(),
     ]
