@@ -25,7 +25,7 @@ FILE = "history.jsonl"
 LOCK = ".history.lock"
 
 DECLINED, BEGUN, DONE, REFUSED, FAILED, INTERRUPTED = "declined", "begun", "done", "refused", "failed", "interrupted"
-"""How it stands with a decision: not to retrain; a retraining is under way; a model was released; the candidate missed a demand; the
+"""How it stands with a decision: not to retrain; a retraining is under way; a model came of it; the candidate missed a demand; the
 pipeline broke; the process ended before it could say."""
 
 ENDS = (DONE, REFUSED, FAILED, INTERRUPTED)
@@ -51,8 +51,10 @@ class Record:
         state: of `ENDS`, or `DECLINED` or `BEGUN`.
         who: asked for a decision: a person, or a schedule's name.
         process: that retrains.
-        version: of the model that was released; empty where none was.
+        version: of the model that came of it; empty where none did.
         note: what else is to be known of the end.
+        run: id of the run that a scheduler gives the retraining to; empty where the deciding process runs it itself.
+        mark: how far the metadata store was when it was begun: what a pipeline recorded after that, it recorded for this retraining.
     """
 
     number: int
@@ -64,6 +66,8 @@ class Record:
     process: int = 0
     version: str = ""
     note: str = ""
+    run: str = ""
+    mark: int = 0
 
     def __str__(self) -> str:
         """Such as `retraining 3 (2013-07)`."""
@@ -154,7 +158,7 @@ class History:
         """Puts retrainings in order whose process ended before it said how: each is finished or struck out.
 
         Args:
-            finished: the version that a retraining released, where it got so far; empty where it did not.
+            finished: the version that a retraining pushed, where it got so far; empty where it did not.
 
         Returns:
             What was done, a sentence each.
@@ -167,15 +171,22 @@ class History:
             if version:
                 self.end(record, DONE, version, "The process ended before it was recorded.")
                 told.append(
-                    f"{str(record).capitalize()} was cut off after it had released version {version}: it is recorded now."
+                    f"{str(record).capitalize()} was cut off after it had pushed version {version}: it is recorded now."
                 )
             else:
                 self.end(record, INTERRUPTED, note=f"Process {record.process} ended before it was done.")
                 told.append(f"{str(record).capitalize()} was cut off: it is struck out, and may be begun again.")
         return told
 
-    def decide(self, decision: Decision, period: str, who: str = "") -> Record:
+    def decide(self, decision: Decision, period: str, who: str = "", run: str = "", mark: int = 0) -> Record:
         """Records a decision. One to retrain is thereby begun.
+
+        Args:
+            decision: what was decided.
+            period: the newest one whose labels had come.
+            who: asked for it.
+            run: of a scheduler.
+            mark: how far the metadata store is.
 
         Raises:
             Busy: this is not entered (`alone`).
@@ -183,7 +194,7 @@ class History:
         state = BEGUN if decision.retrain else DECLINED
         known = self.records()
         process = os.getpid() if decision.retrain else 0
-        record = Record(len(known) + 1, self._time(), period, decision, state, who, process)
+        record = Record(len(known) + 1, self._time(), period, decision, state, who, process, run=run, mark=mark)
         self._write([*known, record])
         return record
 

@@ -135,7 +135,7 @@ def test_a_retraining_that_was_cut_off_after_its_release_is_finished(kept):
     with kept.alone("a test"):
         kept.decide(YES, "2013-07")
         told = kept.settle(lambda record: "1375315200" if record.period == "2013-07" else "")
-    assert told == ["Retraining 1 (2013-07) was cut off after it had released version 1375315200: it is recorded now."]
+    assert told == ["Retraining 1 (2013-07) was cut off after it had pushed version 1375315200: it is recorded now."]
     (record,) = kept.records()
     assert (record.state, record.version) == (DONE, "1375315200")
 
