@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,15 +40,22 @@ def checksums(input_base: str, splits: Iterable[example_gen_pb2.Input.Split]) ->
     found = {}
     for split in splits:
         paths = sorted(fileio.glob(os.path.join(input_base, split.pattern)))
-        found[split.name] = {os.path.relpath(path, input_base): _checksum(path) for path in paths}
+        found[split.name] = {os.path.relpath(path, input_base): checksum(path) for path in paths}
     return json.dumps(found, sort_keys=True)
 
 
-def _checksum(path: str) -> str:
-    digest = hashlib.sha256()
+def checksum(path: str, size: int | None = None) -> str:
+    """SHA-256 of a file.
+
+    Args:
+        path: of the file.
+        size: bytes from its beginning; None: all. Of a file that is written at its end, what was there once stays the same.
+    """
+    digest, left = hashlib.sha256(), math.inf if size is None else size
     with fileio.open(path, "rb") as file:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(int(min(CHUNK, left))):
             digest.update(chunk)
+            left -= len(chunk)
     return digest.hexdigest()
 
 

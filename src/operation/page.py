@@ -108,7 +108,7 @@ def sentences(report: Report) -> list[str]:
     lost = report.lines.unreadable + report.lines.no_number + report.lines.without_key
     if lost:
         found.append(f"{lost:,} of {report.lines.total:,} lines of the log cannot be used.")
-    return found
+    return [*found, *report.notes]
 
 
 def gap_sentence(quality: Quality) -> str:

@@ -182,11 +182,15 @@ def by_version(joined: Joined, project: Project) -> list[Part]:
 def by_slice(joined: Joined, project: Project) -> list[Part]:
     """By each of the project's slices, of the rows that a client got. A row whose value is missing is in a part `missing`."""
     rows = _answered(joined.rows)
+    if not len(rows):  # without outcomes there may not even be the columns
+        return []
     return [part for name, make in project.slices.items() for part in _parts(rows, name, make(rows), project)]
 
 
 def coverage(joined: Joined, project: Project) -> list[Coverage]:
     """By each of the project's slices: a client that no longer asks, or whose rows are lost, leaves outcomes without one."""
+    if not len(joined.outcomes):
+        return []
     return [
         Coverage(name, str(value), len(part), int(part.sum()))
         for name, make in project.slices.items()

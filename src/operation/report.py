@@ -46,12 +46,14 @@ class Distance:
         kind: `DRIFT`, from the days before; or `SKEW`, from what the model in service was trained on.
         distance: as TFDV measures it.
         limit: of the schema.
+        of_outcomes: whether its values are those of the outcomes that were asked about, since the log has no such column.
     """
 
     column: str
     kind: str
     distance: float
     limit: float
+    of_outcomes: bool = False
 
     @property
     def is_too_far(self) -> bool:
@@ -100,6 +102,8 @@ class Report:
         distances: of columns.
         requests: how many were answered, refused or failed, by the server's metrics; empty where there are none.
         faults: of the log, a sentence each.
+        version: that was in service last, by the log; empty where it has no answer.
+        notes: what is not known, and why; a sentence each.
     """
 
     model: str
@@ -121,6 +125,8 @@ class Report:
     distances: tuple[Distance, ...] = ()
     requests: dict[str, float] = dataclasses.field(default_factory=dict)
     faults: tuple[str, ...] = ()
+    version: str = ""
+    notes: tuple[str, ...] = ()
 
     def save(self, file: str | Path) -> Path:
         """Writes it as JSON, in which null stands for what is not a number."""
@@ -151,6 +157,8 @@ def make(
     trained: Quality | None = None,
     distances: Sequence[Distance] = (),
     requests: Mapping[str, float] | None = None,
+    version: str = "",
+    notes: Sequence[str] = (),
 ) -> Report:
     """Measures all that a report has.
 
@@ -164,6 +172,8 @@ def make(
         trained: what the model in service was worth when it was released.
         distances: of columns.
         requests: by outcome.
+        version: that was in service.
+        notes: what is not known, and why.
     """
     answered = log.rows[log.rows["role"] != SHADOW]
     measured = quality.of(joined, project)
@@ -193,6 +203,8 @@ def make(
         distances=tuple(distances),
         requests=dict(requests or {}),
         faults=log.faults,
+        version=version,
+        notes=tuple(notes),
     )
 
 

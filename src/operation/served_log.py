@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import itertools
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,7 +69,7 @@ class ServedLog:
     """What was answered.
 
     Attributes:
-        rows: `HEAD`, the columns of the key and `DAY`, a row for each answer, the oldest first. `time` is in UTC.
+        rows: `HEAD`, the columns of the key, further ones that were asked for, and `DAY`, a row for each answer, the oldest first. `time` is in UTC.
         lines: of the log, by what became of them.
         faults: the first of those that cannot be read or joined, a sentence each with file and line.
     """
@@ -96,15 +97,22 @@ class _Line(NamedTuple):
 
 
 def read(
-    file: str | Path, project: Project, first: datetime.date | None = None, last: datetime.date | None = None
+    file: str | Path | Sequence[str | Path],
+    project: Project,
+    first: datetime.date | None = None,
+    last: datetime.date | None = None,
+    further: Sequence[str] = (),
+    sizes: Mapping[str, int] | None = None,
 ) -> ServedLog:
     """The rows of a log, those of its full files included, that are about some days.
 
     Args:
-        file: that the server writes (`serve --log`).
+        file: that the server writes (`serve --log`), or those of several servers.
         project: whose model it is.
         first: day, included; None: from the beginning.
         last: day, included; None: to the end.
+        further: columns beside those of the key that a log may have; missing where a line has none.
+        sizes: by path, the bytes of each file that are read, and no other file is: what was there at a moment (`parts`). None: all.
 
     Raises:
         FileNotFoundError: there is no such log.
@@ -114,16 +122,15 @@ def read(
         raise ValueError(
             f"The key of {project.name} has {', '.join(sorted(taken))}, which a log of requests uses itself."
         )
-    if not request_log.files(file):
-        raise FileNotFoundError(f"{file}: there is no log of requests. Start the server with --log {file}.")
+    paths = parts(file)
     counts: dict[str, int] = dict.fromkeys(["total", "unreadable", "no_number", "without_key", "other_days"], 0)
     lost = dict.fromkeys(project.key, 0)
     faults: list[str] = []
-    tables = [_empty(project)]
-    lines = _parsed(file)
+    tables = [_empty(project, further)]
+    lines = _parsed([one for one in paths if sizes is None or str(one) in sizes], sizes or {})
     while part := list(itertools.islice(lines, PART)):
         counts["total"] += len(part)
-        table = _table(part, project, counts, lost, faults)
+        table = _table(part, project, further, counts, lost, faults)
         del faults[SAID:]
         wanted = np.ones(len(table), bool)
         if first is not None:
@@ -140,12 +147,27 @@ def read(
     return ServedLog(rows, done, tuple(faults))
 
 
-def _parsed(file: str | Path) -> Iterator[_Line]:
-    for path in request_log.files(file):
+def parts(file: str | Path | Sequence[str | Path]) -> list[Path]:
+    """The files of one log or several, the oldest of each first, each once.
+
+    Raises:
+        FileNotFoundError: there is no such log.
+    """
+    logs = [file] if isinstance(file, str | Path) else file
+    for one in logs:
+        if not request_log.files(one):
+            raise FileNotFoundError(f"{one}: there is no log of requests. Start the server with --log {one}.")
+    return list(dict.fromkeys(path for one in logs for path in request_log.files(one)))
+
+
+def _parsed(paths: Sequence[Path], sizes: Mapping[str, int]) -> Iterator[_Line]:
+    for path in paths:
+        left = sizes.get(str(path), math.inf)
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
-                if not line.endswith(b"\n"):  # the last, which is being written
-                    continue
+                left -= len(line)
+                if left < 0 or not line.endswith(b"\n"):  # the last, which is being written
+                    break
                 try:
                     yield _Line(path, number, orjson.loads(line))
                 except orjson.JSONDecodeError:
@@ -153,11 +175,16 @@ def _parsed(file: str | Path) -> Iterator[_Line]:
 
 
 def _table(
-    part: list[_Line], project: Project, counts: dict[str, int], lost: dict[str, int], faults: list[str]
+    part: list[_Line],
+    project: Project,
+    further: Sequence[str],
+    counts: dict[str, int],
+    lost: dict[str, int],
+    faults: list[str],
 ) -> pd.DataFrame:
     """The lines that can be used. What becomes of the others is added to what is given."""
     whole = [one for one in part if _is_whole(one.value)]
-    table = pd.DataFrame.from_records([one.value for one in whole], columns=[*HEAD, *project.key])
+    table = pd.DataFrame.from_records([one.value for one in whole], columns=[*HEAD, *project.key, *further])
     table["time"] = pd.to_datetime(table["time"], utc=True, format="ISO8601", errors="coerce")
     table["prediction"] = table["prediction"].astype(float)
     missing = table[list(project.key)].isna()
@@ -192,8 +219,8 @@ def _is_whole(value: Any) -> bool:
     )
 
 
-def _empty(project: Project) -> pd.DataFrame:
+def _empty(project: Project, further: Sequence[str]) -> pd.DataFrame:
     """No row, with all columns."""
     kinds = {"time": "datetime64[ns, UTC]", "version": "int64", "prediction": "float64", DAY: "datetime64[ns]"}
-    names = [*HEAD, *project.key, DAY]
+    names = [*HEAD, *project.key, *further, DAY]
     return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, "object")) for name in names})
