@@ -25,6 +25,7 @@ def test_the_project_has_all_that_it_needs_and_neither_engines_nor_course(tmp_pa
         ".gitignore",
         "LICENSE",
         "README.md",
+        "deploy",
         "pyproject.toml",
         "src",
         "tests",

@@ -1,4 +1,4 @@
-"""Copies `src/flights` under another name: the files as they are, for none of them spells the name of the package."""
+"""Copies `src/flights` under another name, and the pipelines of `deploy/ci-cd`: the files as they are, for none of them spells the name of the package."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "flights"
+CI_CD = Path("deploy") / "ci-cd"
 TEMPLATES = Path(__file__).parent / "templates"
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc")
 
@@ -39,6 +40,7 @@ def start(name: str, folder: Path) -> None:
     beside = folder.absolute().with_name(f"{folder.absolute().name}.unfinished")
     shutil.rmtree(beside, ignore_errors=True)
     shutil.copytree(SOURCE, beside / "src" / name, ignore=LEFT_OUT)
+    shutil.copytree(ROOT / CI_CD, beside / CI_CD, ignore=LEFT_OUT)
     for template in sorted(TEMPLATES.rglob("*.template")):
         target = beside / template.relative_to(TEMPLATES).with_suffix("")
         target.parent.mkdir(parents=True, exist_ok=True)
