@@ -82,7 +82,7 @@ def by_hand(path: Path, tasks: Iterable[str]) -> dict[tuple[str, str], tuple[flo
         ValueError: it has other columns, tasks that the lab has not, or points that are no number.
     """
     found: dict[tuple[str, str], tuple[float, str]] = {}
-    text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+    text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""  # a folder of that name is a submission's
     for line, row in enumerate(csv.DictReader(io.StringIO(text, newline="")), start=2):
         student, task, points = (str(row.get(name) or "").strip() for name in ("student", "task", "points"))
         where = f"{path}, line {line}"
