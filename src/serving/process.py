@@ -64,22 +64,19 @@ class Reply(NamedTuple):
     headers: Mapping[str, str]
 
 
-class Server:
-    """A server that answers."""
+class Client:
+    """A server that answers, whoever has started it."""
 
-    def __init__(self, url: str, name: str, version: int, process: subprocess.Popen[bytes], output: Path) -> None:
-        """Of a process that has reported.
+    def __init__(self, url: str, name: str) -> None:
+        """Asks nothing yet.
 
         Args:
             url: its address, without a path.
             name: of the model.
-            version: that answered first.
-            process: that was started.
-            output: the file with what it says.
         """
-        self.url, self.name, self.version, self.process, self.output = url, name, version, process, output
-        self.port = urllib.parse.urlsplit(url).port or 80
-        self._host = urllib.parse.urlsplit(url).hostname
+        self.url, self.name = url.rstrip("/"), name
+        parts = urllib.parse.urlsplit(url)
+        self.port, self._host = parts.port or 80, parts.hostname
 
     def ask(
         self, rows: Sequence[Mapping[str, Any]], version: int | None = None, request_id: str | None = None
@@ -143,6 +140,27 @@ class Server:
                 raise TimeoutError(f"the server has {now} after {timeout:g} seconds, not {wanted}.")
             time.sleep(0.05)
         return now
+
+    def metrics(self) -> str:
+        """What Prometheus reads."""
+        return str(self.send("GET", "/metrics").body)
+
+
+class Server(Client):
+    """A server that was started here."""
+
+    def __init__(self, url: str, name: str, version: int, process: subprocess.Popen[bytes], output: Path) -> None:
+        """Of a process that has reported.
+
+        Args:
+            url: its address, without a path.
+            name: of the model.
+            version: that answered first.
+            process: that was started.
+            output: the file with what it says.
+        """
+        super().__init__(url, name)
+        self.version, self.process, self.output = version, process, output
 
     def words(self) -> str:
         """What the server has said so far."""
