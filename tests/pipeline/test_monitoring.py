@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import time
@@ -86,6 +87,11 @@ def test_a_server_that_dies_is_a_page_until_it_is_back_and_a_bad_report_is_a_tic
         metrics.write_text(report.to_prometheus(operation_metrics.watched(tmp_path / "watch", 0.1)))
         found = wait_for(lambda: notice("ProbabilitiesMeanSomethingElse", "firing"), "an alert about quality")
         assert {(one.receiver, one.labels["model"]) for one in found} == {("ticket", "parcels")}
+
+        board = json.loads((FILES / "dashboard.json").read_text(encoding="utf-8"))
+        for line in (line for panel in board["panels"] for line in panel.get("targets", [])):
+            drawn = line["expr"].replace("$__rate_interval", "1m").replace("$model", "parcels")
+            running.ask("query", query=drawn)  # raises where Prometheus cannot evaluate it
 
         server.process.kill()
         found = wait_for(lambda: notice("ServerIsDown", "firing"), "an alert about the server")
