@@ -105,8 +105,9 @@ def run(
     """
     with watching.by(now):
         local.run(config, lambda given, beam_args: create_pipeline(given, schema, beam_args), progress)
-    publish(newest(config), config.output_root)
-    return Report.load(Path(config.output_root) / REPORT)
+    made = newest(config)
+    publish(made, config.output_root)
+    return Report.load(made / REPORT)
 
 
 def newest(config: WatchConfig) -> Path:

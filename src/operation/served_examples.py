@@ -27,8 +27,8 @@ from engines import contents
 from engines.errors import BadData
 from operation import labels, served_log, served_rows
 from operation.components import BEFORE, SERVED
-from operation.released import load_project
 from operation.project import Project, Watched
+from operation.released import load_project
 from operation.served_log import DAY, SHADOW, ServedLog
 
 LOG, LABELS, LABELS_BEFORE = "log", "labels", "labels before"
@@ -61,7 +61,7 @@ def write(schema: types.Artifact, examples: types.Artifact, served: types.Artifa
     project, files, sizes = load_project(given.project), json.loads(given.contents), json.loads(given.sizes)
     first, last = map(datetime.date.fromisoformat, (given.first, given.last))
     columns = features(schema, project)
-    further = [name for name in columns if name not in (*project.key, *served_log.HEAD)]
+    further = [name for name in columns if name not in project.key]
 
     def read(begin: datetime.date, end: datetime.date, kind: str) -> tuple[ServedLog, pd.DataFrame | None]:
         log = served_log.read(json.loads(given.log), project, begin, end, further, sizes)
@@ -89,9 +89,9 @@ def write(schema: types.Artifact, examples: types.Artifact, served: types.Artifa
 
 
 def features(schema: types.Artifact, project: Project) -> dict[str, int]:
-    """The columns of a schema with their types, but for the label."""
+    """The columns of a schema with their types, but for the label, and for what a log has of every project."""
     found = tfdv.load_schema_text(str(next(Path(schema.uri).glob("*.pbtxt"))))
-    return {one.name: one.type for one in found.feature if one.name != project.label}
+    return {one.name: one.type for one in found.feature if one.name not in (project.label, *served_log.HEAD)}
 
 
 def noted(log: Iterable[str], labels_: Iterable[str], labels_before: Iterable[str]) -> tuple[str, str]:
