@@ -53,6 +53,9 @@ def add_parsers(commands: Any) -> list[argparse.ArgumentParser]:
     command.add_argument(
         "--deadline", type=float, metavar="S", help="seconds for so many requests to come (default: 3600)"
     )
+    command.add_argument(
+        "--data-root", metavar="FOLDER", help="with the months, for the rows of the smoke test (default: data/flights)"
+    )
     command.add_argument("--no-shadow", dest="shadow", action="store_false", help="leave the shadow out")
     command.add_argument("--why", metavar="TEXT", help="is kept with each step")
     command.add_argument("--by", dest="who", metavar="NAME", help="who asks for it (default: this user)")
@@ -128,6 +131,7 @@ def run(
     **how: Any,
 ) -> int:
     """The command: 0 where the version answers all clients, or there was none to release; else 1."""
+    from operation.canary import Limits
     from operation.releases import NOTHING, RELEASED
 
     limits = Limits()
