@@ -131,6 +131,8 @@ def configure(
         if name not in jobs:
             raise MonitoringError(f"{files / 'prometheus.yml'}: scrape_configs has no job_name {name}.")
         jobs[name]["static_configs"] = [{"targets": targets}]
+    # Its port is another one each time, and a series is by its labels: with this one it goes on.
+    jobs["operation"]["static_configs"][0]["labels"] = {"instance": "127.0.0.1"}
     for one in (one for told in alerts["receivers"] for one in told.get("webhook_configs", [])):
         one["url"] = urllib.parse.urlsplit(one["url"])._replace(netloc=receiver).geturl()
     for name, found in (("prometheus.yml", prometheus), ("alertmanager.yml", alerts)):

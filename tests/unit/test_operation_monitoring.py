@@ -37,6 +37,8 @@ def test_a_run_has_the_committed_configuration_with_its_own_addresses(configured
         "operation": ["127.0.0.1:1003"],
     }
     assert found["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] == ["127.0.0.1:1004"]
+    operation = next(job for job in found["scrape_configs"] if job["job_name"] == "operation")
+    assert operation["static_configs"][0]["labels"] == {"instance": "127.0.0.1"}, "a series ends with each run"
     assert found["global"] == committed["global"]
     assert sorted(map(Path, found["rule_files"])) == sorted((FILES / "rules").glob("*.yml")), "a file is not read"
     alerts = loaded(configured / "alertmanager.yml")
