@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import re
 import sys
@@ -61,13 +62,20 @@ class Bar:
         """Runs beside the cell: shows the bar, keeps it up to date, takes it away."""
         from IPython.display import display
 
-        started = time.monotonic()
+        started, handle = time.monotonic(), None
         if ended.wait(PATIENCE):
             return
-        handle = display(_bar(started, ident), raw=True, display_id=True)
-        while not ended.wait(PERIOD):
-            handle.update(_bar(started, ident), raw=True)
-        handle.update({"text/plain": ""}, raw=True)
+        while not ended.is_set():
+            # The kernel flushes both streams before it shows something. A cell may have taken them away: `redirect_stdout(None)`.
+            if sys.stdout is not None and sys.stderr is not None:
+                with contextlib.suppress(AttributeError):  # taken away in between
+                    if handle is None:
+                        handle = display(_bar(started, ident), raw=True, display_id=True)
+                    else:
+                        handle.update(_bar(started, ident), raw=True)
+            ended.wait(PERIOD)
+        if handle is not None:
+            handle.update({"text/plain": ""}, raw=True)
 
 
 def _bar(started: float, ident: int) -> dict[str, str]:
