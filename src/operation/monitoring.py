@@ -300,7 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tell=lambda notice: print(notices.sentence(notice), flush=True),
         ) as running:
             kept = os.path.relpath(running.alerts)
-            print(f"Prometheus: {running.prometheus}/alerts has the rules, {running.prometheus}/targets what is read.")
+            print(f"Prometheus: {running.prometheus} (Alerts: the rules; Status, Targets: what is read).")
             print(f"Alertmanager: {running.alertmanager}. What it tells is printed here, and kept in {kept}.")
             print("Ctrl-C here ends all.", flush=True)
             while True:
