@@ -1,7 +1,7 @@
 """Prometheus, Alertmanager and node_exporter on this machine, for as long as a block lasts; all of them listen on 127.0.0.1 only.
 
 `python -m operation.monitoring OUTPUT_ROOT` runs them until Ctrl-C. The programs are the system's packages, the configuration is that of
-`deploy/monitoring`; what is changed in it are ports, and where the rules are.
+`deploy/monitoring`; what is changed in it are addresses.
 """
 
 from __future__ import annotations
@@ -104,13 +104,13 @@ def programs() -> dict[str, str]:
             f"Not installed: {', '.join(missing)}. Debian, Ubuntu: apt install prometheus prometheus-alertmanager prometheus-node-exporter; "
             "macOS: brew install prometheus alertmanager node_exporter."
         )
-    return found
+    return {name: os.path.abspath(path) for name, path in found.items()}
 
 
 def configure(
     files: Path, folder: Path, serving: Sequence[str], exporter: str, alertmanager: str, receiver: str
 ) -> None:
-    """Writes `prometheus.yml` and `alertmanager.yml` into a folder: those of `files`, with other addresses.
+    """Writes `prometheus.yml` and `alertmanager.yml` into a folder: those of `files`, with other addresses. Links the rules.
 
     Args:
         files: the folder with both, and with the rules that they name.
@@ -121,10 +121,16 @@ def configure(
         receiver: HOST:PORT of what is told of alerts.
 
     Raises:
-        MonitoringError: one of them cannot be read, or Prometheus' has no job of these two names.
+        MonitoringError: one of them cannot be read, or Prometheus' has no job of these two names, or names rules elsewhere.
     """
     prometheus, alerts = (_loaded(files / name) for name in ("prometheus.yml", "alertmanager.yml"))
-    prometheus["rule_files"] = [str((files / name).absolute()) for name in prometheus.get("rule_files", [])]
+    # Linked, so that they keep their names, which the page shows, and an edited rule is there at Prometheus' next look (SIGHUP).
+    for name in prometheus.get("rule_files", []):
+        first = Path(name).parts[0]
+        if first in (os.sep, "..") or not (files / first).exists():
+            raise MonitoringError(f"{files / 'prometheus.yml'}: rule_files has {name}, which is not in its folder.")
+        (folder / first).unlink(missing_ok=True)
+        (folder / first).symlink_to((files / first).absolute())
     prometheus["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
     jobs = {job["job_name"]: job for job in prometheus.get("scrape_configs", [])}
     for name, targets in {"serving": list(serving), "operation": [exporter]}.items():
@@ -181,15 +187,15 @@ def start(
             "node_exporter": [
                 "--collector.disable-defaults",
                 "--collector.textfile",
-                f"--collector.textfile.directory={textfiles}",
+                "--collector.textfile.directory=textfiles",
                 "--web.disable-exporter-metrics",
             ],
             "alertmanager": [
-                f"--config.file={folder}/alertmanager.yml",
-                f"--storage.path={folder}/alertmanager",
+                "--config.file=alertmanager.yml",
+                "--storage.path=alertmanager",
                 "--cluster.listen-address=",  # it has no others beside it
             ],
-            "prometheus": [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/prometheus"],
+            "prometheus": ["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus"],
         }
         processes = {}
         for name, own in options.items():
@@ -217,6 +223,7 @@ def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
+            cwd=log.parent,
             start_new_session=True,  # Ctrl-C is for this process, which ends the others in their order
             preexec_fn=functools.partial(end_with_parent, signal.SIGTERM),
         )

@@ -75,6 +75,8 @@ def test_a_server_that_dies_is_a_page_until_it_is_back_and_a_bad_report_is_a_tic
         rules = [rule for file in (FILES / "rules").glob("*.yml") for rule in alert_rules.read_rules(file)]
         loaded = [one for group in running.ask("rules")["groups"] for one in group["rules"]]
         assert sorted(one["name"] for one in loaded) == sorted(rule.name for rule in rules)
+        shown = {group["file"] for group in running.ask("rules")["groups"]}
+        assert shown == {f"rules/{rule.file.name}" for rule in rules}, "the page shows a folder of this machine"
 
         for _ in range(7):
             server.ask([FLIGHT])

@@ -40,7 +40,9 @@ def test_a_run_has_the_committed_configuration_with_its_own_addresses(configured
     operation = next(job for job in found["scrape_configs"] if job["job_name"] == "operation")
     assert operation["static_configs"][0]["labels"] == {"instance": "127.0.0.1"}, "a series ends with each run"
     assert found["global"] == committed["global"]
-    assert sorted(map(Path, found["rule_files"])) == sorted((FILES / "rules").glob("*.yml")), "a file is not read"
+    rules = sorted((configured / name).resolve() for name in found["rule_files"])
+    assert rules == sorted((FILES / "rules").glob("*.yml")), "a file is not read"
+    assert found["rule_files"] == committed["rule_files"], "the page shows a folder of this machine"
     alerts = loaded(configured / "alertmanager.yml")
     assert {one["name"]: one["webhook_configs"][0]["url"] for one in alerts["receivers"]} == {
         "page": "http://127.0.0.1:1005/page",
@@ -64,6 +66,21 @@ def test_a_configuration_without_one_of_the_jobs_is_refused(tmp_path, job):
     file.write_text(file.read_text().replace(f"job_name: {job}", "job_name: other"))
     with pytest.raises(MonitoringError, match=rf"prometheus\.yml: scrape_configs has no job_name {job}\."):
         monitoring.configure(tmp_path / "files", tmp_path, [], "", "", "")
+
+
+@pytest.mark.parametrize("name", ["/etc/rules.yml", "../rules.yml", "none/rules.yml"])
+def test_rules_that_are_not_beside_the_configuration_are_refused(tmp_path, name):
+    shutil.copytree(FILES, tmp_path / "files")
+    file = tmp_path / "files" / "prometheus.yml"
+    file.write_text(file.read_text().replace("rules/serving.yml", name))
+    with pytest.raises(MonitoringError, match=rf"prometheus\.yml: rule_files has {name}, which is not in its folder"):
+        monitoring.configure(tmp_path / "files", tmp_path, [], "", "", "")
+
+
+def test_a_second_run_in_the_same_folder_has_the_newer_configuration(configured):
+    monitoring.configure(FILES, configured, ["127.0.0.1:2001"], "127.0.0.1:2003", "127.0.0.1:2004", "127.0.0.1:2005")
+    assert "127.0.0.1:100" not in (configured / "prometheus.yml").read_text()
+    assert (configured / "rules").samefile(FILES / "rules")
 
 
 @pytest.mark.parametrize("text", ["a: [", "- a", None])
