@@ -85,8 +85,8 @@ def _bar(started: float, ident: int) -> dict[str, str]:
     # Without a value the browser itself moves the bar: no script is needed.
     markup = (
         f'<div style="display: flex; gap: 10px; align-items: center; color: var(--jp-ui-font-color2, {style.MUTED}); '
-        f'font-size: 0.9em;"><progress{value} style="width: 160px; accent-color: {style.BLUE};" '
-        f'aria-label="running"></progress><span>{seconds} s</span><code>{escape(words)}</code></div>'
+        f'font-size: 0.9em;"><progress{value} style="width: 160px; flex: none; accent-color: {style.BLUE};" '
+        f'aria-label="running"></progress><span style="white-space: nowrap;">{seconds} s</span><code>{escape(words)}</code></div>'
     )
     return {"text/html": markup, "text/plain": f"{seconds} s: {words}"}
 
