@@ -117,7 +117,7 @@ def _statistics(lineage: Lineage, model: Model) -> tuple[Path | None, list[str]]
     """Of the split that the trainer learned from; of several, the one with most examples."""
     import tensorflow_data_validation as tfdv
 
-    files = list(_files(lineage, model))
+    files = list(dict.fromkeys(_files(lineage, model)))  # several months of one split have one
     if not files:
         return None, [f"Skew is not measured: the statistics of what model {model.artifact} was trained on are gone."]
     rows = {one: tfdv.load_stats_binary(str(one)).datasets[0].num_examples for one in files}

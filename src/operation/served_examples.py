@@ -115,9 +115,11 @@ def _require_rows(log: ServedLog, given: Given, project: Project) -> None:
     if log.lines.rows or log.lines.without_key or (log.lines.total and not log.lines.other_days):
         return
     every = served_log.read(json.loads(given.log), project).rows[DAY]
-    has = f"{log.lines.total:,} lines are about {every.min():%Y-%m-%d} to {every.max():%Y-%m-%d}"
+    has = "there is no line at all"
+    if len(every):
+        has = f"{log.lines.total:,} lines are about {every.min():%Y-%m-%d} to {every.max():%Y-%m-%d}"
     raise BadData(
-        f"{', '.join(json.loads(given.log))}: no line is about {given.first} to {given.last}; {has if len(every) else 'there is no line at all'}. "
+        f"{', '.join(json.loads(given.log))}: no line is about {given.first} to {given.last}; {has}. "
         "Name the log of those days with --log."
     )
 

@@ -154,7 +154,7 @@ def test_served_features_are_those_of_the_log_with_the_types_of_the_schema(writt
     lines = [
         line(1, grams="700"),
         line(2, grams=1.5),
-        line(3, grams="heavy", depot=5),
+        line(3, grams="heavy", depot="5"),
         line(9, role="shadow", version=4),
     ]
     examples, served = written([*lines, line(7, sent="2025-12-30", grams=300)])
