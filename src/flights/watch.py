@@ -84,7 +84,7 @@ def add_parsers(commands: Any) -> list[argparse.ArgumentParser]:
         help="what a month's log of requests shows: skew, drift, and what was said against what happened",
         description="Reads the log that `flights serve --log` writes, and the month's labels where they have come; writes a report.",
     )
-    command.add_argument("month", type=int, metavar="MONTH", help=f"{MONTHS.first} to {MONTHS.last}")
+    command.add_argument("watched", type=int, metavar="MONTH", help=f"{MONTHS.first} to {MONTHS.last}")
     command.add_argument(
         "--log",
         type=_absolute,
@@ -114,7 +114,7 @@ def add_parsers(commands: Any) -> list[argparse.ArgumentParser]:
 
 def run(
     config: Config,
-    month: int,
+    watched: int,
     log: Sequence[Path] = (),
     labels: Path | None = None,
     metrics: Path | None = None,
@@ -125,7 +125,7 @@ def run(
 
     Args:
         config: whose model it is.
-        month: that is watched.
+        watched: its number.
         log: as `watch` takes it,
         labels: likewise,
         metrics: likewise,
@@ -134,7 +134,7 @@ def run(
     """
     from engines.quiet import import_quietly
 
-    own = settings(config, month, log, labels, metrics, metrics_before)
+    own = settings(config, watched, log, labels, metrics, metrics_before)
     own.require_inputs()
     import_quietly()  # this takes ten seconds
     from operation import page, pipeline
