@@ -27,6 +27,10 @@ class Team:
         self.output = self.work / "out"
         self.make()
         self.run("git", "init", "--quiet", "-b", "main")
+        self.set_up(**variables)
+
+    def set_up(self, **variables: str) -> None:
+        """Sets the bare repository up, with these variables of the steps beside those from before."""
         said = self.run("bash", "deploy/ci-cd/bare.sh", str(self.bare), PYTHON=sys.executable, **variables)
         assert not said.returncode, said.stdout
 

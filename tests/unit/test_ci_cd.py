@@ -344,6 +344,24 @@ def test_what_attributes_hide_from_an_archive_is_tried_as_well(team):
     assert not said.returncode, said.stdout
 
 
+def test_what_is_set_up_stays_until_it_is_given_anew_or_empty(team, tmp_path):
+    def setting() -> dict[str, str]:
+        found = team.run("git", f"--git-dir={team.bare}", "config", "--get-regexp", r"^cicd\..*\.value$").stdout
+        return {line.split(".")[1]: line.split(" ", 1)[1] for line in found.splitlines()}
+
+    before = setting()
+    assert before == {
+        "PYTHON": sys.executable,
+        "SAMPLE_ROOT": str(tmp_path / "sample"),
+        "OUTPUT_ROOT": str(team.output),
+    }
+    team.set_up(RELEASE_OPTIONS="--server http://127.0.0.1:8501 --share 0.5", DATA_ROOT="months")
+    options = {"RELEASE_OPTIONS": "--server http://127.0.0.1:8501 --share 0.5"}
+    assert setting() == before | options | {"DATA_ROOT": str(team.clone / "months")}
+    team.set_up(DATA_ROOT="", OUTPUT_ROOT=str(tmp_path / "elsewhere"))
+    assert setting() == before | options | {"OUTPUT_ROOT": str(tmp_path / "elsewhere")}
+
+
 def test_a_repository_that_is_not_set_up_says_how(tmp_path):
     subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "team.git"], check=True)
     (tmp_path / "team.git/ci-cd").mkdir()
