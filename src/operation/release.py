@@ -34,7 +34,7 @@ from operation.releases import (
     Releases,
 )
 from operation.served_metrics import Window
-from serving import traffic
+from serving import request_log, traffic
 from serving.models import Rows
 from serving.process import Client, RequestRefused
 from serving.registered import shown
@@ -109,6 +109,8 @@ def release(
     """
     if not shares or not all(0 < one < other for one, other in itertools.pairwise([*shares, 1.0])):
         raise ReleaseError(f"Shares {list(shares)}: write rising ones above 0 and below 1, such as 0.1 and 0.5.")
+    if log and not request_log.files(log):
+        raise ReleaseError(f"{log}: there is no log of requests. Name the one that the server writes, or none.")
     made = _Release(
         registry, server, project, rows, Releases(folder, now), tuple(shares), limits, log, poll, wait, tell, smoke
     )

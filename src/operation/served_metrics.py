@@ -46,6 +46,23 @@ class Histogram(NamedTuple):
         """How many values."""
         return sum(self.counts)
 
+    @property
+    def mean(self) -> float:
+        """By the middles of the buckets; NaN without values."""
+        return self._moment(1)
+
+    @property
+    def variance(self) -> float:
+        """By the middles of the buckets; NaN without values."""
+        return self._moment(2) - self.mean**2
+
+    def _moment(self, power: int) -> float:
+        """Mean of a power of the values; those beyond the last bound count as twice that bound."""
+        if not self.total:
+            return math.nan
+        middles = [(low + (3 * low if math.isinf(high) else high)) / 2 for low, high in pairwise((0.0, *self.bounds))]
+        return sum(count * middle**power for count, middle in zip(self.counts, middles, strict=True)) / self.total
+
     def quantile(self, share: float) -> float:
         """The value below which a share of the values lies, between two bounds by the rule of three; NaN without values."""
         wanted, below, low = share * self.total, 0.0, 0.0

@@ -30,6 +30,7 @@ FEW = Limits(shadow=0, requests=25, deadline=400)
 def push(folder: Path, version: int, fault: str) -> None:
     """Writes a version whose fault shows only for carrier HA, or only in its speed."""
     import tensorflow as tf
+    from tensorflow.python.data.experimental.ops import testing
 
     spec = {"distance": tf.io.FixedLenFeature([], tf.int64), "carrier": tf.io.FixedLenFeature([], tf.string)}
 
@@ -37,7 +38,6 @@ def push(folder: Path, version: int, fault: str) -> None:
         def __init__(self) -> None:
             super().__init__()
             self.base = tf.Variable(version / 1000)
-            self.square = tf.Variable(tf.ones([500, 500]) / 500)
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
         def serve(self, examples):
@@ -48,11 +48,9 @@ def push(folder: Path, version: int, fault: str) -> None:
                 tf.debugging.assert_equal(tf.reduce_any(is_rare), False, "a carrier that no example had")
             if fault == "nan":
                 said = tf.where(is_rare, float("nan"), said)
-            if fault == "slow":
-                work = self.square
-                for _ in tf.range(60):
-                    work = tf.matmul(work, self.square)
-                said += 1e-9 * work[0, 0]
+            if fault == "slow":  # it waits, so that the machine has no more to do
+                for one in tf.data.Dataset.range(1).apply(testing.sleep(2_000_000)):
+                    said += 0.0 * tf.cast(one, tf.float32)
             return {"late_probability": said[:, None]}
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -181,7 +179,7 @@ def test_a_good_version_is_released_under_load_though_the_release_is_killed_and_
     [
         (3, "Version 3 failed for"),
         (4, "predictions that are no number"),
-        (5, "Version 5 answers 95 % of its requests within"),
+        (5, "for a request, and the champion"),
     ],
 )
 def test_a_version_that_is_good_offline_and_fails_for_clients_is_taken_back_while_they_go_on(
@@ -190,7 +188,7 @@ def test_a_version_that_is_good_offline_and_fails_for_clients_is_taken_back_whil
     row = {"weekday": 5, "sched_dep_time": 1745, "carrier": "UA", "origin": "EWR", "dest": "SFO", "distance": 2565}
     known = {"rows": [row], "poll": 0.2, "limits": FEW, "shares": (0.5,), "server": server.url}
     if version == 5:  # what it says is not in question, and its speed shows in canary only
-        known["smoke"] = lambda *_: Expected()
+        known |= {"smoke": lambda *_: Expected(), "limits": Limits(shadow=0, requests=8, deadline=400)}
     window = Window(server.metrics())
     with Load(server) as load:
         ended = release.release(config, version, **known)

@@ -230,7 +230,7 @@ def test_a_version_that_fails_for_rows_that_no_example_had_is_taken_back_before_
     [
         ("fails", f"Version {TWO} failed for"),
         ("nan", "predictions that are no number"),
-        ("slow", "answers 95 % of its requests within"),
+        ("slow", "for a request, and the champion"),
     ],
 )
 def test_a_version_that_fails_in_canary_is_taken_back_while_requests_go_on(fault, reason, go, registry, world):
@@ -366,6 +366,8 @@ def test_what_cannot_be_released_is_told_before_anything_changes(go, registry, w
         go(shares=(0.5, 0.1))
     with pytest.raises(ReleaseError, match=r"Shares \[1.0\]"):
         go(shares=(1.0,))
+    with pytest.raises(ReleaseError, match=r"elsewhere.jsonl: there is no log of requests"):
+        go(log=registry.folder / "elsewhere.jsonl")
     registry.challenge(THREE, 0.2)
     with pytest.raises(ReleaseError, match=f"Version {THREE} is the challenger. End that first"):
         go()
@@ -413,7 +415,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def kill(monkeypatch):
-    """Has a release killed at the n-th of its writes, before or after it; says whether there was such a write."""
+    """Has a release killed before the n-th of its writes: of its own record, or through the registry."""
     seen = {"left": -1}
 
     def watched(method):
@@ -421,11 +423,7 @@ def kill(monkeypatch):
             seen["left"] -= 1
             if seen["left"] == 0:
                 raise Killed
-            done = method(*given, **how)
-            seen["left"] -= 1
-            if seen["left"] == 0:
-                raise Killed
-            return done
+            return method(*given, **how)
 
         return call
 
@@ -473,7 +471,7 @@ def test_killed_at_any_of_its_writes_a_release_goes_on_and_does_nothing_twice(
             assert ended.state == (ROLLED_BACK if fault else RELEASED), number
             done = [one for one in registry.history()[before:] if one.state == "done" and one.why.startswith("Release")]
             assert [(one.command, one.after) for one in done] == expected, number
-    assert number > 10
+    assert number >= (9 if fault else 14)
     assert all(one.state != BEGUN for one in Releases(tmp_path / "releases", lambda: None).all())
 
 
