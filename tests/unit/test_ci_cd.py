@@ -128,6 +128,29 @@ def _tool(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([tool, *arguments], capture_output=True, text=True)
 
 
+@pytest.mark.skipif(
+    not shutil.which("act"), reason="act, which runs workflows on this machine, is not installed (a Go module)"
+)
+def test_the_workflows_release_what_a_merge_has_registered_and_nothing_else(team, tmp_path):
+    """Run by act without containers: the version comes from the training's job to the release's."""
+    shutil.copytree(FOLDER / "workflows", team.clone / ".github" / "workflows")
+    team.commit("A first model")
+    (tmp_path / ".config/act").mkdir(parents=True)
+    (tmp_path / ".config/act/actrc").touch()  # without it, act asks which images to use
+    told = ["--var", f"PYTHON={sys.executable}", "--var", f"OUTPUT_ROOT={team.output}"]
+    command = ["act", "push", "-W", ".github/workflows/train.yml", "-P", "self-hosted=-self-hosted", *told]
+
+    first = team.run(*command, HOME=str(tmp_path)).stdout
+    assert "Version 1 answers all requests." in first, first
+    assert team.served == ["1"]
+    team.change("src/tiny/model.py", "0.7", "0.6")
+    team.commit("A worse one")
+    second = team.run(*command, HOME=str(tmp_path)).stdout
+    assert "Refused: 0.6 is worse than 0.7." in second, second
+    assert "1-release.sh" not in second
+    assert team.served == ["1"]
+
+
 # --- the bare repository
 
 
