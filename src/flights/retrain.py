@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import datetime
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from operation.retrain import Outcome
 
 POLICY = Path(__file__).with_name("policy.json")
+
+POLICY_VARIABLE = f"{__package__.upper()}_POLICY"
+"""Environment variable that names another file for a scheduler's runs."""
 
 FOLDER, REPORT = "retraining", Path("monitoring", "report.json")
 """In the output folder: the history of decisions; the newest report of the watch."""
@@ -151,12 +155,13 @@ def history_of(config: Config, now: Callable[[], datetime.datetime] | None = Non
 
 
 def on_schedule(config: Config, run: str) -> Go:
-    """Decides for a run of a scheduler, on the month that is the last of the configuration's."""
+    """Decides for a run of a scheduler on its months: the last is judged, and those before it that the gate took are learned from."""
     from operation import policy_file
     from operation import retrain as flow
 
-    work = Retraining(config, config.months[1])
-    record = flow.begin(work, history_of(config), *policy_file.load(POLICY), run=run, who=SCHEDULE)
+    work = Retraining(config, config.months[1], history=config.months[1] - config.months[0])
+    rules = policy_file.load(os.environ.get(POLICY_VARIABLE) or POLICY)
+    record = flow.begin(work, history_of(config), *rules, run=run, who=SCHEDULE)
     return Go(record.state == flow.BEGUN, record.decision.reason, work.window)
 
 
@@ -181,6 +186,7 @@ class Retraining:
         registry_uri: str = "",
         tell: Callable[[str], object] = print,
         judge: Engine | None = None,
+        history: int = HISTORY,
     ) -> None:
         """Looks at nothing but which months there are.
 
@@ -191,6 +197,7 @@ class Retraining:
             registry_uri: as `registry.of` takes it.
             tell: likewise.
             judge: runs the gate of the data; None: the pipeline up to it, in this process.
+            history: months before the newest that are learned from, at most.
 
         Raises:
             data.DataError: the month is not there.
@@ -204,7 +211,7 @@ class Retraining:
             Path(config.output_root) / FOLDER,
             lambda first, last: self._judge(self._of(first, last)),
             lambda one: (_file(config, one), config.schema_file),
-            HISTORY,
+            history,
             MONTHS.first,
         )
         self._of(self.month, self.month).require_inputs()

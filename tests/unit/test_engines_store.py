@@ -302,7 +302,9 @@ def test_newest_execution_decides_whether_the_cache_was_used(state, cached, pipe
 def test_node_whose_inputs_could_not_be_found_ends_the_run(pipeline):
     """TFX's resolver node leaves its execution as failed, and returns (`resolver_node_handler.py`)."""
     pipeline.execute("LatestBlessedModel", mlmd.Execution.FAILED)
-    with pytest.raises(EngineError, match=r"LatestBlessedModel has failed: its inputs could not be found \(execution 1 in"):
+    with pytest.raises(
+        EngineError, match=r"LatestBlessedModel has failed: its inputs could not be found \(execution 1 in"
+    ):
         store.newest_was_cached(pipeline.config)
 
 

@@ -410,7 +410,7 @@ def test_killed_anywhere_the_next_call_finishes_it_or_strikes_it_out(place, conf
 def test_a_scheduler_asks_the_same_function_and_tells_the_end(config, pipeline, monkeypatch, tmp_path):
     monthly = tmp_path / "monthly.json"
     monthly.write_text(json.dumps({"policy": {"Calendar": {"months": 1}}}))
-    monkeypatch.setattr(ours, "POLICY", monthly)
+    monkeypatch.setenv("FLIGHTS_POLICY", str(monthly))
     of_run = dataclasses.replace(config, months=(1, 3))
     go = ours.on_schedule(of_run, "scheduled__2013-03")
     assert (go.run, go.spans) == (True, (1, 3))
