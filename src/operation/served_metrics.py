@@ -7,6 +7,7 @@ Counters are added up as Prometheus' `increase` does it: what a counter has afte
 from __future__ import annotations
 
 import math
+import operator
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
@@ -48,20 +49,21 @@ class Histogram(NamedTuple):
 
     @property
     def mean(self) -> float:
-        """By the middles of the buckets; NaN without values."""
-        return self._moment(1)
+        """By the middles of the buckets; those beyond the last bound count as twice that bound. NaN without values."""
+        return self._mean_of(self._middles)
 
     @property
     def variance(self) -> float:
-        """By the middles of the buckets; NaN without values."""
-        return self._moment(2) - self.mean**2
+        """As the mean."""
+        mean = self.mean
+        return self._mean_of([(middle - mean) ** 2 for middle in self._middles])
 
-    def _moment(self, power: int) -> float:
-        """Mean of a power of the values; those beyond the last bound count as twice that bound."""
-        if not self.total:
-            return math.nan
-        middles = [(low + (3 * low if math.isinf(high) else high)) / 2 for low, high in pairwise((0.0, *self.bounds))]
-        return sum(count * middle**power for count, middle in zip(self.counts, middles, strict=True)) / self.total
+    @property
+    def _middles(self) -> list[float]:
+        return [2 * low if math.isinf(high) else (low + high) / 2 for low, high in pairwise((0.0, *self.bounds))]
+
+    def _mean_of(self, values: Sequence[float]) -> float:
+        return sum(map(operator.mul, self.counts, values)) / self.total if self.total else math.nan
 
     def quantile(self, share: float) -> float:
         """The value below which a share of the values lies, between two bounds by the rule of three; NaN without values."""

@@ -241,3 +241,9 @@ def test_both_answers_to_a_request_are_found_in_the_log(tmp_path):
     assert len(canary.differences(log, 3, 4, since)) == 2
     with pytest.raises(ValueError, match="Expecting value"):
         list(request_log.read(log))
+
+
+def test_values_that_are_all_in_one_bucket_do_not_vary():
+    for count in range(1, 60):
+        assert Histogram((0.001, 0.002, 0.003, math.inf), (0, count, 0, 0)).variance == pytest.approx(0, abs=1e-12)
+        assert Histogram((0.001, 0.002, 0.003, math.inf), (0, count, 0, 0)).variance >= 0
