@@ -75,10 +75,10 @@ def test_trainings_and_releases_are_not_cut_off_by_the_next():
     assert next(iter(of(FOLDER / "workflows/release.yml")))["environment"] == "production"
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Path:
+@pytest.fixture
+def project(tmp_path) -> Path:
     """The files of a code host, as a project has them."""
-    host = tmp_path_factory.mktemp("project") / ".github"
+    host = tmp_path / "project" / ".github"
     shutil.copytree(FOLDER / "workflows", host / "workflows")
     for name in ("dependabot.yml", "actionlint.yaml"):
         shutil.copy(FOLDER / name, host)
