@@ -221,7 +221,7 @@ class _Release:
         steps = {SMOKE: Traffic(one.champion)}
         if self.limits.shadow:
             steps[SHADOW] = Traffic(one.champion, shadow=one.version)
-        steps |= {f"canary {share:.0%}": Traffic(one.champion, one.version, share) for share in self.shares}
+        steps |= {f"canary {100 * share:g}%": Traffic(one.champion, one.version, share) for share in self.shares}
         return steps | {PRODUCTION: Traffic(one.version)}
 
     # --- the steps
