@@ -112,6 +112,6 @@ def _distances(
         )
     if found and (unknown := [one for one in limited if one not in compared]):
         notes.append(
-            f"Of {', '.join(unknown)}, nothing is compared: the log has no such column, and no outcomes with it have come."
+            f"Of {', '.join(sorted(unknown))}, nothing is compared: the log has no such column, and no outcomes with it have come."
         )
     return found, notes
