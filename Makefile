@@ -16,7 +16,7 @@ NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab update project test test-all test-fast data notebooks decks labs hand-out grade readme bench lock format image browser-page flink flink-cluster monitoring environment airflow airflow-environment clean distclean
+.PHONY: help lab update project test test-all test-fast data notebooks decks labs hand-out grade readme bench lock format year image browser-page flink flink-cluster monitoring environment airflow airflow-environment clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ format: environment ## format and lint the code
 
 project: environment ## start a project of your own from the pipeline: NAME=my_project FOLDER=../my-project
 	@$(PYTHON) -m tools.project "$(NAME)" "$(FOLDER)"
+
+year: environment ## go through a year in service, in minutes: serve, log, watch, decide, retrain, release (ENGINE=airflow, DATA=out/data/flights); again: on from where it was
+	@exec $(PYTHON) -m tools.year $(if $(DATA),--data-root "$(DATA)") $(if $(ENGINE),--engine "$(ENGINE)") $(if $(FOLDER),--folder "$(FOLDER)")
 
 image: ## build the image of the course, for containers (BASE=... for another base)
 	@bash deploy/image/build.sh
