@@ -58,7 +58,7 @@ def go(folder: Path, plan: Plan) -> int:
         state = State.open(folder, plan)
         Year(state, parts.Flights(folder, plan)).run()
         config = parts.config_of(folder, plan)
-        found = account.account(folder, plan, config)
+        found = account.account(state, config)
         text = account.page(state, config, found)
         (folder / PAGE).write_text(text, encoding="utf-8")
         print(text)

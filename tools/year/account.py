@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engines.lineage import Lineage
+from engines.lineage_records import Version
 from flights import data, registry, release, retrain
 from flights.config import Config
 from flights.schedule import MONTHS
 from operation.history import BEGUN, DECLINED, INTERRUPTED, Record
 from operation.refused_spans import FILE as REFUSED_SPANS
-from operation.releases import Outcome, Releases
+from operation.releases import ROLLED_BACK, Outcome, Releases
 from operation.served_log import SHADOW
 from serving import request_log
 from tools.year.clients import ANSWERED, REFUSED, Note, key, notes
@@ -58,8 +59,9 @@ def table(state: State, config: Config) -> list[str]:
     return lines
 
 
-def account(folder: Path, plan: Plan, config: Config) -> Account:
+def account(state: State, config: Config) -> Account:
     """Whether each flight was asked about and answered once, whether anything was done twice, and what became of both faults."""
+    folder, plan = state.folder, state.plan
     asked = notes(folder / JOURNAL)
     statuses = Counter(_kind(note) for note in asked)
     months = range(plan.first, plan.last + 1)
@@ -94,21 +96,44 @@ def account(folder: Path, plan: Plan, config: Config) -> Account:
         *(f"Version {one} was released twice." for one in _twice([str(one.version) for one in releases])),
         *registry.of(config).check(lineage, config.pipeline_name),
     ]
-    if plan.refused:
-        why = (
-            json.loads((Path(config.output_root) / retrain.FOLDER / REFUSED_SPANS).read_text())
-            .get(str(plan.refused), {})
-            .get("why", "")
-        )
-        used = [one.push.version for one in versions if plan.refused in retrain._seen(one)]
-        sentences.append(
-            f"{MONTHS.date_of(plan.refused):%B} was refused by the gate of the data, and no model has learned from it: {why}"
-        )
-        faults += [
-            *_unless(bool(why), "The gate of the data has not refused the month that is wrong."),
-            *(f"Version {one} has learned from it." for one in used),
-        ]
+    for said, wrong in (_refused(plan, config, versions), _spoilt(state, records, releases)):
+        sentences += said
+        faults += wrong
     return Account(sentences, faults)
+
+
+def _refused(plan: Plan, config: Config, versions: Sequence[Version]) -> Account:
+    """What became of the month that was delivered in another unit."""
+    if not plan.refused:
+        return Account([], [])
+    file, name = Path(config.output_root) / retrain.FOLDER / REFUSED_SPANS, f"{MONTHS.date_of(plan.refused):%B}"
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if str(plan.refused) not in kept:
+        return Account([], [f"The gate of the data has not refused {name}, whose file is wrong."])
+    uses = [
+        (one, *one.model.trained_on, *(use for judged in one.verdicts for use in judged.judged_on)) for one in versions
+    ]
+    learned = [one.push.version for one, *used in uses if plan.refused in [use.file.span for use in used]]
+    said = f"The gate of the data has refused {name}, and no version has seen it: {kept[str(plan.refused)]['why']}"
+    return Account(
+        [said], [f"Version {one} has seen {name}, which the gate of the data has refused." for one in learned]
+    )
+
+
+def _spoilt(state: State, records: Sequence[Record], releases: Sequence[Outcome]) -> Account:
+    """What became of the version that was to fail in canary."""
+    if not state.plan.spoilt:
+        return Account([], [])
+    made = {
+        one.version for one in records if one.version and one.period == f"{MONTHS.date_of(state.spoilt or 1):%Y-%m}"
+    }
+    ends = [one for one in releases if str(one.version) in made and state.spoilt]
+    said = [f"Version {one.version} was made to fail: {one.state} at {one.step}. {one.reason}" for one in ends]
+    is_right = [(one.state, one.step.partition(" ")[0]) for one in ends] == [(ROLLED_BACK, "canary")]
+    return Account(
+        said,
+        [*_unless(is_right, "No version has passed all that is asked offline, failed in canary, and been taken back.")],
+    )
 
 
 def releases_of(config: Config) -> list[Outcome]:
