@@ -141,7 +141,7 @@ class Parts:
     def watch(self, month, now):
         self.in_watch()
         quality = SimpleNamespace(happened=0.2)
-        return SimpleNamespace(quality=quality, matches=SimpleNamespace(served=2000), said=0.25, requests={}), []
+        return SimpleNamespace(quality=quality, said=0.25, requests={}), []
 
     def decisions(self):
         return self.history.records()

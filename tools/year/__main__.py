@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,7 +57,8 @@ def go(folder: Path, plan: Plan) -> int:
     """Goes through a year, prints its table and its account, and writes them to a page."""
     with alone(folder):
         state = State.open(folder, plan)
-        Year(state, parts.Flights(folder, plan)).run()
+        tell = functools.partial(print, flush=True)
+        Year(state, parts.Flights(folder, plan, tell), tell).run()
         config = parts.config_of(folder, plan)
         found = account.account(state, config)
         text = account.page(state, config, found)

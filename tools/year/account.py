@@ -40,15 +40,16 @@ class Account(NamedTuple):
 def table(state: State, config: Config) -> list[str]:
     """The lines of a table in Markdown."""
     records, releases = retrain.history_of(config).records(), releases_of(config)
-    counted = Counter(note.id[:2] for note in notes(state.folder / JOURNAL))
+    asked = [(int(note.id[:2]), note) for note in notes(state.folder / JOURNAL)]
+    requests = Counter(month for month, _ in asked)
     lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
     for month in range(state.plan.first - 1, state.plan.last + 1):
         seen, name = state.seen.get(str(month), {}), f"{MONTHS.date_of(month):%Y-%m}"
         decided = [one for one in records if one.period == name]
         cells = [
             name,
-            f"{counted[f'{month:02d}']:,}" if seen else "",
-            f"{seen['rows']:,}" if seen else "",
+            f"{requests[month]:,}" if seen else "",
+            f"{sum(note.rows for one, note in asked if one == month and note.status == ANSWERED):,}" if seen else "",
             _share(seen.get("said")),
             _share(seen.get("happened")),
             " ".join(_decision(one) for one in decided),

@@ -18,7 +18,7 @@ from serving import request_log
 from serving.process import RequestRefused
 
 REQUESTS = 300
-"""Of a month, at least; a release needs some 150 to judge a version by."""
+"""Of a month, at least; a release needs some 200 to judge a version by."""
 
 MOST_ROWS = 100
 """Of a request."""

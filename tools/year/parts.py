@@ -31,10 +31,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SHARES = (0.25, 0.5)
 
 LIMITS = Limits(
-    shadow=15,
-    requests=20,  # 15 in shadow, 80 at a quarter and 40 at a half: half of a month
+    shadow=50,
+    requests=25,  # 50 in shadow, 100 at a quarter and 50 at a half: two thirds of a month
     slower_by=5.0,  # a year in minutes says nothing of seconds
     share=4.0,  # of so few requests, chance brings a quarter less or more
+    apart=0.15,  # these are flights of a few days, which share a weather that the month of the smoke test had not
+    distance=0.3,
     deadline=20 * 86400,  # of the calendar
 )
 

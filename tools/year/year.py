@@ -137,7 +137,7 @@ class Year:
     def _watch(self, _: Served) -> None:
         report, alerts = self.parts.watch(self.state.month, self.clock)
         quality = report.quality
-        said = {"rows": report.matches.served, "said": report.said, "happened": quality.happened if quality else None}
+        said = {"said": report.said, "happened": quality.happened if quality else None}
         self.state.seen[str(self.state.month)] = said | {"requests": report.requests, "alerts": alerts}
 
     def _retrain(self, _: Served) -> None:
