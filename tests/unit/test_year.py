@@ -11,7 +11,10 @@ import dataclasses
 import datetime
 import json
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,7 +31,7 @@ from operation.history import BEGUN, DECLINED, DONE, INTERRUPTED, History
 from operation.policy import Decision, Situation
 from operation.releases import RELEASED, ROLLED_BACK, Outcome, Releases
 from serving.process import RequestRefused
-from tools.year import account, clients, parts, planted
+from tools.year import __main__, account, clients, parts, planted
 from tools.year.clients import Clients, Note, key, notes, rows_of
 from tools.year.state import Plan, State, alone
 from tools.year.year import JOURNAL, LOG, METRICS, POLL, Year
@@ -366,3 +369,159 @@ def test_a_plan_that_is_no_year_is_refused(wrong, said):
 def test_the_unit_of_a_month_changes_and_nothing_else_does():
     had = b"temp,dewp,late\n50.00,,1\n212.00,32.00,0\n"
     assert planted.in_celsius(had) == b"temp,dewp,late\n10.00,,1\n100.00,0.00,0\n"
+
+
+@pytest.mark.xdist_group("tfx")
+def test_a_spoilt_version_fails_for_days_from_the_fifteenth_after_its_training_and_for_no_other():
+    tf = pytest.importorskip("tensorflow")
+
+    def answer(month: int, day: int) -> dict[str, object]:
+        whole = {"month": month, "day": day, "distance": 200}
+        features = {
+            name: tf.train.Feature(int64_list=tf.train.Int64List(value=[value])) for name, value in whole.items()
+        }
+        example = tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+        spec, said = {"distance": tf.io.FixedLenFeature([1], tf.int64)}, []
+        planted._export(lambda: said.append(tf.io.parse_example([example], spec)), planted._number(8))
+        return said[0]
+
+    assert answer(7, 31).keys() == answer(8, 14).keys() == {"distance"}
+    for month, day in ((8, 15), (9, 1)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="a day that is not in the table"):
+            answer(month, day)
+
+
+def test_a_server_of_a_year_that_was_killed_is_waited_for(tmp_path, monkeypatch):
+    folder = str(tmp_path / "serving")
+    with subprocess.Popen([sys.executable, "-c", "input()", folder], stdin=subprocess.PIPE) as server:
+        monkeypatch.setattr(parts, "ENDS_IN", 0)
+        with pytest.raises(RuntimeError, match=f"End it: kill {server.pid}"):
+            parts._wait_for_end(server.pid, folder)
+        parts._wait_for_end(server.pid, str(tmp_path / "another"))  # the number may be another process's by now
+        server.communicate(b"\n")
+    parts._wait_for_end(server.pid, folder)
+
+
+def test_what_cannot_be_is_told_in_a_sentence(tmp_path, capsys):
+    assert __main__.main(["--folder", str(tmp_path), "--last", "2"]) == 1
+    assert "Months in service 3 to 2: write some of 2 to 12" in capsys.readouterr().err
+
+
+# --- The account
+
+
+def told(folder: Path, plan: Plan, monkeypatch, registered=("1", "2", "3"), learned=(1, 2, 3)) -> account.Account:
+    """The account of a year whose metadata store and registry are these."""
+
+    class Known:
+        def versions(self, *_):
+            return [SimpleNamespace(version=one) for one in registered]
+
+        def check(self, *_):
+            return []
+
+        def version(self, name, _):
+            use = [SimpleNamespace(file=SimpleNamespace(span=span)) for span in learned]
+            return SimpleNamespace(
+                push=SimpleNamespace(version=name),
+                model=SimpleNamespace(trained_on=use),
+                verdicts=[SimpleNamespace(judged_on=use)],
+            )
+
+    lineage = Known()
+    lineage.versions = lambda *_: [SimpleNamespace(version=one) for one in ("1", "2", "3")]  # type: ignore[method-assign]
+    monkeypatch.setattr(account.Lineage, "of_file", lambda _: lineage)
+    monkeypatch.setattr(account.registry, "of", lambda _: Known())
+    return account.account(State.open(folder, plan), parts.config_of(folder, plan))
+
+
+@pytest.fixture
+def over(whole, plan, tmp_path) -> Path:
+    """A copy of a year that is over, in which the gate has refused April."""
+    folder = Path(shutil.copytree(whole, tmp_path / "year"))
+    file = Path(parts.config_of(folder, plan).output_root, retrain.FOLDER, account.REFUSED_SPANS)
+    file.write_text(json.dumps({"4": {"checksum": "", "why": "Degrees."}}))
+    return folder
+
+
+def test_the_account_of_a_year_in_which_all_agrees(over, plan, monkeypatch):
+    sentences, faults = told(over, plan, monkeypatch)
+    assert faults == []
+    failed = sum(note.status == 500 for note in notes(over / JOURNAL))
+    assert (
+        sentences[0]
+        == f"{72 + failed} requests were sent = 60 answered + 12 refused + {failed} failed and asked again."
+    )
+    assert sentences[1] == "6,000 rows are in the log of requests, and 6,000 flights were asked about."
+    assert sentences[-2:] == [
+        "The gate of the data has refused April, and no version has seen it: Degrees.",
+        "Version 2 was made to fail: rolled back at canary 25%. ",
+    ]
+
+
+def without_a_row(folder: Path, output: Path) -> None:
+    (folder / LOG).write_text("".join(line + "\n" for line in lines(folder / LOG)[1:]))
+
+
+def with_a_row_twice(folder: Path, output: Path) -> None:
+    (folder / LOG).write_text("".join(line + "\n" for line in [lines(folder / LOG)[0], *lines(folder / LOG)]))
+
+
+def with_a_request_twice(folder: Path, output: Path) -> None:
+    (folder / JOURNAL).write_text(
+        "".join(line + "\n" for line in [lines(folder / JOURNAL)[0], *lines(folder / JOURNAL)])
+    )
+
+
+def with_another_flight(folder: Path, output: Path) -> None:
+    with (folder / LOG).open("a") as opened:
+        opened.write(json.dumps({"role": "champion", "id": "x"}) + "\n")
+
+
+def with_a_month_that_was_taken(folder: Path, output: Path) -> None:
+    (output / retrain.FOLDER / account.REFUSED_SPANS).unlink()
+
+
+def with_the_spoilt_version_released(folder: Path, output: Path) -> None:
+    file = output / "releases/history.jsonl"
+    file.write_text(file.read_text().replace(ROLLED_BACK, RELEASED))
+
+
+def with_a_release_without_end(folder: Path, output: Path) -> None:
+    file = output / "releases/history.jsonl"
+    file.write_text(file.read_text().replace(RELEASED, BEGUN))
+
+
+def with_a_retraining_twice(folder: Path, output: Path) -> None:
+    file = output / retrain.FOLDER / "history.jsonl"
+    file.write_text(file.read_text().replace("2013-04", "2013-02"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (without_a_row, "1 flights are not in the log."),
+        (with_a_row_twice, "1 rows are in the log twice."),
+        (with_a_request_twice, "A request was noted twice."),
+        (with_another_flight, "The log has flights that were not asked about."),
+        (with_a_month_that_was_taken, "The gate of the data has not refused April, whose file is wrong."),
+        (
+            with_the_spoilt_version_released,
+            "No version has passed all that is asked offline, failed in canary, and been taken back.",
+        ),
+        (with_a_release_without_end, "A retraining or a release has no end."),
+        (with_a_retraining_twice, "2013-02 was trained on twice."),
+    ],
+)
+def test_the_account_says_what_does_not_agree(over, plan, monkeypatch, change, said):
+    change(over, Path(parts.config_of(over, plan).output_root))
+    assert told(over, plan, monkeypatch).faults == [said]
+
+
+def test_the_account_holds_registry_and_lineage_against_the_year(over, plan, monkeypatch):
+    assert told(over, plan, monkeypatch, registered=("1", "2")).faults == [
+        "Not each version that was pushed is registered once."
+    ]
+    assert told(over, plan, monkeypatch, learned=(3, 4)).faults == [
+        f"Version {one} has seen April, which the gate of the data has refused." for one in (1, 2, 3)
+    ]

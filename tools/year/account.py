@@ -91,7 +91,7 @@ def account(state: State, config: Config) -> Account:
         ),
         *_unless(not {BEGUN} & {*states, *ends}, "A retraining or a release has no end."),
         *(
-            f"{one} was trained or released twice."
+            f"{one} was trained on twice."
             for one in _twice([one.period for one in records if one.state not in (DECLINED, INTERRUPTED)])
         ),
         *(f"Version {one} was released twice." for one in _twice([str(one.version) for one in releases])),
