@@ -26,7 +26,7 @@ from tfx_bsl.coders import example_coder
 from engines import contents
 from engines.errors import BadData
 from operation import labels, served_log, served_rows
-from operation.components import BEFORE, SERVED
+from operation.config import BEFORE, SERVED
 from operation.project import Project, Watched
 from operation.released import load_project
 from operation.served_log import DAY, SHADOW, ServedLog

@@ -17,8 +17,7 @@ from tfx.types import artifact_utils
 from operation import distances, labels, page, served_rows
 from operation import released as releases
 from operation import report as reports
-from operation.components import BEFORE, SERVED
-from operation.config import METRICS, PAGE, REPORT
+from operation.config import BEFORE, METRICS, PAGE, REPORT, SERVED
 from operation.report import DRIFT, SKEW, Distance, Report
 from operation.served_examples import OF_OUTCOMES
 
