@@ -27,7 +27,7 @@ from flights import data, retrain
 from flights.columns import KEY
 from flights.schedule import MONTHS
 from operation import retrain as flow
-from operation.history import BEGUN, DECLINED, DONE, INTERRUPTED, History
+from operation.history import BEGUN, DECLINED, DONE, INTERRUPTED, REFUSED, History
 from operation.policy import Decision, Situation
 from operation.releases import RELEASED, ROLLED_BACK, Outcome, Releases
 from serving.process import RequestRefused
@@ -238,6 +238,22 @@ def test_the_table_has_a_line_for_each_month_with_the_decision_and_the_release(w
     )
     assert april.endswith("| Retraining: A month is over. | 3 | 2, rolled back at canary 25%:  |")
     assert may.endswith("|  |  | 3, released at canary 25%:  |")
+
+
+def test_a_candidate_that_was_refused_and_a_training_that_was_cut_off_have_their_reasons_in_the_table(over, plan):
+    history = History(Path(parts.config_of(over, plan).output_root, retrain.FOLDER))
+    second, third = history.records()[1:]
+    history._is_mine = True
+    history._write(
+        [
+            dataclasses.replace(second, state=INTERRUPTED, version="", note="Process 1 ended."),
+            dataclasses.replace(third, state=REFUSED, version="", note="AUC below 0.55."),
+        ]
+    )
+    _, _, before, march, april, _ = account.table(State.open(over, plan), parts.config_of(over, plan))
+    assert before == "| 2013-02 |  |  |  |  |  |  |  |"
+    assert "| 20.0% | Retraining, struck out: Process 1 ended. |  | 1," in march
+    assert "| Retraining: A month is over. | refused: AUC below 0.55. | 2," in april
 
 
 def test_what_fails_is_asked_again_under_an_id_of_its_own_until_it_is_answered(whole):

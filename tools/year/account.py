@@ -57,7 +57,7 @@ def table(state: State, config: Config) -> list[str]:
             _share(seen.get("said")),
             _share(seen.get("happened")),
             " ".join(_decision(one) for one in decided),
-            " ".join(one.version or one.state for one in decided if one.state != DECLINED),
+            " ".join(_trained(one) for one in decided if one.state not in (DECLINED, INTERRUPTED)),
             " ".join(_release(one) for one in releases if one.at[:7] == name),
         ]
         lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
@@ -172,6 +172,10 @@ def _decision(record: Record) -> str:
         return f"Retraining, struck out: {record.note}"
     what = "" if record.state == DECLINED else "Retraining: "
     return textwrap.shorten(f"{what}{record.decision.reason}", LONGEST, placeholder=" ...")
+
+
+def _trained(record: Record) -> str:
+    return record.version or textwrap.shorten(f"{record.state}: {record.note}", LONGEST, placeholder=" ...")
 
 
 def _release(outcome: Outcome) -> str:
