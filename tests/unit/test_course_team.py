@@ -52,7 +52,9 @@ def test_worse_model_is_taken_and_not_released_and_a_better_one_is(tmp_path, roo
     assert team.log() == ["A first model", "Finer groups", "Rain"]
 
 
-def test_what_is_shown_has_no_folder_commit_or_time_of_this_run(team, tmp_path, root):
+def test_what_is_shown_has_no_folder_commit_colour_or_time_of_this_run(team, tmp_path, root, monkeypatch):
+    for name in ("FORCE_COLOR", "CLICOLOR_FORCE"):  # as a notebook's kernel sets them
+        monkeypatch.setenv(name, "1")
     team.edit(FEATURES, "time // 100", "time // 60")
     pushed = team.push("A bad change")
     team.undo()
@@ -61,6 +63,7 @@ def test_what_is_shown_has_no_folder_commit_or_time_of_this_run(team, tmp_path, 
     again = other.push("A bad change")
     commit = next(line for line in pushed.lines if "change of" in line).removeprefix("change of ")
     assert [line.replace(commit, "commit 1") for line in pushed.lines] == again.lines
+    assert "\x1b" not in "".join(again.lines)
 
 
 def test_git_settings_of_the_machine_are_not_read(tmp_path, root, monkeypatch):

@@ -25,6 +25,9 @@ NO_COPY = shutil.ignore_patterns("__pycache__", ".*_cache")
 DATE = "2013-03-01T12:00:00+0000"
 """Of all commits, so that they are the same in each run."""
 
+NOT_KEPT = ("GIT_", "FORCE_COLOR", "CLICOLOR")
+"""How variables begin that a command does not get: git's own, and those by which a notebook's kernel asks for colours."""
+
 _STEP = re.compile(r"(\w+): (\S+)\.sh failed")
 
 
@@ -124,9 +127,10 @@ class Team:
 
     def _run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         told = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C", "COLUMNS": "110"}
+        told |= {"NO_COLOR": "1", "TERM": "dumb"}
         for role in ("AUTHOR", "COMMITTER"):
             told |= {f"GIT_{role}_NAME": "Ann", f"GIT_{role}_EMAIL": "ann@example.org", f"GIT_{role}_DATE": DATE}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_KEPT)}
         return subprocess.run(
             command,
             cwd=self.clone,
