@@ -23,19 +23,13 @@ MOST_BYTES = 5_000_000
 @functools.cache
 def flights(seed: int) -> pd.DataFrame:
     """Flights that differ from each other in one column of the key at a time, with labels that differ as well."""
-    table = traffic.timetable(seed).head(4).assign(year=2013, month=9, day=12, weekday=4)
+    table = traffic.timetable(seed).head(4).assign(year=2013, month=9, day=12)
     found = [table]
-    for column, value in {
-        "day": 13,
-        "month": 10,
-        "year": 2014,
-        "carrier": "US",
-        "flight": 4321,
-        "origin": "LGA",
-    }.items():
-        found.append(table.assign(**{column: value}).query("origin != 'LGA' or carrier != 'LGA'"))
+    others = {"day": 13, "month": 10, "carrier": "US", "flight": 4321, "origin": "LGA"}
+    found += [table.assign(**{column: value}) for column, value in others.items()]
     found.append(table.assign(sched_dep_time=2235))
     every = pd.concat(found).drop_duplicates(list(KEY)).reset_index(drop=True)
+    every["weekday"] = PROJECT.day(every).dt.dayofweek + 1
     return every.assign(**{LABEL: [(place // 4) % 2 for place in range(len(every))]})
 
 

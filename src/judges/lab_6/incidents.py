@@ -12,7 +12,7 @@ from judges.lab_6.traffic import CARRIERS, KINDS, Incident, World
 FIRST, DAYS, FAR_FLYING = date(2013, 4, 1), 91, ("UA", "B6", "DL", "AA")
 """The student's days; and the airlines whose flights are long enough for a wrong unit to matter."""
 AIRPORTS = ("EWR", "JFK", "LGA")
-SHOWN = 50
+SHOWN = 56
 """The day, counted from 0, from which on the student has what Prometheus has read."""
 TRIED_FIRST, TRIED_DAYS, ONSET = date(2013, 8, 1), 17, 9
 """The days on which rules are tried, and the number of the one on which something goes wrong."""

@@ -174,14 +174,17 @@ def _sigmoid(logit: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-logit))
 
 
-def outcomes(world: World, until: date) -> pd.DataFrame:
-    """The flights that were flown up to a day, with the label where it has come by then and is not lost.
+def outcomes(world: World, until: date, first: int = 0, last: int | None = None) -> pd.DataFrame:
+    """The flights that were flown, with the label where it has come by then and is not lost.
 
     Args:
         world: whose days.
         until: the last day whose labels have come, but for those that never come.
+        first: number of the first day whose flights are wanted,
+        last: and of the last one.
     """
     flown = rows(world)
+    flown = flown[flown["number"].between(first, world.days if last is None else last)]
     is_known = flown["comes"] & (flown["number"] <= (until - world.first).days)
     return flown[[*KEY, *FURTHER]].assign(**{LABEL: flown[LABEL].where(is_known).astype("Int64")})
 
