@@ -6,13 +6,17 @@ PORT ?= 8888
 AIRFLOW_PORT ?= 8090
 FLINK_PORT ?= 8081
 PAGE_PORT ?= 8070
+PROMETHEUS_PORT ?= 9190
+ALERTMANAGER_PORT ?= 9193
+SERVING ?= 127.0.0.1:8501
+OUTPUT ?= out/pipelines/flights
 LESSON ?= notebooks/00-first-pipeline.ipynb
 BROWSER_FLAG := $(if $(filter no,$(BROWSER)),--no-browser)
 NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab update project test test-all test-fast data notebooks decks labs hand-out grade readme bench lock format image browser-page flink flink-cluster environment airflow airflow-environment clean distclean
+.PHONY: help lab update project test test-all test-fast data notebooks decks labs hand-out grade readme bench lock format image browser-page flink flink-cluster monitoring environment airflow airflow-environment clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +98,9 @@ flink: environment ## fetch Beam's job server for Flink (needs Java and Maven; 1
 flink-cluster: flink ## run a Flink cluster with its web page on this machine until Ctrl-C (FLINK_PORT=8081)
 	@bash deploy/flink/fetch-cluster.sh
 	@exec $(PYTHON) -m engines.flink.cluster --port $(FLINK_PORT)
+
+monitoring: environment ## run Prometheus and Alertmanager on this machine until Ctrl-C (PROMETHEUS_PORT=9190, ALERTMANAGER_PORT=9193, SERVING=127.0.0.1:8501, OUTPUT=out/pipelines/flights)
+	@exec $(PYTHON) -m operation.monitoring "$(OUTPUT)" --serving "$(SERVING)" --port $(PROMETHEUS_PORT) --alertmanager-port $(ALERTMANAGER_PORT)
 
 airflow: airflow-environment ## start Airflow, with the pipeline as a DAG, and print the address of its web page (AIRFLOW_PORT=8090)
 	@exec $(PYTHON) -m engines.airflow.home --port $(AIRFLOW_PORT) standalone

@@ -63,10 +63,11 @@ class Setting:
         work = _git(repository, "config", "cicd.work", fails=True).strip()
         if not work:
             raise ValueError(f"{repository} is not set up. Run deploy/ci-cd/bare.sh {repository}.")
-        given = _git(repository, "config", "--get-all", "cicd.env", fails=True).splitlines()
+        lines = _git(repository, "config", "--get-regexp", r"^cicd\..*\.value$", fails=True).splitlines()
+        given = dict(line.split(" ", 1) for line in lines)
         # A hook has variables of git's own, which would have every git within a step work on this repository.
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        return cls(repository, Path(work), kept | dict(line.split("=", 1) for line in given))
+        return cls(repository, Path(work), kept | {key.split(".")[1]: value for key, value in given.items()})
 
 
 def pre_receive(setting: Setting, refs: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import re
 import sys
@@ -61,13 +62,20 @@ class Bar:
         """Runs beside the cell: shows the bar, keeps it up to date, takes it away."""
         from IPython.display import display
 
-        started = time.monotonic()
+        started, handle = time.monotonic(), None
         if ended.wait(PATIENCE):
             return
-        handle = display(_bar(started, ident), raw=True, display_id=True)
-        while not ended.wait(PERIOD):
-            handle.update(_bar(started, ident), raw=True)
-        handle.update({"text/plain": ""}, raw=True)
+        while not ended.is_set():
+            # The kernel flushes both streams before it shows something. A cell may have taken them away: `redirect_stdout(None)`.
+            if sys.stdout is not None and sys.stderr is not None:
+                with contextlib.suppress(AttributeError):  # taken away in between
+                    if handle is None:
+                        handle = display(_bar(started, ident), raw=True, display_id=True)
+                    else:
+                        handle.update(_bar(started, ident), raw=True)
+            ended.wait(PERIOD)
+        if handle is not None:
+            handle.update({"text/plain": ""}, raw=True)
 
 
 def _bar(started: float, ident: int) -> dict[str, str]:
@@ -77,8 +85,8 @@ def _bar(started: float, ident: int) -> dict[str, str]:
     # Without a value the browser itself moves the bar: no script is needed.
     markup = (
         f'<div style="display: flex; gap: 10px; align-items: center; color: var(--jp-ui-font-color2, {style.MUTED}); '
-        f'font-size: 0.9em;"><progress{value} style="width: 160px; accent-color: {style.BLUE};" '
-        f'aria-label="running"></progress><span>{seconds} s</span><code>{escape(words)}</code></div>'
+        f'font-size: 0.9em;"><progress{value} style="width: 160px; flex: none; accent-color: {style.BLUE};" '
+        f'aria-label="running"></progress><span style="white-space: nowrap;">{seconds} s</span><code>{escape(words)}</code></div>'
     )
     return {"text/html": markup, "text/plain": f"{seconds} s: {words}"}
 

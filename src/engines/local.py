@@ -43,6 +43,7 @@ def run(
     Raises:
         engines.errors.AlreadyRunningError: another process runs this pipeline in the same folder.
         engines.errors.BadData: the data cannot be read, or break the contract.
+        engines.errors.EngineError: the inputs of a node could not be found.
         ValueError: `first` or `last` is no component, or no earlier run has what the part builds on.
     """
     reports: list[NodeReport] = []

@@ -13,6 +13,7 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from engines import events, relocation, store_file
+from engines.errors import EngineError
 from engines.events import SUCCEEDED
 from engines.settings import Settings
 
@@ -126,8 +127,18 @@ def _delete_outputs(root: Path, executions: set[str]) -> None:
 
 
 def newest_was_cached(config: Settings) -> bool:
-    """Whether the execution that was recorded last took its outputs from the cache."""
-    newest = max(open_store(config).get_executions(), key=lambda execution: execution.id)
+    """Whether the execution that was recorded last took its outputs from the cache.
+
+    Raises:
+        EngineError: it has failed. TFX goes on where the inputs of a node could not be resolved, and a candidate would be held against no model.
+    """
+    opened = open_store(config)
+    newest = max(opened.get_executions(), key=lambda execution: execution.id)
+    if newest.last_known_state == mlmd.Execution.FAILED:
+        raise EngineError(
+            f"{_node_id(opened, newest)} has failed: its inputs could not be found (execution {newest.id} in {config.metadata_path}). "
+            "The log of TFX says why."
+        )
     return newest.last_known_state == mlmd.Execution.CACHED
 
 

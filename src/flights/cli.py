@@ -16,10 +16,10 @@ from engines import ending, places
 from engines.common import require_inputs
 from engines.quiet import import_quietly
 
-from . import lineage, registry, serving, targets
+from . import lineage, registry, release, retrain, serving, targets, watch
 from .config import DOCKER, Config, Plan
 
-MORE = (targets, lineage, registry, serving)
+MORE = (targets, lineage, registry, serving, watch, retrain, release)
 """Modules with further commands, light to import: `add_parsers(commands)`, and `HANDLERS` by the commands' names."""
 
 ENGINES = {

@@ -25,6 +25,9 @@ BARS = ("min_auc", "min_slice_auc", "max_auc_loss", "max_slice_auc_loss", "guard
 DOCKER = "docker"
 """By TFX's InfraValidator, instead of InfraCheck."""
 
+BLESSED, CHAMPION = "blessed", "champion"
+"""What a candidate is held against: the latest blessed model, or the one in service."""
+
 LARGEST_SEED = 2**32 - 1
 """NumPy takes no greater one, and Keras sets NumPy's."""
 
@@ -64,6 +67,8 @@ class Config:
         confidence_intervals: estimate for each metric how far chance moves it, with draws that are others in each run.
             `jackknife`, or True: its time grows with the number of slices; `bootstrap`: with the number of flights. Each takes
             several times as long as the metrics.
+        baseline: what a candidate is held against: `blessed`, the latest blessed model; or `champion`, the model in service: the version that
+            the traffic file names, or else the newest (`serving.in_service`).
         enable_cache: reuse the artifacts of an earlier execution with the same inputs.
         tune: search for better hyperparameters first (`tuner`), and train with the best.
         tuner_trials: how many combinations are tried; the first is that of these settings.
@@ -98,6 +103,7 @@ class Config:
     slices: tuple[tuple[str, ...], ...] = (("origin",),)
     guarded: tuple[tuple[str, ...], ...] = (("origin",),)
     confidence_intervals: bool | str = False
+    baseline: str = BLESSED
     enable_cache: bool = True
     tune: bool = False
     tuner_trials: int = 8
@@ -115,6 +121,8 @@ class Config:
             raise ValueError(f"months={self.months}: the first must not be after the last, both from 1 to 12.")
         if self.reader not in ("arrow", "csv"):
             raise ValueError(f"reader={self.reader!r}: choose 'arrow' or 'csv'.")
+        if self.baseline not in (BLESSED, CHAMPION):
+            raise ValueError(f"baseline={self.baseline!r}: choose {BLESSED!r} or {CHAMPION!r}.")
         for name in ("train_epochs", "batch_size", "tuner_trials"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1.")

@@ -17,10 +17,11 @@ from tfx.types.channel import BaseChannel
 
 from engines import sources
 from engines.beam import BEAM_ARGS
+from serving.baseline import model_in_service
 from serving.infra_check import InfraCheck
 
 from . import slicing
-from .config import DOCKER, Config
+from .config import CHAMPION, DOCKER, Config
 from .contract import CuratedSchema
 from .evaluation import make_eval_config
 from .examples import make_example_gen
@@ -44,8 +45,8 @@ def create_components(config: Config, baseline: BaseNode | None = None) -> dict[
 
     Args:
         config: the run.
-        baseline: gives the latest blessed model as its output `model`; without one, TFX's Resolver looks it up in the metadata
-            store, which not every engine lets it do.
+        baseline: gives what a candidate is held against as its output `model`; without one, TFX's Resolver looks up in the metadata
+            store what `config.baseline` says, which not every engine lets it do.
     """
     example_gen = make_example_gen(config)
     examples = example_gen.outputs["examples"]
@@ -75,7 +76,7 @@ def create_components(config: Config, baseline: BaseNode | None = None) -> dict[
         custom_config={"source": source_hash("features")},
     )
     transform.add_upstream_node(gate)
-    baseline = baseline or _resolve_baseline()
+    baseline = baseline or _resolve_baseline(config)
     settings = {name: getattr(config, name) for name in TRAINING} | {"source": source_hash("model")}
     training: dict[str, Any] = {
         "transform_graph": transform.outputs["transform_graph"],
@@ -132,8 +133,10 @@ def create_components(config: Config, baseline: BaseNode | None = None) -> dict[
     return {node.id: node for node in nodes}
 
 
-def _resolve_baseline() -> tfx.dsl.Resolver:
-    """The latest blessed model of this pipeline, by its metadata store."""
+def _resolve_baseline(config: Config) -> tfx.dsl.Resolver:
+    """The latest blessed model of this pipeline, by its metadata store, or the model in service."""
+    if config.baseline == CHAMPION:
+        return model_in_service(str(Path(config.serving_root).absolute()), config.pipeline_name)
     return tfx.dsl.Resolver(
         strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
         model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),

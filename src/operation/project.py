@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -69,5 +70,17 @@ class Project(Protocol):
 
         Args:
             rows: with the columns of `key`.
+        """
+        ...
+
+
+class Watched(Project, Protocol):
+    """A project whose labels come as files: what the pipeline of a watch asks for (`operation.pipeline`)."""
+
+    def outcomes(self, file: Path) -> pd.DataFrame:
+        """What a file of labels says: the columns of the key, the label, those that slices are made of, and features.
+
+        Raises:
+            engines.errors.BadData: it cannot be read.
         """
         ...

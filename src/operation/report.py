@@ -131,7 +131,7 @@ class Report:
     def save(self, file: str | Path) -> Path:
         """Writes it as JSON, in which null stands for what is not a number."""
         file = Path(file)
-        file.write_text(json.dumps(_plain(dataclasses.asdict(self)), indent=1, allow_nan=False) + "\n")
+        file.write_text(json.dumps(as_json(self), indent=1, allow_nan=False) + "\n")
         return file
 
     @classmethod
@@ -142,7 +142,7 @@ class Report:
             ValueError: it is no report; names the file.
         """
         try:
-            return typing.cast("Report", _made(cls, json.loads(Path(file).read_bytes())))
+            return typing.cast("Report", of_json(cls, json.loads(Path(file).read_bytes())))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"{file}: no report of a watch ({error}). Run the watch again.") from None
 
@@ -294,6 +294,20 @@ def _end(day: str) -> float:
     """Seconds since 1970 at the end of a day, in UTC."""
     start = datetime.datetime.fromisoformat(day).replace(tzinfo=datetime.UTC)
     return (start + datetime.timedelta(days=1)).timestamp()
+
+
+def as_json(value: Any) -> Any:
+    """A dataclass of this kind as JSON has it: null for what is not a number."""
+    return _plain(dataclasses.asdict(value))
+
+
+def of_json(kind: Any, value: Any) -> Any:
+    """A dataclass from what `as_json` gave.
+
+    Raises:
+        ValueError: it is none, as are KeyError, TypeError and AttributeError.
+    """
+    return _made(kind, value)
 
 
 def _plain(value: Any) -> Any:

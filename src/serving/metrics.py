@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import REGISTRY, Collector
 from prometheus_client.utils import floatToGoString
@@ -26,6 +26,9 @@ SECONDS = Histogram(
     "From the whole body of a request to its answer.",
     ["version"],
     buckets=[0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
+)
+AT_WORK = Gauge(
+    "serving_requests_at_work", "Requests that a version has begun to answer and not answered yet.", ["version"]
 )
 NO_NUMBER = Counter(
     "serving_predictions_no_number",

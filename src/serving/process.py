@@ -126,7 +126,8 @@ class Client:
 
     def traffic(self) -> dict[str, Any]:
         """Who answers now: champion, challenger, share and shadow; `fault` where the traffic file is not followed."""
-        return self.send("GET", f"/v1/models/{self.name}/traffic").body  # type: ignore[no-any-return]
+        found = self.send("GET", f"/v1/models/{self.name}/traffic").body
+        return found if isinstance(found, dict) else {"fault": _words(found)}
 
     def wait_for(self, timeout: float = 60, **wanted: Any) -> dict[str, Any]:
         """Waits until `traffic()` has these values, for example `champion=4`, and gives it.
@@ -142,8 +143,15 @@ class Client:
         return now
 
     def metrics(self) -> str:
-        """What Prometheus reads."""
-        return str(self.send("GET", "/metrics").body)
+        """What Prometheus reads.
+
+        Raises:
+            RequestRefused: there is nothing that it could read.
+        """
+        reply = self.send("GET", "/metrics")
+        if reply.status != 200:
+            raise RequestRefused(reply.status, _words(reply.body))
+        return str(reply.body)
 
 
 class Server(Client):

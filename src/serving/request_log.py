@@ -121,9 +121,16 @@ def files(file: str | Path) -> list[Path]:
     return [one for one in (*sorted(full, key=lambda one: -int(one.suffix[1:])), file) if one.exists()]
 
 
-def read(file: str | Path) -> Iterator[dict[str, Any]]:
-    """The lines of a log, the oldest first, those of its full files included. A last line that is not whole is left out."""
+def read(file: str | Path, since: datetime.datetime | None = None) -> Iterator[dict[str, Any]]:
+    """The lines of a log, the oldest first, those of its full files included. A last line that is not whole is left out.
+
+    Args:
+        file: that is written.
+        since: leaves out files that were last written before; None: none.
+    """
     for path in files(file):
+        if since and path.stat().st_mtime < since.timestamp():
+            continue
         with path.open(encoding="utf-8") as lines:
             yield from (json.loads(line) for line in lines if line.endswith("\n"))
 

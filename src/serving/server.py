@@ -159,7 +159,8 @@ class ServedModel(kserve.Model):
             _require_outputs(payload, self.project.output)
         chosen = _choose(served, (payload.id if is_v2 else "") or headers.get("x-request-id", ""), asked)
         try:
-            predictions = self._predicted(chosen, rows)
+            with metrics.AT_WORK.labels(str(chosen.version)).track_inprogress():
+                predictions = self._predicted(chosen, rows)
         except Exception as error:
             error.chosen = chosen  # type: ignore[attr-defined]  # so that a failure counts as that of the version which failed
             raise

@@ -196,8 +196,10 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(airflow, m
     finally:
         process.kill()
         process.communicate()
-    time.sleep(1)
-    assert not processes_of(str(airflow.home_of(config))), "Airflow or its step outlived the run"
+    end = time.monotonic() + PATIENCE
+    while left := processes_of(str(airflow.home_of(config))):
+        assert time.monotonic() < end, f"Airflow or its step outlived the run: {left}"
+        time.sleep(0.1)
     assert ledger.last_states(config)["StatisticsGen"] == "RUNNING"
 
     request.getfixturevalue(

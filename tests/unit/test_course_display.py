@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import io
 import linecache
@@ -201,6 +202,36 @@ def test_the_bar_appears_after_a_while_and_goes_when_the_cell_ends(
     time.sleep(0.1)
     assert len(shown) == count
     assert "course-progress" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_cell_that_takes_the_streams_away_stops_no_bar(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ipykernel's `ZMQDisplayPublisher.publish` flushes both streams first, of whichever thread it is asked."""
+    monkeypatch.setattr(progress, "PATIENCE", 0.02)
+    monkeypatch.setattr(progress, "PERIOD", 0.02)
+    failed: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    given, taken = progress._bar, threading.Event()
+
+    def flushed(*of: Any) -> dict[str, str]:
+        taken.set()
+        while sys.stdout is not None and not shown:  # it is taken away after it was looked at
+            time.sleep(0.01)
+        sys.stdout.flush()
+        return given(*of)
+
+    monkeypatch.setattr(progress, "_bar", flushed)
+    bar = progress.Bar()
+    bar.start()
+    taken.wait()
+    with contextlib.redirect_stdout(None):
+        time.sleep(0.2)
+        assert shown == []
+    monkeypatch.setattr(progress, "_bar", given)
+    while len(shown) < 2:
+        time.sleep(0.01)
+    bar.stop()
+    assert failed == []
+    assert shown[-1][0] == {"text/plain": ""}
 
 
 def test_a_quick_cell_has_no_bar(shown: Shown) -> None:

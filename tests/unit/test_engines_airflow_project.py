@@ -117,6 +117,12 @@ def test_what_cannot_work_is_refused_at_once(settings, told):
         made(**settings)
 
 
+@pytest.mark.parametrize("name", ["decide", "conclude"])
+def test_a_function_that_is_no_name_of_one_is_refused_at_once(name):
+    with pytest.raises(ProjectError, match=rf"{name}='my_flights\.retrain': write module:name"):
+        dataclasses.replace(made(), **{name: "my_flights.retrain"})
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"piepline": "a:b"}'])
 def test_what_is_no_project_is_told_as_such(text):
     with pytest.raises(ProjectError, match="not a project"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -16,7 +17,8 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from engines import store
 from engines.airflow import step
-from engines.airflow.project import ProjectError
+from engines.airflow.project import ProjectError, load
+from engines.deciding import Go
 from flights import schedule
 from flights.config import Config
 from flights.data import DataError
@@ -59,6 +61,33 @@ def test_a_failure_ends_with_its_reason_and_bad_data_with_a_status_of_their_own(
 def test_a_node_that_need_not_run_is_not_taken_for_a_success(command, monkeypatch):
     monkeypatch.setattr(step, "run_node", lambda *_: "skipped")
     assert step.main(command) == 99
+
+
+def go(config: Config, run: str) -> Go:
+    """What a project names as `decide`."""
+    return Go(True, f"{config.months[1]}: because of {run}", (2, 2))
+
+
+def end(config: Config, run: str) -> str:
+    """What a project names as `conclude`."""
+    if not config.months[0] == 1:
+        raise RuntimeError("told of other spans")
+    return f"{run} has ended"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("decide", f'decide: {{"run": true, "reason": "2: because of {RUN}", "spans": [2, 2]}}'),
+        ("conclude", f"conclude: {RUN} has ended"),
+    ],
+)
+def test_the_functions_of_a_project_are_asked_for_the_months_and_the_run(name, said, command, tmp_path, capsys):
+    given = dataclasses.replace(
+        load(Path(command[-1]).read_text()), decide=f"{__name__}:go", conclude=f"{__name__}:end"
+    )
+    assert step.main([name, *command[1:-1], str(given.save(tmp_path / "hooks.json"))]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == said
 
 
 def test_of_two_steps_the_second_waits(tmp_path, capsys):

@@ -11,6 +11,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from engines import relocation, store
+from engines.errors import EngineError
 from flights.config import Config
 
 
@@ -296,6 +297,15 @@ def test_newest_execution_decides_whether_the_cache_was_used(state, cached, pipe
     pipeline.execute("Transform", mlmd.Execution.CACHED if not cached else COMPLETE)
     pipeline.execute("Trainer", state)
     assert store.newest_was_cached(pipeline.config) is cached
+
+
+def test_node_whose_inputs_could_not_be_found_ends_the_run(pipeline):
+    """TFX's resolver node leaves its execution as failed, and returns (`resolver_node_handler.py`)."""
+    pipeline.execute("LatestBlessedModel", mlmd.Execution.FAILED)
+    with pytest.raises(
+        EngineError, match=r"LatestBlessedModel has failed: its inputs could not be found \(execution 1 in"
+    ):
+        store.newest_was_cached(pipeline.config)
 
 
 # --- The verdict --------------------------------------------------------------------------------------------------

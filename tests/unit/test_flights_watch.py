@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from flights import columns, data
+from flights import columns, data, watch
+from flights.config import Config
 from flights.watch import PROJECT
 from operation import quality
 from operation.policy import Calendar, CalibrationGap, Loss, Never
@@ -111,3 +113,41 @@ def test_a_trigger_by_the_auc_depends_on_what_it_is_compared_with(year, learn, t
     assert [one.period for one in found.served if one.decision.retrain] == ["2013-10"]
     assert found.cost > tried(Never()).cost
     assert tried(Loss(0.02)).cost < tried(Never()).cost
+
+
+def test_a_watch_reads_the_log_and_the_labels_of_its_month_and_of_the_month_before(tmp_path):
+    config = Config(output_root=str(tmp_path), data_root=str(tmp_path / "data"))
+    december = watch.settings(config, 12, labels=tmp_path / "come")
+    assert (december.before, december.first, december.last) == ("2013-11-01", "2013-12-01", "2013-12-31")
+    assert december.log == (str(tmp_path / "requests.jsonl"),)
+    assert december.labels == (str(tmp_path / "come/span-12/flights.csv"),)
+    assert december.output_root == str(tmp_path / "monitoring")
+    january = watch.settings(config, 1, log=["a", "b"])
+    assert (len(january.log), january.before, january.labels_before) == (2, "2012-12-01", ())
+    assert january.labels == (str(tmp_path / "data/span-01/flights.csv"),)
+    with pytest.raises(ValueError, match="month 13: there are 1 to 12"):
+        watch.settings(config, 13)
+
+
+def test_refused_requests_are_counted_from_what_the_server_says_before_and_after(tmp_path):
+    counted = 'serving_requests_total{{version="3",outcome="{}"}} {}\n'
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.write_text(counted.format("answered", 5))
+    after.write_text(counted.format("answered", 9) + counted.format("refused", 2))
+    found = watch.settings(Config(output_root=str(tmp_path)), 7, metrics=after, metrics_before=before)
+    assert json.loads(found.requests) == {"answered": 4.0, "refused": 2.0}
+    after.write_text("<html>")
+    with pytest.raises(ValueError, match="not what /metrics of a model server gives"):
+        watch.settings(Config(output_root=str(tmp_path)), 7, metrics=after)
+    with pytest.raises(ValueError, match="--metrics-before without --metrics"):
+        watch.settings(Config(output_root=str(tmp_path)), 7, metrics_before=before)
+
+
+def test_outcomes_are_a_months_file_and_one_that_is_damaged_is_refused_by_line(root, tmp_path):
+    july = PROJECT.outcomes(data.month_path(root / "data" / "flights", 7))
+    assert len(july) == 2000
+    assert {*columns.KEY, columns.LABEL, "dest"} <= set(july)
+    bad = tmp_path / "flights.csv"
+    bad.write_text(data.month_path(root / "data" / "flights", 7).read_text().replace(",B6,234,", ",B6,many,"))
+    with pytest.raises(data.DataError, match="line 2, column flight"):
+        PROJECT.outcomes(bad)

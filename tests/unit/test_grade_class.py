@@ -664,7 +664,8 @@ def test_points_by_hand_and_lateness_are_in_the_table_each_time(class_, tmp_path
 def test_a_submission_called_as_the_file_of_points_stops_no_class(class_, tmp_path):
     folder = put(tmp_path / "in", {"anna.ipynb": text(solved("anna")), "by-hand.csv/work.ipynb": text()})
     got = class_(folder)
-    assert got["anna"]["points"] == "6" and len(got) == 2
+    assert got["anna"]["points"] == "6"
+    assert len(got) == 2
 
 
 @pytest.mark.parametrize(

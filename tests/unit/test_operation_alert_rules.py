@@ -9,17 +9,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import operation_metrics
 import promql_parser
 import pytest
 import yaml
-from parcels_project import PARCELS, month, write
-from prometheus_client.parser import text_string_to_metric_families
 
-from operation import alert_rules, history, labels, promql, quality, report, served_log
+from operation import alert_rules, promql, report
 from operation.alert_rules import Rule, RuleError
-from operation.policy import Decision
 from operation.promql import PromqlError
-from operation.report import Distance
 
 MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
 RULES = [rule for file in sorted((MONITORING / "rules").glob("*.yml")) for rule in alert_rules.read_rules(file)]
@@ -66,22 +63,11 @@ def test_a_rule_without_a_test_that_shows_something_is_found():
     ]
 
 
-def watched(folder: Path, said: float, rate: float = 0.3) -> report.Report:
-    """A report on January, made in February."""
-    first, last = datetime.date(2026, 1, 1), datetime.date(2026, 1, 28)
-    lines, outcomes = month("2026-01-01", 400, rate, said)
-    log = served_log.read(write(folder / "log", lines.to_dict("records")), PARCELS)
-    joined = labels.join(log.rows, outcomes, PARCELS)
-    made = datetime.datetime(2026, 2, 27, tzinfo=datetime.UTC)
-    known = {"trained": quality.of(joined, PARCELS), "distances": [Distance("grams", "drift", 1, 1)]}
-    return report.make(log, joined, PARCELS, first, last, made, **known)
-
-
 def test_a_report_sets_off_the_alerts_of_what_it_found(tmp_path):
     rules = [rule for rule in RULES if rule.file.name == "operation.yml"]
     at = datetime.datetime(2026, 2, 28, tzinfo=datetime.UTC).timestamp()
-    assert alert_rules.now(rules, report.to_prometheus(watched(tmp_path, 0.3)), at) == []
-    found = alert_rules.now(rules, report.to_prometheus(watched(tmp_path, 0.1)), at)
+    assert alert_rules.now(rules, report.to_prometheus(operation_metrics.watched(tmp_path, 0.3)), at) == []
+    found = alert_rules.now(rules, report.to_prometheus(operation_metrics.watched(tmp_path, 0.1)), at)
     assert {rule.name for rule, *_ in found} == {
         "ProbabilitiesMeanSomethingElse",
         "ProbabilitiesOfASliceMeanSomethingElse",
@@ -89,42 +75,13 @@ def test_a_report_sets_off_the_alerts_of_what_it_found(tmp_path):
     rule, alert, told = next(one for one in found if one[0].name == "ProbabilitiesMeanSomethingElse")
     assert alert == {"alertname": rule.name, "severity": "ticket", "model": "parcels"}
     assert told["summary"].startswith("What parcels says and what happens are ")
-    later = alert_rules.now(rules, report.to_prometheus(watched(tmp_path, 0.3)), at + 30 * 86400)
+    later = alert_rules.now(rules, report.to_prometheus(operation_metrics.watched(tmp_path, 0.3)), at + 30 * 86400)
     assert {rule.name for rule, *_ in later} == {"ReportIsOld", "LabelsAreLate"}
 
 
 @pytest.fixture(scope="module")
 def metrics(tmp_path_factory) -> dict[str, set[str]]:
-    """What the server, a watch and a history give, with what Prometheus adds when it reads them."""
-    from serving import metrics as serving
-
-    folder = tmp_path_factory.mktemp("metrics")
-    kept = history.History(folder)
-    with kept.alone("a test"):
-        kept.decide(Decision(True, "Because.", "Never()"), "2026-01")
-    text = report.to_prometheus(watched(folder, 0.3)) + history.to_prometheus(kept.records(), "parcels")
-    serving.REQUESTS.labels("3", "answered")
-    serving.SECONDS.labels("3").observe(0.1)
-    serving.PREDICTIONS.add(3, "champion", [0.5])
-
-    class Versions:
-        served = type("Served", (), {"traffic": type("Traffic", (), {"versions": {3: "champion"}}), "fault": ""})
-        refused = (4,)
-
-    now = serving.Now.__new__(serving.Now)
-    now._versions, now._log = Versions, None
-    families = [
-        *text_string_to_metric_families(text),
-        *(
-            family
-            for one in (serving.REQUESTS, serving.SECONDS, serving.SHADOW_DROPPED, serving.NO_NUMBER)
-            for family in one.collect()
-        ),
-        *serving.PREDICTIONS.collect(),
-        *now.collect(),
-    ]
-    found = {"up": set()} | {sample.name: {*sample.labels} for family in families for sample in family.samples}
-    return {name: {*names, "job", "instance"} for name, names in found.items()}
+    return operation_metrics.given(tmp_path_factory.mktemp("metrics"))
 
 
 def test_rules_read_what_there_is(metrics):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from flights.columns import WATCHED
 from tools.grade import box
 from tools.project import start
 from tools.project.__main__ import main
@@ -49,6 +53,15 @@ def test_its_texts_and_the_box_of_grading_have_each_package_that_it_needs(root):
     for text in ("README.md.template", "pyproject.toml.template"):
         assert needed <= set(re.findall(r"`(\w+)`", (start.TEMPLATES / text).read_text(encoding="utf-8"))), text
     assert needed <= {path.name for path in box.shown_paths()}
+
+
+def test_the_copy_is_watched_under_its_own_name(tmp_path):
+    start.start("late_planes", tmp_path / "project")
+    asked = "from late_planes.watch import PROJECT; import sys; print(PROJECT.name, PROJECT.costs.miss > 0, *PROJECT.slices); assert 'flights' not in sys.modules"
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "project" / "src")}
+    done = subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["late_planes", "True", *WATCHED]
 
 
 @pytest.mark.parametrize("name", ["", "My_Project", "my-project", "1st", "class", "json", "flights", "../up", "a.b"])

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What each step begins with. All of it can be given by environment variables, and has a default:
 #   PYTHON       of the environment with TFX (default: that in .venv, or in the course's)
 #   COURSE       folder of the course, whose packages run and serve this one (default: course)

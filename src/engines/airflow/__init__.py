@@ -35,6 +35,8 @@ A DAG in one call, in a file of Airflow's folder `dags`
         python_path=["/folder/that/holds/my_project"],    # goes to the steps' PYTHONPATH
         settings={"data_root": "...", "output_root": "..."},  # fields of the Config other than `months`; folders are relative to the repository
         history=3,          # months before the month itself that are learned from, at most
+        decide="my_project.retrain:on_schedule",    # optional: asked before the pipeline whether it is to run (`engines.deciding`)
+        conclude="my_project.retrain:on_end",       # optional: told when it has come to its end
         retries=2, retry_delay=timedelta(seconds=30),
     )
 
@@ -49,8 +51,9 @@ or by hand, from its parts, as any DAG of Airflow
         steps = add_steps(project)          # {"CsvExampleGen": StepOperator, ...}, joined as the nodes of the pipeline are
         wait >> [step for step in steps.values() if not step.upstream_list]
 
-    Task ids are the ids of the nodes (`CsvExampleGen`, `DataGate`, ...), and `wait_for_month`. `make_dag` puts the sensor before every
-    node that waits for no other. The graph comes from the pipeline: `.venv` writes it once, and anew when a source file of the
+    Task ids are the ids of the nodes (`CsvExampleGen`, `DataGate`, ...), `wait_for_month`, and `decide` and `conclude` where there are such. `make_dag` puts
+    the sensor, and `decide` after it, before every node that waits for no other. Where it is decided that the pipeline does not run, all that follows is
+    skipped, and the run has succeeded; the XCom `decision` of `decide` has the reason. The graph comes from the pipeline: `.venv` writes it once, and anew when a source file of the
     package changed, into `AIRFLOW_HOME/graphs/` (ten seconds).
 
 Which spans a run reads (here: months)

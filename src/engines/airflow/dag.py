@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import subprocess
 from collections import deque
@@ -20,15 +21,19 @@ from airflow.sdk import (
     Param,
     timezone,
 )
+from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from engines.airflow import alerts, graph, logs
 from engines.airflow.calendar import Calendar
-from engines.airflow.project import ROOT, Project, ProjectError
+from engines.airflow.project import CONCLUDE, DECIDE, ROOT, Project, ProjectError
 from engines.common import end_with_parent, last_words
 
 BAD_DATA, SKIPPED = os.EX_DATAERR, 99
 """Exit statuses of `engines.airflow.step`, which cannot be imported for them: what it does needs TFX."""
+
+DECISION = "decision"
+"""The XCom of the task `decide`."""
 
 MANUAL = "manual"
 """The type of a run that was triggered by hand."""
@@ -58,6 +63,8 @@ def make_dag(
     python_path: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     history: int = Project.history,
+    decide: str = "",
+    conclude: str = "",
     retries: int = 2,
     retry_delay: datetime.timedelta = datetime.timedelta(seconds=30),
     project: Project | None = None,
@@ -72,6 +79,8 @@ def make_dag(
         python_path: folders with packages that are not installed.
         settings: fields of the configuration that differ from its defaults.
         history: how many spans before the one that is judged are learned from, at most.
+        decide: `module:function`, asked before the pipeline whether it is to run; where it is not, all nodes are skipped (`engines.deciding`).
+        conclude: `module:function`, told when it has come to its end.
         retries: how often a step that failed is tried again, unless its data are bad.
         retry_delay: before that.
         project: instead of all that says which pipeline is run.
@@ -79,7 +88,9 @@ def make_dag(
     Raises:
         ProjectError: the pipeline cannot be made. The web page shows it above the list of DAGs.
     """
-    project = project or Project(pipeline, config, calendar, tuple(python_path), settings or {}, history)
+    project = project or Project(
+        pipeline, config, calendar, tuple(python_path), settings or {}, history, decide, conclude
+    )
     calendar = project.calendar
     with DAG(
         dag_id,
@@ -111,7 +122,14 @@ def make_dag(
             retries=0,
         )
         steps = add_steps(project)
-        wait >> [step for step in steps.values() if not step.upstream_list]
+        first = [step for step in steps.values() if not step.upstream_list]
+        last = [step for step in steps.values() if not step.downstream_list]
+        if project.decide:
+            wait >> DecideOperator(task_id=DECIDE, project=project) >> first
+        else:
+            wait >> first
+        if project.conclude:
+            last >> AskOperator(task_id=CONCLUDE, project=project)
     return dag
 
 
@@ -189,7 +207,7 @@ class StepOperator(BaseOperator):
 
     def command(self, context: Context) -> list[str]:
         """What is run, for the spans and the run of this context."""
-        first, last = _spans(self.project, context)
+        first, last = self.spans(context)
         project = Path(os.environ["AIRFLOW_HOME"]) / "projects" / f"{self.dag_id}.json"
         self.project.save(project)
         return [
@@ -203,6 +221,11 @@ class StepOperator(BaseOperator):
                 str(project),
             ),
         ]
+
+    def spans(self, context: Context) -> tuple[int, int]:
+        """Those that the project has decided on, or else those of the calendar."""
+        told = self.project.decide and context["ti"].xcom_pull(task_ids=DECIDE, key=DECISION)
+        return tuple(told["spans"]) if told and told["spans"] else _spans(self.project, context)
 
     def _judge(self, status: int, said: str) -> str:
         if status == 0:
@@ -218,6 +241,36 @@ class StepOperator(BaseOperator):
         """Ends the step with its task."""
         if self._process and self._process.poll() is None:
             self._process.kill()
+
+
+class AskOperator(StepOperator):
+    """Asks a function of the project, and gives what it says."""
+
+    ui_color = "#f3e8fb"
+
+    def _judge(self, status: int, said: str) -> str:
+        super()._judge(status, said)
+        return said.strip().splitlines()[-1].removeprefix(f"{self.node}: ")
+
+
+class DecideOperator(AskOperator, SkipMixin):
+    """Asks the project whether the pipeline is to run; if not, all that follows is skipped, and the run has succeeded."""
+
+    def execute(self, context: Context) -> None:
+        """Asks, and keeps the answer as the XCom `decision`: whether, the reason, and the spans.
+
+        Raises:
+            DownstreamTasksSkipped: it is not to run.
+            AirflowException: as of any step.
+        """
+        answer = json.loads(super().execute(context))
+        context["ti"].xcom_push(key=DECISION, value=answer)
+        if not answer["run"]:
+            self.skip(context["ti"], self.get_flat_relatives(upstream=False))
+
+    def spans(self, context: Context) -> tuple[int, int]:
+        """Those of the calendar."""
+        return _spans(self.project, context)
 
 
 class SpanSensor(BaseSensorOperator):

@@ -21,6 +21,9 @@ from engines.settings import Settings, made_of
 ROOT = Path(engines.__file__).parents[2]
 """The repository; folders that are not absolute lie in it."""
 
+DECIDE, CONCLUDE = "decide", "conclude"
+"""Tasks before and after the pipeline, where a project decides whether it runs; no nodes (`engines.deciding`)."""
+
 PATHS = ("data_root", "output_root", "schema_file")
 
 
@@ -40,6 +43,8 @@ class Project:
         settings: fields of the configuration that differ from its defaults, `data_root` among them, but for the calendar's, which each run has
             its own of.
         history: how many spans before the one that is judged are learned from, at most.
+        decide: `module:function`, asked before the pipeline whether it is to run (`engines.deciding`); empty: it always is.
+        conclude: `module:function`, told when the pipeline has come to its end; empty: nothing is.
     """
 
     pipeline: str
@@ -48,10 +53,14 @@ class Project:
     python_path: tuple[str, ...] = ()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     history: int = 3
+    decide: str = ""
+    conclude: str = ""
 
     def __post_init__(self) -> None:
         """Makes folders absolute, and refuses what cannot work."""
-        for name in ("pipeline", "config"):
+        for name in ("pipeline", "config", DECIDE, CONCLUDE):
+            if name in (DECIDE, CONCLUDE) and not getattr(self, name):
+                continue
             if not re.fullmatch(r"\w+(\.\w+)*:\w+", getattr(self, name)):
                 raise ProjectError(f"{name}={getattr(self, name)!r}: write module:name, as in package.{name}:...")
         if isinstance(self.python_path, str):
@@ -104,6 +113,10 @@ class Project:
     def create(self) -> Callable[[Settings], Any]:
         """The function that makes the pipeline; only where its package, and TFX, can be imported."""
         return _imported(self.pipeline)
+
+    def hook(self, name: str) -> Callable[[Settings, str], Any]:
+        """The function that `decide` or `conclude` names; only where its package can be imported."""
+        return _imported(getattr(self, name))
 
     def save(self, path: Path) -> Path:
         """Writes the project as JSON, whole or not at all."""

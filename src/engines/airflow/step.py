@@ -7,8 +7,10 @@ the metadata store for the node's inputs, looks into the cache, runs the executo
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import fcntl
 import hashlib
+import json
 import os
 import sys
 import time
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import absl.logging
 
-from engines.airflow.project import Project, ProjectError, load
+from engines.airflow.project import CONCLUDE, DECIDE, Project, ProjectError, load
 from engines.errors import BadData
 from engines.settings import Settings
 from warm import client
@@ -47,7 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     absl.logging.set_verbosity(absl.logging.ERROR)
     try:
         project, options = _told(arguments)
-        state = run_node(project, project.spans(None, options.spans), options.run, options.node)
+        spans = project.spans(None, options.spans)
+        if options.node in (DECIDE, CONCLUDE):
+            state = _ask(project, spans, options.run, options.node)
+        else:
+            state = run_node(project, spans, options.run, options.node)
     except Exception as error:
         if not isinstance(error, ProjectError):
             traceback.print_exc()
@@ -60,13 +66,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _told(arguments: Sequence[str] | None) -> tuple[Project, argparse.Namespace]:
     """The project, and what the command is told; the option with the spans has the name of the configuration's field, such as `--months`."""
     parser = argparse.ArgumentParser(prog="engines.airflow.step", description=__doc__.partition("\n")[0])
-    parser.add_argument("node", help="its id")
+    parser.add_argument("node", help=f"its id; or {DECIDE} or {CONCLUDE}, for the project's own functions")
     parser.add_argument("--run", required=True, metavar="ID", help="of the DAG run: the same for all its tasks")
     parser.add_argument("--project", required=True, metavar="FILE", help="an engines.airflow.project.Project, as JSON")
     project = load(Path(parser.parse_known_args(arguments)[0].project).read_text())
     asked = f"first and last {project.calendar.unit}; the last is judged"
     parser.add_argument(f"--{project.calendar.field}", dest="spans", required=True, metavar="1-3", help=asked)
     return project, parser.parse_args(arguments)
+
+
+def _ask(project: Project, spans: tuple[int, int], run: str, name: str) -> str:
+    """What a project's own function says: of `decide` as JSON, of `conclude` a sentence. It takes the pipeline's folder itself where it needs it."""
+    said = project.hook(name)(project.make_config(spans), run)
+    return json.dumps(dataclasses.asdict(said)) if name == DECIDE else said
 
 
 def run_node(project: Project, spans: tuple[int, int], run: str, node: str) -> str:

@@ -1,0 +1,181 @@
+"""What a model server did between two looks at its metrics, by version; a server that was started again in between is noticed.
+
+Counters are added up as Prometheus' `increase` does it: what a counter has after a restart came since the restart
+(https://prometheus.io/docs/prometheus/latest/querying/functions/#rate). What was counted after the last look before it is lost.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from prometheus_client.parser import text_string_to_metric_families
+
+STARTED = "process_start_time_seconds"
+"""By which a server that was started again is told from one that goes on; Linux has it."""
+
+COUNTERS = ("_total", "_count", "_sum", "_bucket")
+
+Key = tuple[str, frozenset[tuple[str, str]]]
+
+
+class Histogram(NamedTuple):
+    """How values are distributed.
+
+    Attributes:
+        bounds: upper end of each bucket, rising; the last is infinite.
+        counts: values in each bucket.
+    """
+
+    bounds: tuple[float, ...]
+    counts: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Sequence[float], bounds: tuple[float, ...]) -> Histogram:
+        """Values, put into buckets as the server does it."""
+        counts = [0.0] * len(bounds)
+        for value in values:
+            counts[bisect_left(bounds, value)] += 1
+        return cls(bounds, tuple(counts))
+
+    @property
+    def total(self) -> float:
+        """How many values."""
+        return sum(self.counts)
+
+    @property
+    def mean(self) -> float:
+        """By the middles of the buckets; those beyond the last bound count as twice that bound. NaN without values."""
+        return self._mean_of(self._middles)
+
+    @property
+    def variance(self) -> float:
+        """As the mean."""
+        mean = self.mean
+        return self._mean_of([(middle - mean) ** 2 for middle in self._middles])
+
+    @property
+    def _middles(self) -> list[float]:
+        return [2 * low if math.isinf(high) else (low + high) / 2 for low, high in pairwise((0.0, *self.bounds))]
+
+    def _mean_of(self, values: Sequence[float]) -> float:
+        return sum(map(operator.mul, self.counts, values)) / self.total if self.total else math.nan
+
+    def quantile(self, share: float) -> float:
+        """The value below which a share of the values lies, between two bounds by the rule of three; NaN without values."""
+        wanted, below, low = share * self.total, 0.0, 0.0
+        for bound, count in zip(self.bounds, self.counts, strict=True):
+            if count and below + count >= wanted:
+                return low if math.isinf(bound) else low + (bound - low) * (wanted - below) / count
+            below, low = below + count, bound
+        return math.nan
+
+    def distance(self, other: Histogram) -> float:
+        """Kolmogorov and Smirnov's: the largest difference between the shares below a bound, from 0 to 1. NaN where one of the two is empty."""
+        if not self.total or not other.total:
+            return math.nan
+        apart = mine = its = 0.0
+        for one, another in zip(self.counts, other.counts, strict=True):
+            mine, its = mine + one / self.total, its + another / other.total
+            apart = max(apart, abs(mine - its))
+        return apart
+
+
+class Did(NamedTuple):
+    """What a version did in one role.
+
+    Attributes:
+        answered: requests.
+        failed: requests, by the server's fault.
+        seconds: that answers took; empty for a shadow.
+        predictions: that it gave.
+        no_numbers: predictions that were NaN or infinite.
+        at_work: requests that it had begun and not ended at the last look, in whatever role.
+    """
+
+    answered: int
+    failed: int
+    seconds: Histogram
+    predictions: Histogram
+    no_numbers: int
+    at_work: int
+
+    @property
+    def requests(self) -> int:
+        """Answered or failed; those that are refused are the client's fault."""
+        return self.answered + self.failed
+
+    @property
+    def failure_rate(self) -> float:
+        """Share of the requests that failed; 0 without requests."""
+        return self.failed / self.requests if self.requests else 0.0
+
+
+class Window:
+    """A time that began with a first look at the metrics."""
+
+    def __init__(self, text: str) -> None:
+        """Begins.
+
+        Args:
+            text: what `/metrics` gives.
+        """
+        self._last = _samples(text)
+        self._sums: dict[Key, float] = {}
+        self.restarts = 0
+
+    def add(self, text: str) -> None:
+        """A further look."""
+        found = _samples(text)
+        counters = {key: value for key, value in found.items() if key[0].endswith(COUNTERS)}
+        started = (STARTED, frozenset[tuple[str, str]]())
+        is_new = found.get(started) != self._last.get(started) or any(
+            value < self._last.get(key, 0.0) for key, value in counters.items()
+        )
+        self.restarts += is_new
+        for key, value in counters.items():
+            since = value if is_new else value - self._last.get(key, 0.0)
+            self._sums[key] = self._sums.get(key, 0.0) + since
+        self._last = found
+
+    def did(self, version: int, role: str) -> Did:
+        """What a version did in a role (champion, challenger or shadow)."""
+        requests = "serving_shadow_requests_total" if role == "shadow" else "serving_requests_total"
+        of = {"version": str(version)}
+        return Did(
+            self._sum(requests, **of, outcome="answered"),
+            self._sum(requests, **of, outcome="failed"),
+            self._histogram("serving_request_seconds_bucket", **of),
+            self._histogram("serving_prediction_bucket", **of, role=role),
+            self._sum("serving_predictions_no_number_total", **of, role=role),
+            int(self._last.get(("serving_requests_at_work", frozenset(of.items())), 0.0)),
+        )
+
+    @property
+    def dropped(self) -> int:
+        """Requests that the shadow was not asked, because it could not follow."""
+        return self._sum("serving_shadow_dropped_total")
+
+    def _sum(self, name: str, **labels: str) -> int:
+        return round(self._sums.get((name, frozenset(labels.items())), 0.0))
+
+    def _histogram(self, name: str, **labels: str) -> Histogram:
+        found = sorted(
+            (float(known["le"]), count)
+            for (one, of), count in self._sums.items()
+            if one == name and (known := dict(of)).items() >= labels.items()
+        )
+        below = [0.0, *(count for _, count in found)]
+        return Histogram(tuple(bound for bound, _ in found), tuple(after - before for before, after in pairwise(below)))
+
+
+def _samples(text: str) -> dict[Key, float]:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }

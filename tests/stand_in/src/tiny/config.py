@@ -1,0 +1,7 @@
+"""Settings."""
+
+
+class Config:
+    """Of a run."""
+
+    output_root = "out/pipeline"
