@@ -99,7 +99,7 @@ def test_decision_about_a_canary_is_judged_by_candidates_of_all_kinds(lab, row):
     _log(lab)
     lab_six.module(lab, "canary", edited("canary", row["edit"]))
     points, message = lab_six.evaluate(lab, "canary")
-    assert (points, any(told in message for told in row["told"].split(", or: "))) == (row["points"], True), message
+    assert (points, row["told"] in message) == (row["points"], True), message
 
 
 @pytest.mark.parametrize(
@@ -133,17 +133,14 @@ def _policy(lab, policy, guards):
 
 
 @pytest.mark.parametrize("policy", ANSWERS["policies"]["right"], ids=str)
-def test_policy_that_is_worth_it_passes_on_all_years(tmp_path, policy):
-    for kind in KINDS[:2]:  # a student of either layout of years
-        assert _policy(lab_six.of_kind(kind, tmp_path), policy, GUARDS) == (4, "")
+def test_policy_that_is_worth_it_passes(lab, policy):
+    assert _policy(lab, policy, GUARDS) == (4, "")
 
 
 @pytest.mark.parametrize("row", ANSWERS["policies"]["wrong"], ids=str)
-def test_policy_that_is_not_is_told_what_it_did(tmp_path, row):
-    for kind in KINDS[:2]:
-        lab = lab_six.of_kind(kind, tmp_path)
-        points, message = _policy(lab, row["policy"], row.get("guards", GUARDS))
-        assert (points, row["told"] in message) == (row["points"], True), message
+def test_policy_that_is_not_is_told_what_it_did(lab, row):
+    points, message = _policy(lab, row["policy"], row.get("guards", GUARDS))
+    assert (points, row["told"] in message) == (row["points"], True), message
 
 
 def _page(lab, **values):

@@ -18,7 +18,9 @@ PROMOTE, WAIT, BACK = "promote", "wait", "roll back"
 ANSWERS = (PROMOTE, WAIT, BACK)
 LOG, ENOUGH = "service/requests.jsonl", 20
 """The log of the student's own server, and requests before and after the roll-back."""
-DAYS, LABELLED, ROWS, SHARE = 14, 12, 3000, 0.2
+DAYS, LABELLED, ROWS, SHARE = 14, 12, 6000, 0.2
+DRAW = 60
+"""Of the candidates: one of which those that are good do not look bad by chance."""
 CASES = {
     "same": (PROMOTE, "is as good as the champion"),
     "better": (PROMOTE, "is better than the champion"),
@@ -27,7 +29,7 @@ CASES = {
     "null": (BACK, "answers some flights with what is no number"),
     "ranks": (BACK, "says on average what happens, and no longer which flight will be late"),
     "meaning": (BACK, "ranks as well as the champion, and says far too much"),
-    "slice": (BACK, "says far too much about the flights of one airline, and is right about all others"),
+    "slice": (BACK, "says far too much about the flights of one airline, and a little too little about all others, so that its mean is right"),
     "easy": (
         BACK,
         "was asked about easy flights only, so that its errors cost less than the champion's, and says too much about them",
@@ -37,9 +39,9 @@ CASES = {
 
 
 @functools.cache
-def tables(layout: int, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def tables(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What champion and challenger said, and what happened."""
-    rng = np.random.default_rng([layout, list(CASES).index(name), 67])
+    rng = np.random.default_rng([list(CASES).index(name), DRAW])
     day, carrier = rng.integers(1, DAYS + 1, ROWS), rng.choice(CARRIERS, ROWS)
     origin, hour = rng.choice(["EWR", "JFK", "LGA"], ROWS), rng.integers(6, 23, ROWS)
     logit = -2.0 + 0.15 * (hour - 13) + rng.normal(0, 0.9, ROWS)
@@ -51,9 +53,10 @@ def tables(layout: int, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     mine = np.flatnonzero(is_challenged)
     if name == "ranks":
         said[mine] = rng.permutation(said[mine])
-    said = said + {"meaning": 1.2, "easy": 1.3}.get(name, 0.0) * is_challenged
+    said = said + {"meaning": 1.2, "easy": 1.1}.get(name, 0.0) * is_challenged
     if name == "slice":
-        said = said + 2.5 * (is_challenged & (carrier == rng.choice(CARRIERS)))
+        is_one = carrier == rng.choice(CARRIERS)
+        said = said + is_challenged * np.where(is_one, 1.5, -0.35)
     prediction = 1 / (1 + np.exp(-said))
     if name == "null":
         prediction[mine[:: max(1, len(mine) // 20)]] = np.nan
@@ -97,7 +100,7 @@ def _decides(lab: checks.Lab) -> tuple[float, list[str]]:
     files: dict[str, Any] = {}
     calls = []
     for name in CASES:
-        pair = dict(zip(("champion", "challenger"), tables(lab.seed % 5, name), strict=True))
+        pair = dict(zip(("champion", "challenger"), tables(name), strict=True))
         for which, table in pair.items():
             files[f"canary/{name}-{which}.csv"] = table.to_csv(index=False)
         calls.append({which: {"csv": f"canary/{name}-{which}.csv"} for which in pair})

@@ -24,8 +24,6 @@ PERIODS, ROWS, LATE = 24, 600, 2
 """Halves of months in a year, flights in each, and how many of them labels are late."""
 GAIN, CALM, MOST, APART = 0.8, 2, 4, 60
 """The share of the gain of training each month that is asked for; the most trainings in a calm year, and in any; and days between two."""
-LAYOUTS = (0, 2)
-"""Of years."""
 SEASON = (6, 7, 18, 19)
 """Periods in which columns of the weather have moved, as each year, whatever the model is worth."""
 
@@ -46,9 +44,9 @@ class Year:
 
 
 @functools.cache
-def years(layout: int) -> dict[str, Year]:
+def years() -> dict[str, Year]:
     """The years, by name."""
-    rng = np.random.default_rng([layout, 65])
+    rng = np.random.default_rng(65)
     noise = rng.normal(0, 0.05, (4, PERIODS))
     jump = 8 + int(rng.integers(0, 4))
     place = np.arange(PERIODS)
@@ -103,8 +101,7 @@ def judge_policy(lab: checks.Lab) -> None:
         policy, guards = policy_file.load(path)
     except policy_file.PolicyError as error:
         raise checks.Wrong(f"`{FILE}`: {str(error).replace(f'{path}: ', '')}") from error
-    layout = LAYOUTS[lab.seed % len(LAYOUTS)]
-    ran = {name: played(year, policy, guards) for name, year in years(layout).items()}
+    ran = {name: played(year, policy, guards) for name, year in years().items()}
     if not any(one.retrainings for one in ran.values()):
         raise checks.Wrong(
             "In no year does your policy retrain. What would it have to measure to see that probabilities no longer mean what they say? "
@@ -112,17 +109,17 @@ def judge_policy(lab: checks.Lab) -> None:
         )
     answer_forms.parts(
         [
-            (2, lambda: _gains(ran, layout)),
-            (1, lambda: _is_calm(ran, layout)),
-            (1, lambda: _is_held_back(ran, layout)),
+            (2, lambda: _gains(ran)),
+            (1, lambda: _is_calm(ran)),
+            (1, lambda: _is_held_back(ran)),
         ]
     )
 
 
-def _gains(ran: dict[str, Replay], layout: int) -> None:
+def _gains(ran: dict[str, Replay]) -> None:
     told = []
     for name in ("jump", "slope"):
-        year = years(layout)[name]
+        year = years()[name]
         never = played(year, Never(), Guards()).cost
         most, found = never - played(year, Calendar(1), Guards()).cost, never - ran[name].cost
         if found < GAIN * most:
@@ -134,19 +131,19 @@ def _gains(ran: dict[str, Replay], layout: int) -> None:
         raise checks.Wrong("\n".join(told), points=2.0 - len(told))
 
 
-def _is_calm(ran: dict[str, Replay], layout: int) -> None:
+def _is_calm(ran: dict[str, Replay]) -> None:
     if ran["calm"].retrainings > CALM:
         raise checks.Wrong(
-            f"In {years(layout)['calm'].title} it trains {ran['calm'].retrainings} times, for such reasons as: {_reason(ran['calm'])} "
+            f"In {years()['calm'].title} it trains {ran['calm'].retrainings} times, for such reasons as: {_reason(ran['calm'])} "
             f"At most {CALM} trainings are asked for there."
         )
     if ran["jump"].retrainings + ran["slope"].retrainings == 0:
         raise checks.Wrong("It is calm in a calm year, and in those in which much changes as well.")
 
 
-def _is_held_back(ran: dict[str, Replay], layout: int) -> None:
+def _is_held_back(ran: dict[str, Replay]) -> None:
     for name in ("wild", "slope", "jump"):
-        title = years(layout)[name].title
+        title = years()[name].title
         days = [_begin(one.period) for one in ran[name].served if one.decision.retrain]
         if name == "wild" and not days:
             raise checks.Wrong(f"In {title} it never trains: what holds it back must not hold all of it back.")
