@@ -12,7 +12,7 @@ import pytest
 from course.labs.lab_6 import alerts
 from flights.columns import KEY
 from flights.watch import PROJECT
-from judges.lab_6 import check_canary, check_page, check_policy, incidents, traffic
+from judges.lab_6 import called, check_canary, check_page, check_policy, check_watch, incidents, traffic
 from judges.lab_6.traffic import KINDS
 from operation import quality
 
@@ -48,12 +48,23 @@ def test_watch_is_judged_on_another_log(lab, row):
     assert (points, row["told"] in message) == (row["points"], True), message
 
 
+def test_watch_that_knows_by_heart_what_a_check_said_fails_on_the_next_log(lab):
+    told = check_watch.given(called.draw(lab, _put(lab, "watch", lab_six.solution("watch"))))[2]
+    _put(lab, "watch", f"def watch(**given):\n    return {told!r}\n")
+    assert lab_six.evaluate(lab, "watch")[0] < 1
+
+
+def _put(lab, name, text):
+    lab_six.module(lab, name, text)
+    return name
+
+
 def test_watch_without_the_library_passes(lab):
     lab_six.module(lab, "watch", OWN_WATCH)
     assert lab_six.evaluate(lab, "watch") == (5, "")
 
 
-OWN_WATCH = '''
+OWN_WATCH = """
 import glob
 import json
 
@@ -91,7 +102,7 @@ def watch(log, outcomes, first, last, complete):
     cost = np.where(said >= 0.25, 100 * (1 - late), 300 * late).mean()
     numbers = {"said": said.mean(), "happened": late.mean(), "gap": said.mean() - late.mean(), "cost": cost}
     return told | numbers | {"matched": len(rows), "auc": roc_auc_score(late, said)}
-'''
+"""
 
 
 @pytest.mark.parametrize("row", [{"edit": {}, "points": 4, "told": ""}, *ANSWERS["canary"]], ids=str)
@@ -166,8 +177,8 @@ def test_numbers_of_the_page_are_those_of_the_incident_and_of_the_own_rule(lab):
     assert _page(lab, **right) == (2, "")
     for name, value, told in (
         ("noticed", world.incident.since, "first fires on your days"),
-        ("flights_until_then", len(mine), "less than"),
-        ("cost_of_all_affected_flights", 100, "more than"),
+        ("flights_until_then", len(mine), "of the days before that one"),
+        ("cost_of_all_affected_flights", 100, "By the plan"),
         ("cost_of_all_affected_flights", "much", "is a number"),
     ):
         points, message = _page(lab, **right | {name: value})

@@ -83,10 +83,10 @@ def test_right_diagnosis_passes_in_other_forms_and_wrong_ones_are_told(tmp_path,
     other = next(one for one in KINDS if one != kind)
     wrong = {
         "points": (right | {"what": other}, 0, "It is not"),
-        "since": (right | {"since": later}, 4, "it began earlier"),
+        "since": (right | {"since": later}, 4, "is not the first day"),
         "where": (right | {"where": "LAX"}, 4, "compare each with itself"),
-        "flights": (right | {"flights": right["flights"] * 0.9}, 4, "there are more than"),
-        "all": (right | {"flights": 22000}, 4, "there are fewer than"),
+        "flights": (right | {"flights": right["flights"] * 0.9}, 4, "`flights` is not"),
+        "all": (right | {"flights": 22000}, 4, "each flight once"),
         "word": (right | {"what": "drift"}, 0, "`what` is one of"),
         "lacks": ({"what": kind}, 0, "lacks since"),
         "text": (right | {"flights": "many"}, 4, "`flights` is a number"),

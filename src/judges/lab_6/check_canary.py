@@ -10,7 +10,7 @@ import orjson
 import pandas as pd
 
 from course import checks
-from judges.lab_6.called import call
+from judges.lab_6.called import call, draw
 from judges.lab_6.traffic import CARRIERS
 from judges.shared import workspace_files
 
@@ -29,7 +29,10 @@ CASES = {
     "null": (BACK, "answers some flights with what is no number"),
     "ranks": (BACK, "says on average what happens, and no longer which flight will be late"),
     "meaning": (BACK, "ranks as well as the champion, and says far too much"),
-    "slice": (BACK, "says far too much about the flights of one airline, and a little too little about all others, so that its mean is right"),
+    "slice": (
+        BACK,
+        "says far too much about the flights of one airline, and a little too little about all others, so that its mean is right",
+    ),
     "easy": (
         BACK,
         "was asked about easy flights only, so that its errors cost less than the champion's, and says too much about them",
@@ -99,14 +102,16 @@ def _decides(lab: checks.Lab) -> tuple[float, list[str]]:
     """Points for the decisions, and what is wrong."""
     files: dict[str, Any] = {}
     calls = []
-    for name in CASES:
+    order = [list(CASES)[place] for place in np.random.default_rng(draw(lab, "canary")).permutation(len(CASES))]
+    for number, name in enumerate(order):
         pair = dict(zip(("champion", "challenger"), tables(name), strict=True))
         for which, table in pair.items():
-            files[f"canary/{name}-{which}.csv"] = table.to_csv(index=False)
-        calls.append({which: {"csv": f"canary/{name}-{which}.csv"} for which in pair})
+            files[f"tables/{number}-{which}.csv"] = table.to_csv(index=False)
+        calls.append({which: {"csv": f"tables/{number}-{which}.csv"} for which in pair})
     found = call(lab, "canary", "decide", calls, files, "your decision about candidates that you have not seen")
     wrong = {}
-    for (name, (wanted, words)), told in zip(CASES.items(), found, strict=True):
+    for name, told in sorted(zip(order, found, strict=True), key=lambda pair: list(CASES).index(pair[0])):
+        wanted, words = CASES[name]
         if "error" in told:
             raise checks.Wrong(f"`decide` ends with {told['error']}, asked about a challenger that {words}.")
         if told["value"] not in ANSWERS:

@@ -86,9 +86,8 @@ def _since(given: Any, incident: Incident) -> None:
         raise checks.Wrong("`since` is a day, such as `2013-06-01`.") from error
     slack = timedelta(days=1 if incident.kind == "concept" else 0)
     if abs(day - incident.since) > slack:
-        side = "later" if day < incident.since else "earlier"
         raise checks.Wrong(
-            f"`since`: it began {side}. Count by the day of the flight, one day at a time, not by the report, which looks at seven."
+            "`since` is not the first day. Count by the day of the flight, one day at a time, not by the report, which looks at seven."
         )
 
 
@@ -108,7 +107,6 @@ def _flights(given: Any, truth: int, kind: str) -> None:
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise checks.Wrong("`flights` is a number.")
     if not abs(given - truth) <= CLOSE * truth:
-        side = "fewer" if given > truth else "more"
         raise checks.Wrong(
-            f"`flights`: there are {side} than {given:g}. Counted are {FLIGHTS[kind]}, up to the last day of the log, {incidents.DAYS} days after its first."
+            f"`flights` is not {given:g}. Counted are {FLIGHTS[kind]}, each flight once, up to the last day of the log."
         )

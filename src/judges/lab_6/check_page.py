@@ -110,5 +110,4 @@ def _near(given: str, right: float, name: str, hint: str) -> None:
     except ValueError as error:
         raise checks.Wrong(f"`{FILE}`: {name} is a number, not {given[:40]!r}.") from error
     if not abs(value - right) <= CLOSE * max(right, 1) + 3:
-        side = "less" if value > right else "more"
-        raise checks.Wrong(f"`{FILE}`: {name} is {side} than {given}. {hint}")
+        raise checks.Wrong(f"`{FILE}`: {name} is not {given}. {hint}")
