@@ -16,7 +16,7 @@ NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab update project test test-all test-fast data notebooks decks labs hand-out grade readme bench lock format image browser-page flink flink-cluster monitoring environment airflow airflow-environment clean distclean
+.PHONY: help lab update project test test-all test-fast data notebooks decks labs hand-out grade readme bench lock format year image browser-page flink flink-cluster monitoring environment airflow airflow-environment clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,8 @@ test: environment airflow-environment data ## what each change must show: unit, 
 	@rm -rf out/reports/seconds
 	@# Three workers for two cores: tests wait for servers, browsers and each other's processes.
 	$(PYTHON) -m pytest tests/unit tests/contract -n 3 --dist loadgroup -q $(WHICH) --seconds out/reports/seconds/unit-and-contract
-	@# In this order, what is short comes last: whole files, which share a run of the pipeline or a server, then notebook by notebook.
+	@# In this order, what is short comes last: whole files, which share a run of the pipeline or a server, then notebook by notebook;
+	@# files that wait for pages and time limits are spread among them (tests/worker_groups.py).
 	$(PYTHON) -m pytest tests/pipeline tests/browser tests/grading tests/notebooks -n 3 --dist loadgroup --no-loadscope-reorder -q $(WHICH) --seconds out/reports/seconds/pipeline-and-notebooks
 	@$(PYTHON) -m tools.checks.seconds
 
@@ -82,6 +83,9 @@ format: environment ## format and lint the code
 
 project: environment ## start a project of your own from the pipeline: NAME=my_project FOLDER=../my-project
 	@$(PYTHON) -m tools.project "$(NAME)" "$(FOLDER)"
+
+year: environment ## go through a year in service, in minutes: serve, log, watch, decide, retrain, release (ENGINE=airflow, DATA=out/data/flights); again: on from where it was
+	@exec $(PYTHON) -m tools.year $(if $(DATA),--data-root "$(DATA)") $(if $(ENGINE),--engine "$(ENGINE)") $(if $(FOLDER),--folder "$(FOLDER)")
 
 image: ## build the image of the course, for containers (BASE=... for another base)
 	@bash deploy/image/build.sh

@@ -6,22 +6,29 @@ pytest-xdist 3.8 tells a group by the end of a test's id, which it cannot write 
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import pytest
 
 WHOLE = ("browser", "grading", "pipeline")
 """Folders whose files share a run of the pipeline, a server or a browser."""
+BROKEN = "test_broken_notebooks.py"
+"""A file whose tests share notebooks that were executed."""
+WAITING = ("browser", "grading")
+"""Folders whose tests wait as long as they work: for pages, and for what is to be stopped when its time is over."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Adds groups to those that files name themselves.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Adds groups to those that files name themselves, and spreads the files that wait, when it is known which tests there are.
 
     The tests of a file that share one of its fixtures are a group, too.
 
     Of the unit tests that need TFX, those of labs are half: another worker has them, or the others would wait for the one with TFX.
     """
     for item in items:
-        if item.path.parent.name in WHOLE or item.path.name == "test_broken_notebooks.py":
+        if _is_whole(item):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
         elif item.path.name.startswith("test_lab_") and item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group("labs"))  # beside its own: the two names together are the group's
@@ -29,6 +36,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
         if config.getoption("loadgroup", False):
             _name(item)
+    yield
+    items[:] = _spread(items)
+
+
+def _is_whole(item: pytest.Item) -> bool:
+    return item.path.parent.name in WHOLE or item.path.name == BROKEN
+
+
+def _spread(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The same tests; files that wait are among the others instead of one after the other, when cores would have nothing to do."""
+    units = [
+        list(found) for _, found in itertools.groupby(items, lambda one: one.path if _is_whole(one) else one.nodeid)
+    ]
+    waiting = [unit for unit in units if unit[0].path.parent.name in WAITING or unit[0].path.name == BROKEN]
+    others = [unit for unit in units if unit not in waiting]
+    apart = len(others) // (len(waiting) + 1)
+    for place, unit in enumerate(waiting, 1):
+        others.insert(place * apart + place - 1, unit)
+    return [item for unit in others for item in unit]
 
 
 def _shares_a_fixture(item: pytest.Item) -> bool:

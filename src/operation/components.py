@@ -7,9 +7,6 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact, standard_artifacts
 
-SERVED, BEFORE = "served", "before"
-"""Splits of the examples: the days that are watched, and those before."""
-
 
 class ServedRows(artifact.Artifact):
     """What was answered and what became of it, as `operation.served_rows` keeps it."""

@@ -11,6 +11,9 @@ from engines import places
 REPORT, PAGE, METRICS = "report.json", "report.html", "metrics.prom"
 """Files of a report."""
 
+SERVED, BEFORE = "served", "before"
+"""Splits of the examples: the days that are watched, and those before."""
+
 
 @dataclasses.dataclass(frozen=True)
 class WatchConfig:

@@ -26,7 +26,7 @@ from tfx_bsl.coders import example_coder
 from engines import contents
 from engines.errors import BadData
 from operation import labels, served_log, served_rows
-from operation.components import BEFORE, SERVED
+from operation.config import BEFORE, SERVED
 from operation.project import Project, Watched
 from operation.released import load_project
 from operation.served_log import DAY, SHADOW, ServedLog
@@ -111,13 +111,14 @@ def _held(files: Iterable[str]) -> dict[str, str]:
 
 
 def _require_rows(log: ServedLog, given: Given, project: Project) -> None:
-    """Refuses a log that is about other days. One whose lines have lost their keys, or cannot be read, is reported instead."""
-    if log.lines.rows or log.lines.without_key or (log.lines.total and not log.lines.other_days):
+    """Refuses a log that is about other days. One most of whose lines have lost their keys, or that cannot be read, is reported instead."""
+    lines = log.lines
+    if lines.rows or (lines.total and lines.without_key >= lines.other_days):
         return
     every = served_log.read(json.loads(given.log), project).rows[DAY]
     has = "there is no line at all"
     if len(every):
-        has = f"{log.lines.total:,} lines are about {every.min():%Y-%m-%d} to {every.max():%Y-%m-%d}"
+        has = f"{len(every):,} lines are about {every.min():%Y-%m-%d} to {every.max():%Y-%m-%d}"
     raise BadData(
         f"{', '.join(json.loads(given.log))}: no line is about {given.first} to {given.last}; {has}. "
         "Name the log of those days with --log."

@@ -17,8 +17,7 @@ from tfx.types import artifact_utils
 from operation import distances, labels, page, served_rows
 from operation import released as releases
 from operation import report as reports
-from operation.components import BEFORE, SERVED
-from operation.config import METRICS, PAGE, REPORT
+from operation.config import BEFORE, METRICS, PAGE, REPORT, SERVED
 from operation.report import DRIFT, SKEW, Distance, Report
 from operation.served_examples import OF_OUTCOMES
 
@@ -112,6 +111,6 @@ def _distances(
         )
     if found and (unknown := [one for one in limited if one not in compared]):
         notes.append(
-            f"Of {', '.join(unknown)}, nothing is compared: the log has no such column, and no outcomes with it have come."
+            f"Of {', '.join(sorted(unknown))}, nothing is compared: the log has no such column, and no outcomes with it have come."
         )
     return found, notes

@@ -62,8 +62,13 @@ TOO_MUCH = {
 }
 
 
-@pytest.mark.parametrize("too_much", TOO_MUCH)
-@pytest.mark.parametrize("kind", ["slide", "subslide"])
+BELOW = [
+    pytest.param(name, "subslide", marks=pytest.mark.long if number else ()) for number, name in enumerate(TOO_MUCH)
+]
+"""The same on slides below others: the first in each run."""
+
+
+@pytest.mark.parametrize(("too_much", "kind"), [*((name, "slide") for name in TOO_MUCH), *BELOW])
 def test_what_does_not_fit_is_found_and_named(
     too_much: str, kind: str, chrome: webdriver.Chrome, tmp_path: Path
 ) -> None:

@@ -103,6 +103,7 @@ def test_exception_is_caught(saved, folder):
     assert "ValueError: no such month" in told
 
 
+@pytest.mark.long
 def test_error_that_was_meant_and_does_not_come_is_caught(saved, folder):
     node = form.normalise(saved)
     code(node, 5).source = "1 / 1"
@@ -154,6 +155,7 @@ def test_failed_save_leaves_the_notebook_as_it_was(saved, folder):
     assert (run.ROOT / kept[1]).exists()
 
 
+@pytest.mark.long
 def test_saving_again_changes_nothing(saved, folder):
     path = write(saved, folder, sample_lesson.NAME)
     before = path.read_bytes()

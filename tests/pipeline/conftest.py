@@ -40,6 +40,15 @@ def _server() -> Iterator[client.Warm | None]:
         server.end()
 
 
+@pytest.fixture(scope="module")
+def shared_by_trials(_server) -> Iterator[None]:
+    """The same for steps of a trial, in a whole file."""
+    with pytest.MonkeyPatch.context() as patch:
+        if _server:
+            patch.setenv(client.SOCKET, str(_server.path))
+        yield
+
+
 @pytest.fixture
 def shared_imports(_server, monkeypatch) -> None:
     """Steps of a run in this process are forks of one server for all tests, as those of a lesson are of its kernel's.

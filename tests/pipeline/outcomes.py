@@ -19,9 +19,14 @@ from flights.config import Config
 
 def of_local(config: Config) -> dict[str, Any]:
     """Of an engine that keeps a metadata store: the newest artifacts."""
+    return summary(in_store(config), config)
+
+
+def in_store(config: Config) -> Callable[[str, str], Path]:
+    """What gives the folder of a node's newest output under a key."""
     import ledger
 
-    return summary(lambda node, key: Path(ledger.last_output(config, node, key).uri), config)
+    return lambda node, key: Path(ledger.last_output(config, node, key).uri)
 
 
 def of_kubeflow(config: Config) -> dict[str, Any]:
@@ -39,10 +44,19 @@ def summary(output, config: Config) -> dict[str, Any]:
         output: gives the folder of a node's output under a key.
         config: the run.
     """
+    blessing = output("Evaluator", "blessing")
+    return prepared(output, config) | {
+        "evaluated": _evaluated(output("Evaluator", "evaluation")),
+        "blessed": (blessing / "BLESSED").exists() and not (blessing / "NOT_BLESSED").exists(),
+        "versions": len([path for path in Path(config.serving_root).glob("*/saved_model.pb")]),
+    }
+
+
+def prepared(output, config: Config) -> dict[str, Any]:
+    """Of that what there is before the training: sizes of splits, schema, vocabularies."""
     examples = output("CsvExampleGen", "examples")
     schema = output("ImportSchemaGen", "schema") / "schema.pbtxt"
     assets = output("Transform", "transform_graph") / "transform_fn" / "assets"
-    blessing = output("Evaluator", "blessing")
     return {
         "examples": {
             split: len(records.read_split(str(examples), split))
@@ -50,9 +64,6 @@ def summary(output, config: Config) -> dict[str, Any]:
         },
         "schema": hashlib.sha256(schema.read_bytes()).hexdigest(),
         "vocabularies": {path.name: path.read_text().splitlines() for path in sorted(assets.iterdir())},
-        "evaluated": _evaluated(output("Evaluator", "evaluation")),
-        "blessed": (blessing / "BLESSED").exists() and not (blessing / "NOT_BLESSED").exists(),
-        "versions": len([path for path in Path(config.serving_root).glob("*/saved_model.pb")]),
     }
 
 

@@ -168,6 +168,7 @@ def test_the_dag_has_the_graph_of_the_pipeline_and_a_run_for_each_month(run, tmp
     assert found["otherwise"] == ["", "", "", ""]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shared_imports")
 def test_it_finishes_with_one_version_and_listens_to_no_other_machine(airflow, config):
     seen = []
@@ -216,6 +217,7 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(airflow, m
     assert [one.state for one in ledger.executions(config) if one.node == "StatisticsGen"] == ["FAILED", "COMPLETE"]
 
 
+@pytest.mark.long
 def test_the_result_is_that_of_the_local_engine(airflow, config, run, tmp_path_factory):
     shared = outcomes.shared_folder(tmp_path_factory)
     assert outcomes.of_local(config) == outcomes.reference(config, run, shared)

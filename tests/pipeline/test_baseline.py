@@ -85,6 +85,7 @@ def test_better_or_equal_candidate_is_pushed_as_a_new_version(march):
     ledger.assert_sound(config)
 
 
+@pytest.mark.long
 def test_candidate_below_the_absolute_demand_is_refused(run, make_config, march):
     before = ledger.versions(march[0])
     config = make_config(months=(2, 3), train_epochs=4, min_auc=0.99)
@@ -92,17 +93,6 @@ def test_candidate_below_the_absolute_demand_is_refused(run, make_config, march)
     assert states["Trainer"] == "cached"
     assert failures(config) == ["auc value_threshold all"]
     assert_not_pushed(config, before)
-
-
-def test_plan_is_what_the_evaluator_enforces_and_its_cost_is_a_metric_like_others(run, make_config, march):
-    """No model costs nothing; without that demand the candidate would be blessed."""
-    before = ledger.versions(march[0])
-    plan = Plan((Demand("AUC", at_most=0.9), Demand(COST, at_most=0.0)), Costs(100, 300, 15))
-    config = make_config(months=(2, 3), train_epochs=4, plan=plan)
-    run(config)
-    assert failures(config) == ["cost_against_rule value_threshold all"]
-    assert_not_pushed(config, before)
-    assert store.latest_verdict(config, refusal).startswith("Refused: cost against rule of all flights is 0.")
 
 
 @pytest.fixture(scope="module")
@@ -124,10 +114,27 @@ def test_candidate_that_lost_too_much_against_the_baseline_is_refused(crippled):
     assert_not_pushed(config, before)
 
 
-def test_refused_candidate_is_no_baseline(run, make_config, crippled):
-    """The next run is held against the newest model that was blessed, not against the newest."""
-    config = make_config(months=(2, 3), train_epochs=4, min_auc=0.98)
+@pytest.fixture(scope="module")
+def planned(run, make_config, crippled):
+    """After that, the candidate from before with a plan of which it misses one demand; with the versions that were there before."""
+    before = ledger.versions(crippled[0])
+    plan = Plan((Demand("AUC", at_most=0.9), Demand(COST, at_most=0.0)), Costs(100, 300, 15))
+    config = make_config(months=(2, 3), train_epochs=4, plan=plan)
     run(config)
+    return config, before
+
+
+def test_plan_is_what_the_evaluator_enforces_and_its_cost_is_a_metric_like_others(planned):
+    """No model costs nothing; without that demand the candidate would be blessed."""
+    config, before = planned
+    assert failures(config) == ["cost_against_rule value_threshold all"]
+    assert_not_pushed(config, before)
+    assert store.latest_verdict(config, refusal).startswith("Refused: cost against rule of all flights is 0.")
+
+
+def test_refused_candidate_is_no_baseline(planned):
+    """The next run is held against the newest model that was blessed, not against the newest."""
+    config, _ = planned
     newest = max(artifact.id for artifact in store.open_store(config).get_artifacts_by_type("Model"))
     baseline = ledger.baseline_of(ledger.last_output(config, "Evaluator", "blessing"))
     assert baseline == blessed_model(config) < newest

@@ -76,6 +76,24 @@ def watch(pids: list[int], seen: set[str]) -> bool:
     return True
 
 
+def test_what_beam_does_on_flink_comes_to_the_same_and_nothing_listens_to_others(
+    flink, make_config, run, tmp_path_factory
+):
+    """As far as Transform; the whole pipeline, from the command line, is long."""
+    config = make_config("part")
+    with listening.heard() as addresses:
+        reports = flink.run(config, create_pipeline, last="Transform")
+    assert {report.state for report in reports} == {"done"}
+    assert len(addresses) >= 5, "Beam's job server alone has three"
+    assert not listening.to_others(addresses)
+    found = outcomes.prepared(outcomes.in_store(config), config)
+    reference = outcomes.reference(config, run, outcomes.shared_folder(tmp_path_factory))
+    assert found == {name: reference[name] for name in found}
+    ledger.assert_sound(config)
+    assert_no_java(config)
+
+
+@pytest.mark.long
 def test_it_finishes_with_one_version_and_no_noise_and_nothing_listens_to_others(flink, config, root):
     with listening.heard() as addresses:
         done = subprocess.run(
@@ -93,6 +111,10 @@ def test_it_finishes_with_one_version_and_no_noise_and_nothing_listens_to_others
 def assert_one_version_and_no_java(config: Config) -> None:
     assert len(ledger.versions(config)) == 1
     ledger.assert_sound(config)
+    assert_no_java(config)
+
+
+def assert_no_java(config: Config) -> None:
     wait_for("Java's end", lambda: not java(config.output_root))
     assert not (Path(config.output_root) / "flink" / "staging").exists()
 
@@ -128,6 +150,7 @@ def test_killed_in_a_step_on_flink_no_java_stays_and_run_again_it_finishes_with_
     assert_one_version_and_no_java(config)
 
 
+@pytest.mark.long
 def test_the_result_is_that_of_the_local_engine(flink, config, run, tmp_path_factory):
     shared = outcomes.shared_folder(tmp_path_factory)
     assert outcomes.of_local(config) == outcomes.reference(config, run, shared)

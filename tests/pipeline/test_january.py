@@ -376,6 +376,7 @@ def moved(january, run, make_config):
     return config, run(config, first="Trainer"), former
 
 
+@pytest.mark.long
 def test_run_in_a_copy_comes_to_its_end_and_leaves_the_former_place_alone(moved):
     config, reports, former = moved
     assert {report.node: report.state for report in reports} == dict.fromkeys(
@@ -385,6 +386,7 @@ def test_run_in_a_copy_comes_to_its_end_and_leaves_the_former_place_alone(moved)
     assert not former.exists()
 
 
+@pytest.mark.long
 def test_candidate_in_a_copy_was_held_against_the_model_that_is_there_now(moved):
     config, _, _ = moved
     baseline = Path(ledger.last_input(config, "Evaluator", "baseline_model").uri)

@@ -61,6 +61,7 @@ def assert_finishes_with_one_version(kubeflow, config: Config) -> None:
     assert len(list(Path(config.serving_root).iterdir())) == 1
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shared_imports")
 def test_it_finishes_with_one_version_and_listens_to_no_other_machine(kubeflow, config):
     assert_finishes_with_one_version(kubeflow, config)
@@ -107,6 +108,7 @@ def running(name: str) -> list[str]:
     return [command[:80] for command in found if name in command]
 
 
+@pytest.mark.long
 def test_the_result_is_that_of_the_local_engine(first, run, tmp_path_factory):
     shared = outcomes.shared_folder(tmp_path_factory)
     assert outcomes.of_kubeflow(first) == outcomes.reference(first, run, shared)

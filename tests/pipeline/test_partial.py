@@ -9,6 +9,8 @@ import collections
 import dataclasses
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import ledger
@@ -132,15 +134,6 @@ def plain(config, run):
     return config
 
 
-@pytest.fixture(scope="module")
-def tuned(plain, run):
-    """A run of one month that was tuned, went on from the model of the first, and was served before it was pushed."""
-    config = dataclasses.replace(plain, tune=True, tuner_trials=1, warm_start=True, dropout=0.1, infra_check=True)
-    run(config)
-    assert ledger.last_input(config, "Trainer", "base_model")
-    return config
-
-
 def refused(run, config, first: str, said: str) -> None:
     before = len(ledger.executions(config))
     with pytest.raises(ValueError, match=said):
@@ -148,9 +141,18 @@ def refused(run, config, first: str, said: str) -> None:
     assert len(ledger.executions(config)) == before
 
 
-def test_a_part_of_a_single_month_is_taken_from_a_run_that_read_it_anew(plain, run):
+def options(config, first: str):
+    """What TFX is told for the components from one on."""
+    from engines import partial
+    from flights import pipeline
+
+    return partial.options(config, pipeline.create_pipeline(config), first, "")
+
+
+def test_a_part_of_a_single_month_is_taken_from_a_run_that_read_it_anew(plain):
     """ExampleGen's driver writes the month into the pattern that it is told; that is no other setting."""
-    assert [report.node for report in run(plain, first="Evaluator")] == ["LatestBlessedModel", "Evaluator", "Pusher"]
+    found = options(plain, "Evaluator")
+    assert (found.from_nodes, bool(found.base_pipeline_run_id)) == (["Evaluator", "LatestBlessedModel"], True)
 
 
 @pytest.mark.parametrize(
@@ -166,14 +168,11 @@ def test_a_part_is_taken_from_the_same_components_of_the_same_pipeline(settings,
 
 def test_a_part_needs_what_it_reads_and_nothing_else(plain, run, tmp_path):
     """Of a model that was deleted TensorFlow would say something in the midst of the run."""
-    from engines import partial
-    from flights import pipeline
-
     model, graph = (
         ledger.last_output(plain, *made).uri for made in (("Trainer", "model"), ("Transform", "transform_graph"))
     )
     shutil.move(graph, tmp_path / "graph")
-    assert partial.options(plain, pipeline.create_pipeline(plain), "Evaluator", "").base_pipeline_run_id
+    assert options(plain, "Evaluator").base_pipeline_run_id
     shutil.move(tmp_path / "graph", graph)
     shutil.move(model, tmp_path / "model")
     refused(run, plain, "Evaluator", f"Trainer lacks {model}, which it had made")
@@ -185,28 +184,20 @@ def test_a_plan_that_brings_a_metric_is_called_another_setting_and_not_another_c
     refused(run, planned, "Pusher", "Evaluator ran with another `eval_config`")
 
 
-@pytest.mark.parametrize(
-    ("without", "said"),
-    [
-        ({"tune": False, "tuner_trials": 8}, "Trainer ran with `hyperparameters` of Tuner, and has none now"),
-        ({"warm_start": False}, "Tuner ran with `base_model` of LatestBlessedModel, and has none now"),
-    ],
-)
-@pytest.mark.parametrize("first", ["Evaluator", "Pusher"])
-def test_a_model_of_other_inputs_is_not_judged_or_pushed_as_this_runs(first, without, said, tuned, run):
-    refused(run, dataclasses.replace(tuned, **without), first, said)
-
-
-def test_after_the_training_the_model_that_it_started_from_is_the_baseline(tuned, run):
-    trained, started = (
-        ledger.last_output(tuned, "Trainer", "model").id,
-        ledger.last_input(tuned, "Trainer", "base_model").id,
-    )
-    reports = run(dataclasses.replace(tuned, min_auc=0.01), first="Evaluator")
-    assert [report.node for report in reports] == ["Evaluator", "Pusher"]
-    assert ledger.last_input(tuned, "Evaluator", "model").id == trained
-    assert ledger.baseline_of(ledger.last_output(tuned, "Evaluator", "blessing")) == started
-    assert store.latest_verdict(tuned).startswith("Blessed")
+def test_a_model_of_other_inputs_is_not_judged_as_this_runs(plain, tmp_path):
+    """In a copy of the store that says so; long tests have a model that was tuned and one that went on from another."""
+    config = dataclasses.replace(plain, output_root=str(tmp_path))
+    shutil.copy(plain.metadata_path, config.metadata_path)
+    assert options(config, "Evaluator").base_pipeline_run_id
+    with closing(sqlite3.connect(config.metadata_path)) as opened:
+        opened.executemany(
+            "UPDATE EventPath SET step_key = 'base_model' WHERE step_key = 'transform_graph' "
+            "AND event_id IN (SELECT id FROM Event WHERE execution_id = ?)",
+            [(one.number,) for one in ledger.executions(plain) if one.node == "Trainer"],
+        )
+        opened.commit()
+    with pytest.raises(ValueError, match="Trainer ran with `base_model` of Transform, and has none now"):
+        options(config, "Evaluator")
 
 
 @pytest.fixture
@@ -225,33 +216,75 @@ def edit(monkeypatch):
 @pytest.mark.parametrize(
     ("module", "said"),
     [
-        ("flights.model", "Tuner"),
+        ("flights.model", "Trainer"),
         ("flights.features", "Transform"),
         ("flights.gate", "DataGate"),
         ("flights.examples", "CsvExampleGen"),
     ],
 )
-def test_what_ran_with_other_code_is_not_taken(module, said, tuned, run, edit):
+def test_what_ran_with_other_code_is_not_taken(module, said, plain, run, edit):
     edit(module)
-    refused(run, tuned, "Evaluator", f"{said} ran with other code")
+    refused(run, plain, "Evaluator", f"{said} ran with other code")
 
 
-def test_code_that_is_run_again_anyway_may_be_edited(tuned, edit):
+def test_code_that_is_run_again_anyway_may_be_edited(plain, edit):
     """That is what a part is for: another training, on what was read and transformed before."""
-    from engines import partial
-    from flights import pipeline
-
     edit("flights.model")
-    found = partial.options(tuned, pipeline.create_pipeline(tuned), "Tuner", "")
-    assert found.from_nodes == ["Tuner", "LatestBlessedModel"]
+    assert options(plain, "Trainer").from_nodes == ["Trainer", "LatestBlessedModel"]
 
 
+# --- A run with all that a run may have ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tuned(plain, run):
+    """A run of one month that was tuned, went on from the model of the first, and was served before it was pushed."""
+    config = dataclasses.replace(plain, tune=True, tuner_trials=1, warm_start=True, dropout=0.1, infra_check=True)
+    run(config)
+    assert ledger.last_input(config, "Trainer", "base_model")
+    return config
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("without", "said"),
+    [
+        ({"tune": False, "tuner_trials": 8}, "Trainer ran with `hyperparameters` of Tuner, and has none now"),
+        ({"warm_start": False}, "Tuner ran with `base_model` of LatestBlessedModel, and has none now"),
+    ],
+)
+@pytest.mark.parametrize("first", ["Evaluator", "Pusher"])
+def test_a_model_of_other_inputs_is_not_judged_or_pushed_as_this_runs(first, without, said, tuned, run):
+    refused(run, dataclasses.replace(tuned, **without), first, said)
+
+
+@pytest.mark.long
+def test_after_the_training_the_model_that_it_started_from_is_the_baseline(tuned, run):
+    trained, started = (
+        ledger.last_output(tuned, "Trainer", "model").id,
+        ledger.last_input(tuned, "Trainer", "base_model").id,
+    )
+    reports = run(dataclasses.replace(tuned, min_auc=0.01), first="Evaluator")
+    assert [report.node for report in reports] == ["Evaluator", "Pusher"]
+    assert ledger.last_input(tuned, "Evaluator", "model").id == trained
+    assert ledger.baseline_of(ledger.last_output(tuned, "Evaluator", "blessing")) == started
+    assert store.latest_verdict(tuned).startswith("Blessed")
+
+
+@pytest.mark.long
 def test_a_model_is_not_pushed_over_one_that_was_blessed_since_and_that_it_was_not_compared_with(plain, tuned, run):
     refused(
         run, plain, "Pusher", r"There is no earlier run .* \(Trainer ran with another `custom_config` \(dropout\)\)"
     )
 
 
+@pytest.mark.long
+def test_a_search_may_be_made_anew_after_its_code_was_edited(tuned, edit):
+    edit("flights.model")
+    assert options(tuned, "Tuner").from_nodes == ["Tuner", "LatestBlessedModel"]
+
+
+@pytest.mark.long
 def test_the_store_of_the_tests_has_the_form_of_a_real_one(tuned, tmp_path):
     """`lineage_store.make`, by which lineage is judged, writes nothing that TFX does not: nodes, names of events, settings, properties."""
     made, _ = lineage_store.make(tmp_path)
@@ -279,13 +312,13 @@ def form(graph) -> dict[str, dict[str, set[str]]]:
     return found
 
 
-def test_files_that_were_edited_since_are_told(tuned, run):
+def test_files_that_were_edited_since_are_told(plain, run):
     """The last test: nothing can be taken from these runs any more."""
-    path = Path(tuned.data_root, "span-01/flights.csv")
+    path = Path(plain.data_root, "span-01/flights.csv")
     date = path.stat().st_mtime_ns
     path.write_text(path.read_text().replace(",UA,", ",AA,"))
     os.utime(path, ns=(date, date))
-    refused(run, tuned, "Trainer", "CsvExampleGen read files whose contents have changed since")
+    refused(run, plain, "Trainer", "CsvExampleGen read files whose contents have changed since")
     after = path.stat().st_mtime + 60
     os.utime(path, (after, after))
-    refused(run, tuned, "Trainer", "CsvExampleGen read files that have changed since")
+    refused(run, plain, "Trainer", "CsvExampleGen read files that have changed since")

@@ -1,4 +1,4 @@
-"""The engines run a project that is nobody's here: another table, three classes, spans that are years, stock components of TFX."""
+"""The engines run a project that is nobody's here, to the same result: another table, three classes, spans that are years, stock components of TFX."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import dataclasses
 import os
 import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import ledger
+import listening
 import pytest
+import records
 
 from engines.airflow.project import ProjectError
 from engines.errors import MissingEngineError
@@ -54,17 +60,65 @@ def config(grains, data, tmp_path):
     return grains.Config(str(data), str(tmp_path / "out"), years=(2019, 2020))
 
 
+def came_to(output: Callable[[str, str], Path]) -> dict[str, Any]:
+    """What a run came to, whichever engine ran it: its schema, its transformed rows, whose order is Beam's, and how good the model is.
+
+    Args:
+        output: gives the folder of a node's output under a key.
+    """
+    import tensorflow_model_analysis as tfma
+
+    folder = output("Transform", "transformed_examples")
+    names = sorted(path.name.removeprefix("Split-") for path in folder.glob("Split-*"))
+    rows = {name: [records.decode(one) for one in records.read_split(str(folder), name)] for name in names}
+    rounded = {
+        name: sorted(tuple(round(float(row[column][0]), 3) for column in sorted(row)) for row in some)
+        for name, some in rows.items()
+    }
+    (metrics,) = dict(tfma.load_eval_result(str(output("Evaluator", "evaluation"))).slicing_metrics)[()][""].values()
+    accuracy = metrics["sparse_categorical_accuracy"]["doubleValue"]
+    schema = (output("SchemaGen", "schema") / "schema.pbtxt").read_text()
+    return {"schema": schema, "rows": rounded, "accuracy": accuracy}
+
+
+def of_store(config) -> dict[str, Any]:
+    return came_to(lambda node, key: Path(ledger.last_output(config, node, key).uri))
+
+
+@pytest.fixture(scope="module")
+def locally(grains, data, tmp_path_factory):
+    """The configuration of a run on the local engine, the reports of its nodes, and what it came to."""
+    from engines import local
+
+    config = grains.Config(str(data), str(tmp_path_factory.mktemp("grains") / "out"), years=(2019, 2020))
+    reports = local.run(config, grains.create_pipeline)
+    outcome = of_store(config)
+    # The order of rows is Beam's, and with it that of batches.
+    return config, reports, outcome | {"accuracy": pytest.approx(outcome["accuracy"], abs=0.05)}
+
+
+@contextmanager
+def kept_to_this_machine() -> Iterator[list]:
+    """A list for the reports of a run, which finishes and listens to no other machine."""
+    seen: list = []
+    with listening.heard() as addresses:
+        yield seen
+    assert listening.to_others(addresses) == []
+    assert {report.node: report.state for report in seen} == dict.fromkeys(NODES, "done")
+
+
 def assert_pushed(config, verdict: str) -> None:
     assert verdict.startswith("Blessed and pushed: "), verdict
     assert Path(verdict.removeprefix("Blessed and pushed: "), "saved_model.pb").is_file()
     assert Path(verdict.removeprefix("Blessed and pushed: ")).parent == Path(config.serving_root)
 
 
-def test_it_runs_locally_and_a_candidate_is_judged_against_the_model_in_service(grains, config):
-    from engines import local, store
+def test_it_runs_locally_and_a_candidate_is_judged_against_the_model_in_service(grains, locally):
+    from engines import store
 
-    reports = local.run(config, grains.create_pipeline)
+    config, reports, outcome = locally
     assert {report.node: report.state for report in reports} == dict.fromkeys(NODES, "done")
+    assert {name: bool(rows) for name, rows in outcome["rows"].items()} == {"year-2019": True, "year-2020": True}
     assert_pushed(config, store.latest_verdict(config))
     assert_refused_beside_a_baseline(grains, dataclasses.replace(config, min_accuracy=1.01))
 
@@ -87,12 +141,14 @@ def assert_refused_beside_a_baseline(grains, strict) -> None:
 
 
 @pytest.mark.usefixtures("shared_imports")
-def test_it_runs_on_kubeflow_by_processes(grains, config):
+def test_it_runs_on_kubeflow_by_processes(grains, config, locally):
     from engines.kubeflow import runner as kubeflow
 
-    reports = kubeflow.run(config, grains.create_components)
-    assert {report.node: report.state for report in reports} == dict.fromkeys(NODES, "done")
+    with kept_to_this_machine() as seen:
+        kubeflow.run(config, grains.create_components, seen.append)
     assert_pushed(config, kubeflow.verdict(config))
+    run = kubeflow.latest_run(config)
+    assert came_to(lambda node, key: run / node / key) == locally[2]
     compiled = (kubeflow.runs_folder(config) / "pipeline.yaml").read_text()
     assert "/mnt/pipelines/data" in compiled
     assert "flight" not in compiled.lower()
@@ -110,15 +166,16 @@ def airflow():
 
 
 @pytest.mark.usefixtures("shared_imports")
-def test_it_runs_on_airflow_under_its_own_name_and_date(grains, config, airflow):
+def test_it_runs_on_airflow_under_its_own_name_and_date(grains, config, airflow, locally):
     from grains.config import YEARS
 
     from engines import store
     from engines.airflow import home
 
-    reports = airflow.run(config, grains.create_pipeline, YEARS, python_path=(str(PROJECT),))
-    assert {report.node: report.state for report in reports} == dict.fromkeys(NODES, "done")
+    with kept_to_this_machine() as seen:
+        airflow.run(config, grains.create_pipeline, YEARS, seen.append, python_path=(str(PROJECT),))
     assert_pushed(config, store.latest_verdict(config))
+    assert of_store(config) == locally[2]
     tasks = home.task_runs(airflow.home_of(config), "grains")
     assert {task.task for task in tasks} == NODES | {"wait_for_year"}
     assert {task.month for task in tasks} == {"2020-01"}

@@ -230,7 +230,7 @@ def test_the_command_says_what_it_found_and_which_alerts_that_sets_off(labelled,
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["5"], "no line is about 2013-05-01 to 2013-05-31; 8,000 lines are about 2013-06-01 to 2013-07-"),
+        (["5"], "no line is about 2013-05-01 to 2013-05-31; 7,600 lines are about 2013-06-01 to 2013-07-"),
         (["13"], "month 13: there are 1 to 12."),
         (["7", "--log", "no.jsonl"], "no.jsonl: there is no log of requests. Start the server with --log"),
         (["7", "--metrics", "no.txt"], "no.txt: cannot be read"),

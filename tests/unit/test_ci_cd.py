@@ -151,6 +151,37 @@ def test_the_workflows_release_what_a_merge_has_registered_and_nothing_else(team
     assert team.served == ["1"]
 
 
+def test_the_steps_give_commands_that_the_project_has(tmp_path):
+    """Else the stand-in would hide it: each command of each step is taken by the real command line."""
+    from flights import cli
+
+    for name in ("src/tiny/cli.py", "deploy/ci-cd/steps"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "src/tiny/cli.py").touch()
+    shutil.copytree(FOLDER / "steps", tmp_path / "deploy/ci-cd/steps")
+    recorder = tmp_path / "recorder"
+    recorder.write_text('#!/bin/bash\n[ "$1" != -m ] || printf "%s\\037" "$@" >> said\necho >> said\n')
+    recorder.chmod(0o755)
+    variables = dict.fromkeys(("SAMPLE_ROOT", "DATA_ROOT", "OUTPUT_ROOT", "REASON"), "a b") | {"VERSION": "7"}
+    told = os.environ | variables | {"PYTHON": str(recorder), "RELEASE_OPTIONS": "--no-shadow --share 0.5"}
+    for step in [step for name in sorted(NAMES) for step in scripts(name)]:
+        subprocess.run([tmp_path / step], env=told, capture_output=True)
+    said = [line.split("\x1f")[:-1] for line in (tmp_path / "said").read_text().splitlines()]
+    commands = [line[2:] for line in said if line[:2] == ["-m", "tiny.cli"]]
+    parsed = [vars(cli.parser().parse_args(command)) for command in commands]
+    assert [(one["command"], one.get("action")) for one in parsed] == [
+        ("run", None),
+        ("run", None),
+        ("release", None),
+        ("registry", "check"),
+        ("registry", "list"),
+        ("registry", "rollback"),
+        ("retrain", None),
+    ]
+    assert {one["output_root"] for one in parsed[2:]} == {"a b"}
+    assert (parsed[-1]["by_hand"], parsed[-2]["why"], parsed[2]["version"]) == ("a b", "a b", "7")
+
+
 # --- the bare repository
 
 

@@ -159,6 +159,18 @@ def class_(tmp_path, monkeypatch, processes, release):
     return run
 
 
+@pytest.fixture
+def plain_pages(monkeypatch):
+    """Pages that hold what is said of a run and no cells, made in no time: for what is not about the cells on them."""
+
+    def feedback(_, __, ___, folder, one, *____):
+        put(folder, {f"feedback/{one.submission.key}.html": "".join(converters.SAID).encode()})
+        one.page = f"feedback/{one.submission.key}.html"
+        return []
+
+    monkeypatch.setattr(marks, "feedback", feedback)
+
+
 def rows(folder: Path) -> dict[str, dict[str, str]]:
     with open(folder / "grades.csv", newline="", encoding="utf-8") as file:
         return {row["submission"]: row for row in csv.DictReader(file)}
@@ -448,6 +460,7 @@ def test_lab_that_runs_whole_pipelines_has_limits_of_its_own(monkeypatch):
     assert quick.cell_seconds < Limits.cell_seconds < long.cell_seconds
 
 
+@pytest.mark.usefixtures("plain_pages")
 def test_remarks_say_what_an_instructor_should_look_at(class_, tmp_path):
     files = {
         "anna.ipynb": text(solved("anna")),
@@ -466,7 +479,9 @@ def test_remarks_say_what_an_instructor_should_look_at(class_, tmp_path):
     for name, line in {"cleo": "import judges", "dan": "inspect.getsource", "eve": "src/course/labs"}.items():
         assert "look: it reads the course's internals: " in told[name]
         assert line in told[name]
-        assert line not in (class_.folder / f"feedback/{name}.html").read_text().partition("<table>")[0]
+        page = (class_.folder / f"feedback/{name}.html").read_text()
+        assert f"<b>{name}: " in page
+        assert line not in page
 
 
 def test_nothing_of_a_student_reaches_the_terminal_raw(capsys):
@@ -631,6 +646,7 @@ def test_the_page_shows_tasks_by_title_and_what_the_student_wrote_as_it_was_writ
 # What counts besides the checks, and what goes back.
 
 
+@pytest.mark.usefixtures("plain_pages")
 def test_points_by_hand_and_lateness_are_in_the_table_each_time(class_, tmp_path):
     hand = "student,task,points,why\nANNA,words,0.5,nearly\nanna,,1,good questions\nben,sum,0,copied\nzoe,,1,\n"
     folder = put(
@@ -691,6 +707,7 @@ def test_a_time_keeps_its_zone():
     assert __main__._time(None) is None
 
 
+@pytest.mark.usefixtures("plain_pages")
 def test_canvas_gets_what_it_imports(class_, tmp_path):
     names = b"submission,student\n101,ben@uni.example\ndocleo,cleo\n"
     got = class_(put(tmp_path / "in", CANVAS | {"names.csv": names}))
@@ -710,6 +727,7 @@ def test_canvas_gets_what_it_imports(class_, tmp_path):
     assert numbers[:2] == [["101", "9001"], ["102", "9003"]]
 
 
+@pytest.mark.usefixtures("plain_pages")
 @pytest.mark.parametrize("folder", [f"{MOODLE}/", f"{MOODLE}_/", f"{MOODLE}_"])
 def test_moodle_gets_what_it_imports(folder, class_, tmp_path):
     class_(
@@ -728,6 +746,7 @@ def test_moodle_gets_what_it_imports(folder, class_, tmp_path):
     assert name.endswith(f"{LAB}.html")
 
 
+@pytest.mark.usefixtures("plain_pages")
 def test_statistics_say_how_each_task_went(class_, tmp_path):
     wrong = "WORDS = ['<b>', 'x']"
     files = {"anna": {}, "ben": {"words": wrong}, "cleo": {"words": wrong, "sum": "TOTAL = 12"}}
@@ -741,6 +760,7 @@ def test_statistics_say_how_each_task_went(class_, tmp_path):
     assert len(page) < 20_000
 
 
+@pytest.mark.usefixtures("plain_pages")
 def test_pairs_that_are_nearly_the_same_are_told(class_, tmp_path):
     long = "\n".join(
         f"value_{number} = compute({number}, {number * number}, 'own way {number * 7919}')" for number in range(40)
@@ -760,7 +780,9 @@ def test_pairs_that_are_nearly_the_same_are_told(class_, tmp_path):
     assert re.search(r"nearly the same as ben \(9\d %\)", got["anna"]["remarks"])
     assert "nearly the same as anna" in got["ben"]["remarks"]
     assert not any("nearly" in got[name]["remarks"] for name in ("cleo", "dan"))
-    assert "nearly" not in (class_.folder / "feedback/ben.html").read_text()
+    page = (class_.folder / "feedback/ben.html").read_text()
+    assert "<b>ben: " in page
+    assert "nearly" not in page
 
 
 # What is handed out.

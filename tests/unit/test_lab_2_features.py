@@ -16,7 +16,7 @@ import tensorflow_transform as tft
 
 from judges.lab_2 import given_data, transform_trial
 from judges.lab_2.given_data import KEY
-from judges.trial import Here
+from judges.trial import Done, Here, Ran
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 OWN = ["rough_air", "near_evening"]
@@ -62,7 +62,10 @@ def preprocessing_fn(inputs):
     week, humid, wind = tf.cast(weekday, tf.float32), numbers["humid"], numbers["wind_speed"]
     numbers |= {"distance": distance, "minute": minute, "rough_air": wind * (11 - numbers["visib"])}
     numbers["near_evening"] = tf.abs(minute - 1110)
-    made = {name: tft.scale_to_z_score(one) for name, one in numbers.items()}
+    # One analyzer for all: less work than one for each.
+    together = tf.concat([tf.ensure_shape(one, [None, 1]) for one in numbers.values()], axis=1)
+    z_scores = tft.scale_to_z_score(tf.cast(together, tf.float64), elementwise=True)
+    made = dict(zip(numbers, tf.split(tf.cast(z_scores, tf.float32), len(numbers), axis=1), strict=True))
     carrier = tft.vocabulary(inputs["carrier"], vocab_filename="carrier")
     index = functools.partial(tft.apply_vocabulary, inputs["carrier"], carrier)
     made |= {name: inputs[name] for name in ("id", "target")}
@@ -292,12 +295,31 @@ def test_wrong_features_are_told(lab, some, what):
     assert got == points
 
 
-@pytest.mark.parametrize("given", [7, "", "../..", "/etc", "nowhere", "a\0b", ["x"], "empty"])
+@pytest.mark.parametrize("given", [7, "", "../..", "/etc", "nowhere", "a\0b", ["x"]])
 def test_answer_that_is_no_graph_is_told(lab, given, monkeypatch):
-    monkeypatch.setattr(Here, "run", lambda self, trial: pytest.fail("nothing to run")) if given != "empty" else None
-    (lab.workspace / "empty").mkdir()
+    monkeypatch.setattr(Here, "run", lambda self, trial: pytest.fail("nothing to run"))
     points, message = lab_two.evaluate(lab, "features", graph=given, own=OWN)
     assert (points, "GRAPH" in message or "workspace" in message) == (0, True), message
+
+
+def test_graph_whose_run_fails_is_told_with_its_error(lab, tmp_path, monkeypatch):
+    """What the trial says of such a graph, a long test has it say."""
+    done = Done(1, "OSError: SavedModel file does not exist")
+    monkeypatch.setattr(Here, "run", lambda self, trial: Ran(tmp_path, [done]))
+    (lab.workspace / "empty").mkdir()
+    points, message = lab_two.evaluate(lab, "features", graph="empty", own=OWN)
+    assert points == 0
+    assert "`GRAPH` does not prepare flights" in message
+    assert message.partition("ends with: ")[2].startswith("OSError: SavedModel file does not exist.")
+
+
+@pytest.mark.long
+def test_folder_that_holds_no_graph_is_told_with_its_error(lab):
+    (lab.workspace / "empty").mkdir()
+    points, message = lab_two.evaluate(lab, "features", graph="empty", own=OWN)
+    assert points == 0
+    assert "`GRAPH` does not prepare flights" in message
+    assert "SavedModel file does not exist" in message
 
 
 # --- Task 2 -------------------------------------------------------------------------------------------------------

@@ -73,6 +73,7 @@ def test_wrong_dag_is_told(played, name):
     assert "\n" not in message or not KNOWN[name].get("only"), "the same cause is told as several things"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["sensor: all months so far"])
 def test_mistake_of_task_3_takes_no_point_of_task_2(played, name):
     assert [played.judge(name, task)[0] for task in ("failures", "sensor")] == [3, 1]

@@ -172,6 +172,21 @@ def test_an_answer_that_is_no_number_is_counted_and_leaves_the_metrics_whole(mod
     assert [counted(name, **labels) - was for name, was in zip(names, before, strict=True)] == [4, 2]
 
 
+def test_requests_that_are_being_answered_are_counted_until_they_are(model):
+    served, at_work = model.versions.served.models[1], []
+    predict = served.predict
+    served.predict = lambda examples: (
+        at_work.append(counted("serving_requests_at_work", version="1")),
+        predict(examples),
+    )[1]
+    before = counted("serving_requests_at_work", version="1")
+    ask(model, {"instances": [{"x": 3}]})
+    with pytest.raises(kserve.errors.InvalidInput):
+        ask(model, {"instances": [{}]})
+    assert at_work == [before + 1]
+    assert counted("serving_requests_at_work", version="1") == before
+
+
 def test_requests_that_fail_or_are_refused_count_as_those_of_the_version_that_was_chosen(model):
     import httpx
     from kserve.model_repository import ModelRepository

@@ -1,4 +1,4 @@
-"""Tests of one group are run by one worker, whatever file they are in, and those that share a fixture of their file."""
+"""Tests of one group are run by one worker, whatever file they are in, and those that share a fixture of their file; files that wait are among others."""
 
 from __future__ import annotations
 
@@ -36,24 +36,50 @@ def test_it(number, shared): pass
 def test_alone(number): pass
 """
 
+TWO = """
+import pytest
 
-def test_a_group_has_one_worker(tmp_path, root):
-    for file, group in {"test_a.py": "one", "test_b.py": "other", "test_c.py": "one"}.items():
-        (tmp_path / file).write_text(TESTS.format(group=group))
-    (tmp_path / "test_d.py").write_text(SHARED)
-    options = ["-q", "-n", "2", "--dist", "loadgroup", "-p", "worker_groups", "-p", "no:cacheprovider"]
+{mark}
+def test_one(): pass
+
+{mark}
+def test_two(): pass
+"""
+
+
+def run_pytest(folder, root, *options: str) -> str:
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options],
-        cwd=tmp_path,
+        [sys.executable, "-m", "pytest", *options, "-p", "worker_groups", "-p", "no:cacheprovider"],
+        cwd=folder,
         env=variables | {"PYTHONPATH": str(root / "tests")},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_a_group_has_one_worker(tmp_path, root):
+    for file, group in {"test_a.py": "one", "test_b.py": "other", "test_c.py": "one"}.items():
+        (tmp_path / file).write_text(TESTS.format(group=group))
+    (tmp_path / "test_d.py").write_text(SHARED)
+    run_pytest(tmp_path, root, "-q", "-n", "2", "--dist", "loadgroup")
     one, other = ((tmp_path / group).read_text().split() for group in ("one", "other"))
     assert (len(one), len(other)) == (8, 4)
     assert len(set(one)) == len(set(other)) == 1
     assert set(one) != set(other)
     assert len((tmp_path / "shared").read_text().split()) == 1
+
+
+def test_files_that_wait_are_among_those_that_work(tmp_path, root):
+    """Counted are those that are run: a file of long tests alone does not keep two others apart."""
+    for name in (*(f"pipeline/{one}" for one in "abcde"), "browser/f", "browser/g", "notebooks/h"):
+        path = tmp_path / f"{name[:-1]}test_{name[-1]}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(TWO.format(mark="@pytest.mark.long" if name.endswith("a") else ""))
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = long: x\n")
+    said = run_pytest(tmp_path, root, "-q", "--collect-only", "-m", "not long", "pipeline", "browser", "notebooks")
+    found = [line.partition(".py::")[0][-1] for line in said.splitlines() if "::" in line]
+    assert "".join(found) == "bbccffddeegghh"

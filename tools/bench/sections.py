@@ -22,6 +22,7 @@ SECTIONS = {
     "engines": "engines:engines",
     "steps": "steps:steps",
     "serve": "serve:serve",
+    "operation": "operation:operation",
 }
 """Modules of this folder, imported when their section is asked for: some load TensorFlow."""
 

@@ -15,8 +15,9 @@ LABEL = "variety"
 
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
     """Measures with mean 0 and variance 1; the label as it is."""
-    scaled = {name: tft.scale_to_z_score(_dense(inputs[name])) for name in MEASURES}
-    return scaled | {LABEL: _dense(inputs[LABEL])}
+    scaled = tft.scale_to_z_score(_stacked({name: _dense(inputs[name]) for name in MEASURES}), elementwise=True)
+    columns = dict(zip(MEASURES, tf.split(scaled, len(MEASURES), axis=1), strict=True))
+    return columns | {LABEL: _dense(inputs[LABEL])}
 
 
 def _dense(column: Any) -> tf.Tensor:
