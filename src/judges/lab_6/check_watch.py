@@ -133,9 +133,7 @@ def _lines(found: dict[str, Any], right: dict[str, float]) -> None:
         "without_key": "A line lacks a column of the key where it is not there, or null. Count it whatever day it is about.",
         "repeated": "A line is repeated where request, version, role and key are those of an earlier one, among the days that are asked for.",
     }[name]
-    raise checks.Wrong(
-        f"`{name}` is {found[name]:g} on a log where there are {right[name]:g}. {hint}", points=2 - 2 / 3 * len(wrong)
-    )
+    raise checks.Wrong(f"`{name}` is {found[name]:g} on a log where there are {right[name]:g}. {hint}")
 
 
 def _rows(found: dict[str, Any], right: dict[str, float]) -> None:
@@ -150,10 +148,7 @@ def _rows(found: dict[str, Any], right: dict[str, float]) -> None:
     }.items():
         if found["matched"] == right[mistake]:
             hint = why
-    raise checks.Wrong(
-        f"`{wrong[0]}` is {found[wrong[0]]:g} where it should be {right[wrong[0]]:g}. {hint}",
-        points=1.5 - 0.5 * len(wrong),
-    )
+    raise checks.Wrong(f"`{wrong[0]}` is {found[wrong[0]]:g} where it should be {right[wrong[0]]:g}. {hint}")
 
 
 def _numbers(found: dict[str, Any], right: dict[str, float]) -> None:
