@@ -12,7 +12,16 @@ import pytest
 from course.labs.lab_6 import alerts
 from flights.columns import KEY
 from flights.watch import PROJECT
-from judges.lab_6 import called, check_canary, check_page, check_policy, check_watch, incidents, traffic
+from judges.lab_6 import (
+    called,
+    check_canary,
+    check_diagnosis,
+    check_page,
+    check_policy,
+    check_watch,
+    incidents,
+    traffic,
+)
 from judges.lab_6.traffic import KINDS
 from operation import quality
 
@@ -113,6 +122,30 @@ def test_decision_about_a_canary_is_judged_by_candidates_of_all_kinds(lab, row):
     assert (points, row["told"] in message) == (row["points"], True), message
 
 
+OWN_CANARY = """
+from sklearn.metrics import roc_auc_score
+
+
+def decide(champion, challenger):
+    if challenger.prediction.isnull().any():
+        return "roll back"
+    seen, before = challenger[challenger.late.notnull()], champion.dropna()
+    if len(seen) < 400:
+        return "wait"
+    if roc_auc_score(seen.late, seen.prediction) < roc_auc_score(before.late, before.prediction) - 0.08:
+        return "roll back"
+    gap = seen.prediction - seen.late
+    largest = gap.groupby(seen.carrier).mean().abs().max()
+    return "roll back" if abs(gap.mean()) > 0.06 or largest > 0.15 else "promote"
+"""
+
+
+def test_decision_by_fixed_limits_passes(lab):
+    _log(lab)
+    lab_six.module(lab, "canary", OWN_CANARY)
+    assert lab_six.evaluate(lab, "canary") == (4, "")
+
+
 @pytest.mark.parametrize(
     ("made", "told"),
     [
@@ -136,6 +169,37 @@ def test_project_is_served_and_asked(lab, row):
     lab_six.module(lab, "served", edited("served", row["edit"]))
     points, message = lab_six.evaluate(lab, "serving")
     assert (points, row["told"] in message) == (row["points"], True), message
+
+
+OWN_SERVED = """
+from flights import serving
+
+LOGGED = "year month day carrier flight origin sched_dep_time distance dest"
+
+
+class Project:
+    key = LOGGED.split()
+    name, output, inputs = "mine", serving.PROJECT.output, serving.PROJECT.inputs
+    sample = [dict(zip(LOGGED.split(), (2013, 2, 1, "B6", 71, "JFK", 700, 1005, "TPA"), strict=True))]
+    encode = staticmethod(serving.PROJECT.encode)
+
+    def check(self, rows):
+        for row in rows:
+            absent = [name for name in self.key[:7] if row.get(name) in (None, "")]
+            if absent:
+                raise ValueError(f"{absent} cannot be missing")
+        return serving.PROJECT.check(rows)
+
+
+PROJECT = Project()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_project_of_another_kind_passes(lab):
+    lab_six.module(lab, "served", OWN_SERVED)
+    assert lab_six.evaluate(lab, "serving") == (4, "")
 
 
 def _policy(lab, policy, guards):
@@ -188,16 +252,28 @@ def test_numbers_of_the_page_are_those_of_the_incident_and_of_the_own_rule(lab):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_cost_of_an_incident_can_be_found_from_what_is_given(tmp_path, kind):
+def test_cost_and_flights_of_an_incident_can_be_found_from_what_is_given(tmp_path, kind):
     """From the log and the outcomes of autumn: of lines that lack the number of a flight, by the rest of their key."""
     lab = lab_six.of_kind(kind, tmp_path)
     world = incidents.world(lab.seed)
-    rows = traffic.rows(world)
-    mine = rows[rows["is_affected"]]
     rest = [name for name in KEY if name != "flight"]
     known = [orjson.loads(line) for _, line in traffic.lines(world) if line.endswith(b"}")]
     log = pd.DataFrame(known).drop_duplicates(rest, keep="last")
-    found = mine[[*rest, "late"]].drop_duplicates(rest).merge(log[[*rest, "prediction"]], on=rest, how="left")
+    autumn = traffic.rows(world)[[*KEY, "late"]]
+    assert not autumn.duplicated(rest).any()
+    found = autumn.merge(log.drop(columns="flight"), on=rest, how="left", indicator="line")
+    found = found[PROJECT.day(found) >= pd.Timestamp(world.incident.since)]
+    is_asked, where = found["line"] == "both", world.incident.where
+    mine = {
+        "unit": is_asked & (found["carrier"] == where),
+        "vanished": ~is_asked & (found["carrier"] == where),
+        "concept": is_asked,
+        "labels": is_asked & (found["origin"] == where),
+        "broken": is_asked & found["prediction"].isna(),
+        "keys": is_asked & (found["carrier"] == where),
+    }.get(kind, found["version"].astype("Int64").astype(str) == where)
+    assert mine.sum() == pytest.approx(check_diagnosis.affected(world), rel=check_diagnosis.CLOSE)
+    found = found[mine]
     said = found["prediction"].fillna(0.0).to_numpy(float)
-    cost = quality.cost_of(said, found["late"].to_numpy(float), PROJECT.costs).sum() * len(mine) / len(found)
+    cost = quality.cost_of(said, found["late"].to_numpy(float), PROJECT.costs).sum()
     assert cost == pytest.approx(check_page.cost(world), rel=check_page.CLOSE)

@@ -81,7 +81,9 @@ def timetable(seed: int) -> pd.DataFrame:
     """The flights of a day: columns of the key without its date, `dest`, `distance`."""
     flights = pd.read_csv(month_path(SAMPLE, 1))
     columns = ["carrier", "flight", "origin", "sched_dep_time", *FURTHER]
-    flights = flights[columns].drop_duplicates(["carrier", "flight"]).query("500 <= sched_dep_time < 2300")
+    flights = flights[columns].query("500 <= sched_dep_time < 2300").drop_duplicates(["carrier", "flight"])
+    # So a flight can be told without its number, where that is lost.
+    flights = flights.drop_duplicates(["carrier", "origin", "sched_dep_time"])
     some = [
         flights[flights["carrier"] == one].sample(FLIGHTS, random_state=seed % 2**31 + place)
         for place, one in enumerate(CARRIERS)

@@ -31,7 +31,7 @@ def fires(rule: Rule, series: Mapping[Labels, Samples], hours: int) -> list[int]
 def save(series: Mapping[Labels, Samples], path: Path) -> None:
     """Writes series as JSON: for each its labels, the hour of its first sample, and its values."""
     kept = [
-        {"labels": dict(labels), "hours": [int(time // HOUR) for time in one.times], "values": one.values}
+        {"labels": dict(sorted(labels)), "hours": [int(time // HOUR) for time in one.times], "values": one.values}
         for labels, one in sorted(series.items(), key=lambda pair: sorted(pair[0]))
     ]
     for one in kept:
