@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import student_lab
 import yaml
 
@@ -17,6 +18,14 @@ from tools.notebooks import form
 
 LAB = "lab-6-operate"
 ANSWERS: Mapping[str, Any] = yaml.safe_load(Path(__file__).with_name("lab_6_answers.yaml").read_text(encoding="utf-8"))
+
+
+def rows(some: Sequence[Any], everyday: int = 2) -> list[Any]:
+    """Rows for `pytest.mark.parametrize`: the first ones, and as long proofs the others."""
+    return [
+        pytest.param(one, marks=[] if number < everyday else pytest.mark.long, id=str(one))
+        for number, one in enumerate(some)
+    ]
 
 
 def of_kind(kind: str, folder: Path) -> checks.Lab:

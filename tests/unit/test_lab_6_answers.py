@@ -50,7 +50,7 @@ def edited(name, edit):
     return lab_six.edited(lab_six.solution(name), edit)
 
 
-@pytest.mark.parametrize("row", [{"edit": {}, "points": 5, "told": ""}, *ANSWERS["watch"]], ids=str)
+@pytest.mark.parametrize("row", lab_six.rows([{"edit": {}, "points": 5, "told": ""}, *ANSWERS["watch"]]))
 def test_watch_is_judged_on_another_log(lab, row):
     lab_six.module(lab, "watch", edited("watch", row["edit"]))
     points, message = lab_six.evaluate(lab, "watch")
@@ -114,7 +114,7 @@ def watch(log, outcomes, first, last, complete):
 """
 
 
-@pytest.mark.parametrize("row", [{"edit": {}, "points": 4, "told": ""}, *ANSWERS["canary"]], ids=str)
+@pytest.mark.parametrize("row", lab_six.rows([{"edit": {}, "points": 4, "told": ""}, *ANSWERS["canary"]]))
 def test_decision_about_a_canary_is_judged_by_candidates_of_all_kinds(lab, row):
     _log(lab)
     lab_six.module(lab, "canary", edited("canary", row["edit"]))
@@ -207,12 +207,12 @@ def _policy(lab, policy, guards):
     return lab_six.evaluate(lab, "policy")
 
 
-@pytest.mark.parametrize("policy", ANSWERS["policies"]["right"], ids=str)
+@pytest.mark.parametrize("policy", lab_six.rows(ANSWERS["policies"]["right"]))
 def test_policy_that_is_worth_it_passes(lab, policy):
     assert _policy(lab, policy, GUARDS) == (4, "")
 
 
-@pytest.mark.parametrize("row", ANSWERS["policies"]["wrong"], ids=str)
+@pytest.mark.parametrize("row", lab_six.rows(ANSWERS["policies"]["wrong"], 4))
 def test_policy_that_is_not_is_told_what_it_did(lab, row):
     points, message = _policy(lab, row["policy"], row.get("guards", GUARDS))
     assert (points, row["told"] in message) == (row["points"], True), message

@@ -5,8 +5,9 @@ from __future__ import annotations
 import lab_six
 import pytest
 
+from course.checks import session
 from course.checks.lab import Lab
-from course.labs.lab_6 import alerts
+from course.labs.lab_6 import alerts, notebook
 from judges.lab_6 import incidents
 from judges.lab_6.series import series
 from judges.lab_6.traffic import KINDS
@@ -75,3 +76,22 @@ def test_series_are_read_as_they_were_written(tmp_path):
     made = series(world, world.days - 2)
     alerts.save(made, tmp_path / "series.json")
     assert alerts.load(tmp_path / "series.json") == made
+
+
+def test_notebook_shows_metrics_by_day_and_plays_the_file(tmp_path, monkeypatch, capsys):
+    lab = one_of("labels", tmp_path, layout_of("labels"))
+    monkeypatch.setattr(session._session, "lab", lab, raising=False)
+    world = incidents.tried(0, "labels")
+    alerts.save(series(world, world.days - 3), lab.workspace / alerts.READ)
+    table = notebook.metric("operation_rows", state="missing")
+    assert [str(day) for day in table.index] == ["2013-06-29", "2013-06-30"]
+    assert table["operation_rows"].iloc[-1] > 100
+    assert list(notebook.metric("operation_labelled_rows", by="origin").columns) == ["EWR", "JFK", "LGA"]
+    assert {"up", "operation_auc"} <= set(notebook.metric()["metric"])
+    for expression, told in (
+        ('operation_rows{state="missing"} > 100', "fires in 42 of 72 hours, first on 2013-06-29 at 06:00"),
+        ("operation_auc > 1", "never fires"),
+    ):
+        (lab.workspace / alerts.FILE).write_text(lab_six.rules(expression))
+        notebook.played()
+        assert told in capsys.readouterr().out
