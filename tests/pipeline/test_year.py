@@ -14,6 +14,8 @@ from pathlib import Path
 import ledger
 import pytest
 
+from engines.airflow import ended, home
+from engines.errors import MissingEngineError
 from flights import retrain
 from operation.history import DECLINED, DONE, INTERRUPTED
 from operation.releases import RELEASED, ROLLED_BACK
@@ -114,3 +116,23 @@ def test_what_the_gate_refuses_is_learned_from_by_no_model_and_what_fails_in_can
     page = (run.folder / "year.md").read_text()
     assert f"| {third}, rolled back at canary 25%: Version {third} failed for" in page
     assert "The gate of the data has refused April, and no version has seen it: " in page
+
+
+@pytest.mark.long
+def test_a_year_whose_pipelines_are_run_by_airflow_comes_to_its_end_as_well(tmp_path, root):
+    try:
+        home.find_airflow()
+    except MissingEngineError as error:
+        pytest.skip(str(error))
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps({"policy": {"Calendar": {"months": 1}}}))
+    plan = Plan(
+        str(root / "data/flights"), last=4, refused=0, spoilt=3, engine="airflow", policy=str(policy), settings=EASY
+    )
+    made = Run(root, tmp_path / "year", plan)
+    with made.start() as process:
+        assert process.wait(4 * PATIENCE) == 0, made.said.read_text()
+    assert account.account(made.state(), made.config).faults == []
+    assert [one.state for one in account.releases_of(made.config)] == [RELEASED, ROLLED_BACK]
+    tasks = {one.task for one in ended.read(Path(made.config.output_root, "airflow"))}
+    assert {"Trainer", "Pusher"} < tasks

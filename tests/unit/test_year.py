@@ -319,6 +319,24 @@ def test_killed_at_any_place_it_goes_on_with_nothing_lost_and_nothing_twice(tmp_
     assert went(killed, plan) == went(whole, plan)
 
 
+def test_what_the_metrics_said_when_a_month_was_over_stays_though_that_was_not_kept(tmp_path, plan):
+    made, _ = year(tmp_path, plan)
+    done = made.state.done
+
+    def stop() -> None:
+        if made.state.step == "traffic":
+            raise KeyboardInterrupt
+        done()
+
+    made.state.done = stop  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        made.run()
+    over = tmp_path / METRICS / "03-over.txt"
+    over.write_text("of the first server")
+    year(tmp_path, plan)[0].run()
+    assert over.read_text() == "of the first server"
+
+
 def test_rows_that_a_server_which_was_killed_has_not_logged_are_asked_about_again(tmp_path, plan):
     rows, server = rows_of(plan.data_root, 3), Server(tmp_path)
     made = Clients(3, rows, tmp_path / JOURNAL, tmp_path / LOG)

@@ -75,7 +75,7 @@ class Year:
             tell: is given a line for each step.
         """
         self.state, self.parts, self._tell, self.clock = state, parts, tell, Clock()
-        self.clients: Clients | None = None
+        self._clients: dict[int, Clients] = {}
 
     def run(self) -> None:
         """Goes on to the end."""
@@ -101,10 +101,9 @@ class Year:
 
     def _step(self, server: Served) -> None:
         state, month = self.state, self.state.month
-        if self.clients is None or self.clients.month != month:
-            self.clients = Clients(
-                month, rows_of(state.plan.data_root, month), state.folder / JOURNAL, state.folder / LOG
-            )
+        if month not in self._clients:
+            rows = rows_of(state.plan.data_root, month)
+            self._clients = {month: Clients(month, rows, state.folder / JOURNAL, state.folder / LOG)}
             self._look(server, "begun")
         if state.step in ("release", "traffic"):
             self._now_by_traffic()
@@ -163,6 +162,11 @@ class Year:
 
     # --- clients, calendar, files
 
+    @property
+    def clients(self) -> Clients:
+        """Those of this month."""
+        return self._clients[self.state.month]
+
     def _send(self, server: Served, count: int) -> None:
         if not self.clients.left:
             self.clock.wait()
@@ -180,7 +184,7 @@ class Year:
         folder.mkdir(exist_ok=True)
         begun, over = (folder / f"{month:02d}-{one}.txt" for one in ("begun", "over"))
         file = over if when == "over" else begun
-        if when == "over" or ((not begun.exists() or anew) and not over.exists()):
+        if not file.exists() or (anew and not over.exists()):
             file.write_text(server.metrics(), encoding="utf-8")
 
     def _deliver(self, month: int) -> None:

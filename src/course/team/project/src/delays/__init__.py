@@ -1,0 +1,1 @@
+"""A project that is trained in a moment: how often flights are late, by group."""
