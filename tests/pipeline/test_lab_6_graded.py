@@ -59,3 +59,5 @@ def test_submission_of_lab_6_gets_its_marks(graded, name):
     told = {task: (outcome.points, outcome.message) for task, outcome in one.outcomes.items()}
     assert one.points == CASES[name][0], (told, one.ended, one.remarks)
     assert one.ended == "finished"
+    if name == "asks":
+        assert "KeyError: 'judges.lab_6.incidents'" in told["watch"][1]
