@@ -180,7 +180,7 @@ LOGGED = "year month day carrier flight origin sched_dep_time distance dest"
 class Project:
     key = LOGGED.split()
     name, output, inputs = "mine", serving.PROJECT.output, serving.PROJECT.inputs
-    sample = [dict(zip(LOGGED.split(), (2013, 2, 1, "B6", 71, "JFK", 700, 1005, "TPA"), strict=True))]
+    sample = [dict(zip(key, (2013, 2, 1, "B6", 71, "JFK", 700, 1005, "TPA"), strict=True)) | {"weekday": 5}]
     encode = staticmethod(serving.PROJECT.encode)
 
     def check(self, rows):
