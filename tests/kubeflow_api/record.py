@@ -35,9 +35,9 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 """An id that nothing has."""
 
 
-def load() -> Any:
-    """The module `submit.py`, which is in no package."""
-    specification = importlib.util.spec_from_file_location("submit", FOLDER.parents[1] / "deploy/kubeflow/submit.py")
+def load(name: str = "submit") -> Any:
+    """The module `submit.py`, or another one beside it, which is in no package."""
+    specification = importlib.util.spec_from_file_location(name, FOLDER.parents[1] / f"deploy/kubeflow/{name}.py")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module

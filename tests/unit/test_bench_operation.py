@@ -18,7 +18,10 @@ def test_each_step_of_a_month_is_a_line_with_seconds_and_memory(monkeypatch):
         folder = Path(command[command.index("--folder") + 1])
         assert json.loads(Path(command[command.index("--policy") + 1]).read_text()) == operation.POLICY
         folder.mkdir()
-        took = {month: {step: {"seconds": month + 0.5, "gb": 1.25} for step in STEPS} for month in (3, 4, 5)}
+        took = {
+            month: {step: {"seconds": month + 0.5, "cpu_seconds": 2.0, "gb": 1.25} for step in STEPS}
+            for month in (3, 4, 5)
+        }
         (folder / "state.json").write_text(json.dumps({"took": took}))
         return "", 1.0, 1.0, 1.0
 
@@ -28,5 +31,5 @@ def test_each_step_of_a_month_is_a_line_with_seconds_and_memory(monkeypatch):
     assert [row.seconds for row in rows] == [4.5, 4.5, 3.5, 4.5, 5.5]
     assert (
         page.line(rows[1])
-        == "| a month in operation: `flights watch`: April, with its labels | 4.5 |  | 1.25 GB |  |  |"
+        == "| a month in operation: `flights watch`: April, with its labels | 4.5 | 2.0 | 1.25 GB |  |  |"
     )

@@ -107,6 +107,7 @@ BROKEN = [
     ("alt_text", lambda node: code(node, 4).outputs[0].metadata.clear(), "course.show"),
     ("alt_text", add_output(text_html='<img src="data:image/png;base64,AA==">'), "no alt text"),
     ("alt_text", add_output(text_html="<svg viewBox='0 0 1 1'></svg>"), "aria-label"),
+    ("formulas", add_text("It costs $3 a flight,\nand cost $4."), "'$3 a flight"),
     ("links", add_text("[next](no-such-lesson.ipynb)"), "no-such-lesson.ipynb"),
     ("links", add_text("[itself](90-sample.ipynb#no-such-idea)"), "a heading that is not there"),
     ("links", add_text("[itself](#idea-1)"), "(Idea-1 is)"),

@@ -40,4 +40,7 @@ def rows(took: dict[str, dict[str, dict[str, float]]]) -> list[Row]:
         took: by month and step, as `tools.year.state.State` keeps it.
     """
     found = {what: took[str(month)][step] for what, (month, step) in STEPS.items()}
-    return [Row(f"a month in operation: {what}", one["seconds"], 0, one["gb"], "") for what, one in found.items()]
+    return [
+        Row(f"a month in operation: {what}", one["seconds"], one["cpu_seconds"], one["gb"], "")
+        for what, one in found.items()
+    ]

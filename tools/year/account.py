@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,6 +24,9 @@ from tools.year.state import Plan, State
 from tools.year.year import JOURNAL, LOG
 
 HEADER = ("month", "requests", "flights", "said", "happened", "decision on its labels", "trained", "released during it")
+
+LONGEST = 240
+"""Characters of a reason in the table."""
 
 
 class Account(NamedTuple):
@@ -164,8 +168,10 @@ def page(state: State, config: Config, found: Account) -> str:
 
 
 def _decision(record: Record) -> str:
+    if record.state == INTERRUPTED:
+        return f"Retraining, struck out: {record.note}"
     what = "" if record.state == DECLINED else "Retraining: "
-    return f"{what}{record.decision.reason}{f' ({record.note})' if record.state == INTERRUPTED else ''}"
+    return textwrap.shorten(f"{what}{record.decision.reason}", LONGEST, placeholder=" ...")
 
 
 def _release(outcome: Outcome) -> str:

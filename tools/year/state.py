@@ -63,7 +63,7 @@ class State:
         spoilt: month with whose labels the spoilt version was trained; 0: not yet.
         server: number of the latest server's process.
         seen: by month, what was said and what happened, and which alerts that set off.
-        took: by month and step, seconds and the memory that the process had at most.
+        took: by month and step, seconds, processor seconds, and the memory in GB that the process had at most.
     """
 
     folder: Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -109,11 +110,12 @@ class Year:
             self._now_by_traffic()
         else:
             self.clock.begin(month + 1)
-        begun = time.monotonic()
+        begun = time.monotonic(), _processor()
         with Peak() as peak:
             getattr(self, f"_{state.step}")(server)
-        seconds = time.monotonic() - begun
-        state.took.setdefault(str(month), {})[state.step] = {"seconds": round(seconds, 1), "gb": round(peak.gb, 2)}
+        seconds, processor = time.monotonic() - begun[0], _processor() - begun[1]
+        took = {"seconds": round(seconds, 1), "cpu_seconds": round(processor, 1), "gb": round(peak.gb, 2)}
+        state.took.setdefault(str(month), {})[state.step] = took
         self._tell(f"{self.clock():%Y-%m-%d} {state.step:8} {seconds:6.1f} s")
 
     def _release(self, server: Served) -> None:
@@ -196,3 +198,8 @@ class Year:
         beside = file.with_name(".flights.csv.new")
         beside.write_bytes(planted.in_celsius(content) if month == plan.refused else content)
         beside.replace(file)
+
+
+def _processor() -> float:
+    """Processor seconds of this process and of those that it has started and that have ended; the server of the clients goes on."""
+    return sum(os.times()[:4])

@@ -57,10 +57,12 @@ BROKEN: dict[str, Callable[[int], Any]] = {
 )
 def test_that_fails(test: Callable[[Callable[[int], int]], Any]) -> str:
     """A test, tried on right code and on broken ones."""
-    if said := _fails(test, lambda time: time // 100):
+    try:
+        test(lambda time: time // 100)
+    except AssertionError:
         raise exercises.Wrong(
-            f"It fails for the right code, `time // 100`{said}. Expect the hour, such as 17 for 1745."
-        )
+            "It fails for the right code, `time // 100`. Expect the hour, such as 17 for 1745."
+        ) from None
     passed = [code for code, broken in BROKEN.items() if not _fails(test, broken)]
     if passed:
         raise exercises.Wrong(
@@ -69,12 +71,12 @@ def test_that_fails(test: Callable[[Callable[[int], int]], Any]) -> str:
     return "It passes for the right code, and fails for all four broken ones. That is how a test is tested: mutation testing."
 
 
-def _fails(test: Callable[[Callable[[int], int]], Any], hour: Callable[[int], Any]) -> str:
+def _fails(test: Callable[[Callable[[int], int]], Any], hour: Callable[[int], Any]) -> bool:
     try:
         test(hour)
-    except AssertionError as error:
-        return f" ({error})" if str(error) else " "
-    return ""
+    except Exception:  # a test that cannot deal with an answer has failed as well
+        return True
+    return False
 
 
 @exercises.check(

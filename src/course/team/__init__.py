@@ -9,6 +9,7 @@ Git is asked as on a command line. It reads no settings but those of the two rep
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -44,6 +45,13 @@ class Push:
         """The pipeline and the step that failed, such as `change: 3-types`; empty where none did."""
         found = [f"{one[1]}: {one[2]}" for line in self.lines if (one := _STEP.search(line))]
         return found[0] if found else ""
+
+    @property
+    def reason(self) -> list[str]:
+        """What the failed step said, without pytest's rulers."""
+        after = itertools.dropwhile(lambda line: not _STEP.search(line), self.lines)
+        said = itertools.takewhile(lambda line: line.startswith("    "), itertools.islice(after, 1, None))
+        return [line.strip() for line in said if not re.search(r"====|\[100%\]", line)]
 
 
 class Team:

@@ -88,7 +88,7 @@ def compile_pipeline(
     spec = yaml.safe_load(draft(config, nodes, image, ".yaml"))
     volume = asked.volume(config)
     _mend(spec, nodes, limits, wanted, defaults(volume))
-    documents = [spec, _platform(spec, volume)]
+    documents = [spec, platform(spec, volume)]
     text = _heading(spec, defaults(volume)) + yaml.safe_dump_all(documents, sort_keys=True)
     checks.require(text)
     target = Path(path)
@@ -242,7 +242,7 @@ def mend_step(
         task["retryPolicy"] = dict(RETRY)
 
 
-def _platform(spec: dict[str, Any], volume: str) -> dict[str, Any]:
+def platform(spec: dict[str, Any], volume: str) -> dict[str, Any]:
     """What Kubernetes adds to each step: the volume."""
     mount = {"pvcMount": [{"constant": volume, "mountPath": f"{MOUNTED}/{volume}"}]}
     executors = {label: mount for label in spec["deploymentSpec"]["executors"]}

@@ -150,6 +150,15 @@ def alt_text(notebook: Notebook) -> Found:
 
 
 @rule()
+def formulas(notebook: Notebook) -> Found:
+    """No sums of money between dollar signs: JupyterLab shows what is between two of them as a formula."""
+    for cell in notebook.text:
+        for paragraph in re.split(r"\n\s*\n", re.sub(r"`[^`]*`", "", cell.prose)):
+            if found := re.search(r"(?<!\\)\$\d[^$]*(?<!\\)\$", paragraph):
+                yield cell, f"this is shown as a formula, write `dollars`: {found[0][:60]!r}"
+
+
+@rule()
 def links(notebook: Notebook) -> Found:
     """A relative link leads to a file that exists, and within a notebook to a heading that is there."""
     for cell in notebook.text:

@@ -43,8 +43,8 @@ def retrain(asked: argparse.Namespace, output: Path) -> int:
     with open(history, "a") as lines:
         lines.write(json.dumps({"reason": asked.by_hand, "version": version}) + "\n")
     verdict = f"registered as version {version}" if version else "refused"
-    beside = f"{best:.4f} of the version in service" if best < 1 else "none: the first model"
-    print(f"{len(made) - 1} groups, error {found:.4f}, beside {beside}: {verdict}")
+    beside = f"beside {best:.4f} of the version in service" if best < 1 else "the first model"
+    print(f"{len(made) - 1} groups, error {found:.4f}, {beside}: {verdict}")
     return 0
 
 
