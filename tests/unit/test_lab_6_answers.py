@@ -218,6 +218,13 @@ def test_policy_that_is_not_is_told_what_it_did(lab, row):
     assert (points, row["told"] in message) == (row["points"], True), message
 
 
+def test_policy_that_is_nested_without_end_is_told(lab):
+    deep = '{"AnyOf": [' * 400 + '{"Never": {}}' + "]}" * 400
+    (lab.workspace / check_policy.FILE).write_text('{"policy": ' + deep + "}")
+    points, message = lab_six.evaluate(lab, "policy")
+    assert (points, "too deeply" in message or "no JSON" in message) == (0, True), message
+
+
 def _page(lab, **values):
     text = check_page.TEMPLATE
     for name, value in values.items():

@@ -99,9 +99,11 @@ def judge_policy(lab: checks.Lab) -> None:
     path = workspace_files.inside(lab, FILE)
     try:
         policy, guards = policy_file.load(path)
+        ran = {name: played(year, policy, guards) for name, year in years().items()}
+    except RecursionError as error:
+        raise checks.Wrong(f"`{FILE}` nests policies far too deeply.") from error
     except policy_file.PolicyError as error:
         raise checks.Wrong(f"`{FILE}`: {str(error).replace(f'{path}: ', '')}") from error
-    ran = {name: played(year, policy, guards) for name, year in years().items()}
     if not any(one.retrainings for one in ran.values()):
         raise checks.Wrong(
             "In no year does your policy retrain. What would it have to measure to see that probabilities no longer mean what they say? "
