@@ -1,0 +1,61 @@
+"""What the notebook of lab 6 calls: a look at what Prometheus has read, and a rule that is played to it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pandas as pd
+
+from course import checks
+from course.labs.lab_6 import alerts
+from operation import alert_rules, promql
+
+LAST = date(2013, 6, 30)
+NOON = 12
+
+
+def _series() -> tuple[dict, int]:
+    """What Prometheus has read, and how many hours that is."""
+    found = alerts.load(checks.current().workspace / alerts.READ)
+    return found, 1 + int(max(one.times[-1] for one in found.values()) // alerts.HOUR)
+
+
+def metric(name: str = "", **labels: str) -> pd.DataFrame:
+    """A metric day by day, at noon, with a column for each of its series. Without a name: the metrics that there are.
+
+    Args:
+        name: of the metric.
+        labels: that its series must have, such as `by="carrier"`; `by=""` is of those that have none.
+    """
+    found, hours = _series()
+    if not name:
+        rows = [(dict(one)[promql.NAME], sorted(set(dict(one)) - {promql.NAME})) for one in found]
+        table = pd.DataFrame([(name, ", ".join(own)) for name, own in rows], columns=["metric", "labels"])
+        return table.groupby("metric").agg(labels=("labels", "max"), series=("labels", "size")).reset_index()
+    first = LAST - timedelta(days=hours // 24 - 1)
+    columns = {}
+    for one, samples in found.items():
+        own = dict(one)
+        if own.pop(promql.NAME) == name and all(own.get(key, "") == value for key, value in labels.items()):
+            shown = {key: value for key, value in own.items() if key not in ("model", "instance", "job", *labels)}
+            noon = {
+                int(at // alerts.HOUR) // 24: value
+                for at, value in zip(*samples, strict=True)
+                if at // alerts.HOUR % 24 == NOON
+            }
+            columns[" ".join(shown.values()) or name] = pd.Series(noon)
+    table = pd.DataFrame(columns)
+    return table.set_axis([first + timedelta(days=int(number)) for number in table.index], axis=0)
+
+
+def played() -> None:
+    """Plays the rules of `rules.yml` to these days, and says when each fires."""
+    found, hours = _series()
+    first = LAST - timedelta(days=hours // 24 - 1)
+    for rule in alert_rules.read_rules(checks.current().workspace / alerts.FILE):
+        fires = alerts.fires(rule, found, hours)
+        if not fires:
+            print(f"{rule.name} never fires from {first} to {LAST}.")
+            continue
+        day, hour = first + timedelta(days=fires[0] // 24), fires[0] % 24
+        print(f"{rule.name} fires in {len(fires)} of {hours} hours, first on {day} at {hour:02d}:00.")

@@ -1,0 +1,64 @@
+"""What goes wrong for a student, and on the days on which a student's rules are tried."""
+
+from __future__ import annotations
+
+import functools
+from datetime import date, timedelta
+
+import numpy as np
+
+from judges.lab_6.traffic import CARRIERS, KINDS, Incident, World
+
+FIRST, DAYS, FAR_FLYING = date(2013, 4, 1), 91, ("UA", "B6", "DL", "AA")
+"""The student's days; and the airlines whose flights are long enough for a wrong unit to matter."""
+AIRPORTS = ("EWR", "JFK", "LGA")
+SHOWN = 56
+"""The day, counted from 0, from which on the student has what Prometheus has read."""
+TRIED_FIRST, TRIED_DAYS, ONSET = date(2013, 8, 1), 17, 9
+"""The days on which rules are tried, and the number of the one on which something goes wrong."""
+LAYOUTS = 4
+"""Of days on which rules are tried."""
+
+
+def kind(seed: int) -> str:
+    """The student's."""
+    return KINDS[seed % len(KINDS)]
+
+
+@functools.cache
+def world(seed: int) -> World:
+    """The student's three months: the incident begins in the last of them."""
+    rng = np.random.default_rng([seed, 62])
+    since = FIRST + timedelta(days=int(rng.integers(66, 78)))
+    version = int(rng.integers(3, 30))
+    return World(seed, FIRST, DAYS, Incident(kind(seed), since, _where(kind(seed), rng, version)), version)
+
+
+def quiet(seed: int) -> World:
+    """Days of the check's own, on which nothing goes wrong."""
+    return World(7000 + seed % LAYOUTS, TRIED_FIRST, TRIED_DAYS, None, 40 + seed % LAYOUTS)
+
+
+def tried(seed: int, which: str, draw: int = 0) -> World:
+    """Days of the check's own, on which something of a kind goes wrong; in another place for each `draw`."""
+    layout = seed % LAYOUTS
+    rng = np.random.default_rng([layout, KINDS.index(which), 63])
+    version = 40 + 7 * draw + layout
+    where = [_where(which, rng, version) for _ in range(40)]
+    where = list(dict.fromkeys(where))
+    since = TRIED_FIRST + timedelta(days=ONSET)
+    incident = Incident(which, since, where[draw % len(where)])
+    return World(7010 + 10 * KINDS.index(which) + layout + 100 * draw, TRIED_FIRST, TRIED_DAYS, incident, version)
+
+
+def _where(which: str, rng: np.random.Generator, version: int) -> str:
+    match which:
+        case "unit":
+            return str(rng.choice(FAR_FLYING))
+        case "vanished" | "keys":
+            return str(rng.choice(CARRIERS))
+        case "labels":
+            return str(rng.choice(AIRPORTS))
+        case "concept":
+            return ""
+    return str(version + 2)

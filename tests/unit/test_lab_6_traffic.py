@@ -1,0 +1,97 @@
+"""Lab 6: what is made is as a real server writes it, each student has one incident that can be found, and what is ordinary is there in all worlds."""
+
+from __future__ import annotations
+
+import datetime
+import json
+
+import lab_six
+import pandas as pd
+import pytest
+
+from course.checks.lab import seed
+from flights.columns import KEY, LABEL
+from flights.watch import PROJECT
+from judges.lab_6 import check_diagnosis, incidents, traffic
+from judges.lab_6.series import write
+from judges.lab_6.traffic import KINDS
+from operation import served_log
+from serving.request_log import Answer, RequestLog
+
+STUDENTS = [f"student-{number}" for number in range(1, 13)]
+
+
+def test_line_is_as_a_server_writes_it(tmp_path):
+    world = incidents.quiet(0)
+    made = json.loads(traffic.lines(world)[0][1])
+    log = RequestLog(tmp_path / "requests.jsonl")
+    at = datetime.datetime.fromisoformat(made["time"]).timestamp()
+    columns = {name: [made[name]] for name in (*KEY, *traffic.FURTHER)}
+    log.put(Answer(at, made["id"], made["version"], made["role"], columns, [made["prediction"]]))
+    log.close()
+    assert (tmp_path / "requests.jsonl").read_bytes() == traffic.lines(world)[0][1] + b"\n"
+
+
+def test_every_kind_comes_to_some_student():
+    kinds = {incidents.kind(seed(lab_six.LAB, f"student-{number}")) for number in range(1, 60)}
+    assert kinds == set(KINDS)
+
+
+@pytest.mark.parametrize("student", STUDENTS)
+def test_incident_of_a_student_is_in_the_log_and_nowhere_before(tmp_path, student):
+    world = incidents.world(seed(lab_six.LAB, student))
+    incident, rows = world.incident, traffic.rows(world)
+    assert world.first + datetime.timedelta(days=60) < incident.since < world.last - datetime.timedelta(days=10)
+    assert rows.loc[rows["is_affected"], "number"].min() == (incident.since - world.first).days
+    write(world, tmp_path / "log.jsonl")
+    read = served_log.read(tmp_path / "log.jsonl", PROJECT)
+    asked = rows[rows["is_asked"]]
+    has_line = len(read.rows.drop_duplicates(list(KEY)))
+    assert has_line == len(asked[~asked["lacks_key"] & asked["said"].notna()])
+    before = asked[asked["number"] < (incident.since - world.first).days]
+    assert abs(before["said"].mean() - before[LABEL].mean()) < 0.015
+    assert before["said"].notna().all()
+
+
+def truth(lab):
+    world = incidents.world(lab.seed)
+    incident = world.incident
+    where = incident.where or "everywhere"
+    return {
+        "what": incident.kind,
+        "since": incident.since.isoformat(),
+        "where": where,
+        "flights": check_diagnosis.affected(world),
+    }
+
+
+def judge(lab, answer):
+    return lab_six.evaluate(lab, "diagnosis", diagnosis=answer)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_right_diagnosis_passes_in_other_forms_and_wrong_ones_are_told(tmp_path, kind):
+    lab = lab_six.of_kind(kind, tmp_path)
+    right = truth(lab)
+    assert judge(lab, right) == (5, "")
+    where = right["where"]
+    forms = [right | {"what": f" {kind.upper()} "}, right | {"since": f"{right['since']}T00:00:00"}]
+    forms += [right | {"where": where.lower()}, right | {"flights": right["flights"] * 1.02}]
+    forms += [right | {"where": int(where)}, right | {"where": f"version {where}"}] if where.isdecimal() else []
+    assert [judge(lab, one) for one in forms] == [(5, "")] * len(forms)
+    later = (pd.Timestamp(right["since"]) + pd.Timedelta(days=7)).date().isoformat()
+    other = next(one for one in KINDS if one != kind)
+    wrong = {
+        "points": (right | {"what": other}, 0, "It is not"),
+        "since": (right | {"since": later}, 4, "is not the first day"),
+        "where": (right | {"where": "LAX"}, 4, "compare each with itself"),
+        "flights": (right | {"flights": right["flights"] * 0.9}, 4, "`flights` is not"),
+        "all": (right | {"flights": 22000}, 4, "each flight once"),
+        "word": (right | {"what": "drift"}, 0, "`what` is one of"),
+        "lacks": ({"what": kind}, 0, "lacks since"),
+        "text": (right | {"flights": "many"}, 4, "`flights` is a number"),
+        "day": (right | {"since": "June"}, 4, "`since` is a day"),
+    }
+    for answer, points, told in wrong.values():
+        found, message = judge(lab, answer)
+        assert (found, told in message) == (points, True), message
