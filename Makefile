@@ -71,7 +71,7 @@ grade: environment ## grade a folder of submissions: SUBMISSIONS=folder LAB=lab-
 readme: environment ## renew the table of lessons in the README
 	$(PYTHON) -m tools.docs readme
 
-bench: environment data ## measure set-up, imports, lesson 00, the pipeline, its engines and the model server on your machine; write out/bench.md
+bench: environment data ## measure set-up, imports, lesson 00, the pipeline, its engines, the model server and a month in operation on your machine; write out/bench.md
 	$(PYTHON) -m tools.bench
 
 lock: environment ## renew the locked requirements from pyproject.toml (UPGRADE=1 lets every version move)
