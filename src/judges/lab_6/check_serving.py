@@ -103,7 +103,7 @@ def _finds(path: Any, seed: int) -> None:
     joined = labels.join(log.rows, table[[*KEY, LABEL]], PROJECT)
     expected = dict(zip(map(tuple, table[list(KEY)].astype(str).to_numpy()), table[LABEL], strict=True))
     right = sum(
-        expected.get(tuple(str(value) for value in row[: len(KEY)])) == row[-1]
+        expected.get(tuple(str(_plain(value)) for value in row[: len(KEY)])) == row[-1]
         for row in joined.rows[[*KEY, LABEL]].itertuples(index=False)
     )
     if right < len(table) and (lost := log.lines.lost_columns):
