@@ -236,9 +236,9 @@ def _page(lab, **values):
 @pytest.mark.slow
 @pytest.mark.long
 def test_numbers_of_the_page_are_those_of_the_incident_and_of_the_own_rule(lab):
-    assert "the table has no value for noticed" in _page(lab)[1]
     world = incidents.world(lab.seed)
     (lab.workspace / alerts.FILE).write_text(lab_six.rules(ANSWERS["rules"]["right"]["labels"][0]))
+    assert "the table has no value for cost" in _page(lab)[1]
     day = check_page.noticed(lab, world)
     rows = traffic.rows(world)
     mine = rows[rows["is_affected"]]
@@ -246,11 +246,14 @@ def test_numbers_of_the_page_are_those_of_the_incident_and_of_the_own_rule(lab):
     right = {"noticed": day, "flights_until_then": before}
     right["cost_of_all_affected_flights"] = round(check_page.cost(world))
     assert _page(lab, **right) == (2, "")
+    with_unit = {"cost_of_all_affected_flights": f"{right['cost_of_all_affected_flights']:,} dollars"}
+    assert _page(lab, **right | with_unit) == (2, "")
     for name, value, told in (
         ("noticed", world.incident.since, "first fires on your days"),
         ("flights_until_then", len(mine), "of the days before that one"),
         ("cost_of_all_affected_flights", 100, "By the plan"),
         ("cost_of_all_affected_flights", "much", "is a number"),
+        ("cost_of_all_affected_flights", "", "the table has no value for cost"),
     ):
         points, message = _page(lab, **right | {name: value})
         assert (points, told in message) == (1, True), message

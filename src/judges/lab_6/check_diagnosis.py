@@ -81,8 +81,8 @@ def judge_diagnosis(lab: checks.Lab, given: Any) -> None:
 
 def _since(given: Any, incident: Incident) -> None:
     try:
-        day = date.fromisoformat(str(given).strip()[:10])
-    except ValueError as error:
+        day = date(*map(int, str(given).strip()[:10].split("-")))
+    except (ValueError, TypeError) as error:
         raise checks.Wrong("`since` is a day, such as `2013-06-01`.") from error
     slack = timedelta(days=1 if incident.kind == "concept" else 0)
     if abs(day - incident.since) > slack:

@@ -22,6 +22,8 @@ from operation.alert_rules import Rule
 MOST_RULES, MOST_LETTERS = 20, 2000
 IN_DAYS, OWN = 7, 2
 """Mornings after the first day of the incident, by the last of which the rule has to fire; and in how many places the incident is planted."""
+BEGIN = incidents.ONSET - 2
+"""The day from which on days with an incident are played: the same for each kind, or a rule that waits for the end of the days would tell one."""
 WORDS = {
     "unit": "a client that sends another unit",
     "vanished": "an airline that no longer asks",
@@ -48,6 +50,10 @@ def read(lab: checks.Lab) -> Rule:
     except (alert_rules.RuleError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise checks.Wrong(f"`{FILE}` holds no rules: {_said(error, path)}") from error
     mine = [one for one in rules if one.name == NAME]
+    if len(mine) > 1:
+        raise checks.Wrong(
+            f"`{FILE}` has {len(mine)} alerts `{NAME}`, and one is judged. Join their conditions by `or`."
+        )
     if not mine or len(rules) > MOST_RULES:
         names = ", ".join(str(one.name)[:40] for one in rules[:MOST_RULES]) or "none"
         raise checks.Wrong(f"`{FILE}` has no alert `{NAME}`. It has: {names}.")
@@ -176,7 +182,7 @@ def _own(rule: Rule, seed: int, kind: str) -> tuple[list[str], float]:
         world = incidents.tried(seed, kind, draw)
         assert world.incident is not None
         place = f" ({world.incident.where})" if world.incident.where else ""
-        found = fired(rule, world, incidents.ONSET - 2)
+        found = fired(rule, world, BEGIN)
         if found.day < incidents.ONSET:
             told.append(
                 f"On days with {WORDS[kind]}{place} it fires before that begins: on day {int(found.day) + 1} instead of {incidents.ONSET + 1}."
@@ -194,7 +200,10 @@ def _own(rule: Rule, seed: int, kind: str) -> tuple[list[str], float]:
 def _wolves(rule: Rule, seed: int, kind: str) -> list[str]:
     """Other incidents for which it fires."""
     others = [one for one in KINDS if one != kind]
-    return [WORDS[one] for one in others if fired(rule, incidents.tried(seed, one), incidents.ONSET).hours]
+    begun = (incidents.ONSET - BEGIN) * 24  # what it says of the days before is told by the quiet ones
+    return [
+        WORDS[one] for one in others if max(fired(rule, incidents.tried(seed, one), BEGIN).hours, default=-1) >= begun
+    ]
 
 
 def _listed(words: Sequence[str]) -> str:

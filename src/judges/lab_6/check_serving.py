@@ -18,6 +18,8 @@ from operation import labels, served_log
 
 MODULE, OUT, LOG = "code/served.py", "answers.json", "log/requests.jsonl"
 MOST_BYTES = 5_000_000
+SENTENCE = 4
+"""Words of a refusal, at least: its key in the answer, and three."""
 
 
 @functools.cache
@@ -34,14 +36,15 @@ def flights(seed: int) -> pd.DataFrame:
 
 
 def requests(seed: int) -> list[list[dict[str, Any]]]:
-    """Requests: of several flights, then of one each that lacks a column of the key, then one that has all."""
+    """Requests: of several flights, then those in which one of two lacks a column of the key, then one that has all."""
     rows = [
         {name: _plain(value) for name, value in row.items() if name != LABEL}
         for row in flights(seed).to_dict("records")
     ]
-    lacking = [[{name: value for name, value in rows[0].items() if name != column}] for column in KEY]
-    nothing = [[rows[0] | {column: None}] for column in ("flight", "day")]
-    return [rows[:5], rows[5:], *lacking, *nothing, rows[:1]]
+    lacking = [{name: value for name, value in rows[0].items() if name != column} for column in KEY]
+    lacking += [rows[0] | {column: None} for column in ("flight", "day")]
+    pairs = [[rows[1], one] if place % 2 else [one, rows[1]] for place, one in enumerate(lacking)]
+    return [rows[:5], rows[5:], *pairs, rows[:1]]
 
 
 def _plain(value: Any) -> Any:
@@ -124,9 +127,9 @@ def _refuses(answers: list[dict[str, Any]]) -> None:
             raise checks.Wrong(
                 f"Your server {said} a request that lacks `{column}`. It would never find its label. Refuse it: a ValueError of `check` becomes status 400."
             )
-        if column not in str(answer["body"]):
+        if column not in str(answer["body"]) or len(str(answer["body"]).split()) < SENTENCE:
             raise checks.Wrong(
-                f"Your server refuses a request that lacks `{column}`, and does not say what is missing: {str(answer['body'])[:120]}"
+                f"Your server refuses a request that lacks `{column}`, and does not say in a sentence what is missing: {str(answer['body'])[:120]}"
             )
 
 

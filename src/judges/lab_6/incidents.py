@@ -44,8 +44,9 @@ def tried(seed: int, which: str, draw: int = 0) -> World:
     layout = seed % LAYOUTS
     rng = np.random.default_rng([layout, KINDS.index(which), 63])
     version = 40 + 7 * draw + layout
-    where = [_where(which, rng, version) for _ in range(40)]
-    where = list(dict.fromkeys(where))
+    own = world(seed).incident if which == kind(seed) else None  # not again: a rule that names it would pass
+    drawn = dict.fromkeys(_where(which, rng, version) for _ in range(40))
+    where = [one for one in drawn if not (own and one and one == own.where)]
     since = TRIED_FIRST + timedelta(days=ONSET)
     incident = Incident(which, since, where[draw % len(where)])
     return World(7010 + 10 * KINDS.index(which) + layout + 100 * draw, TRIED_FIRST, TRIED_DAYS, incident, version)
