@@ -12,10 +12,8 @@ from engines.airflow.project import load
 from flights.schedule import project
 
 given = os.environ.get("FLIGHTS_AIRFLOW_PROJECT")
-chosen = (
-    load(Path(given).read_text())
-    if given
-    else project({"output_root": "out/pipelines/airflow"}, retrain=os.environ.get("FLIGHTS_AIRFLOW_RETRAIN") == "1")
-)
+retrain = os.environ.get("FLIGHTS_AIRFLOW_RETRAIN") == "1"
+settings = {"output_root": "out/pipelines/airflow"}
+chosen = load(Path(given).read_text()) if given else project(settings, retrain=retrain)
 
 dag = make_dag("flights", project=chosen, retries=int(os.environ.get("FLIGHTS_AIRFLOW_RETRIES", "2")))
