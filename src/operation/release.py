@@ -376,7 +376,7 @@ class _Release:
     # --- ending
 
     def _take_back(self, one: Outcome) -> None:
-        """Whoever answered before answers again. What another command has changed stays."""
+        """The version that answered before answers again. What another command has changed stays."""
         told = {"why": f"{_label(one)} taken back. {one.reason}", "who": one.who}
         steps = self._steps(one)
         try:
