@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 import json
 import subprocess
@@ -34,6 +35,8 @@ def lab(tmp_path, monkeypatch) -> checks.Lab:
     def where(lab, file):
         if not (lab.workspace / str(file)).is_file():
             raise checks.Wrong("There is no such file.")
+        if file == "empty":
+            raise checks.Unanswered("`empty` is empty.")
 
     for function in (total, where):
         function.__module__ = module.__name__
@@ -71,6 +74,11 @@ class Colour(enum.StrEnum):
         (pd.Series({"EWR": 0.5, "JFK": 0.25}), {"EWR": 0.5, "JFK": 0.25}),
         (pd.Index(["a"]), ["a"]),
         ({np.int64(1): np.float64(2)}, {"1": 2.0}),
+        (datetime.date(2013, 6, 1), "2013-06-01"),
+        (pd.Timestamp("2013-06-01"), "2013-06-01T00:00:00"),
+        (np.datetime64("2013-06-01"), "2013-06-01"),
+        (pd.Series(pd.to_datetime(["2013-06-01"])), ["2013-06-01"]),
+        (np.array(["2013-06-01"], "datetime64[ns]"), ["2013-06-01T00:00:00.000000000"]),
     ],
 )
 def test_answers_become_data(value, data):
@@ -96,7 +104,7 @@ def test_answers_become_data(value, data):
         (range(10**12), "more than 100,000 values"),
         (np.zeros(10**6), "more than 100,000 values"),
         ("x" * 10**7, "more than 1,000,000 letters"),
-        (pd.Timestamp("2013-01-01"), "it is a `Timestamp`"),
+        (pd.Timedelta("1 day"), "it is a `Timedelta`"),
     ],
 )
 def test_what_is_no_data_is_told_in_words(value, told):
@@ -140,6 +148,13 @@ def test_partial_points_stay_between_nothing_and_all(lab, total, points, state):
 def test_unanswered_is_no_error(lab, answers, told):
     outcome = checks.evaluate(lab, "total", answers)
     assert (outcome.points, outcome.state, outcome.message) == (0, "not answered yet", told)
+
+
+def test_file_that_holds_no_answer_yet_is_no_error(lab):
+    assert checks.evaluate(lab, "where", {"file": "empty"}).state == "not right yet"
+    (lab.workspace / "empty").touch()
+    outcome = checks.evaluate(lab, "where", {"file": "empty"})
+    assert (outcome.points, outcome.state, outcome.message) == (0, "not answered yet", "`empty` is empty.")
 
 
 def test_answer_that_is_no_data_is_told_and_named(lab):

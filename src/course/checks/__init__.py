@@ -19,7 +19,7 @@ the same check runs in the notebook and in grading, and grading never needs the 
 """
 
 from course.checks.answers import NotPlain, plain
-from course.checks.catalogue import Task, Wrong, task, tasks
+from course.checks.catalogue import Task, Unanswered, Wrong, task, tasks
 from course.checks.evaluation import evaluate
 from course.checks.lab import Lab
 from course.checks.outcomes import Outcome
@@ -30,6 +30,7 @@ __all__ = [
     "NotPlain",
     "Outcome",
     "Task",
+    "Unanswered",
     "Wrong",
     "begin",
     "check",

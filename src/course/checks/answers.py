@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 from pathlib import PurePath
 from typing import Any
 
@@ -20,7 +21,7 @@ def plain(value: Any) -> Any:
     """The same value in the types of JSON: None, bool, int, float, str, list, dict with text as keys.
 
     `...` becomes None (not answered yet). Tuples, sets (in order of their values), ranges, the numbers and arrays of NumPy, the
-    columns and indices of pandas become lists and numbers (a column whose index is text, a dictionary), paths become text.
+    columns and indices of pandas become lists and numbers (a column whose index is text, a dictionary), paths and days become text: 2013-06-01.
 
     Raises:
         NotPlain: it holds something else, or too much.
@@ -46,6 +47,8 @@ class _Walk:
             return self._float(float(value))
         if isinstance(value, str | PurePath):
             return self._text(str(value))
+        if isinstance(value, date):  # those of pandas, too, and moments
+            return self._text(value.isoformat())
         if isinstance(value, dict):
             return self._dict(value, depth)
         if type(value).__name__ in _LISTS or isinstance(value, list | tuple):
@@ -55,6 +58,8 @@ class _Walk:
                 (self.walk(item, depth + 1) for item in value), key=lambda item: (str(type(item)), repr(item))
             )
         if type(value).__module__.partition(".")[0] in ("numpy", "pandas") and hasattr(value, "tolist"):
+            if getattr(getattr(value, "dtype", None), "kind", "") == "M":  # `tolist` makes nanoseconds of moments
+                value = value.astype(str)
             return self._array(value, depth)
         raise NotPlain(f"it {_holds(depth)} {_kind(value)}, which cannot be stored as an answer: {_advice(value)}")
 

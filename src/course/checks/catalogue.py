@@ -30,6 +30,14 @@ class Wrong(Exception):
         self.message, self.points = message, points
 
 
+class Unanswered(Wrong):
+    """A file that belongs to the answers holds none yet, as the lab has it before it is begun. The message may say where it belongs."""
+
+    def __init__(self, message: str = "") -> None:
+        """Takes the message."""
+        super().__init__(message)
+
+
 @dataclass(frozen=True)
 class Task:
     """A check function and what it is worth."""

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from course.checks.answers import NotPlain, plain
-from course.checks.catalogue import Task, Wrong, tasks
+from course.checks.catalogue import Task, Unanswered, Wrong, tasks
 from course.checks.lab import Lab
 from course.checks.outcomes import BROKEN, OPEN, PARTLY, RIGHT, WRONG, Outcome
 
@@ -49,6 +49,8 @@ def _judge(lab: Lab, task: Task, answers: dict[str, Any]) -> tuple[float, str, s
         return 0, OPEN, f"Still open: {', '.join(missing)}." if len(missing) < len(given) else ""
     try:
         task.function(lab, **given)
+    except Unanswered as wrong:
+        return 0, OPEN, wrong.message
     except Wrong as wrong:
         points = min(max(float(wrong.points), 0.0), task.points)
         return points, PARTLY if points else WRONG, wrong.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -20,10 +21,29 @@ def draw(lab: checks.Lab, module: str) -> int:
     Raises:
         checks.Wrong: there is no such module.
     """
-    content = workspace_files.text(
-        lab, f"code/{module}.py", f'A cell that calls `lab.as_module("{module}")` becomes it.'
-    )
-    return int.from_bytes(hashlib.sha256(content.encode()).digest()[:4], "big")
+    return int.from_bytes(hashlib.sha256(text(lab, module).encode()).digest()[:4], "big")
+
+
+def text(lab: checks.Lab, module: str) -> str:
+    """The text of a student's module.
+
+    Raises:
+        checks.Unanswered: there is none, or its cell is as it was given: `pass`, or `...` in the place of a value.
+        checks.Wrong: it cannot be read.
+    """
+    path = f"code/{module}.py"
+    if not workspace_files.inside(lab, path).is_file():
+        raise checks.Unanswered(
+            f'There is no `{path}` yet. The cell that calls `lab.as_module("{module}")` becomes it.'
+        )
+    found = workspace_files.text(lab, path)
+    try:
+        body = ast.parse(found).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # told when it is run
+        return found
+    if all(isinstance(one, ast.Pass) or isinstance(getattr(one, "value", one), ast.Constant) for one in body):
+        raise checks.Unanswered()
+    return found
 
 
 def call(
