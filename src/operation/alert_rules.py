@@ -27,23 +27,19 @@ class RuleError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Rule:
-    """An alert.
+class Recording:
+    """A rule that stores the values of an expression as a metric.
 
     Attributes:
-        name: of the alert.
-        expression: that has a value while something is wrong.
-        hold: seconds for which it must have one before the alert fires.
-        labels: that are added, such as its severity.
-        annotations: for those who read it, with `{{ $value }}` and `{{ $labels.NAME }}`.
+        name: of the metric.
+        expression: whose values are stored.
+        labels: that are added.
         file: that has it.
     """
 
     name: str
     expression: str
-    hold: float
     labels: dict[str, str]
-    annotations: dict[str, str]
     file: Path
 
     @property
@@ -56,7 +52,34 @@ class Rule:
         try:
             return promql.parse(self.expression)
         except PromqlError as error:
-            raise RuleError(f"{self.file}, alert {self.name}: {error}") from None
+            raise RuleError(f"{self.file}, {self.name}: {error}") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule(Recording):
+    """An alert.
+
+    Attributes:
+        name: of the alert.
+        expression: that has a value while something is wrong.
+        labels: that are added, such as its severity.
+        hold: seconds for which it must have one before the alert fires.
+        keep: seconds for which the alert fires on after that.
+        annotations: for those who read it, with `{{ $value }}` and `{{ $labels.NAME }}`.
+        recorded: the recordings that stand before it in its file, and are evaluated before it.
+    """
+
+    annotations: dict[str, str]
+    hold: float = 0.0
+    keep: float = 0.0
+    recorded: tuple[Recording, ...] = ()
+
+    @property
+    def selectors(self) -> list[tuple[str, dict[str, str]]]:
+        """The metrics that it and its recordings read (see `promql.selectors`), but for those that are recorded."""
+        names = {one.name for one in self.recorded}
+        read = [pair for one in (*self.recorded, self) for pair in promql.selectors(one.parsed)]
+        return [(name, asked) for name, asked in read if name not in names]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,22 +119,35 @@ class Test:
 
 
 def read_rules(file: str | Path) -> list[Rule]:
-    """The alerts of a file.
+    """The alerts of a file, each with the recordings before it.
 
     Raises:
         RuleError: it is no such file, has a rule that is no alert, or names an alert twice.
     """
-    file, found = Path(file), []
+    file, found, recorded = Path(file), list[Rule](), list[Recording]()
     for group in _loaded(file).get("groups", []):
         for one in group.get("rules", []):
-            if unknown := set(one) - {"alert", "expr", "for", "labels", "annotations"}:
+            kind = "record" if "record" in one else "alert"
+            known = {kind, "expr", "labels"} | ({"for", "keep_firing_for", "annotations"} if kind == "alert" else set())
+            if unknown := set(one) - known:
                 raise RuleError(
-                    f"{file}: {', '.join(sorted(unknown))} in a rule of group {group.get('name')}; there are alerts only."
+                    f"{file}: {', '.join(sorted(unknown))} in a rule of group {group.get('name')}; {kind}: has {', '.join(sorted(known))}."
                 )
-            hold = _seconds(one.get("for", "0s"), file)
-            rule = Rule(one["alert"], str(one["expr"]), hold, one.get("labels", {}), one.get("annotations", {}), file)
+            rule = Recording(one[kind], str(one["expr"]), one.get("labels") or {}, file)
+            if kind == "record":
+                recorded.append(rule)
+            else:
+                hold, keep = (_seconds(one.get(name, "0s"), file) for name in ("for", "keep_firing_for"))
+                told = one.get("annotations") or {}
+                rule = Rule(**vars(rule), annotations=told, hold=hold, keep=keep, recorded=tuple(recorded))
+                found.append(rule)
             rule.parsed  # noqa: B018  refuses what cannot be read
-            found.append(rule)
+    names = {one.name for one in recorded}
+    for rule in found:
+        if late := sorted({name for name, _ in rule.selectors} & names):
+            raise RuleError(
+                f"{file}, {rule.name}: {', '.join(late)} is recorded after it. Put the recording before it."
+            )
     if twice := sorted({one.name for one in found if [other.name for other in found].count(one.name) > 1}):
         raise RuleError(f"{file}: there are several alerts {', '.join(twice)}. Give each its own name.")
     return found
@@ -184,19 +220,42 @@ def firing(rule: Rule, series: promql.Storage, every: float, until: float) -> li
         every: seconds between evaluations.
         until: seconds.
     """
-    parsed, since = rule.parsed, dict[Labels, float]()
-    moments = []
+    moments = values(rule, series, every, until)
+    return [[_alert(rule, labels, value) for labels, value in found.items()] for found in moments]
+
+
+def values(rule: Rule, series: promql.Storage, every: float, until: float) -> Iterator[Vector]:
+    """The series for which an alert fires at each evaluation from 0 on, with the values of its expression; see `firing`."""
+    run, parsed = promql.Evaluator(series, every), rule.parsed
+    recorded = [(one, one.parsed) for one in rule.recorded]
+    alerts: dict[Labels, _Alert] = {}
     for number in range(int(until // every) + 1):
         at = number * every
-        value = promql.evaluate(parsed, series, at)
-        if not isinstance(value, dict):
+        for one, its in recorded:
+            run.record(one.name, one.labels, run.value(its, at), at)
+        active = run.value(parsed, at)
+        if not isinstance(active, dict):
             raise RuleError(f"{rule.file}, alert {rule.name}: {rule.expression} is a number, which is always there.")
-        active: Vector = {frozenset(one for one in labels if one[0] != NAME): found for labels, found in value.items()}
-        since = {labels: since.get(labels, at) for labels in active}
-        moments.append(
-            [_alert(rule, labels, active[labels]) for labels, begun in since.items() if at - begun >= rule.hold]
-        )
-    return moments
+        active = {frozenset(one for one in labels if one[0] != NAME): value for labels, value in active.items()}
+        for labels, value in active.items():
+            alert = alerts.setdefault(labels, _Alert(at))
+            alert.value, alert.ended, alert.fires = value, None, alert.fires or at - alert.begun >= rule.hold
+        for labels in alerts.keys() - active.keys():
+            alert = alerts[labels]
+            alert.ended = at if alert.ended is None else alert.ended
+            if not alert.fires or at - alert.ended >= rule.keep:
+                del alerts[labels]
+        yield {labels: alert.value for labels, alert in alerts.items() if alert.fires}
+
+
+@dataclasses.dataclass
+class _Alert:
+    """When its expression began to have a value and, after that, ceased to; the last one; and whether that has been so for long enough."""
+
+    begun: float
+    ended: float | None = None
+    value: float = math.nan
+    fires: bool = False
 
 
 def now(rules: Iterable[Rule], text: str, at: float) -> list[tuple[Rule, dict[str, str], dict[str, str]]]:
@@ -230,7 +289,7 @@ def faults(rules: Iterable[Rule], tests: Sequence[Test]) -> list[str]:
     """Rules that no test shows to fire, or none to stay quiet while a metric that they read has data; a sentence each."""
     found = []
     for rule in rules:
-        reads = {name for name, _ in promql.selectors(rule.parsed)}
+        reads = {name for name, _ in rule.selectors}
         theirs = [
             (test, one) for test in tests for one in test.expected if rule in test.rules and one.rule == rule.name
         ]
@@ -251,7 +310,7 @@ def unknown(rules: Iterable[Rule], metrics: dict[str, set[str]]) -> list[str]:
     """
     found = []
     for rule in rules:
-        for name, labels in promql.selectors(rule.parsed):
+        for name, labels in rule.selectors:
             if name not in metrics:
                 found.append(f"{rule.file}: {rule.name} reads {name}, which is no metric.")
             elif absent := sorted(set(labels) - metrics[name]):
@@ -273,7 +332,7 @@ def _expanded(text: str, labels: dict[str, str], value: float, rule: Rule) -> st
         if name := found["label"]:
             return labels.get(name, "")
         if found["how"] is None and found["printf"] is None:
-            return _general(value)
+            return promql.written(value)
         return f"{value:{found['printf'].removeprefix('%')}}" if found["printf"] else _FORMATS[found["how"]](value)
 
     done = re.sub(_PLACE, put, text)
@@ -282,12 +341,6 @@ def _expanded(text: str, labels: dict[str, str], value: float, rule: Rule) -> st
             f"{rule.file}, alert {rule.name}: {text!r} has a {{{{ }}}} that is not known here; `promtool` knows more."
         )
     return done
-
-
-def _general(value: float) -> str:
-    """As Go writes a number."""
-    text = repr(value)
-    return text.removesuffix(".0") if "e" not in text else text
 
 
 def _duration(value: float) -> str:

@@ -1,7 +1,7 @@
-"""Prometheus' query language, as far as our rules use it: for a machine without `promtool`, which does this for rules of any kind.
+"""Prometheus' query language: for a machine without `promtool`, which does this for rules of any kind.
 
 The library `promql-parser` reads the expression; the values are found here, as Prometheus 2 finds them
-(https://github.com/prometheus/prometheus/blob/v2.42.0/promql/engine.go and functions.go). What is not in here is refused, never guessed.
+(https://github.com/prometheus/prometheus/blob/v2.42.0/promql/engine.go). What is not in here is refused, never guessed.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ import itertools
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import numpy as np
 import promql_parser as parser
+
+from operation import promql_functions as functions
 
 NAME = "__name__"
 
@@ -23,6 +27,9 @@ LOOKBACK = 300.0
 
 BEGINNING_COUNTS = True
 """Whether a sample at the very beginning of a range is in it: up to Prometheus 2 it is, from 3 on it is not. A rule should not depend on it."""
+
+MOST_STEPS = 11_000
+"""Of a subquery; Prometheus allows as many samples of a series in an answer."""
 
 Labels = frozenset[tuple[str, str]]
 Vector = dict[Labels, float]
@@ -60,19 +67,20 @@ def parse(expression: str) -> Any:
         raise PromqlError(f"{expression}: {error}") from None
 
 
+def nodes(expression: Any) -> list[Any]:
+    """An expression and all that it is made of."""
+    found: list[Any] = []
+    parser.walk(expression, pre_visit=found.append)
+    return found
+
+
 def selectors(expression: Any) -> list[tuple[str, dict[str, str]]]:
     """The metrics that an expression reads, each with the labels that it names and, where one value is asked for, that value."""
-    found = []
-
-    def note(node: Any) -> bool:
-        if isinstance(node, parser.MatrixSelector):
-            note(node.vector_selector)
-        if isinstance(node, parser.VectorSelector):
-            asked = {one.name: one.value if one.op == parser.MatchOp.Equal else "" for one in node.matchers.matchers}
-            found.append((node.name, asked))
-        return True
-
-    parser.walk(expression, pre_visit=note)
+    found = [
+        (node.name, {one.name: one.value if one.op == parser.MatchOp.Equal else "" for one in node.matchers.matchers})
+        for node in nodes(expression)
+        if isinstance(node, parser.VectorSelector)
+    ]
     return list({(name, *sorted(asked.items())): (name, asked) for name, asked in found}.values())
 
 
@@ -88,37 +96,202 @@ def labels_of(series: str) -> Labels:
 
 
 def evaluate(expression: Any, storage: Storage, at: float) -> Value:
-    """The value of an expression at a time.
+    """The value of an expression at a time, in seconds; see `Evaluator`."""
+    return Evaluator(storage).value(expression, at)
 
-    Args:
-        expression: of `parse`.
-        storage: what was scraped.
-        at: seconds.
 
-    Raises:
-        PromqlError: something of it is not known here, or the two sides of an operator match more than once.
+class Evaluator:
+    """Finds the values of expressions in what was scraped.
+
+    Attributes:
+        every: seconds between evaluations, which is also the step of a subquery that names none.
     """
-    kind = type(expression)
-    if kind not in _KINDS:
-        raise PromqlError(f"{expression}: {kind.__name__} cannot be evaluated here; `promtool` can.")
-    return _KINDS[kind](expression, storage, at)
+
+    def __init__(self, storage: Storage, every: float = 60.0) -> None:
+        """An evaluator that reads these series."""
+        self.every = every
+        self._named: dict[str, dict[Labels, Samples]] = {}
+        self._steps: dict[tuple[int, float], tuple[Any, Vector]] = {}
+        for labels, samples in storage.items():
+            self._named.setdefault(dict(labels)[NAME], {})[labels] = samples
+
+    def record(self, name: str, labels: Mapping[str, str], values: Value, at: float) -> None:
+        """Stores values as series of that name, with labels added, and marks those as ended that were there and are no longer."""
+        known = self._named.setdefault(name, {})
+        given = values.items() if isinstance(values, dict) else [(frozenset(), values)]
+        new = _distinct(name, ((frozenset({**dict(one), **labels, NAME: name}.items()), value) for one, value in given))
+        for one in known.keys() | new.keys():
+            times, samples = known.setdefault(one, Samples([], []))
+            if one in new or samples[-1] is not None:
+                times.append(at)
+                samples.append(new.get(one))
+
+    @np.errstate(all="ignore")
+    def value(self, node: Any, at: float) -> Value:
+        """The value of an expression at a time.
+
+        Args:
+            node: of `parse`.
+            at: seconds.
+
+        Raises:
+            PromqlError: something of it is not known here, or the two sides of an operator match more than once.
+        """
+        match node:
+            case parser.NumberLiteral():
+                return float(node.val)
+            case parser.VectorSelector():
+                return {labels: value for labels, (_, value) in self._instant(node, at).items()}
+            case parser.ParenExpr():
+                return self.value(node.expr, at)
+            case parser.UnaryExpr():
+                found = self.value(node.expr, at)
+                return _mapped(node, found, operator.neg) if isinstance(found, dict) else -found
+            case parser.BinaryExpr():
+                return _binary(node, self.value(node.lhs, at), self.value(node.rhs, at))
+            case parser.AggregateExpr():
+                return self._aggregate(node, at)
+            case parser.Call():
+                return self._call(node, at)
+        raise PromqlError(f"{node}: {type(node).__name__} cannot be evaluated here; `promtool` can.")
+
+    def vector(self, node: Any, at: float) -> Vector:
+        """The series that an expression gives at a time."""
+        found = self.value(node, at)
+        if not isinstance(found, dict):
+            raise PromqlError(f"{node}: a number, where series belong.")
+        return found
+
+    def number(self, node: Any, at: float) -> float:
+        """The number that an expression gives at a time."""
+        found = self.value(node, at)
+        if isinstance(found, dict):
+            raise PromqlError(f"{node}: series, where a number belongs.")
+        return found
+
+    def _matching(self, node: Any) -> Iterator[tuple[Labels, Samples]]:
+        if node.at is not None or node.matchers.or_matchers:
+            raise PromqlError(f"{node}: `@` and `or` between labels cannot be evaluated here; `promtool` can.")
+        tests = [(one.name, _MATCHES[str(one.op)](one.value)) for one in node.matchers.matchers]
+        of_name = [self._named.get(node.name, {})] if node.name else self._named.values()
+        for labels, samples in itertools.chain.from_iterable(one.items() for one in of_name):
+            known = dict(labels)
+            if all(test(known.get(name, "")) for name, test in tests):
+                yield labels, samples
+
+    def _instant(self, node: Any, at: float) -> dict[Labels, tuple[float, float]]:
+        """The newest sample of each series: its time and value."""
+        found, moment = {}, at - _seconds(node.offset)
+        for labels, (times, values) in self._matching(node):
+            place = bisect.bisect_right(times, moment) - 1
+            if place < 0 or (value := values[place]) is None:
+                continue
+            if times[place] > moment - LOOKBACK or (BEGINNING_COUNTS and times[place] == moment - LOOKBACK):
+                found[labels] = times[place], value
+        return found
+
+    def range(self, node: Any, at: float) -> tuple[dict[Labels, tuple[list[float], list[float]]], float, float]:
+        """The times and values of each series within a range, its end included; and the range's beginning and end."""
+        found: dict[Labels, tuple[list[float], list[float]]] = {}
+        cut = bisect.bisect_left if BEGINNING_COUNTS else bisect.bisect_right
+        if isinstance(node, parser.SubqueryExpr):
+            end = at - _seconds(node.offset)
+            start = end - _seconds(node.range)
+            for moment in self._moments(node, start, end):
+                for labels, value in self._at_step(node.expr, moment).items():
+                    times, values = found.setdefault(labels, ([], []))
+                    times.append(moment)
+                    values.append(value)
+            return found, start, end
+        end = at - _seconds(node.vector_selector.offset)
+        start = end - _seconds(node.range)
+        for labels, (times, some) in self._matching(node.vector_selector):
+            part = slice(cut(times, start), bisect.bisect_right(times, end))
+            pairs = [pair for pair in zip(times[part], some[part], strict=True) if pair[1] is not None]
+            if pairs:
+                found[labels] = [time for time, _ in pairs], [value for _, value in pairs]  # type: ignore[misc]
+        return found, start, end
+
+    def _moments(self, node: Any, start: float, end: float) -> list[float]:
+        """Those of a subquery: multiples of its step."""
+        step = _seconds(node.step) or self.every
+        if node.at is not None or (end - start) / step > MOST_STEPS:
+            raise PromqlError(f"{node}: `@` and more than {MOST_STEPS:,} steps cannot be evaluated here.")
+        first = math.ceil(start / step) if BEGINNING_COUNTS else math.floor(start / step) + 1
+        return [number * step for number in range(first, math.floor(end / step) + 1)]
+
+    def _at_step(self, node: Any, at: float) -> Vector:
+        """The value at a step, found once: the ranges of one moment and the next share most of theirs."""
+        key = id(node), at
+        if key not in self._steps:
+            self._steps[key] = node, self.vector(node, at)  # the node, too, or another could get its id
+        return self._steps[key][1]
+
+    def _aggregate(self, node: Any, at: float) -> Vector:
+        kind, more = str(node.op), node.param
+        groups: dict[Labels, Vector] = {}
+        for labels, value in self.vector(node.expr, at).items():
+            groups.setdefault(_signature(labels, node.modifier, frozenset()), {})[labels] = value
+        if kind in functions.AGGREGATES:
+            return {labels: float(functions.AGGREGATES[kind]([*values.values()])) for labels, values in groups.items()}
+        if kind == "quantile":
+            share = self.number(more, at)
+            return {labels: functions.quantile(share, [*values.values()]) for labels, values in groups.items()}
+        if kind in ("topk", "bottomk"):
+            sign, most = (-1 if kind == "topk" else 1), max(0, int(self.number(more, at)))
+            ranked = [
+                sorted(each.items(), key=lambda pair: (math.isnan(pair[1]), sign * pair[1]))[:most]
+                for each in groups.values()
+            ]
+            return dict(itertools.chain.from_iterable(ranked))
+        if kind == "count_values":
+            counts: Vector = {}
+            for labels, values in groups.items():
+                for value in values.values():
+                    own = frozenset({**dict(labels), more.val: written(value)}.items())
+                    counts[own] = counts.get(own, 0.0) + 1.0
+            return counts
+        raise PromqlError(f"{node}: {kind} cannot be evaluated here; `promtool` can.")
+
+    def _call(self, node: Any, at: float) -> Value:
+        name, arguments = node.func.name, [_bare(one) for one in node.args]
+        ranges = [one for one in arguments if isinstance(one, parser.MatrixSelector | parser.SubqueryExpr)]
+        if name in _CALLS:
+            return _CALLS[name](self, node, arguments, at)
+        if name in functions.OVER_RANGES and ranges:
+            more = [self.number(one, at) for one in arguments if one is not ranges[0]]
+            samples, start, end = self.range(ranges[0], at)
+            of = {labels: functions.OVER_RANGES[name](*one, start, end, *more) for labels, one in samples.items()}
+            found = {labels: float(value) for labels, value in of.items() if value is not None}
+            return found if name == "last_over_time" else _mapped(node, found, float)
+        if name in functions.NUMBERS:
+            more = [self.number(one, at) for one in arguments[1:]]
+            if name == "clamp" and more[0] > more[1]:
+                return {}
+            return _mapped(
+                node, self.vector(arguments[0], at), lambda value: float(functions.NUMBERS[name](value, *more))
+            )
+        if name in functions.DATES:
+            given = self.vector(arguments[0], at) if arguments else {frozenset(): at}
+            return _mapped(node, given, lambda value: float(functions.DATES[name](datetime.fromtimestamp(value, UTC))))
+        raise PromqlError(f"{node}: {name} cannot be evaluated here; `promtool` can.")
 
 
-def _vector(node: Any, storage: Storage, at: float) -> Vector:
-    found = evaluate(node, storage, at)
-    if not isinstance(found, dict):
-        raise PromqlError(f"{node}: a number, where series belong.")
-    return found
+def _seconds(duration: Any) -> float:
+    return float(duration.total_seconds()) if duration is not None else 0.0
 
 
-def _matching(node: Any, storage: Storage) -> Iterable[tuple[Labels, Samples]]:
-    if node.at is not None:
-        raise PromqlError(f"{node}: `@` cannot be evaluated here; `promtool` can.")
-    tests = [(one.name, _MATCHES[str(one.op)](one.value)) for one in node.matchers.matchers]
-    for labels, samples in storage.items():
-        known = dict(labels)
-        if (not node.name or known[NAME] == node.name) and all(test(known.get(name, "")) for name, test in tests):
-            yield labels, samples
+def _bare(node: Any) -> Any:
+    """Without the parentheses around it."""
+    while isinstance(node, parser.ParenExpr):
+        node = node.expr
+    return node
+
+
+def written(value: float) -> str:
+    """As Go writes a number."""
+    text = repr(value)
+    return text.removesuffix(".0") if "e" not in text else text
 
 
 _MATCHES: dict[str, Callable[[str], Callable[[str], bool]]] = {
@@ -129,162 +302,104 @@ _MATCHES: dict[str, Callable[[str], Callable[[str], bool]]] = {
 }
 
 
-def _offset(node: Any) -> float:
-    return float(node.offset.total_seconds()) if node.offset is not None else 0.0
-
-
-def _instant(node: Any, storage: Storage, at: float) -> Vector:
-    found, moment = {}, at - _offset(node)
-    for labels, (times, values) in _matching(node, storage):
-        place = bisect.bisect_right(times, moment) - 1
-        if place < 0 or (value := values[place]) is None:
-            continue
-        if times[place] > moment - LOOKBACK or (BEGINNING_COUNTS and times[place] == moment - LOOKBACK):
-            found[labels] = value
-    return found
-
-
-def _range(node: Any, storage: Storage, at: float) -> dict[Labels, list[tuple[float, float]]]:
-    """The samples of each series within the range, its end included."""
-    inner = node.vector_selector
-    end = at - _offset(inner)
-    start, found = end - node.range.total_seconds(), {}
-    for labels, (times, values) in _matching(inner, storage):
-        first = (bisect.bisect_left if BEGINNING_COUNTS else bisect.bisect_right)(times, start)
-        last = bisect.bisect_right(times, end)
-        samples = [
-            (time, value)
-            for time, value in zip(times[first:last], values[first:last], strict=True)
-            if value is not None
-        ]
-        if samples:
-            found[labels] = samples
-    return found
-
-
-def _rate(samples: list[tuple[float, float]], start: float, end: float, is_counter: bool = True) -> float | None:
-    """How much a series rose within a range: extrapolated to its ends, as `extrapolatedRate` does."""
-    if len(samples) < 2:
-        return None
-    rise = samples[-1][1] - samples[0][1]
-    if is_counter:
-        rise += sum(before for (_, before), (_, after) in itertools.pairwise(samples) if after < before)
-    to_start, to_end = samples[0][0] - start, end - samples[-1][0]
-    seen = samples[-1][0] - samples[0][0]
-    between = seen / (len(samples) - 1)
-    if is_counter and rise > 0 and samples[0][1] >= 0:
-        to_start = min(to_start, seen * samples[0][1] / rise)
-    covered = seen + sum(one if one < between * 1.1 else between / 2 for one in (to_start, to_end))
-    return rise * covered / seen
-
-
-def _over_range(
-    of: Callable[[list[tuple[float, float]], float, float], float | None],
-) -> Callable[[Any, Storage, float], Vector]:
-    def call(node: Any, storage: Storage, at: float) -> Vector:
-        (ranged,) = node.args
-        if not isinstance(ranged, parser.MatrixSelector):
-            raise PromqlError(f"{node}: ranges of expressions cannot be evaluated here; `promtool` can.")
-        end = at - _offset(ranged.vector_selector)
-        start = end - ranged.range.total_seconds()
-        found = {_nameless(labels): of(samples, start, end) for labels, samples in _range(ranged, storage, at).items()}
-        return {labels: value for labels, value in found.items() if value is not None}
-
-    return call
-
-
-def _per_second(samples: list[tuple[float, float]], start: float, end: float) -> float | None:
-    rise = _rate(samples, start, end)
-    return None if rise is None else rise / (end - start)
-
-
 def _nameless(labels: Labels) -> Labels:
     return frozenset(one for one in labels if one[0] != NAME)
 
 
-def _abs(node: Any, storage: Storage, at: float) -> Vector:
-    return {_nameless(labels): abs(value) for labels, value in _vector(node.args[0], storage, at).items()}
+def _mapped(node: Any, values: Vector, of: Callable[[float], float]) -> Vector:
+    """What a function makes of each value; the series lose their names."""
+    return _distinct(node, ((_nameless(labels), of(value)) for labels, value in values.items()))
 
 
-def _absent(node: Any, storage: Storage, at: float) -> Vector:
-    (inner,) = node.args
-    if _vector(inner, storage, at):
+def _distinct(node: Any, pairs: Iterable[tuple[Labels, float]]) -> Vector:
+    found: Vector = {}
+    for labels, value in pairs:
+        if labels in found:
+            raise PromqlError(f"{node}: several series have the labels {_shown(labels)} then.")
+        found[labels] = value
+    return found
+
+
+# --- functions of their own kind
+
+
+def _absent(run: Evaluator, _: Any, arguments: list[Any], at: float) -> Vector:
+    (inner,) = arguments
+    is_range = isinstance(inner, parser.MatrixSelector | parser.SubqueryExpr)
+    if run.range(inner, at)[0] if is_range else run.vector(inner, at):
         return {}
+    inner = getattr(inner, "vector_selector", inner)
     matchers = inner.matchers.matchers if isinstance(inner, parser.VectorSelector) else []
-    return {frozenset((one.name, one.value) for one in matchers if one.op == parser.MatchOp.Equal): 1.0}
+    names = [one.name for one in matchers]
+    sure = [one for one in matchers if one.op == parser.MatchOp.Equal and names.count(one.name) == 1 and one.value]
+    return {frozenset((one.name, one.value) for one in sure if one.name != NAME): 1.0}
 
 
-def _histogram_quantile(node: Any, storage: Storage, at: float) -> Vector:
-    wanted, inner = node.args
-    share = evaluate(wanted, storage, at)
-    assert isinstance(share, float)
+def _histogram_quantile(run: Evaluator, _: Any, arguments: list[Any], at: float) -> Vector:
+    share = run.number(arguments[0], at)
     buckets: dict[Labels, list[tuple[float, float]]] = {}
-    for labels, value in _vector(inner, storage, at).items():
+    for labels, value in run.vector(arguments[1], at).items():
         known = dict(labels)
         if "le" in known:
             bound = float(known.pop("le"))
             buckets.setdefault(_nameless(frozenset(known.items())), []).append((bound, value))
-    return {labels: _quantile(share, sorted(found)) for labels, found in buckets.items()}
+    return {labels: functions.of_buckets(share, sorted(found)) for labels, found in buckets.items()}
 
 
-def _quantile(share: float, buckets: list[tuple[float, float]]) -> float:
-    """From the counts up to each bound: a straight line within a bucket."""
-    if not 0 <= share <= 1:
-        return math.copysign(math.inf, share - 0.5)
-    if len(buckets) < 2 or not math.isinf(buckets[-1][0]) or not buckets[-1][1]:
-        return math.nan
-    rising, most = [], -math.inf
-    for bound, count in buckets:
-        most = max(most, count)
-        rising.append((bound, most))
-    rank = share * rising[-1][1]
-    place = next(number for number, (_, count) in enumerate(rising) if count >= rank)
-    if place == len(rising) - 1:
-        return rising[-2][0]
-    bound, count = rising[place]
-    if place == 0:
-        return bound if bound <= 0 else bound * rank / count
-    below, before = rising[place - 1]
-    return below + (bound - below) * (rank - before) / (count - before)
+def _relabelled(node: Any, values: Vector, name: str, of: Callable[[dict[str, str]], str | None]) -> Vector:
+    """Series with another value of a label; None: as it is, empty: without it."""
+    found = []
+    for labels, value in values.items():
+        known = dict(labels)
+        new = of(known)
+        own = known if new is None else {**known, name: new}
+        found.append((frozenset((one, text) for one, text in own.items() if text), value))
+    return _distinct(node, found)
 
 
-_CALLS: dict[str, Callable[[Any, Storage, float], Value]] = {
-    "rate": _over_range(_per_second),
-    "increase": _over_range(_rate),
-    "delta": _over_range(lambda samples, start, end: _rate(samples, start, end, is_counter=False)),
-    "avg_over_time": _over_range(lambda samples, *_: sum(value for _, value in samples) / len(samples)),
-    "max_over_time": _over_range(lambda samples, *_: max(value for _, value in samples)),
-    "min_over_time": _over_range(lambda samples, *_: min(value for _, value in samples)),
-    "count_over_time": _over_range(lambda samples, *_: float(len(samples))),
-    "abs": _abs,
+def _label_replace(run: Evaluator, node: Any, arguments: list[Any], at: float) -> Vector:
+    name, put, source, pattern = (one.val for one in arguments[1:])
+    put = re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda found: rf"\g<{found[1] or found[2]}>", put.replace("\\", r"\\"))
+
+    def of(known: dict[str, str]) -> str | None:
+        found = re.fullmatch(pattern, known.get(source, ""))
+        return found.expand(put) if found else None
+
+    return _relabelled(node, run.vector(arguments[0], at), name, of)
+
+
+def _label_join(run: Evaluator, node: Any, arguments: list[Any], at: float) -> Vector:
+    name, between, *sources = (one.val for one in arguments[1:])
+    joined = lambda known: between.join(known.get(one, "") for one in sources)  # noqa: E731
+    return _relabelled(node, run.vector(arguments[0], at), name, joined)
+
+
+def _timestamp(run: Evaluator, node: Any, arguments: list[Any], at: float) -> Vector:
+    if isinstance(arguments[0], parser.VectorSelector):
+        return _distinct(node, ((_nameless(one), time) for one, (time, _) in run._instant(arguments[0], at).items()))
+    return _mapped(node, run.vector(arguments[0], at), lambda _: at)
+
+
+def _scalar(run: Evaluator, _: Any, arguments: list[Any], at: float) -> float:
+    values = [*run.vector(arguments[0], at).values()]
+    return values[0] if len(values) == 1 else math.nan
+
+
+_CALLS: dict[str, Callable[[Evaluator, Any, list[Any], float], Value]] = {
     "absent": _absent,
+    "absent_over_time": _absent,
     "histogram_quantile": _histogram_quantile,
-    "time": lambda _, __, at: at,
+    "label_replace": _label_replace,
+    "label_join": _label_join,
+    "scalar": _scalar,
+    "vector": lambda run, _, arguments, at: {frozenset(): run.number(arguments[0], at)},
+    "time": lambda *given: given[-1],
+    "timestamp": _timestamp,
+    "sort": lambda run, _, arguments, at: run.vector(arguments[0], at),
+    "sort_desc": lambda run, _, arguments, at: run.vector(arguments[0], at),
 }
 
-
-def _call(node: Any, storage: Storage, at: float) -> Value:
-    if node.func.name not in _CALLS:
-        raise PromqlError(f"{node}: {node.func.name} cannot be evaluated here; `promtool` can.")
-    return _CALLS[node.func.name](node, storage, at)
-
-
-_AGGREGATES: dict[str, Callable[[list[float]], float]] = {
-    "sum": sum,
-    "avg": lambda values: sum(values) / len(values),
-    "min": min,
-    "max": max,
-    "count": lambda values: float(len(values)),
-}
-
-
-def _aggregate(node: Any, storage: Storage, at: float) -> Vector:
-    if str(node.op) not in _AGGREGATES:
-        raise PromqlError(f"{node}: {node.op} cannot be evaluated here; `promtool` can.")
-    groups: dict[Labels, list[float]] = {}
-    for labels, value in _vector(node.expr, storage, at).items():
-        groups.setdefault(_signature(labels, node.modifier, frozenset()), []).append(value)
-    return {labels: _AGGREGATES[str(node.op)](values) for labels, values in groups.items()}
+# --- operators
 
 
 def _signature(labels: Labels, modifier: Any, without_any: Labels | None = None) -> Labels:
@@ -303,48 +418,41 @@ def _signature(labels: Labels, modifier: Any, without_any: Labels | None = None)
     return frozenset(one for one in labels if one[0] not in {*named, NAME})
 
 
-def _divide(one: float, other: float) -> float:
-    if other:
-        return one / other
-    return math.nan if not one or math.isnan(one) else math.copysign(math.inf, one) * math.copysign(1.0, other)
-
-
-_ARITHMETIC: dict[str, Callable[[float, float], float]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": _divide,
-}
-_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    ">": operator.gt,
-    "<": operator.lt,
-    ">=": operator.ge,
-    "<=": operator.le,
-}
 _SETS = ("and", "or", "unless")
 
 
-def _binary(node: Any, storage: Storage, at: float) -> Value:
-    sign = str(node.op)
-    if sign not in {*_ARITHMETIC, *_COMPARISONS, *_SETS} or (node.modifier and node.modifier.return_bool):
+def _of_pair(sign: str, is_bool: bool, left: float, right: float) -> float | None:
+    """What an operator makes of two numbers; None where a comparison drops them."""
+    if sign in functions.ARITHMETIC:
+        return float(functions.ARITHMETIC[sign](left, right))
+    is_so = functions.COMPARISONS[sign](left, right)
+    return float(is_so) if is_bool else left if is_so else None
+
+
+def _binary(node: Any, left: Value, right: Value) -> Value:
+    sign, modifier = str(node.op), node.modifier
+    fill = modifier and modifier.fill_values
+    if sign not in {*functions.ARITHMETIC, *functions.COMPARISONS, *_SETS} or (
+        fill and (fill.lhs, fill.rhs) != (None, None)
+    ):
         raise PromqlError(f"{node}: this operator cannot be evaluated here; `promtool` can.")
-    left, right = (evaluate(one, storage, at) for one in (node.lhs, node.rhs))
+    is_bool = bool(modifier and modifier.return_bool)
     if isinstance(left, dict) and isinstance(right, dict):
-        return _sets(sign, left, right, node) if sign in _SETS else _matched(sign, left, right, node)
+        return _sets(sign, left, right, node) if sign in _SETS else _matched(sign, is_bool, left, right, node)
     if sign in _SETS:
         raise PromqlError(f"{node}: a number, where series belong.")
     if not isinstance(left, dict) and not isinstance(right, dict):
-        if sign in _COMPARISONS:
-            raise PromqlError(f"{node}: two numbers are compared, which is the same at any time.")
-        return _ARITHMETIC[sign](left, right)
+        found = _of_pair(sign, is_bool, left, right)
+        assert found is not None  # the library refuses a comparison of two numbers without `bool`
+        return found
     series = left if isinstance(left, dict) else right
     assert isinstance(series, dict)
-    pairs = {labels: (value, right) if isinstance(left, dict) else (left, value) for labels, value in series.items()}
-    if sign in _COMPARISONS:
-        return {labels: series[labels] for labels, pair in pairs.items() if _COMPARISONS[sign](*pair)}  # type: ignore[arg-type]
-    return {_nameless(labels): _ARITHMETIC[sign](*pair) for labels, pair in pairs.items()}  # type: ignore[arg-type]
+    pairs: Vector = {}
+    for labels, value in series.items():
+        found = _of_pair(sign, is_bool, *((value, right) if isinstance(left, dict) else (left, value)))  # type: ignore[arg-type]
+        if found is not None:
+            pairs[labels] = found if is_bool or sign in functions.ARITHMETIC else value
+    return _mapped(node, pairs, float) if is_bool or sign in functions.ARITHMETIC else pairs
 
 
 def _sets(sign: str, left: Vector, right: Vector, node: Any) -> Vector:
@@ -358,11 +466,13 @@ def _sets(sign: str, left: Vector, right: Vector, node: Any) -> Vector:
     }
 
 
-def _matched(sign: str, left: Vector, right: Vector, node: Any) -> Vector:
+def _matched(sign: str, is_bool: bool, left: Vector, right: Vector, node: Any) -> Vector:
     """Each series of the side of many with the one of the other side that has the same labels."""
     modifier = node.modifier
     matching = modifier.matching if modifier else None
     card = str(modifier.card).rpartition(".")[2] if modifier else "OneToOne"
+    if not left or not right:
+        return {}
     many, one = (right, left) if card == "OneToMany" else (left, right)
     by: dict[Labels, tuple[Labels, float]] = {}
     for labels, value in one.items():
@@ -372,43 +482,30 @@ def _matched(sign: str, left: Vector, right: Vector, node: Any) -> Vector:
                 f"{node}: several series have the labels {_shown(signature)}; say on which labels they match."
             )
         by[signature] = labels, value
-    found: Vector = {}
+    found: list[tuple[Labels, float]] = []
     seen: set[Labels] = set()
     for labels, value in many.items():
         signature = _signature(labels, matching)
         if signature not in by:
             continue
+        its, other = by[signature]
+        result = _of_pair(sign, is_bool, *((other, value) if card == "OneToMany" else (value, other)))
+        if result is None:
+            continue
         if card == "OneToOne" and signature in seen:
             raise PromqlError(f"{node}: several series have the labels {_shown(signature)}; write group_left.")
         seen.add(signature)
-        its, other = by[signature]
-        pair = (other, value) if card == "OneToMany" else (value, other)
-        if sign in _COMPARISONS and not _COMPARISONS[sign](*pair):
-            continue
-        keeps_name = sign in _COMPARISONS and (card != "OneToOne" or matching is None)
-        kept = labels if keeps_name else signature if card == "OneToOne" else _nameless(labels)
+        keeps_name = sign in functions.COMPARISONS and not is_bool
+        kept = labels if keeps_name else _nameless(labels)
+        if card == "OneToOne" and matching is not None:
+            is_on, named = str(matching.type).endswith(".Include"), {*matching.labels}
+            kept = frozenset(pair for pair in kept if (pair[0] in named) == is_on)
         if card != "OneToOne":
             taken = {*modifier.group_labels}
             kept = frozenset(pair for pair in kept if pair[0] not in taken) | {pair for pair in its if pair[0] in taken}
-        found[kept] = pair[0] if sign in _COMPARISONS else _ARITHMETIC[sign](*pair)
-    return found
+        found.append((kept, result))
+    return _distinct(node, found)
 
 
 def _shown(labels: Labels) -> str:
     return "{" + ", ".join(f'{name}="{value}"' for name, value in sorted(labels)) + "}"
-
-
-def _negative(node: Any, storage: Storage, at: float) -> Value:
-    found = evaluate(node.expr, storage, at)
-    return {_nameless(labels): -value for labels, value in found.items()} if isinstance(found, dict) else -found
-
-
-_KINDS: dict[type, Callable[[Any, Storage, float], Value]] = {
-    parser.NumberLiteral: lambda node, _, __: float(node.val),
-    parser.VectorSelector: _instant,
-    parser.ParenExpr: lambda node, storage, at: evaluate(node.expr, storage, at),
-    parser.UnaryExpr: _negative,
-    parser.Call: _call,
-    parser.AggregateExpr: _aggregate,
-    parser.BinaryExpr: _binary,
-}

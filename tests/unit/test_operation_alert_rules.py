@@ -184,6 +184,112 @@ EXPRESSIONS = [
     "histogram_quantile(0.1, seconds_bucket)",
     "histogram_quantile(2, seconds_bucket)",
     "2 * 3 + gauge - 1",
+    # Subqueries.
+    "max_over_time(rate(counter[3m])[10m:2m])",
+    "avg_over_time((gauge > 1)[8m:])",
+    "sum_over_time(gauge[6m:90s] offset 2m)",
+    "min_over_time(max_over_time(gauge[3m])[9m:3m])",
+    "absent_over_time(gauge[3m:1m])",
+    "rate((counter[5m]))",
+    # Other ranges.
+    "sum_over_time(counter[5m])",
+    "last_over_time(gauge[7m])",
+    "present_over_time(gauge[7m])",
+    "stddev_over_time(counter[7m])",
+    "stdvar_over_time(counter[7m])",
+    "quantile_over_time(0.3, counter[7m])",
+    "quantile_over_time(2, counter[7m])",
+    "changes(gauge[12m])",
+    "resets(counter[15m])",
+    "irate(counter[5m])",
+    "idelta(gauge[5m])",
+    "deriv(counter[9m])",
+    "deriv(gauge[9m])",
+    "predict_linear(counter[9m], 600)",
+    "predict_linear(limit[9m] offset 2m, 600)",
+    'absent_over_time(nothing{job="x",job="y",code="2"}[5m])',
+    "absent_over_time(gauge[5m])",
+    "absent(sum(nothing))",
+    # Other aggregations.
+    "topk(2, counter)",
+    "topk by (job) (1, counter)",
+    "bottomk(1, counter)",
+    "bottomk without (code) (1, counter)",
+    "topk(2, gauge)",
+    "bottomk(2, gauge)",
+    "topk(scalar(count(limit)), counter)",
+    "quantile(0.4, counter)",
+    "quantile by (job) (0.9, counter)",
+    "quantile(-1, counter)",
+    "stddev(counter)",
+    "stdvar by (job) (counter)",
+    "group by (job) (counter)",
+    'count_values("value", limit)',
+    'count_values without (kind) ("value", limit / 4)',
+    "min(gauge)",
+    "max(gauge)",
+    # Numbers one by one.
+    "clamp(gauge, -1, 3)",
+    "clamp_min(gauge, 0)",
+    "clamp_max(gauge, 3)",
+    "round(gauge / 3)",
+    "round(gauge / 3, 0.1)",
+    "ceil(gauge / 2)",
+    "floor(gauge / 2)",
+    "exp(gauge)",
+    "ln(gauge)",
+    "log2(gauge)",
+    "log10(gauge)",
+    "sqrt(gauge)",
+    "sgn(gauge)",
+    "deg(gauge)",
+    "rad(gauge)",
+    "sin(limit)",
+    # Of their own kind.
+    "vector(1)",
+    "vector(time() / 7)",
+    "scalar(gauge)",
+    'scalar(gauge{job="a"}) + 1',
+    "timestamp(gauge)",
+    "timestamp(gauge * 1)",
+    "sort_desc(gauge)",
+    'label_replace(counter, "first", "$1-${2}", "code", "(.)(.*)")',
+    'label_replace(counter, "code", "", "code", "2.*")',
+    'label_replace(limit, "code", "none", "nothing", "")',
+    'label_replace(counter, "x", "$1", "code", "no(.)")',
+    'label_join(counter, "both", "/", "job", "code")',
+    "hour()",
+    "minute(vector(1e9))",
+    "day_of_week(vector(1e9))",
+    "day_of_month(vector(1e9))",
+    "day_of_year(vector(1e9))",
+    "days_in_month(vector(1e9))",
+    "month(vector(1e9))",
+    "year(limit * 1e9)",
+    # Operators.
+    "gauge > bool 1",
+    "1 > bool 2",
+    "2 <= bool gauge",
+    "gauge == bool on (job) limit",
+    "counter >= bool on (job) group_left () limit",
+    "gauge % 2",
+    "-7 % counter",
+    "gauge ^ 0.5",
+    "gauge ^ 2",
+    "2 ^ 3 ^ 2",
+    "gauge atan2 limit",
+    "gauge atan2 on (job) limit",
+    "gauge < ignoring (kind) limit",
+    "limit >= ignoring (kind) gauge",
+    "gauge >= on (job) group_left (kind) limit",
+    "counter == on (job, code) counter",
+    "counter * on (job) nothing",
+    "-counter",
+    "limit offset -2m",
+    '{__name__=~"gau.e|limit"}',
+    '{__name__="limit", kind=~"x|y"}',
+    "gauge and on () vector(1)",
+    "gauge unless on () (vector(1) unless on () limit)",
 ]
 
 
@@ -215,12 +321,14 @@ def test_values_that_one_can_reckon(expression, at, value):
     ("expression", "said"),
     [
         ("rate(", "rate("),
-        ("topk(3, counter)", "topk cannot be evaluated here"),
-        ("sqrt(gauge)", "sqrt cannot be evaluated here"),
-        ("gauge > bool 1", "this operator cannot be evaluated here"),
-        ("gauge % 2", "this operator cannot be evaluated here"),
-        ("gauge @ 60", "`@` cannot be evaluated here"),
-        ("rate(counter[5m:1m])", "ranges of expressions cannot be evaluated here"),
+        ("limitk(3, counter)", "limitk cannot be evaluated here"),
+        ("acosh(gauge)", "acosh cannot be evaluated here"),
+        ("gauge + fill (0) limit", "this operator cannot be evaluated here"),
+        ("gauge @ 60", "`@` and `or` between labels cannot be evaluated here"),
+        ('{job="a" or job="b"}', "`@` and `or` between labels cannot be evaluated here"),
+        ("rate(counter[5m:1m] @ 60)", "`@` and more than 11,000 steps cannot be evaluated here"),
+        ("rate(counter[5y:1s])", "`@` and more than 11,000 steps cannot be evaluated here"),
+        ("vector(gauge)", "expected type scalar"),
         ("counter[5m]", "MatrixSelector cannot be evaluated here"),
         ("counter / gauge", None),
         ("gauge / on (job) counter", 'several series have the labels {job="a"}'),
@@ -239,8 +347,10 @@ def test_what_is_not_known_here_is_refused_and_never_guessed(storage, expression
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ({"alert": "A", "expr": "rate("}, "alert A: rate("),
-        ({"record": "a", "expr": "b"}, "record in a rule of group g; there are alerts only"),
+        ({"alert": "A", "expr": "rate("}, ", A: rate("),
+        ({"record": "a", "expr": "rate("}, ", a: rate("),
+        ({"record": "a", "expr": "b", "for": "1m"}, "for in a rule of group g; record: has expr, labels, record"),
+        ({"alert": "A", "expr": "up", "hold": "1m"}, "hold in a rule of group g"),
         ({"alert": "A", "expr": "up", "for": "soon"}, "'soon' is no duration"),
     ],
 )
@@ -274,10 +384,21 @@ def test_two_alerts_of_one_name_and_an_alert_that_there_is_not_are_refused(tmp_p
 
 
 def test_a_template_that_is_not_known_here_is_refused():
-    rule = Rule("A", "up == 0", 0, {}, {"summary": "{{ $value | title }}"}, Path("rules.yml"))
+    rule = Rule("A", "up == 0", {}, Path("rules.yml"), {"summary": "{{ $value | title }}"})
     storage = {promql.labels_of("up"): alert_rules._samples("0", 60, "up")}
     with pytest.raises(RuleError, match="that is not known here"):
         alert_rules.firing(rule, storage, 60, 0)
+
+
+def test_an_alert_that_reads_what_is_recorded_after_it_is_refused(tmp_path):
+    rules = [{"alert": "A", "expr": "a > 1"}, {"record": "a", "expr": "up"}]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": rules}]}))
+    with pytest.raises(RuleError, match="a is recorded after it"):
+        alert_rules.read_rules(tmp_path / "rules.yml")
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": rules[::-1]}]}))
+    [rule] = alert_rules.read_rules(tmp_path / "rules.yml")
+    assert rule.selectors == [("up", {})]
+    assert alert_rules.unknown([rule], {"up": set()}) == []
 
 
 # --- the same by promtool
@@ -301,6 +422,7 @@ def test_promtool_finds_no_fault(promtool):
     assert found.returncode == 0, found.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", BROKEN)
 def test_promtool_sees_the_same_faults_in_broken_rules(promtool, tmp_path, how):
     """Which alert at which time, by its verdict and by ours."""
@@ -349,6 +471,90 @@ def test_promtool_finds_the_same_values(promtool, storage, tmp_path):
     assert len(differ) < len(asked) / 4
     for expression, at, ours, theirs in differ:
         assert _read(ours) == pytest.approx(_read(theirs), rel=1e-12, nan_ok=True), (expression, at)
+
+
+def test_promtool_refuses_the_same_matches(promtool, storage, tmp_path):
+    """Where several series would become one, Prometheus has no value at all."""
+    expressions = [
+        'abs({__name__=~"counter|gauge"})',
+        'max_over_time({__name__=~"counter|gauge",code!="500"}[5m])',
+        'label_replace(gauge, "job", "x", "", "")',
+        "gauge + on () limit",
+        "nothing + on () limit",
+        "limit == on () group_left () gauge",
+        "counter / on (job) limit",
+        "limit * on () group_right (kind) counter",
+    ]
+    ours = []
+    for expression in expressions:
+        try:
+            promql.evaluate(promql.parse(expression), storage, 300)
+        except PromqlError:
+            ours.append(expression)
+    asked = [{"expr": one, "eval_time": "300s", "exp_samples": []} for one in expressions]
+    series = [{"series": name, "values": values} for name, values in SERIES.items()]
+    tests = {"tests": [{"interval": "1m", "input_series": series, "promql_expr_test": asked}]}
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump(tests))
+    said = run_promtool(promtool, "test", "rules", tmp_path / "tests.yml").stderr.replace('\\"', '"')
+    assert ours == re.findall(r'expr: "(.*)", time: \w+, err:', said)
+    assert 0 < len(ours) < len(expressions)
+
+
+RECORDED = """
+groups:
+  - name: g
+    rules:
+      - {record: "job:level:min", expr: "min by (job) (level)", labels: {kind: least}}
+      - {record: all, expr: "scalar(sum(level))"}
+      - {record: "job:level:max", expr: "max_over_time(job:level:min[4m])"}
+      - {alert: Kept, expr: "level > 2", for: 2m, keep_firing_for: 3m, labels: {severity: ticket}}
+      - {alert: Held, expr: "level > 2", for: 2m}
+      - {alert: Recorded, expr: "job:level:max{kind='least'} - 1 > job:level:min"}
+      - {alert: Sum, expr: "all > 6"}
+      - {alert: Gone, expr: "last_over_time(job:level:min[2m]) unless job:level:min"}
+"""
+
+
+def test_promtool_sees_the_same_alerts_of_recordings_and_of_those_that_are_kept(promtool, tmp_path):
+    """At each minute: promtool is told that none fires, and says which do."""
+    (tmp_path / "rules.yml").write_text(RECORDED)
+    series = {
+        'level{job="a"}': "1 3 3 3 1 1 3 1 1 1 1 4 4 4 4 1x9",
+        'level{job="b"}': "5 2 _x2 stale _x6 3x6 0 6x5 stale",
+    }
+    rules, last = alert_rules.read_rules(tmp_path / "rules.yml"), 24
+    asked = [{"eval_time": f"{minute}m", "alertname": rule.name} for rule in rules for minute in range(last + 1)]
+    tests = {
+        "rule_files": ["rules.yml"],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                "alert_rule_test": asked,
+            }
+        ],
+    }
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump(tests))
+    [test] = alert_rules.read_tests(tmp_path / "tests.yml")
+    ours = [
+        (rule.name, minute, len(alerts))
+        for rule in rules
+        for minute, alerts in enumerate(alert_rules.firing(rule, test.series, 60, last * 60))
+        if alerts
+    ]
+    said = run_promtool(promtool, "test", "rules", tmp_path / "tests.yml").stderr
+    found = re.findall(r"alertname: (\w+), time: (\w+),\s+exp:\[\],\s+got:\[((?:.|\n)*?)\n? *\]\n", said)
+    theirs = [
+        (
+            name,
+            int(promql_parser.parse_duration(time).total_seconds() // 60) if time != "0s" else 0,
+            got.count("Labels:"),
+        )
+        for name, time, got in found
+    ]
+    assert {name for name, *_ in ours} == {rule.name for rule in rules}
+    assert sorted(ours) == sorted(theirs), said
 
 
 def _read(samples: str) -> dict[str, float]:

@@ -73,7 +73,7 @@ def test_each_chart_has_a_place_a_number_and_words_of_its_own():
 
 @pytest.mark.parametrize(("title", "target"), TARGETS, ids=lambda one: one["refId"] if isinstance(one, dict) else one)
 def test_each_line_reads_metrics_that_there_are_and_is_named_by_labels_that_it_has(title, target, metrics):
-    rule = Rule(title, expression(target), 0, {}, {}, FILE)
+    rule = Rule(title, expression(target), {}, FILE, {})
     assert alert_rules.unknown([rule], metrics) == []
     names = set.intersection(*(metrics[name] for name, _ in promql.selectors(rule.parsed)))
     for kept in re.findall(r"\bby \(([^)]*)\)", rule.expression):
@@ -82,7 +82,7 @@ def test_each_line_reads_metrics_that_there_are_and_is_named_by_labels_that_it_h
 
 
 def test_a_line_that_reads_what_is_not_there_is_found(metrics):
-    rule = Rule("chart", 'rate(serving_request_total{state="failed"}[1m])', 0, {}, {}, FILE)
+    rule = Rule("chart", 'rate(serving_request_total{state="failed"}[1m])', {}, FILE, {})
     assert "is no metric" in alert_rules.unknown([rule], metrics)[0]
 
 
