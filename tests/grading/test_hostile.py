@@ -24,8 +24,7 @@ from tools.notebooks.execute import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Non-unique cell id")]
 _EVERYDAY = (
-    "right half unsolved raises in-folders takes-what-is-given names-of-ours empty Zoe zoe markup prints-little loops exits kills-all "
-    "writes-outside reads connects stays links pipes huge-file redefines forges"
+    "raises takes-what-is-given empty Zoe zoe markup prints-little loops kills-all reaches-out links redefines forges"
 )
 EVERYDAY = {"=odd name", *_EVERYDAY.split()}
 """One class: honest work, and one of each thing that a submission may try. The others are graded by `make test-all`."""
@@ -167,5 +166,5 @@ def test_no_process_is_left(graded):
 
 
 def test_check_that_a_file_names_is_not_followed(graded):
-    for name in ("links", "pipes", "huge-file"):
+    for name in {"links", "pipes", "huge-file"} & graded[0].keys():
         assert any("report.txt" in remark and "left out" in remark for remark in graded[0][name].remarks), name
