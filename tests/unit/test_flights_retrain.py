@@ -17,7 +17,7 @@ from engines import mlflow_store, store
 from engines.common import one_at_a_time
 from engines.errors import AlreadyRunningError, BadData
 from engines.lineage import LineageError
-from flights import cli, registry
+from flights import cli, registry, verdict
 from flights import retrain as ours
 from flights.config import CHAMPION, Config
 from flights.data import DataError
@@ -166,7 +166,8 @@ def test_cool_down_and_budget_go_by_the_months_of_the_data(config, pipeline, ask
     assert pipeline.ran == [(1, 3), (2, 5)]
 
 
-def test_a_refused_candidate_is_not_registered_and_its_end_says_why(config, pipeline, ask):
+def test_a_refused_candidate_is_not_registered_and_its_end_says_why(config, pipeline, ask, monkeypatch):
+    monkeypatch.setattr(verdict, "missed", lambda _: [])  # TFMA, which takes seconds to load, finds no evaluation here
     pipeline.refuse = True
     record = ask()
     assert (record.state, record.version) == (REFUSED, "")
@@ -217,8 +218,10 @@ def test_never_two_at_once(config, pipeline, ask):
     assert pipeline.ran == []
 
 
-def test_the_first_model_needs_no_model_before_it(config, pipeline, ask, tmp_path):
+def test_the_first_model_needs_no_model_before_it(config, pipeline, ask, tmp_path, empty_registry):
     fresh = dataclasses.replace(config, output_root=str(tmp_path / "fresh"))
+    (tmp_path / "fresh").mkdir()
+    shutil.copy(empty_registry, fresh.output_root)
     record = ours.retrain(fresh, 3, MONTHLY, engine=Pipeline(fresh))
     assert record.decision.reason == "There is no model yet."
     assert (record.state, record.version, record.note) == (DONE, ONE, "It is the first one, and answers as the newest.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import math
+import sqlite3
+from contextlib import closing
 from types import SimpleNamespace
 
 import lineage_store
@@ -137,14 +139,23 @@ class World(Client):
 
 
 @pytest.fixture(scope="module")
-def lineage(tmp_path_factory):
+def registered(tmp_path_factory):
+    """A registry of four versions, of which the first answers; and a copy of its database, with which each test begins."""
     store, _ = lineage_store.make(tmp_path_factory.mktemp("lineage"))
-    return Lineage.of_file(store.path)
+    folder = tmp_path_factory.mktemp("registry")
+    for version in (ONE, TWO, THREE, FOUR):
+        (folder / "serving" / str(version)).mkdir(parents=True)
+        (folder / "serving" / str(version) / "saved_model.pb").write_text(f"model {version}")
+    made = Registry(f"sqlite:///{folder}/registry.db", "delays", folder / "serving")
+    made.sync(Lineage.of_file(store.path), "delays")
+    made.promote(ONE, why="the first")
+    _copy(folder / "registry.db", folder / "begin.db")
+    return made
 
 
-@pytest.fixture(scope="module")
-def uri(tmp_path_factory):
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/registry.db"
+def _copy(database, to):
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(to)) as target:
+        source.backup(target)
 
 
 @pytest.fixture
@@ -153,14 +164,11 @@ def said():
 
 
 @pytest.fixture
-def registry(uri, lineage, tmp_path, request, said):
-    for version in (ONE, TWO, THREE, FOUR):
-        (tmp_path / "serving" / str(version)).mkdir(parents=True)
-        (tmp_path / "serving" / str(version) / "saved_model.pb").write_text(f"model {version}")
-    made = Registry(uri, request.node.name[:200], tmp_path / "serving", tell=said.append)
-    made.sync(lineage, "delays")
-    made.promote(ONE, why="the first")
-    return made
+def registry(registered, said):
+    folder = registered.folder.parent
+    _copy(folder / "begin.db", folder / "registry.db")
+    traffic.write(registered.folder, Traffic(ONE))
+    return Registry(registered.uri, registered.name, registered.folder, tell=said.append)
 
 
 @pytest.fixture
@@ -354,14 +362,14 @@ def test_without_a_version_the_newest_is_released_once(go, registry, world):
     registry.promote(FOUR)
 
 
-def test_the_first_version_has_no_champion_to_be_compared_with(uri, lineage, registry, go, world):
+def test_the_first_version_has_no_champion_to_be_compared_with(registry, go):
     traffic.write(registry.folder, None)
     ended = go(FOUR)
     assert (ended.state, ended.champion, list(ended.found)) == (RELEASED, None, ["smoke", "production"])
     assert traffic.read(registry.folder) == Traffic(FOUR)
 
 
-def test_what_cannot_be_released_is_told_before_anything_changes(go, registry, world):
+def test_what_cannot_be_released_is_told_before_anything_changes(go, registry, world, tmp_path):
     with pytest.raises(ReleaseError, match=r"Shares \[0.5, 0.1\]: write rising ones"):
         go(shares=(0.5, 0.1))
     with pytest.raises(ReleaseError, match=r"Shares \[1.0\]"):
@@ -375,7 +383,7 @@ def test_what_cannot_be_released_is_told_before_anything_changes(go, registry, w
     before = registry.history()
     other = Client("http://127.0.0.1:9", "doubles")
     with pytest.raises(ReleaseError, match=r"No server answers at http://127\.0\.0\.1:9"):
-        release(registry, other, f"{__name__}:PROJECT", TWO, rows=[], folder=registry.folder.parent / "releases")
+        release(registry, other, f"{__name__}:PROJECT", TWO, rows=[], folder=tmp_path / "releases")
     world.traffic = lambda: {"champion": 7}
     with pytest.raises(ReleaseError, match="does not follow"):
         go()
@@ -450,7 +458,7 @@ def reset(registry):
     traffic.write(registry.folder, Traffic(ONE))
 
 
-@pytest.mark.parametrize("fault", ["", "fails"])
+@pytest.mark.parametrize("fault", [pytest.param("", marks=pytest.mark.long), "fails"])
 def test_killed_at_any_of_its_writes_a_release_goes_on_and_does_nothing_twice(
     fault, go, registry, world, kill, said, tmp_path
 ):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ import scales_project
 
 from operation import staging
 from operation.staging import SmokeFailed, StagingError
-from serving import traffic
+from serving import process, traffic
 from serving.traffic import Traffic
 
 pytestmark = pytest.mark.xdist_group("tfx")
@@ -43,11 +46,37 @@ def folder(tmp_path_factory) -> Path:
     return made
 
 
+@pytest.fixture(scope="module")
+def serving(folder, tmp_path_factory) -> Iterator[tuple[Path, process.Server]]:
+    """A copy of all versions, and its server, which each smoke test starts for itself: that takes six seconds."""
+    copied = shutil.copytree(folder, tmp_path_factory.mktemp("staging") / "serving")
+    with process.start(scales_project.NAME, copied) as server:
+        yield copied, server
+
+
+@pytest.fixture
+def staged(serving, monkeypatch) -> None:
+    """Smoke tests ask the server of all tests, which is told which two versions answer."""
+    copied, server = serving
+
+    @contextlib.contextmanager
+    def stage(folder, candidate, champion, project, timeout):
+        traffic.write(copied, Traffic(candidate, champion))
+        server.wait_for(timeout, champion=candidate, challenger=champion, fault="")
+        yield server
+
+    monkeypatch.setattr(staging, "_staged", stage)
+
+
 def smoke(folder, candidate, champion=1, rows=ROWS):
     return staging.smoke(folder, candidate, champion, scales_project.NAME, scales_project.PROJECT, rows)
 
 
-def test_a_good_candidate_passes_and_both_say_what_is_to_be_expected(folder):
+@pytest.mark.parametrize("how", ["staged", pytest.param("by_itself", marks=pytest.mark.long)])
+def test_a_good_candidate_passes_and_both_say_what_is_to_be_expected(how, folder, request):
+    """By itself: with a server of its own, as tests/pipeline/test_release.py has it each day."""
+    if how == "staged":
+        request.getfixturevalue(how)
     found = smoke(folder, 2)
     assert found.champion == pytest.approx([0.5 / (1 + math.exp(-length)) for length in range(30)], abs=1e-5)
     assert found.candidate == pytest.approx([2 * one for one in found.champion], abs=1e-5)
@@ -63,12 +92,14 @@ def test_a_good_candidate_passes_and_both_say_what_is_to_be_expected(folder):
         (6, "By itself, version 6 does not answer"),
     ],
 )
+@pytest.mark.usefixtures("staged")
 def test_a_bad_candidate_is_refused_with_its_reason(version, reason, folder):
     with pytest.raises(SmokeFailed) as refused:
         smoke(folder, version)
     assert str(refused.value).startswith(reason)
 
 
+@pytest.mark.usefixtures("staged")
 def test_of_a_champion_that_fails_nothing_is_expected(folder):
     """It may be why there is a release."""
     assert smoke(folder, 2, champion=6).champion == ()
