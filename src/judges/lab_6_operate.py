@@ -19,6 +19,7 @@ from judges.lab_6 import (
     check_serving,
     check_watch,
     incidents,
+    service_data,
     traffic,
 )
 from judges.lab_6.series import series, write
@@ -52,6 +53,7 @@ def data(lab: checks.Lab) -> list[str]:
         "outcomes-in-autumn.csv: the same flights with all labels, as they came in the end",
         f"{alerts.READ}: what Prometheus has read from {world.day(incidents.SHOWN)} on, once an hour",
         f"{check_page.FILE}: the template of task 7",
+        *service_data.write(root, lab.seed),
     ]
 
 
@@ -81,13 +83,13 @@ def rules(lab: checks.Lab) -> None:
 
 @checks.task("policy", points=4, title="5. The policy")
 def policy(lab: checks.Lab) -> None:
-    """When to retrain."""
+    """When to retrain, and a retraining."""
     check_policy.judge_policy(lab)
 
 
 @checks.task("canary", points=4, title="6. The canary")
 def canary(lab: checks.Lab) -> None:
-    """What is promoted, and what is taken back."""
+    """What is promoted and what is taken back; a release, and a roll-back."""
     check_canary.judge_canary(lab)
 
 

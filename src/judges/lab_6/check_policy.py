@@ -1,4 +1,4 @@
-"""Judges a policy of retraining by replaying it on years that no student has seen: what it gains, what it costs, and what holds it back (task 5)."""
+"""Judges a policy of retraining by replaying it on years that no student has seen, and by what it has decided about the model in service (task 5)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,10 @@ import pandas as pd
 from course import checks
 from flights.columns import LABEL
 from flights.watch import PROJECT
+from judges.lab_6 import operated, service_data
 from judges.shared import answer_forms, workspace_files
 from operation import policy_file, replay
-from operation.policy import Calendar, Guards, Never, Policy
+from operation.policy import AllOf, AnyOf, Calendar, CalibrationGap, Guards, Never, Policy
 from operation.replay import Replay
 from operation.report import DRIFT, Distance
 
@@ -24,6 +26,8 @@ PERIODS, ROWS, LATE = 24, 600, 2
 """Halves of months in a year, flights in each, and how many of them labels are late."""
 GAIN, CALM, MOST, APART = 0.8, 2, 4, 60
 """The share of the gain of training each month that is asked for; the most trainings in a calm year, and in any; and days between two."""
+NEAR, ASKED = 0.005, 0.95
+"""How far the gap of a decision may be from what is measured anew; and the share of July's flights that have to be asked about."""
 SEASON = (6, 7, 18, 19)
 """Periods in which columns of the weather have moved, as each year, whatever the model is worth."""
 
@@ -90,20 +94,34 @@ def played(year: Year, policy: Policy, guards: Guards) -> Replay:
 
 
 def judge_policy(lab: checks.Lab) -> None:
-    """Four points: two for what it gains, one for few trainings, one for what holds it back.
+    """Four points: two for the policy on other years, one for its decision about the model in service, and one for the retraining.
 
     Raises:
         checks.Wrong: something is not so.
     """
-    workspace_files.text(lab, FILE, "Write your policy there, in the form of `operation.policy_file`.")
+    policy, guards = _load(lab)
+    answer_forms.parts([(2, lambda: _replayed(policy, guards)), (2, lambda: _retrained(lab, policy))])
+
+
+def _load(lab: checks.Lab) -> tuple[Policy, Guards]:
     path = workspace_files.inside(lab, FILE)
+    if not path.is_file():
+        raise checks.Unanswered(f"There is no `{FILE}` yet. It has the form of `operation.policy_file`.")
+    workspace_files.text(lab, FILE)
     try:
-        policy, guards = policy_file.load(path)
-        ran = {name: played(year, policy, guards) for name, year in years().items()}
+        return policy_file.load(path)
     except RecursionError as error:
         raise checks.Wrong(f"`{FILE}` nests policies far too deeply.") from error
     except policy_file.PolicyError as error:
         raise checks.Wrong(f"`{FILE}`: {str(error).replace(f'{path}: ', '')}") from error
+
+
+def _replayed(policy: Policy, guards: Guards) -> None:
+    """Two points: one for what it gains, half a one each for few trainings and for what holds it back."""
+    try:
+        ran = {name: played(year, policy, guards) for name, year in years().items()}
+    except RecursionError as error:
+        raise checks.Wrong(f"`{FILE}` nests policies far too deeply.") from error
     if not any(one.retrainings for one in ran.values()):
         raise checks.Wrong(
             "In no year does your policy retrain. What would it have to measure to see that probabilities no longer mean what they say? "
@@ -111,11 +129,92 @@ def judge_policy(lab: checks.Lab) -> None:
         )
     answer_forms.parts(
         [
-            (2, lambda: _gains(ran)),
-            (1, lambda: _is_calm(ran)),
-            (1, lambda: _is_held_back(ran)),
+            (1, lambda: _gains(ran)),
+            (0.5, lambda: _is_calm(ran)),
+            (0.5, lambda: _is_held_back(ran)),
         ]
     )
+
+
+def _retrained(lab: checks.Lab, policy: Policy) -> None:
+    """One point for the decision, one for the retraining that followed."""
+    found = operated.store(lab)
+    pushed = operated.pushed(found)
+    if not pushed:
+        raise checks.Wrong("No version is in service: `lab.first_version()` puts one there.")
+    first = pushed[0]
+    missing = "Nothing was decided yet: `flights.retrain.retrain` writes down what it decides, and why."
+    records = operated.records(lab, operated.HISTORY, missing)
+    made = next((one for one in reversed(records) if one.get("state") in ("done", "refused", "failed")), None)
+    if made is None:
+        raise checks.Wrong(f"The model was not retrained. The last decision says: {_words(records)}")
+    decision = made.get("decision")
+    answers = operated.answers(lab)
+    if not isinstance(decision, dict) or first.version not in answers:
+        raise checks.Wrong("The first version does not answer, or the history has no decision.")
+    answer_forms.parts(
+        [
+            (1, lambda: _decided(lab, policy, first.version, decision, answers)),
+            (1, lambda: _trained(found, first, made, answers)),
+        ]
+    )
+
+
+def _decided(
+    lab: checks.Lab, policy: Policy, first: str, decision: dict[str, Any], answers: dict[str, np.ndarray]
+) -> None:
+    """By the policy of the file, on what the version in service has really said."""
+    if decision.get("policy") == "by hand":
+        raise checks.Wrong("The retraining was asked for by hand. Here the policy decides.")
+    known = {repr(one): one for one in _all(policy)}
+    used = known.get(str(decision.get("policy")))
+    if used is None or decision.get("retrain") is not True:
+        raise checks.Wrong(
+            f"The decision was made by {str(decision.get('policy'))[:80]}, and `{FILE}` says otherwise. Begin again from `lab.first_version()`, with the file as it is now."
+        )
+    flown = service_data.flights(lab.seed, service_data.WATCHED)
+    said = answers[first][: len(flown)]
+    gap = abs(float(said.mean() - np.mean([row[LABEL] for row in flown])))
+    measured = decision.get("measured")
+    if isinstance(used, CalibrationGap) and not (
+        isinstance(measured, int | float) and (measured <= gap + NEAR if used.surely else abs(measured - gap) <= NEAR)
+    ):
+        raise checks.Wrong(
+            f"The decision says that {measured} was measured: what the first version answers about the flights of July is otherwise apart from what happened. "
+            "Was it asked about all of them, and the report made of that log?"
+        )
+    lines = [one for one in operated.log(lab, answers) if one.version == first and one.place < len(flown)]
+    asked = len({one.place for one in lines})
+    if asked < ASKED * len(flown):
+        raise checks.Wrong(
+            f"Of the {len(flown):,} flights of July, the first version was asked about {asked:,}, by its log `{operated.LOG}`."
+        )
+
+
+def _trained(
+    found: operated.MetadataStore, first: operated.Pushed, made: dict[str, Any], answers: dict[str, np.ndarray]
+) -> None:
+    """Through the pipeline, against the model in service, and pushed."""
+    if made.get("state") != "done":
+        raise checks.Wrong(
+            f"The retraining is {made.get('state')}: {str(made.get('note'))[:200]} `lab.first_version(own=False)` begins with the model that was delivered."
+        )
+    version = str(made.get("version"))
+    if why := operated.trained(found, first, version):
+        raise checks.Wrong(why)
+    if version not in answers or np.allclose(answers[version], answers[first.version], atol=0.01):
+        raise checks.Wrong(f"Version {version[:30]} does not answer, or answers as the first version does.")
+
+
+def _all(policy: Policy) -> list[Policy]:
+    """A policy, and those that it is made of."""
+    parts = policy.policies if isinstance(policy, AnyOf | AllOf) else ()
+    return [policy, *(one for part in parts for one in _all(part))]
+
+
+def _words(records: list[dict[str, Any]]) -> str:
+    decision = records[-1].get("decision") if records else None
+    return str(decision.get("reason"))[:200] if isinstance(decision, dict) else "nothing"
 
 
 def _gains(ran: dict[str, Replay]) -> None:
@@ -130,7 +229,7 @@ def _gains(ran: dict[str, Replay]) -> None:
                 f"It trains {ran[name].retrainings} times, and says last: {_reason(ran[name])}"
             )
     if told:
-        raise checks.Wrong("\n".join(told), points=2.0 - len(told))
+        raise checks.Wrong("\n".join(told), points=1.0 - len(told) / 2)
 
 
 def _is_calm(ran: dict[str, Replay]) -> None:

@@ -1,17 +1,29 @@
-"""What the notebook of lab 6 calls: a look at what Prometheus has read, and a rule that is played to it."""
+"""What the notebook of lab 6 calls: a look at what Prometheus has read, a rule that is played to it, and a model in service."""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 from datetime import date, timedelta
+from pathlib import Path
 
 import pandas as pd
 
 from course import checks
-from course.labs.lab_6 import alerts
+from course.labs.lab_6 import alerts, first_version
+from flights.config import Config
 from operation import alert_rules, promql
+from operation.canary import Limits
+from serving import process
 
 LAST = date(2013, 6, 30)
 NOON = 12
+LIMITS = Limits(shadow=50, requests=50, apart=0.15, distance=0.3, slower_by=5.0, share=4.0)
+"""Of a release here: fifty requests say little of shares and seconds, and a model that has learned from a summer says otherwise than one that has not."""
+
+_running = contextlib.ExitStack()
+"""The server that goes on when a cell has ended."""
+atexit.register(_running.close)
 
 
 def _series() -> tuple[dict, int]:
@@ -59,3 +71,23 @@ def played() -> None:
             continue
         day, hour = first + timedelta(days=fires[0] // 24), fires[0] % 24
         print(f"{rule.name} fires in {len(fires)} of {hours} hours, first on {day} at {hour:02d}:00.")
+
+
+def begin_service(own: bool = True) -> Config:
+    """Puts a first version into service, in the folder `pipeline`, and empties the folder `service`; a server that was begun by `serve` ends.
+
+    Args:
+        own: take the model that your lab 3 has pushed, where it is there and passes the gate.
+
+    Returns:
+        The configuration of the pipeline.
+    """
+    _running.close()
+    return first_version.begin(checks.current().workspace, own)
+
+
+def serve(project: str, folder: str | Path, log: str | Path) -> process.Server:
+    """A model server that goes on until this kernel ends, or another one is begun. Arguments and errors: as of `serving.process.start`."""
+    _running.close()
+    Path(log).parent.mkdir(exist_ok=True)
+    return _running.enter_context(process.start(project, folder, log=log))

@@ -1,0 +1,152 @@
+"""Candidates of a canary, of all kinds: what champion and challenger said within two weeks, and what happened (task 6).
+
+What is drawn is the same in each trial, so that good candidates do not look bad by chance. The names of airlines and airports are others in each.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from judges.lab_6.traffic import CARRIERS
+
+PROMOTE, WAIT, BACK = "promote", "wait", "roll back"
+ANSWERS = (PROMOTE, WAIT, BACK)
+ORIGINS = ("EWR", "JFK", "LGA")
+DAYS, LABELLED, ROWS, SHARE = 14, 12, 6000, 0.2
+FEW, CHANCE = 40, 240
+"""Flights of a challenger of whom too little is known; and of one that is off by chance."""
+LIMIT, AIRLINE_LIMIT = 0.03, 0.1
+"""How far what is said on average may be from what happens: of all flights, and of an airline's."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A candidate.
+
+    Attributes:
+        wanted: what may be decided about it.
+        words: what it does.
+        hint: for a student who decides otherwise.
+        draw: one of which those that are good do not look bad by chance.
+    """
+
+    wanted: tuple[str, ...]
+    words: str
+    hint: str = ""
+    draw: int = 60
+
+
+CASES = {
+    "same": Case((PROMOTE,), "is as good as the champion"),
+    "better": Case((PROMOTE,), "is better than the champion"),
+    "mends": Case((PROMOTE,), "says what happens, where the champion says too little"),
+    "hard": Case(
+        (PROMOTE,),
+        "ranks badly and says too little in two hard weeks, as the champion does",
+        "What does the champion do in these weeks?",
+    ),
+    "few": Case((WAIT,), f"has answered {FEW} flights, and looks splendid on them", "How many flights does it take?"),
+    "young": Case((WAIT,), "has answered many flights, of which few have a label", "Count those with a label."),
+    "chance": Case(
+        (PROMOTE, WAIT),
+        f"is as good as the champion, and whose mean is off by chance, on {CHANCE} flights",
+        "How far is a mean off by chance? An interval says it.",
+        draw=74,
+    ),
+    "null": Case(
+        (BACK,), "answers some flights with what is no number", "A number that is missing makes no mean worse."
+    ),
+    "ranks": Case(
+        (BACK,),
+        "says on average what happens, and no longer which flight will be late",
+        "What measures whether late flights get the higher predictions?",
+    ),
+    "meaning": Case(
+        (BACK,), "ranks as well as the champion, and says far too much", "What measures whether what is said happens?"
+    ),
+    "sure": Case(
+        (BACK,),
+        "says a little too much, about so many flights that it is no chance",
+        "The more flights, the less is chance: an interval says it.",
+    ),
+    "little": Case((BACK,), "ranks as well as the champion, and says far too little", "Too little is wrong as well."),
+    "slice": Case(
+        (BACK,),
+        "says far too much about the flights of one airline, and a little too little about all others, so that its mean is right",
+        "Look at each airline, with its own noise.",
+    ),
+    "other slice": Case(
+        (BACK,),
+        "says far too little about the flights of one airline, and a little too much about all others, so that its mean is right",
+        "Look at each airline, with its own noise.",
+    ),
+    "easy": Case(
+        (BACK,),
+        "was asked about easy flights only, so that its errors cost less than the champion's, and says too much about them",
+        "Compare like with like: flights of the same hours; or each with what happened to its own.",
+    ),
+}
+
+
+def tables(name: str, draw: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What champion and challenger said, and what happened; airlines and airports have the names of this draw."""
+    rng = np.random.default_rng([draw, 68])
+    carriers, origins = (dict(zip(one, rng.permutation(one), strict=True)) for one in (CARRIERS, ORIGINS))
+    return tuple(  # type: ignore[return-value]
+        one.assign(carrier=one["carrier"].map(carriers), origin=one["origin"].map(origins)) for one in drawn(name)
+    )
+
+
+@functools.cache
+def drawn(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The same under names that do not change."""
+    rng = np.random.default_rng([list(CASES).index(name), CASES[name].draw])
+    rows = 3 * ROWS if name in ("sure", "other slice") else ROWS
+    day, carrier = rng.integers(1, DAYS + 1, rows), rng.choice(CARRIERS, rows)
+    origin, hour = rng.choice(ORIGINS, rows), rng.integers(6, 23, rows)
+    logit = -2.0 + 0.15 * (hour - 13) + rng.normal(0, 0.9, rows)
+    known = logit.copy()
+    if name == "hard":  # more are late, for reasons that no feature tells
+        logit = 0.25 * logit - 0.2 + rng.normal(0, 1.5, rows)
+        known = 0.25 * known - 0.5
+    late = rng.random(rows) < 1 / (1 + np.exp(-logit))
+    is_challenged = rng.random(rows) < SHARE
+    if name == "easy":
+        is_challenged = (hour < 10) & (rng.random(rows) < 0.9)
+    said = known + rng.normal(0, 0.8 if name == "better" else 0.1, rows) * ~is_challenged
+    mine = np.flatnonzero(is_challenged)
+    if name == "ranks":
+        said[mine] = rng.permutation(said[mine])
+    said += {"meaning": 1.2, "easy": 1.1, "sure": 0.38, "little": -1.2}.get(name, 0.0) * is_challenged
+    if name == "mends":
+        said -= 1.0 * ~is_challenged
+    if name == "slice":
+        said += is_challenged * np.where(carrier == CARRIERS[1], 1.5, -0.35)
+    if name == "other slice":
+        said += is_challenged * np.where(carrier == CARRIERS[4], -2.5, 0.2)
+    prediction = 1 / (1 + np.exp(-said))
+    if name == "null":
+        prediction[mine[:: max(1, len(mine) // 20)]] = np.nan
+    kept = mine
+    if name == "few":
+        kept = np.sort(rng.choice(mine, FEW, replace=False))
+        prediction[kept] = np.where(late[kept], 0.9, 0.1)
+    if name == "chance":
+        kept = _unlucky(mine[day[mine] <= LABELLED], prediction, late, rng)
+    table = pd.DataFrame({"day": day, "hour": hour, "carrier": carrier, "origin": origin})
+    table["prediction"], table["late"] = prediction, pd.Series(late.astype(int)).where(day <= LABELLED).astype("Int64")
+    if name == "young":
+        table["late"] = table["late"].where(~is_challenged | (rng.random(rows) < 0.05))
+    table = table.assign(challenged=is_challenged)[~is_challenged | np.isin(np.arange(rows), kept)]
+    table = table.sort_values("day", kind="stable")
+    return tuple(table[table["challenged"] == one].drop(columns="challenged") for one in (False, True))  # type: ignore[return-value]
+
+
+def _unlucky(mine: np.ndarray, prediction: np.ndarray, late: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Of several draws of so many flights, one whose mean is off by somewhat more than may be, which one in twenty or so is."""
+    drawn = [np.sort(rng.choice(mine, CHANCE, replace=False)) for _ in range(3000)]
+    return min(drawn, key=lambda one: abs(float(prediction[one].mean() - late[one].mean()) - 2.1 * LIMIT))
