@@ -75,7 +75,7 @@ class Rule(Recording):
     recorded: tuple[Recording, ...] = ()
 
     @property
-    def selectors(self) -> list[tuple[str, dict[str, str]]]:
+    def selectors(self) -> list[tuple[str | None, dict[str, str]]]:
         """The metrics that it and its recordings read (see `promql.selectors`), but for those that are recorded."""
         names = {one.name for one in self.recorded}
         read = [pair for one in (*self.recorded, self) for pair in promql.selectors(one.parsed)]
@@ -311,6 +311,8 @@ def unknown(rules: Iterable[Rule], metrics: dict[str, set[str]]) -> list[str]:
     found = []
     for rule in rules:
         for name, labels in rule.selectors:
+            if name is None:
+                continue
             if name not in metrics:
                 found.append(f"{rule.file}: {rule.name} reads {name}, which is no metric.")
             elif absent := sorted(set(labels) - metrics[name]):

@@ -74,14 +74,14 @@ def nodes(expression: Any) -> list[Any]:
     return found
 
 
-def selectors(expression: Any) -> list[tuple[str, dict[str, str]]]:
-    """The metrics that an expression reads, each with the labels that it names and, where one value is asked for, that value."""
+def selectors(expression: Any) -> list[tuple[str | None, dict[str, str]]]:
+    """The metrics that an expression reads, each with the labels that it names and, where one value is asked for, that value; None: found by labels alone."""
     found = [
         (node.name, {one.name: one.value if one.op == parser.MatchOp.Equal else "" for one in node.matchers.matchers})
         for node in nodes(expression)
         if isinstance(node, parser.VectorSelector)
     ]
-    return list({(name, *sorted(asked.items())): (name, asked) for name, asked in found}.values())
+    return [pair for place, pair in enumerate(found) if pair not in found[:place]]
 
 
 def labels_of(series: str) -> Labels:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import lab_six
 import pytest
 
+from course import checks
 from course.checks import session
 from course.checks.lab import Lab
 from course.labs.lab_6 import alerts, notebook
@@ -65,8 +66,12 @@ def test_form_of_a_rule_is_told(tmp_path, row):
 
 def test_file_that_holds_no_rules_is_told(tmp_path):
     lab = one_of("labels", tmp_path, layout_of("labels"))
-    assert "There is no file `rules.yml`" in lab_six.evaluate(lab, "rules")[1]
-    for text in ("[]", "groups: 3", "groups: [{rules: [{record: x, expr: up}]}]", "{", lab_six.rules("up ==")):
+    for empty in (None, " \n"):
+        if empty:
+            (lab.workspace / alerts.FILE).write_text(empty)
+        found = checks.evaluate(lab, "rules", {})
+        assert (found.state, "There is no rule in `rules.yml`" in found.message) == ("not answered yet", True)
+    for text in ("[]", "groups: 3", "groups: [{rules: [{record: x, expr: up, for: 1h}]}]", "{", lab_six.rules("up ==")):
         points, message = judge(lab, text)
         assert (points, message.startswith("`rules.yml` holds no rules")) == (0, True), message
 

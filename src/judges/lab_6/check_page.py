@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
+from dateutil import parser
 
 from course import checks
 from flights.columns import LABEL
@@ -43,8 +45,10 @@ def judge_page(lab: checks.Lab) -> None:
         checks.Wrong: a number is missing, or not so.
     """
     text = workspace_files.text(lab, FILE, "Its template was delivered.")
-    cells = re.findall(r"^\|([^|\n]*)\|([^|\n]*)\|\s*$", text, re.MULTILINE)
-    found = {name.strip().lower(): value.strip().strip("*` ") for name, value in cells}
+    lines = (line.strip().strip("|").split("|") for line in text.splitlines() if "|" in line)
+    found = {cells[0].strip("*_`: \t").lower(): cells[1].strip("*_` \t") for cells in lines if len(cells) > 1}
+    if not any(found.get(name) for name in (NOTICED, FLIGHTS, COST)):
+        raise checks.Unanswered(f"The table of `{FILE}` has no numbers yet.")
     world = incidents.world(lab.seed)
     answer_forms.parts(
         [
@@ -81,7 +85,7 @@ def noticed(lab: checks.Lab, world: World) -> date:
     found = check_rules.fired(rule, world, incidents.SHOWN)
     if not found.hours:
         raise checks.Wrong("On your own days your rule of task 4 does not fire: `lab.alerts()` shows it.")
-    day = world.first + timedelta(days=int(found.day))
+    day = world.first + timedelta(days=int(found.first()))
     if day < world.incident.since:
         raise checks.Wrong("On your own days your rule of task 4 fires before it has begun: `lab.alerts()` shows it.")
     return day
@@ -89,11 +93,10 @@ def noticed(lab: checks.Lab, world: World) -> date:
 
 def _noticed(lab: checks.Lab, world: World, found: dict[str, str]) -> None:
     day = noticed(lab, world)
-    try:
-        given = date.fromisoformat(found.get(NOTICED, "")[:10])
-    except ValueError as error:
-        raise checks.Wrong(f"`{FILE}`: {NOTICED} is a day, such as 2013-06-01.") from error
-    if given != day:
+    given = _days(found.get(NOTICED, ""), world.first.year)
+    if not given:
+        raise checks.Wrong(f"`{FILE}`: {NOTICED} is a day, such as 2013-06-01.")
+    if day not in given:
         raise checks.Wrong(
             f"`{FILE}`: {NOTICED} is the day on which your rule first fires on your days. `lab.alerts()` says when."
         )
@@ -102,11 +105,44 @@ def _noticed(lab: checks.Lab, world: World, found: dict[str, str]) -> None:
     _near(found.get(FLIGHTS, ""), before, FLIGHTS, "Counted are the affected flights of the days before that one.")
 
 
+def _days(given: str, year: int) -> set[date]:
+    """The days that a text may mean: 07.06.2013 is one in June to some, and one in July to others. Without a year, it is `year`."""
+    found = set()
+    for day_first in (False,) if re.match(r"\d{4}-", given) else (False, True):
+        try:
+            # A day and a month that are not there would be those of the default.
+            one, other = (
+                parser.parse(given, default=datetime(year, *rest), fuzzy=True, dayfirst=day_first)
+                for rest in ((1, 1), (2, 2))
+            )
+        except (ValueError, OverflowError):
+            continue
+        found |= {one.date()} & {other.date()}
+    return found
+
+
+NUMBER = re.compile(r"[-+]?\d(?:[\d.,'’_\s]*\d)?")
+
+
+def _numbers(given: str) -> set[float]:
+    """The values that a text with one number may mean, with a unit or without: 43,200 and 43.200 are both written for the same."""
+    values = set[float]()
+    with contextlib.suppress(ValueError):
+        values.add(float(given))
+    if len(found := NUMBER.findall(given)) != 1:
+        return values
+    digits = re.sub(r"['’_\s]", "", found[0])
+    times = 1000 if re.search(r"\d\s*(k|thousand)\b", given, re.IGNORECASE) else 1
+    for text in (digits.replace(",", ""), digits.replace(".", "").replace(",", ".")):
+        with contextlib.suppress(ValueError):
+            values.add(float(text) * times)
+    return values
+
+
 def _near(given: str, right: float, name: str, hint: str) -> None:
-    try:
-        value = float(re.sub(r"(?i)[\s,$]|dollars|usd", "", given))
-    except ValueError as error:
-        told = f"{name} is a number, not {given[:40]!r}" if given else f"the table has no value for {name}"
-        raise checks.Wrong(f"`{FILE}`: {told}.") from error
-    if not abs(value - right) <= CLOSE * max(right, 1) + 3:
-        raise checks.Wrong(f"`{FILE}`: {name} is not {given}. {hint}")
+    values = _numbers(given)
+    if not values:
+        told = f"{name} is one number, not {given[:40]!r}" if given else f"the table has no value for {name}"
+        raise checks.Wrong(f"`{FILE}`: {told}.")
+    if not any(abs(value - right) <= CLOSE * max(right, 1) + 3 for value in values):
+        raise checks.Wrong(f"`{FILE}`: {name} is not {given[:40]}. {hint}")

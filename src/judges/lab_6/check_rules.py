@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import promql_parser
+import promql_parser as parser
 
 from course import checks
 from course.labs.lab_6.alerts import FILE, HOUR, NAME, fires
@@ -19,11 +20,11 @@ from judges.shared import workspace_files
 from operation import alert_rules, promql
 from operation.alert_rules import Rule
 
-MOST_RULES, MOST_LETTERS = 20, 2000
-IN_DAYS, OWN = 7, 2
-"""Mornings after the first day of the incident, by the last of which the rule has to fire; and in how many places the incident is planted."""
-BEGIN = incidents.ONSET - 2
-"""The day from which on days with an incident are played: the same for each kind, or a rule that waits for the end of the days would tell one."""
+MOST_RULES, MOST_LETTERS, MOST_STEPS = 20, 2000, 1000
+IN_DAYS, OWN, BEFORE = 7, 2, 2
+"""Mornings after the first day of the incident, by the last of which the rule has to fire; in how many places the incident is planted; and for how many days before it the rule has to be silent there."""
+TWO_SAMPLES = ("rate", "increase", "delta", "irate", "idelta", "deriv", "predict_linear")
+"""Functions that have no value for a range with one sample."""
 WORDS = {
     "unit": "a client that sends another unit",
     "vanished": "an airline that no longer asks",
@@ -43,8 +44,9 @@ def read(lab: checks.Lab) -> Rule:
     Raises:
         checks.Wrong: there is none that can be evaluated.
     """
-    content = workspace_files.text(lab, FILE, "Write your rule there, in Prometheus' own format.")
     path = workspace_files.inside(lab, FILE)
+    if not path.is_file() or not workspace_files.text(lab, FILE).strip():
+        raise checks.Unanswered(f"There is no rule in `{FILE}` of your workspace yet.")
     try:
         rules = alert_rules.read_rules(path)
     except (alert_rules.RuleError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
@@ -58,32 +60,36 @@ def read(lab: checks.Lab) -> Rule:
         names = ", ".join(str(one.name)[:40] for one in rules[:MOST_RULES]) or "none"
         raise checks.Wrong(f"`{FILE}` has no alert `{NAME}`. It has: {names}.")
     [rule] = mine
-    if len(rule.expression) > MOST_LETTERS or not content.strip():
-        raise checks.Wrong(f"The expression of `{NAME}` is longer than {MOST_LETTERS:,} letters.")
+    every = (*rule.recorded, rule)
+    if long := [one.name for one in every if len(one.expression) > MOST_LETTERS]:
+        raise checks.Wrong(f"The expression of `{long[0][:40]}` is longer than {MOST_LETTERS:,} letters.")
     known: dict[str, set[str]] = {}
-    for labels in _all_series():
+    for labels in _all_series(lab.seed % incidents.LAYOUTS):
         own = dict(labels)
         known.setdefault(own.pop(promql.NAME), set()).update(own)
     if told := alert_rules.unknown([rule], known):
         raise checks.Wrong(f"Your rule can never fire: {_said(ValueError(told[0]), path)}")
-    for seconds in _ranges(rule):
-        if seconds < 2 * HOUR:
-            raise checks.Wrong(
-                f"Your rule can never fire: it looks back over {seconds / 60:g} minutes, in which Prometheus has read one sample at most. It reads once an hour here."
-            )
+    for node in (node for one in every for node in promql.nodes(one.parsed)):
+        _can_be_played(node)
     return rule
 
 
-def _ranges(rule: Rule) -> list[float]:
-    found: list[float] = []
-
-    def note(node: object) -> bool:
-        if isinstance(node, promql_parser.MatrixSelector):
-            found.append(node.range.total_seconds())
-        return True
-
-    promql_parser.walk(rule.parsed, pre_visit=note)
-    return found
+def _can_be_played(node: Any) -> None:
+    """Whether a call has the samples that it needs, and a subquery not too many."""
+    if isinstance(node, parser.Call) and node.func.name in TWO_SAMPLES:
+        short = [
+            one for one in node.args if isinstance(one, parser.MatrixSelector) and one.range.total_seconds() <= HOUR
+        ]
+        if short:
+            raise checks.Wrong(
+                f"Your rule can never fire: `{node.func.name}` looks back over {short[0].range.total_seconds() / 60:g} minutes, in which Prometheus has read one sample at most. It reads once an hour here."
+            )
+    if isinstance(node, parser.SubqueryExpr):
+        step = node.step.total_seconds() if node.step else HOUR
+        if node.range.total_seconds() / step > MOST_STEPS:
+            raise checks.Wrong(
+                f"`{node}` has more than {MOST_STEPS:,} steps. Prometheus reads once an hour here: `:1h` is the shortest step that says more."
+            )
 
 
 def _said(error: Exception, path: Path) -> str:
@@ -91,11 +97,10 @@ def _said(error: Exception, path: Path) -> str:
 
 
 @functools.cache
-def _all_series() -> frozenset:
-    """The metrics that there are, with the labels of each: of a world of each kind."""
-    first = incidents.quiet(0)
-    worlds = [(first, first.days - 3)] + [(incidents.tried(0, one), incidents.TRIED_DAYS - 3) for one in KINDS]
-    return frozenset(labels for world, begin in worlds for labels in series(world, begin))
+def _all_series(layout: int) -> frozenset:
+    """The metrics that there are, with the labels of each: of the last days of a world of each kind."""
+    worlds = [incidents.quiet(layout), *(incidents.tried(layout, one) for one in KINDS)]
+    return frozenset(labels for world in worlds for labels in series(world, world.days - 3))
 
 
 @dataclass(frozen=True)
@@ -105,10 +110,13 @@ class Fired:
     hours: Sequence[int]
     begin: int
 
-    @property
-    def day(self) -> float:
-        """The first time, in days of the world; infinite where it never does."""
-        return self.hours[0] / 24 + self.begin if self.hours else math.inf
+    def from_day(self, day: int) -> list[int]:
+        """Those hours that are not before a day."""
+        return [hour for hour in self.hours if hour >= (day - self.begin) * 24]
+
+    def first(self, day: int = 0) -> float:
+        """The first time from a day on, in days of the world; infinite where there is none."""
+        return min((hour / 24 + self.begin for hour in self.from_day(day)), default=math.inf)
 
 
 def fired(rule: Rule, world: World, begin: int = 0) -> Fired:
@@ -136,18 +144,26 @@ def judge_rules(lab: checks.Lab) -> None:
     if told := _form(rule):
         problems, points = [told], 0.0
     silent, caught = _own(rule, lab.seed, kind)
-    quiet = fired(rule, incidents.quiet(lab.seed))
+    quiet = fired(rule, incidents.quiet(lab.seed)).from_day(incidents.START)
+    judged = (incidents.TRIED_DAYS - incidents.START) * 24
     problems += silent
     points += caught
-    if quiet.hours and len(quiet.hours) > incidents.TRIED_DAYS * 24 - 2 * 24:
+    if len(quiet) > judged - 2 * 24:
         raise checks.Wrong(
             "Your rule always fires, on days on which nothing goes wrong as well. What does it compare with what?"
         )
     if not caught:
         raise checks.Wrong("\n".join(problems), points)
-    if quiet.hours:
+    world = incidents.world(lab.seed)
+    assert world.incident is not None
+    early = fired(rule, world, incidents.SHOWN).first()
+    if quiet:
         problems.append(
-            f"It fires on {QUIET}: {len(quiet.hours)} of {incidents.TRIED_DAYS * 24} hours, first on day {int(quiet.day) + 1}. How far does what you measure go by chance?"
+            f"It fires on {QUIET}: {len(quiet)} of {judged} hours. How far does what you measure go by chance?"
+        )
+    elif early < (world.incident.since - world.first).days:
+        problems.append(
+            f"It fires on your own days before anything has gone wrong: first on {world.day(int(early))}, as `lab.alerts()` shows."
         )
     else:
         points += 1
@@ -169,10 +185,38 @@ def _form(rule: Rule) -> str:
         str(rule.annotations.get(name, "")).strip() for name in ("summary", "action")
     ):
         return "It needs the annotations `summary` and `action`: what is wrong, and what the one who reads it is to do first."
-    reads = {name for name, _ in promql.selectors(rule.parsed)}
-    if wakes and not any(name.startswith("serving_") or name == "up" for name in reads):
-        return "It wakes a person, about what a report of the morning says: an hour more does not matter then. What is `page` for?"
+    reads = _decide(rule.parsed, {one.name: one.parsed for one in rule.recorded}) if wakes else set()
+    if wakes and (not any(name.startswith("serving_") for name in reads) or any(map(_is_of_report, reads))):
+        told = ", ".join(f"`{name}`" for name in sorted(reads) if not name.startswith("serving_")) or "no metric"
+        return f"It wakes a person, about what the server itself does not say ({told}): an hour more does not matter then. What is `page` for?"
     return ""
+
+
+def _is_of_report(name: str) -> bool:
+    return not name.startswith(("serving_", "pipeline_")) and name != "up"
+
+
+def _decide(node: Any, recorded: Mapping[str, Any], is_guard: bool = False) -> set[str]:
+    """The metrics without which an expression would have no value, or another one: all but those that stand in its way by `unless`.
+
+    Args:
+        node: of the expression.
+        recorded: expressions of metrics that are recorded.
+        is_guard: it stands on the right of an `unless`, so only what stands in its own way decides.
+    """
+    if isinstance(node, parser.ParenExpr):
+        return _decide(node.expr, recorded, is_guard)
+    if isinstance(node, parser.BinaryExpr) and str(node.op) in ("and", "or", "unless"):
+        is_unless = str(node.op) == "unless"
+        return _decide(node.lhs, recorded, is_guard) | _decide(node.rhs, recorded, is_guard != is_unless)
+    if is_guard:
+        return set()
+    names: set[str] = set()
+    for name, asked in promql.selectors(node):
+        name = name or asked.get(promql.NAME, "") or "a metric of any name"
+        others = {one: its for one, its in recorded.items() if one != name}
+        names |= _decide(recorded[name], others) if name in recorded else {name}
+    return names
 
 
 def _own(rule: Rule, seed: int, kind: str) -> tuple[list[str], float]:
@@ -181,15 +225,12 @@ def _own(rule: Rule, seed: int, kind: str) -> tuple[list[str], float]:
     for draw in range(OWN):
         world = incidents.tried(seed, kind, draw)
         assert world.incident is not None
-        place = f" ({world.incident.where})" if world.incident.where else ""
-        found = fired(rule, world, BEGIN)
-        if found.day < incidents.ONSET:
+        first = fired(rule, world).first(incidents.ONSET - BEFORE)
+        if first < incidents.ONSET:
+            told.append(f"On other days with {WORDS[kind]} it fires before that begins.")
+        elif first > incidents.ONSET + IN_DAYS + (MORNING + 1) / 24:
             told.append(
-                f"On days with {WORDS[kind]}{place} it fires before that begins: on day {int(found.day) + 1} instead of {incidents.ONSET + 1}."
-            )
-        elif found.day > incidents.ONSET + IN_DAYS + (MORNING + 1) / 24:
-            told.append(
-                f"On other days with {WORDS[kind]}{place} it does not fire by the {IN_DAYS}th morning. Does it name an airline, an airport or a version, "
+                f"On other days with {WORDS[kind]} it does not fire by the {IN_DAYS}th morning. Does it name an airline, an airport, a version or its role, "
                 "is its limit too far off, or does it wait too long (`for`)?"
             )
         else:
@@ -200,10 +241,7 @@ def _own(rule: Rule, seed: int, kind: str) -> tuple[list[str], float]:
 def _wolves(rule: Rule, seed: int, kind: str) -> list[str]:
     """Other incidents for which it fires."""
     others = [one for one in KINDS if one != kind]
-    begun = (incidents.ONSET - BEGIN) * 24  # what it says of the days before is told by the quiet ones
-    return [
-        WORDS[one] for one in others if max(fired(rule, incidents.tried(seed, one), BEGIN).hours, default=-1) >= begun
-    ]
+    return [WORDS[one] for one in others if fired(rule, incidents.tried(seed, one)).from_day(incidents.ONSET)]
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -25,8 +25,8 @@ WINDOW = 7
 BINS = np.array([0, 250, 500, 750, 1000, 1500, 2000, 2500, 3000, np.inf])
 LIMIT = 0.025
 """For the distance of the column `distance` from what the model was trained on."""
-PERIODS = ("2013-01", "2013-02", "2013-03")
-"""The months that the versions have learned from, one after the other."""
+PERIODS = ("2013-01", "2013-02", "2013-03", "2013-04", "2013-05")
+"""The months that the versions have learned from, one after the other. In each world the gate has refused one, from which none should have learned."""
 INSTANCE = {"instance": "127.0.0.1:8501", "job": "serving"}
 
 
@@ -100,19 +100,24 @@ def _serving(world: World, begin: int, found: dict[Labels, dict[int, float]]) ->
         give("serving_requests_total", answered, first, outcome="answered", **own)
         give("serving_requests_total", np.floor(answered * 0.004), first, outcome="refused", **own)
         give("serving_requests_total", np.floor(answered * 0.001), first, outcome="failed", **own)
-        pair = {"model": PROJECT.name, "version": str(version), "period": PERIODS[int(version) - world.version]}
+        place = min(int(version) - world.version, len(world.releases) + 1)
+        pair = {"model": PROJECT.name, "version": str(version), "period": PERIODS[place]}
         found[frozenset({NAME: "pipeline_learned_from", **pair}.items())] = {
             int(hour): 1.0 for hour in hours if hour >= first
         }
-    is_refused = world.incident is not None and world.incident.kind == "refused"
-    for place, period in enumerate(PERIODS):
+    has_learned = world.incident is not None and world.incident.kind == "refused"
+    refused = len(world.releases) + (1 if has_learned else 2)
+    for place, period in enumerate(PERIODS[: len(world.releases) + 3]):
         own = {"model": PROJECT.name, "period": period}
-        value = float(is_refused and place == 2)
+        value = float(place == refused)
         found[frozenset({NAME: "pipeline_data_refused", **own}.items())] = dict.fromkeys(map(int, hours), value)
 
 
+@functools.lru_cache(2048)
 def _report(world: World, number: int) -> list[tuple[str, dict[str, str], float]]:
     """What the watch of a day says, as metrics: name, labels, value."""
+    if world.past and world.incident and world.day(number) < world.incident.since:
+        return _report(world.past, number)
     first, last = world.day(max(0, number - WINDOW + 1)), world.day(number)
     made = datetime.combine(last, datetime.min.time(), UTC) + timedelta(days=1, hours=MORNING)
     with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +140,7 @@ def _distance(world: World, logged: pd.Series) -> float:
     """The largest difference of a bin's share between what was logged and what the model was trained on."""
     shares = [
         np.histogram(one.to_numpy(float), BINS)[0] / max(1, len(one))
-        for one in (logged, traffic.timetable(world.seed)["distance"])
+        for one in (logged, traffic.timetable((world.past or world).seed)["distance"])
     ]
     return float(np.abs(shares[0] - shares[1]).max())
 

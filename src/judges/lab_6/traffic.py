@@ -25,8 +25,8 @@ CARRIERS, FLIGHTS = ("UA", "B6", "EV", "DL", "AA", "MQ"), 40
 """Airlines, each of which asks about its own flights, and how many those are on each day."""
 LABELS_AFTER = 2
 """Days after a flight on which its label comes."""
-ORDERLY, TRIED = 6, 4
-"""The day on which the next version becomes champion, counted from 0, and for how many days before that it is tried on a share."""
+ORDERLY = ((2, 6),)
+"""What is ordinary: the day from which on the next version is tried on a share, counted from 0, and the one on which it becomes champion, for each."""
 SHARE = 0.2
 KM_A_MILE, WEIGHT = 1.609, 1.8 / 1000
 """Kilometres in a mile; and what a mile more weighs in the model where it is a fault of the unit."""
@@ -41,11 +41,18 @@ class Incident:
         kind: of `KINDS`.
         since: the first day of it; it lasts to the end.
         where: an airline, an airport, or a version; empty where it is everywhere.
+        is_tried: a version that is broken is tried on a share only.
     """
 
     kind: str
     since: date
     where: str
+    is_tried: bool = False
+
+    @property
+    def is_of_version(self) -> bool:
+        """Whether a version is what is wrong."""
+        return self.kind in ("broken", "canary", "refused")
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,9 @@ class World:
         first: day.
         days: how many.
         incident: None: nothing goes wrong.
-        version: that serves at first. One more follows it, in all order; two more is the version of an incident.
+        version: that serves at first; others follow it, in all order.
+        releases: of these, as `ORDERLY`; then may come the version of an incident.
+        past: world that this one is like until its incident begins.
     """
 
     seed: int
@@ -65,6 +74,8 @@ class World:
     days: int
     incident: Incident | None = None
     version: int = 6
+    releases: tuple[tuple[int, int], ...] = ORDERLY
+    past: World | None = None
 
     @property
     def last(self) -> date:
@@ -97,7 +108,7 @@ def rows(world: World) -> pd.DataFrame:
 
     `day`, a number from 0; `is_affected`, by the incident; `is_asked`; `lacks_key`; `version`, `role`, `said`; `LABEL`, what became of it; `comes`, whether a label comes.
     """
-    table, rng = timetable(world.seed), np.random.default_rng([world.seed, 60])
+    table, rng = timetable((world.past or world).seed), np.random.default_rng([world.seed, 60])
     found = pd.concat([table] * world.days, ignore_index=True)
     number = np.repeat(np.arange(world.days), len(table))
     dates = pd.to_datetime(world.first) + pd.to_timedelta(number, unit="D")
@@ -112,10 +123,12 @@ def rows(world: World) -> pd.DataFrame:
     after = number >= since
     luck = rng.random((6, size))
     truth, said = logit.copy(), logit - weather
-    # What is in order: NEXT is tried on a share, and follows.
-    trying = (number >= ORDERLY - TRIED) & (number < ORDERLY) & (luck[0] < SHARE)
-    found["version"] = np.where(trying | (number >= ORDERLY), world.version + 1, world.version)
-    found["role"] = np.where(trying, "challenger", "champion")
+    # What is in order: the next version is tried on a share, and follows.
+    found["version"], found["role"] = world.version, "champion"
+    for place, (tried, follows) in enumerate(world.releases, 1):
+        trying = (number >= tried) & (number < follows) & (luck[0] < SHARE)
+        found.loc[trying | (number >= follows), "version"] = world.version + place
+        found.loc[trying, "role"] = "challenger"
     said = said + np.where(found["version"] > world.version, rng.normal(0, 0.1, size), 0)
     found["is_asked"], found["lacks_key"], found["comes"] = luck[1] > 0.004, luck[2] < 0.003, luck[3] > 0.005
     found["is_affected"] = False
@@ -124,7 +137,11 @@ def rows(world: World) -> pd.DataFrame:
     found["said"] = np.where(found.pop("is_null"), np.nan, _sigmoid(said)) if "is_null" in found else _sigmoid(said)
     found["is_affected"] &= found["is_asked"] | (world.incident.kind == "vanished" if world.incident else False)
     found[LABEL] = (luck[5] < _sigmoid(truth)).astype(int)
-    return found.drop(columns="weekday").rename(columns={"day": "number", "month_day": "day"})
+    found = found.drop(columns="weekday").rename(columns={"day": "number", "month_day": "day"})
+    if world.past:
+        before = rows(world.past).query("number < @since")
+        found = pd.concat([before, found.query("number >= @since")], ignore_index=True)
+    return found
 
 
 def _spoil(
@@ -137,8 +154,9 @@ def _spoil(
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Plants the incident in the rows; returns the logits of what happens and of what is said."""
-    incident, suspect = world.incident, world.version + 2
+    incident = world.incident
     assert incident is not None
+    suspect = int(incident.where) if incident.is_of_version else 0
     mine = after & np.isin(found[["carrier", "origin"]].to_numpy(), incident.where).any(axis=1)
     match incident.kind:
         case "unit":
@@ -153,13 +171,18 @@ def _spoil(
         case "labels":
             found["comes"] &= ~mine
         case "broken":
-            mine = after & (found["sched_dep_time"].to_numpy() // 100 >= 17)
+            asked = after & (luck < SHARE) if incident.is_tried else after
+            mine = asked & (found["sched_dep_time"].to_numpy() // 100 >= 17)
             found["is_null"] = mine
-            found["version"] = np.where(after, suspect, found["version"])
+            found["version"] = np.where(asked, suspect, found["version"])
+            found["role"] = np.where(asked & incident.is_tried, "challenger", found["role"])
         case "canary":
             mine = after & (luck < SHARE)
             mixed = said.copy()
             mixed[mine] = rng.permutation(said[mine])
+            if world.past:  # clearly enough for a rule that waits until it is sure, within a week
+                worst = np.flatnonzero(mine)[np.argsort(rng.normal(0, 1.5, mine.sum()) - said[mine])]
+                mixed[worst] = np.sort(said[mine])
             said = mixed
             found["version"] = np.where(mine, suspect, found["version"])
             found["role"] = np.where(mine, "challenger", found["role"])

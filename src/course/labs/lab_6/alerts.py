@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from operation import alert_rules, promql
+from operation import alert_rules
 from operation.alert_rules import Rule
+from operation.promql import NAME as METRIC
 from operation.promql import Labels, Samples
 
 HOUR = 3600
@@ -15,16 +16,11 @@ FILE, NAME, READ = "rules.yml", "Incident", "days/series.json"
 """The student's file and alert; and what Prometheus has read on the student's days."""
 
 
-def names_of(rule: Rule) -> set[str]:
-    """The metrics that a rule reads."""
-    return {name for name, _ in promql.selectors(rule.parsed)}
-
-
 def fires(rule: Rule, series: Mapping[Labels, Samples], hours: int) -> list[int]:
     """The hours in which a rule fires, counted from 0."""
-    read = names_of(rule)
-    own = {labels: samples for labels, samples in series.items() if dict(labels)[promql.NAME] in read or "" in read}
-    moments = alert_rules.firing(rule, own, HOUR, (hours - 1) * HOUR)
+    read = {name for name, _ in rule.selectors}
+    own = {labels: samples for labels, samples in series.items() if dict(labels)[METRIC] in read or None in read}
+    moments = alert_rules.values(rule, own, HOUR, (hours - 1) * HOUR)
     return [hour for hour, alerts in enumerate(moments) if alerts]
 
 
