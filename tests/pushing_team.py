@@ -95,7 +95,7 @@ class Team:
 
     @property
     def environment(self) -> dict[str, str]:
-        told = {"GIT_CONFIG_GLOBAL": os.devnull}
+        told = {"GIT_CONFIG_GLOBAL": os.devnull, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         for role in ("AUTHOR", "COMMITTER"):
             told |= {f"GIT_{role}_NAME": "a member of the team", f"GIT_{role}_EMAIL": "team@example.org"}
         return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | told

@@ -21,6 +21,14 @@ def warm_kernels() -> Warm | None:
     return kernels.prepare("mlops-course")
 
 
+@pytest.fixture(scope="session")
+def types_known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What mypy has found out of Python's own types, for all pushes of a worker: each would look anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MYPY_CACHE_DIR", str(tmp_path_factory.mktemp("mypy")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_look() -> Iterator[None]:
     """Puts matplotlib's settings back: `course.begin` sets those of the house for the whole process."""

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from pushing_team import Team
 
+pytestmark = pytest.mark.usefixtures("types_known")
 FOLDER = Path(__file__).parents[2] / "deploy" / "ci-cd"
 WORKFLOWS = sorted((FOLDER / "workflows").glob("*.yml"))
 NAMES = {"change", "train", "release", "rollback"}
