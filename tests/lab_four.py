@@ -16,7 +16,7 @@ from course import checks
 from course.labs.lab_4 import dag_file, run_states
 from course.trials import dag
 from judges.lab_4 import dag_trial
-from judges.lab_4.cases import UPSTREAM, cases
+from judges.lab_4.cases import UPSTREAM, cases, of_task
 from judges.trial import Done, Ran
 from tools.labs import source
 from tools.notebooks import form
@@ -66,7 +66,8 @@ class Played:
         self.folders = {name: folder / str(number) for number, name in enumerate(texts)}
         for name, text in texts.items():
             put(lab, text)
-            trial = dag_trial.trial(lab, only.get(name))
+            some, every = only.get(name), cases(lab.seed)
+            trial = dag_trial.trial(lab, every if some is None else {case: every[case] for case in some})
             (self.folders[name] / "given").mkdir(parents=True)
             trial.lay(self.folders[name] / "given", "", "", "")
             (self.folders[name] / "given" / "0").rename(self.folders[name] / "room")
@@ -85,9 +86,9 @@ class Played:
         put(self.lab, self.texts[name])
         ran = Ran(self.folders[name] / "room", [Done(0)])
         known = json.loads((ran.folder / dag.OUT).read_text()).get("cases", ())
-        run = {case: one for case, one in cases(self.lab.seed).items() if case in known}
+        run = {case: one for case, one in of_task(task, self.lab.seed).items() if case in known}
         runner = SimpleNamespace(run=lambda trial: ran)
-        with mock.patch.object(dag_trial, "cases", return_value=run):
+        with mock.patch.object(dag_trial, "of_task", return_value=run):
             return evaluate(checks.Lab(LAB, self.lab.student, self.lab.workspace, runner=runner), task)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import re
 from dataclasses import dataclass, field
 
 BAD_DATA, OTHERS, FINAL = 65, (1, 2, -9, 137, 127, -15, 99, 3, -11, 255), (1, 99, -9, 2, -15)
@@ -63,8 +64,21 @@ NAMES = list(calendar.month_name)[1:]
 """January to December."""
 
 
+OF_TASK = {
+    "dag": re.compile("well|tries|fails .*"),
+    "failures": re.compile("well|tries|two|fails .*"),
+    "sensor": re.compile("well|alone|comes|never"),
+}
+"""The names of the cases that each task of the lab is judged by."""
+
+
+def of_task(task: str, seed: int) -> dict[str, Case]:
+    """The cases that a task is judged by."""
+    return {name: case for name, case in cases(seed).items() if OF_TASK[task].fullmatch(name)}
+
+
 def cases(seed: int) -> dict[str, Case]:
-    """The student's, by their names: `fails STEP` has that step fail for good."""
+    """All of a student's, by their names: `fails STEP` has that step fail for good."""
     missing = 3 + seed // 27 % 8
     others = [month for month in range(1, 13) if month != missing]
     falls = ("StatisticsGen", "ImportSchemaGen", "ExampleValidator")[seed // 7 % 3]

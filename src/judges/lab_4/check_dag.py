@@ -37,7 +37,7 @@ def judge_dag(lab: checks.Lab) -> None:
     Raises:
         checks.Wrong: something is not as it should be.
     """
-    add_up(dag_trial.read(lab), _tasks, _missing, _needless, _schedule, _months)
+    add_up(dag_trial.read(lab, "dag"), _tasks, _missing, _needless, _schedule, _months)
 
 
 def _tasks(found: Found) -> str:

@@ -20,7 +20,7 @@ def judge_failures(lab: checks.Lab) -> None:
     Raises:
         checks.Wrong: something is not as it should be.
     """
-    found = dag_trial.read(lab)
+    found = dag_trial.read(lab, "failures")
     if told := not_started(found, *UPSTREAM):
         raise checks.Wrong(f"{told} Task 1 comes first.")
     add_up(found, _retries, _bad_data, _alerts)
@@ -145,7 +145,7 @@ def judge_sensor(lab: checks.Lab) -> None:
     Raises:
         checks.Wrong: something is not as it should be.
     """
-    found = dag_trial.read(lab)
+    found = dag_trial.read(lab, "sensor")
     if told := not_started(found, READS):
         raise checks.Wrong(f"{told} Task 1 comes first.")
     late, well = found.cases["comes"], found.cases["well"]

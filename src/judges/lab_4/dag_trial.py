@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from types import SimpleNamespace
@@ -13,16 +13,16 @@ from typing import Any
 from course import checks
 from course.labs.lab_4 import dag_file
 from course.trials.dag import OUT, PLAN
-from judges.lab_4.cases import UPSTREAM, Case, cases
+from judges.lab_4.cases import UPSTREAM, Case, of_task
 from judges.shared import workspace_files
 from judges.trial import Step, Trial
 
 SECONDS, MOST_BYTES = 240, 5_000_000
 
 
-def trial(lab: checks.Lab, only: Collection[str] | None = None) -> Trial:
-    """All cases, or some of them."""
-    plan = {name: asdict(case) for name, case in cases(lab.seed).items() if only is None or name in only}
+def trial(lab: checks.Lab, cases: Mapping[str, Case]) -> Trial:
+    """The student's DAG in some cases."""
+    plan = {name: asdict(case) for name, case in cases.items()}
     files = {
         "dags": lab.workspace / dag_file.HOME / "dags",
         PLAN: json.dumps({"dag": dag_file.NAME, "cases": plan}),
@@ -88,8 +88,8 @@ class Found(SimpleNamespace):
         return any(datetime.fromisoformat(day).month == case.month % 12 + 1 for day in self.runs)
 
 
-def read(lab: checks.Lab) -> Found:
-    """What Airflow makes of the student's file.
+def read(lab: checks.Lab, task: str) -> Found:
+    """What Airflow makes of the student's file in the cases that a task is judged by.
 
     Raises:
         checks.Wrong: it could not make a DAG of it that has runs.
@@ -98,7 +98,8 @@ def read(lab: checks.Lab) -> Found:
         raise checks.Wrong(
             f"There is no `dags/{dag_file.NAME}.py` yet. A cell that begins with `# dags/{dag_file.NAME}.py, part 1` becomes a part of it."
         )
-    ran = lab.run(trial(lab))
+    wanted = of_task(task, lab.seed)
+    ran = lab.run(trial(lab, wanted))
     [done], path = ran.steps, ran.folder / OUT
     if done.status is None:
         raise checks.Wrong(f"Airflow was not done with your DAG after {SECONDS} seconds: something in it does not end.")
@@ -108,7 +109,7 @@ def read(lab: checks.Lab) -> Found:
     try:
         if done.status or path.stat().st_size > MOST_BYTES:
             raise OSError
-        found = Found(json.loads(path.read_text(encoding="utf-8")), cases(lab.seed))
+        found = Found(json.loads(path.read_text(encoding="utf-8")), wanted)
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
         raise checks.Wrong(f"Airflow did not get to the end of the runs of your DAG. Its last words: {last}") from error
     if told := _unusable(found):
