@@ -17,13 +17,12 @@ def filled(column, missing):
     return tf.sparse.to_dense(column, missing)
 
 
-DERIVED = ["minute", "rough_air"]
+DERIVED = ["minute"]
 
 
 def derive(columns, scheduled):
     """Numbers that no column says as it stands; `scheduled` is HHMM."""
-    rough = columns["wind_speed"] * (11 - columns["visib"])
-    return {"minute": scheduled // 100 * 60 + scheduled % 100, "rough_air": rough}
+    return {"minute": scheduled // 100 * 60 + scheduled % 100}
 
 
 def preprocessing_fn(inputs):
