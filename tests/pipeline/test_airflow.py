@@ -33,11 +33,12 @@ CREATE = "flights.pipeline:create_pipeline"
 COMMAND = [str(Path(sys.executable).with_name("flights")), "run", "--engine", "airflow"]
 
 LOOK_AT_DAG = """
-import datetime, json, sys
+import dataclasses, datetime, json, sys
 from types import SimpleNamespace
+from unittest import mock
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.api.datamodels._generated import DagRunState, DagRunType
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 from airflow.serialization.serialized_objects import DagSerialization
 from engines.airflow import alerts, dag as ours
 bag = DagBag()
@@ -54,6 +55,16 @@ def told(run_type, state, previous_type=DagRunType.SCHEDULED):
     except AirflowFailException as error:
         return str(error)
     return ""
+
+def skipped(run):
+    hooks = {"decide": "flights.retrain:on_schedule", "conclude": "flights.retrain:on_end"}
+    asks = ours.make_dag("asks", project=dataclasses.replace(sensor.project, **hooks))
+    with mock.patch.object(ours.AskOperator, "execute", return_value=json.dumps({"run": run, "reason": "", "spans": None})):
+        try:
+            asks.task_dict["decide"].execute({"ti": mock.Mock()})
+        except DownstreamTasksSkipped as error:
+            return sorted(one if isinstance(one, str) else one[0] for one in error.tasks), sorted(asks.task_dict)
+    return [], sorted(asks.task_dict)
 
 sensor = dag.task_dict["wait_for_month"]
 print(json.dumps({
@@ -73,6 +84,7 @@ print(json.dumps({
         told(DagRunType.MANUAL, "failed"),
         told(DagRunType.SCHEDULED, "failed", DagRunType.MANUAL),
     ],
+    "skipped": {str(run): skipped(run) for run in (True, False)},
 }))
 """
 
@@ -138,19 +150,23 @@ def processes_of(text: str) -> list[int]:
     return found
 
 
-def test_the_dag_has_the_graph_of_the_pipeline_and_a_run_for_each_month(run, tmp_path):
-    graph.prepare(schedule.project({"output_root": "out/pipelines/airflow"}), tmp_path / "graphs")
-    home.prepare(tmp_path)
-    done = subprocess.run(
-        [str(home.find_airflow().with_name("python")), "-c", LOOK_AT_DAG],
-        env=home.environment(tmp_path),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+@pytest.fixture(scope="module")
+def airflow_home(tmp_path_factory) -> Path:
+    """AIRFLOW_HOME of the tests that need none of their own: one process imports Airflow for them."""
+    return tmp_path_factory.mktemp("airflow")
+
+
+def test_the_dag_has_the_graph_of_the_pipeline_and_a_run_for_each_month(run, airflow_home, tmp_path):
+    graph.prepare(schedule.project({"output_root": "out/pipelines/airflow"}), airflow_home / "graphs")
+    home.prepare(airflow_home)
+    script, variables = tmp_path / "look_at_dag.py", home.environment(airflow_home)
+    script.write_text(LOOK_AT_DAG)
+    with (tmp_path / "said").open("w+") as said, (tmp_path / "complaints").open("w+") as complaints:
+        files = (0, said.fileno(), complaints.fileno())
+        python = home.find_airflow().with_name("python")
+        status = ready.wait(ready.script(python, [str(script)], variables, files=files, keep=variables), PATIENCE)
+    assert status == 0, (tmp_path / "complaints").read_text()
+    found = json.loads((tmp_path / "said").read_text().splitlines()[-1])
 
     from flights.pipeline import create_pipeline
 
@@ -166,6 +182,10 @@ def test_the_dag_has_the_graph_of_the_pipeline_and_a_run_for_each_month(run, tmp
     assert found["alerts"]
     assert found["after_failure"].startswith("The run of 2013-02 has failed. Mend")
     assert found["otherwise"] == ["", "", "", ""]
+    # Where the policy says no, all that follows `decide` is skipped; tests/pipeline/test_retrain.py has Airflow run such a DAG.
+    (of_yes, _), (of_no, tasks) = found["skipped"]["True"], found["skipped"]["False"]
+    assert (of_yes, of_no) == ([], [one for one in tasks if one not in ("wait_for_month", "decide")])
+    assert {"CsvExampleGen", "Pusher", "conclude"} < set(of_no)
 
 
 @pytest.mark.long
@@ -233,18 +253,18 @@ def variables(given: project.Project, folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("shared_imports")
-def test_a_bad_month_fails_at_once_and_somebody_is_told(theirs, airflow, root, tmp_path):
+def test_a_bad_month_fails_at_once_and_somebody_is_told(theirs, airflow, airflow_home, root, tmp_path):
     """Two retries are allowed, and none is made: the file would be as bad in half a minute."""
     shutil.copytree(root / "data/fixtures/text-in-number", tmp_path / "months")
-    done = home.airflow("dags", "test", "flights", "2013-01-01", home=tmp_path / "home", **variables(theirs, tmp_path))
+    done = home.airflow("dags", "test", "flights", "2013-01-01", home=airflow_home, **variables(theirs, tmp_path))
     assert done.returncode != 0
-    tasks = {one.task: one for one in home.task_runs(tmp_path / "home", "flights")}
+    tasks = {one.task: one for one in home.task_runs(airflow_home, "flights")}
     failed = tasks["CsvExampleGen"]
     assert (failed.state, failed.tries, failed.run_state) == ("failed", 1, "failed")
     assert "sched_dep_time" in logs.reason(failed.log)
     assert logs.reason(failed.log).startswith("DataError: ")
 
-    (alert,) = (tmp_path / "home" / "alerts.log").read_text().splitlines()
+    (alert,) = (airflow_home / "alerts.log").read_text().splitlines()
     _, dag, task, month, reason, log = alert.split(" | ")
     assert (dag, task, month, log) == ("flights", "CsvExampleGen", "2013-01", str(failed.log))
     assert "DataError: " in reason

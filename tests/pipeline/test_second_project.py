@@ -165,6 +165,7 @@ def airflow():
     return runner
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shared_imports")
 def test_it_runs_on_airflow_under_its_own_name_and_date(grains, config, airflow, locally):
     from grains.config import YEARS
