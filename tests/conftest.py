@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,20 @@ def root() -> Path:
 def first_environment() -> dict[str, str]:
     """The environment before any test has imported a library that adds to it."""
     return ENVIRONMENT
+
+
+@pytest.fixture(scope="module")
+def own_environment(first_environment: dict[str, str]) -> Iterator[None]:
+    """That environment. TensorFlow and TFX set variables that kernels would inherit, and that their server is chosen by: another one would import TFX again."""
+    from warm import usage
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ.keys() - first_environment.keys() - {usage.FILE}:
+            if not name.startswith("PYTEST_"):
+                patch.delenv(name)
+        for name, value in first_environment.items():
+            patch.setenv(name, value)
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -58,10 +58,10 @@ def _spread(items: list[pytest.Item]) -> list[pytest.Item]:
 
 
 def _shares_a_fixture(item: pytest.Item) -> bool:
-    """Whether each worker with a test of this file would make a fixture for the whole file; what notebooks have is made in no time."""
+    """Whether each worker with a test of this file would make a fixture for the whole file; an environment is made in no time."""
     known = getattr(item, "_fixtureinfo", None)
-    found = known.name2fixturedefs.values() if known else ()
-    return any(one and one[-1].scope == "module" and not one[-1].baseid.endswith("notebooks") for one in found)
+    found = known.name2fixturedefs.items() if known else ()
+    return any(one and one[-1].scope == "module" and not name.endswith("own_environment") for name, one in found)
 
 
 def _name(item: pytest.Item) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 from pathlib import Path
 
 import nbformat
@@ -62,20 +63,13 @@ TOO_MUCH = {
 }
 
 
-BELOW = [
-    pytest.param(name, "subslide", marks=pytest.mark.long if number else ()) for number, name in enumerate(TOO_MUCH)
-]
-"""The same on slides below others: the first in each run."""
-
-
-@pytest.mark.parametrize(("too_much", "kind"), [*((name, "slide") for name in TOO_MUCH), *BELOW])
-def test_what_does_not_fit_is_found_and_named(
-    too_much: str, kind: str, chrome: webdriver.Chrome, tmp_path: Path
-) -> None:
-    lesson = make_lesson(tmp_path, slide(f"## Bad\n\n{TOO_MUCH[too_much]}", kind), slide("## Good\n\nA line."))
-    seen = deck.look(chrome, build(lesson, tmp_path).file)
-    assert {s.number for s in seen.slides if s.problems} == {4}, "the bad slide, and no other"
-    assert seen.problems[0].startswith("slide 4 (Bad): ")
+@pytest.mark.parametrize("kind", ["slide", "subslide"])
+def test_what_does_not_fit_is_found_and_named(kind: str, chrome: webdriver.Chrome, tmp_path: Path) -> None:
+    cells = [(slide("## Good\n\nA line."), slide(f"## {name}\n\n{bad}", kind)) for name, bad in TOO_MUCH.items()]
+    seen = deck.look(chrome, build(make_lesson(tmp_path, *itertools.chain(*cells)), tmp_path).file)
+    found = [s for s in seen.slides if s.problems]
+    assert [(s.number, s.heading) for s in found] == list(zip(itertools.count(5, 2), TOO_MUCH, strict=False))
+    assert seen.problems[0].startswith("slide 5 (too many lines): ")
 
 
 def test_code_and_output_that_do_not_fit_are_found(chrome: webdriver.Chrome, tmp_path: Path) -> None:
@@ -102,6 +96,16 @@ def test_small_letters_and_squeezed_figures_are_found(chrome: webdriver.Chrome, 
     assert not by_heading["High"].problems, "it fits: it was made small enough"
 
 
+@pytest.fixture(scope="module")
+def clean(chrome: webdriver.Chrome, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A deck that neither loads anything nor fails."""
+    folder = tmp_path_factory.mktemp("clean")
+    file = build(make_lesson(folder), folder).file
+    seen = deck.look(chrome, file)
+    assert not seen.requests + seen.complaints
+    return file.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     "added",
     [
@@ -111,11 +115,9 @@ def test_small_letters_and_squeezed_figures_are_found(chrome: webdriver.Chrome, 
         "<script>throw new Error('broken')</script>",
     ],
 )
-def test_a_deck_that_loads_or_fails_is_found(added: str, chrome: webdriver.Chrome, tmp_path: Path) -> None:
-    file = build(make_lesson(tmp_path), tmp_path).file
-    seen = deck.look(chrome, file)
-    assert not seen.requests + seen.complaints
-    file.write_text(file.read_text(encoding="utf-8").replace("</body>", added + "</body>", 1), encoding="utf-8")
+def test_a_deck_that_loads_or_fails_is_found(added: str, clean: str, chrome: webdriver.Chrome, tmp_path: Path) -> None:
+    file = tmp_path / "deck.html"
+    file.write_text(clean.replace("</body>", added + "</body>", 1), encoding="utf-8")
     seen = deck.look(chrome, file)
     assert seen.requests + seen.complaints, "neither the network log nor the console shows it"
 
