@@ -4,51 +4,120 @@ from __future__ import annotations
 
 import functools
 import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from course import checks
 from flights.columns import KEY, LABEL
 from flights.watch import PROJECT
-from judges.lab_6 import traffic
+from judges.lab_6 import called, traffic
 from judges.shared import answer_forms, workspace_files
 from judges.trial import Ran, Step, Trial
 from operation import labels, served_log
 
-MODULE, OUT, LOG = "code/served.py", "answers.json", "log/requests.jsonl"
+OUT, LOG = "answers.json", "log/requests.jsonl"
 MOST_BYTES = 5_000_000
 SENTENCE = 4
 """Words of a refusal, at least: its key in the answer, and three."""
+BASES, FURTHER = 4, 24
+"""Flights of which there are some that differ in one column, and flights of all kinds."""
+ABSENT, PLACES = "is not there", ("first", "second", "third")
+CARRIERS = ("9E", "AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA", "MQ", "OO", "UA", "US", "VX", "WN", "YV")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request.
+
+    Attributes:
+        rows: what is asked.
+        place: of the row in which a column of the key has no value; below 0 where there is none.
+        lacks: that column.
+        how: what it has instead, in words.
+        is_odd: the schema knows no such flight, so it may be refused; if it is answered, it is logged as it is.
+    """
+
+    rows: list[Row]
+    place: int = -1
+    lacks: str = ""
+    how: str = ""
+    is_odd: bool = False
 
 
 @functools.cache
 def flights(seed: int) -> pd.DataFrame:
-    """Flights that differ from each other in one column of the key at a time, with labels that differ as well."""
-    table = traffic.timetable(seed).head(4).assign(year=2013, month=9, day=12)
-    found = [table]
-    others = {"day": 13, "month": 10, "carrier": "US", "flight": 4321, "origin": "LGA"}
-    found += [table.assign(**{column: value}) for column, value in others.items()]
-    found.append(table.assign(sched_dep_time=2235))
-    every = pd.concat(found).drop_duplicates(list(KEY)).reset_index(drop=True)
+    """Flights of which some differ from each other in one column of the key, and by as little as can be, with labels."""
+    rng = np.random.default_rng([seed, 67])
+    timetable = traffic.timetable(seed).sample(BASES + FURTHER, random_state=seed % 2**31)
+    base = timetable.head(BASES).assign(year=2013, month=9, day=12)
+    time = base["sched_dep_time"]
+    changed = {
+        "day": 13,
+        "month": 10,
+        "carrier": "US",
+        "flight": base["flight"] + 1,
+        "origin": base["origin"].map({"EWR": "JFK", "JFK": "LGA", "LGA": "EWR"}),
+        "sched_dep_time": time + np.where(time % 100 == 59, -1, 1),
+    }
+    found = [base, *(base.assign(**{column: value}) for column, value in changed.items())]
+    found += [base.assign(flight=(base["flight"] + 3000) % 8999 + 1), base.assign(sched_dep_time=2235)]
+    days = pd.to_datetime("2013-01-01") + pd.to_timedelta(rng.integers(0, 365, FURTHER), unit="D")
+    further = timetable.tail(FURTHER).assign(year=2013, month=days.month, day=days.day)
+    hours, minutes = rng.integers(0, 24, FURTHER), rng.integers(1, 60, FURTHER)
+    further = further.assign(
+        carrier=rng.permutation(np.resize(CARRIERS, FURTHER)), sched_dep_time=100 * hours + minutes
+    )
+    further["flight"] = [1, 8999, *rng.integers(2, 8999, FURTHER - 2)]
+    every = pd.concat([*found, further]).drop_duplicates(list(KEY)).reset_index(drop=True)
     every["weekday"] = PROJECT.day(every).dt.dayofweek + 1
-    return every.assign(**{LABEL: [(place // 4) % 2 for place in range(len(every))]})
+    return every.assign(**{LABEL: rng.integers(0, 2, len(every))})
 
 
-def requests(seed: int) -> list[list[dict[str, Any]]]:
-    """Requests: of several flights, then those in which one of two lacks a column of the key, then one that has all."""
-    rows = [
-        {name: _plain(value) for name, value in row.items() if name != LABEL}
-        for row in flights(seed).to_dict("records")
-    ]
-    lacking = [{name: value for name, value in rows[0].items() if name != column} for column in KEY]
-    lacking += [rows[0] | {column: None} for column in ("flight", "day")]
-    pairs = [[rows[1], one] if place % 2 else [one, rows[1]] for place, one in enumerate(lacking)]
-    return [rows[:5], rows[5:], *pairs, rows[:1]]
+@functools.cache
+def requests(seed: int) -> tuple[Asked, ...]:
+    """Requests: of one flight and of several, with more and less than they need; then those that would not find their label."""
+    rows = [{name: plain(value) for name, value in row.items() if name != LABEL} for row in _records(flights(seed))]
+    weather = {
+        "temp": 61.0,
+        "pressure": None,
+        "wind_gust": None,
+        "tailnum": "N123AB",
+        "seats": None,
+        "plane_year": 2001,
+    }
+    whole = [rows[:1], rows[1:3], rows[3:8], rows[8:], *([one] for one in rows[::5])]
+    whole += [[rows[4] | weather, rows[5] | {"humid": None}], [rows[6] | {"flight": str(rows[6]["flight"])}]]
+    found = [Asked(some) for some in whole]
+    kinds = ((ABSENT, None), ("is null", None), ("is an empty text", ""))
+    for number, (how, value) in enumerate(kinds):
+        for place, column in enumerate(KEY):
+            bad = {name: one for name, one in rows[0].items() if name != column}
+            three = [rows[1], rows[2], bad if number == 0 else bad | {column: value}]
+            turn = (place + number) % 3
+            found.append(Asked(three[turn:] + three[:turn], 2 - turn, column, how))
+    return (*found, *(Asked([rows[0] | {column: value}], is_odd=True) for column, value in ODD.items()))
 
 
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, str) else int(value)
+ODD = {"year": 2014, "flight": 9412, "carrier": "ZZ"}
+"""What the schema knows no flight with."""
+
+
+def _records(table: pd.DataFrame) -> list[Row]:
+    return table.to_dict("records")  # type: ignore[return-value]
+
+
+def plain(value: Any) -> Any:
+    """A value of a key as JSON has it."""
+    return int(value) if isinstance(value, int | float | np.number) else str(value)
 
 
 def judge_serving(lab: checks.Lab) -> None:
@@ -57,36 +126,45 @@ def judge_serving(lab: checks.Lab) -> None:
     Raises:
         checks.Wrong: something of it is not so.
     """
-    if not workspace_files.inside(lab, MODULE).is_file():
-        raise checks.Wrong(
-            f'There is no `{MODULE}` in your workspace. A cell that calls `lab.as_module("served")` becomes it.'
-        )
+    called.text(lab, "served")
     asked = requests(lab.seed)
     ran = lab.run(
         Trial(
             "your project, served in another folder, asked about flights that you have not seen",
-            files={"code": workspace_files.inside(lab, "code"), "requests.json": json.dumps(asked)},
+            files={
+                "code": workspace_files.inside(lab, "code"),
+                "requests.json": json.dumps([one.rows for one in asked]),
+            },
             steps=[Step("course.trials.served", ["code", "requests.json", LOG, OUT], seconds=150)],
             modules=("tensorflow",),
         )
     )
     answers = _answers(ran, len(asked))
-    whole, refused = [*answers[:2], answers[-1]], answers[2:-1]
-    if bad := [one for one in whole if one["status"] != 200]:
-        raise checks.Wrong(f"Your server does not answer requests that have all columns: {str(bad[0]['body'])[:200]}")
     path = ran.folder / LOG
-    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+    judge(lab.seed, answers, path if path.is_file() and path.stat().st_size < MOST_BYTES else None)
+
+
+def judge(seed: int, answers: list[Row], log: Path | None) -> None:
+    """Judges what a server has answered to `requests`, `status` and `body` of each, and logged.
+
+    Raises:
+        checks.Wrong: something of it is not as it should be.
+    """
+    asked = requests(seed)
+    if answers[0]["status"] != 200:
+        raise checks.Wrong(f"Your server does not answer a request that has all columns: {_said(answers[0])}")
+    if log is None:
         raise checks.Wrong("Your server has written no log.")
     answer_forms.parts(
         [
-            (2, lambda: _finds(path, lab.seed)),
-            (1, lambda: _refuses(refused)),
-            (1, lambda: _keeps(path, lab.seed)),
+            (2, lambda: _finds(asked, answers, log, seed)),
+            (1, lambda: _refuses(asked, answers)),
+            (1, lambda: _keeps(asked, answers, log)),
         ]
     )
 
 
-def _answers(ran: Ran, wanted: int) -> list[dict[str, Any]]:
+def _answers(ran: Ran, wanted: int) -> list[Row]:
     [step] = ran.steps
     if step.status != 0:
         raise checks.Wrong(f"`served:PROJECT` cannot be served in another folder: {step.last}")
@@ -100,43 +178,104 @@ def _answers(ran: Ran, wanted: int) -> list[dict[str, Any]]:
     raise checks.Wrong("Your server did not get to the end of the requests.")
 
 
-def _finds(path: Any, seed: int) -> None:
+def _said(answer: Row) -> str:
+    return str(answer["body"])[:200]
+
+
+def _key(row: Any) -> tuple[str, ...]:
+    return tuple(str(plain(row[name])) for name in KEY)
+
+
+def _finds(asked: tuple[Asked, ...], answers: list[Row], path: Path, seed: int) -> None:
+    for one, answer in zip(asked, answers, strict=True):
+        if not one.lacks and not one.is_odd and answer["status"] != 200:
+            raise checks.Wrong(
+                f"Your server refuses a request (flights in it: {len(one.rows)}) in which nothing of the key is missing: {_said(answer)}"
+            )
+    _same_alone(asked, answers)
     table = flights(seed)
     log = served_log.read(path, PROJECT)
     joined = labels.join(log.rows, table[[*KEY, LABEL]], PROJECT)
-    expected = dict(zip(map(tuple, table[list(KEY)].astype(str).to_numpy()), table[LABEL], strict=True))
-    right = sum(
-        expected.get(tuple(str(_plain(value)) for value in row[: len(KEY)])) == row[-1]
-        for row in joined.rows[[*KEY, LABEL]].itertuples(index=False)
-    )
+    expected = {_key(row): row[LABEL] for row in _records(table)}
+    right = sum(expected.get(_key(row)) == row[LABEL] for row in _records(joined.rows))
     if right < len(table) and (lost := log.lines.lost_columns):
         raise checks.Wrong(
-            f"The log lacks {', '.join(sorted(lost))}: {log.lines.without_key} of {log.lines.total} lines never find their label. What does the server log of each request?"
+            f"The log has no {', '.join(sorted(lost))} in {log.lines.without_key} of {log.lines.total} lines, which never find their label. What does the server log of each request?"
         )
     if right < len(table):
         raise checks.Wrong(
             f"Of {len(table)} flights that differ from each other in one column of the key, {right} find their label in your log. What of a flight is not in it as the outcomes have it?"
         )
-
-
-def _refuses(answers: list[dict[str, Any]]) -> None:
-    columns = [*KEY, "flight", "day"]
-    for column, answer in zip(columns, answers, strict=True):
-        if not 400 <= answer["status"] < 500:
-            said = "answers" if answer["status"] == 200 else f"fails (status {answer['status']}) at"
+    logged = {_key(row) for row in _records(log.rows)}
+    for one, answer in zip(asked, answers, strict=True):
+        if one.is_odd and answer["status"] == 200 and _key(one.rows[0]) not in logged:
             raise checks.Wrong(
-                f"Your server {said} a request that lacks `{column}`. It would never find its label. Refuse it: a ValueError of `check` becomes status 400."
-            )
-        if column not in str(answer["body"]) or len(str(answer["body"]).split()) < SENTENCE:
-            raise checks.Wrong(
-                f"Your server refuses a request that lacks `{column}`, and does not say in a sentence what is missing: {str(answer['body'])[:120]}"
+                "Your server answers about a flight that the schema does not know, and logs another one. Hand the rows of a request to `super().check` as they came."
             )
 
 
-def _keeps(path: Any, seed: int) -> None:
-    kept = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    pairs = {(one.get("dest"), one.get("distance")) for one in kept if isinstance(one, dict)}
-    if not set(flights(seed)[["dest", "distance"]].itertuples(index=False, name=None)) <= pairs:
+def _same_alone(asked: tuple[Asked, ...], answers: list[Row]) -> None:
+    """The answer about a flight does not depend on the others of the request."""
+    said: dict[tuple[str, ...], list[float]] = {}
+    for row, prediction in _answered(asked, answers):
+        said.setdefault(_key(row), []).append(prediction)
+    if not said or any(not max(some) - min(some) < 1e-6 for some in said.values()):
         raise checks.Wrong(
-            "The log does not hold `dest` and `distance` as they were asked. When a client changes a unit, you could not see it in the log: keep both beside the key."
+            "The answer about a flight differs by which others are in the request. What does `encode` make of the rows?"
         )
+
+
+def _answered(asked: tuple[Asked, ...], answers: list[Row]) -> Iterator[tuple[Row, float]]:
+    """The rows with a whole key that were answered, and what was said."""
+    for one, answer in zip(asked, answers, strict=True):
+        if answer["status"] == 200 and not one.lacks and not one.is_odd:
+            found = answer["body"].get("predictions", []) if isinstance(answer["body"], dict) else []
+            known = [value if isinstance(value, int | float) else math.nan for value in found]
+            yield from zip(one.rows, known + [math.nan] * (len(one.rows) - len(known)), strict=False)
+
+
+def _refuses(asked: tuple[Asked, ...], answers: list[Row]) -> None:
+    pairs = [(one, answer) for one, answer in zip(asked, answers, strict=True) if one.lacks]
+    for one, answer in pairs:
+        if not 400 <= answer["status"] < 500:
+            did = "answers" if answer["status"] == 200 else f"fails (status {answer['status']}) at"
+            raise checks.Wrong(
+                f"Your server {did} a request of three flights, though `{one.lacks}` {one.how} in the {PLACES[one.place]} of them, which would never find its label. "
+                "Refuse it: a ValueError of `check` becomes status 400."
+            )
+    for one, answer in pairs:
+        others = [(other.lacks, said) for other, said in pairs if other.lacks != one.lacks and other.how == one.how]
+        # A sentence may quote the flight, and so name all columns but one that is not there.
+        is_told = _names(one.lacks, answer) > 0 and (
+            one.how == ABSENT
+            or all(_more(one.lacks, other, answer) > _more(one.lacks, other, said) for other, said in others)
+        )
+        if not is_told or len(_said(answer).split()) < SENTENCE:
+            raise checks.Wrong(
+                f"Your server refuses a request in which `{one.lacks}` {one.how}, and does not say in a sentence which column it is: {_said(answer)}"
+            )
+
+
+def _more(column: str, other: str, answer: Row) -> int:
+    """How much more often an answer names a column than another."""
+    return _names(column, answer) - _names(other, answer)
+
+
+def _names(column: str, answer: Row) -> int:
+    return len(re.findall(rf"\b{column}\b", str(answer["body"]), re.IGNORECASE))
+
+
+def _keeps(asked: tuple[Asked, ...], answers: list[Row], path: Path) -> None:
+    try:
+        logged = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        kept = Counter(_kept(line, line["prediction"]) for line in logged)
+    except (ValueError, TypeError, KeyError):
+        kept = Counter()
+    if Counter(_kept(row, said) for row, said in _answered(asked, answers)) - kept:
+        raise checks.Wrong(
+            "The log does not hold `dest` and `distance` of each flight as they were asked. When a client changes a unit, you could not see it in the log: keep both beside the key."
+        )
+
+
+def _kept(row: Row, said: float) -> tuple[str, ...]:
+    return (str(row.get("dest")), str(row.get("distance")), f"{said:.6f}")

@@ -1,4 +1,4 @@
-"""Judges a student's watch by what it says of another log: lines that are damaged or there twice, a shadow, labels that have come too early (task 2)."""
+"""Judges a student's watch by what it says of another log (task 2)."""
 
 from __future__ import annotations
 
@@ -6,96 +6,59 @@ import functools
 import io
 import math
 import tempfile
-from datetime import date, timedelta
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import orjson
 import pandas as pd
 
 from course import checks
-from flights.columns import KEY, LABEL
 from flights.watch import PROJECT
-from judges.lab_6 import traffic
+from judges.lab_6 import watched_log
 from judges.lab_6.called import call, draw
-from judges.lab_6.traffic import World
 from judges.shared import answer_forms
 from operation import labels, quality, served_log
 
-COUNTS = ("unreadable", "without_key", "repeated")
-ROWS = ("matched", "not_yet", "missing")
+COUNTS = ("unreadable", "no_number", "without_key", "repeated")
+ROWS = ("matched", "not_yet", "missing", "ambiguous")
 NUMBERS = ("said", "happened", "gap", "auc", "cost")
-FIRST, DAYS, LATE = date(2013, 10, 3), 18, 3
-"""The days of the log that is tried; the watch is asked about those between, and labels are complete up to `LATE` days before its last."""
+ASKED = ((4, 15, watched_log.COMPLETE), (9, 9, 11))
+"""Of each call, first and last day, and the last day whose labels are complete: with days that are not due, and one day alone."""
+CLOSE = 1e-3
+"""How far a number may be off, absolute or as a share: three decimals will do, and what is counted wrong is farther off."""
+Numbers = Mapping[str, float]
 
 
 @functools.lru_cache(4)
-def given(seed: int) -> tuple[dict[str, bytes], dict[str, Any], dict[str, float]]:
-    """Files of the trial, the arguments, and what is right."""
-    world = World(seed, FIRST, DAYS)
-    rng = np.random.default_rng([seed, 64])
-    first, last = world.day(4), world.day(DAYS - 3)
-    complete = last - timedelta(days=LATE)
-    lines = []
-    for _, line in traffic.lines(world):
-        lines.append(line)
-        if rng.random() < 0.1 and line.endswith(b"}") and b"null" not in line:
-            lines.append(_shadow(line))
-        if rng.random() < 0.004:
-            lines.append(line[:40])
-    half = len(lines) // 2
-    known = traffic.outcomes(world, complete)
-    early = traffic.outcomes(world, world.last)[LABEL].where(rng.random(len(known)) < 0.2)
-    days = PROJECT.day(known)
-    known[LABEL] = known[LABEL].where((days <= pd.Timestamp(complete)).to_numpy(), early)
-    known = known[[*KEY, LABEL]]
-    text = io.StringIO()
-    known.to_csv(text, index=False)
-    files = {
-        "log/requests.jsonl.1": b"".join(one + b"\n" for one in lines[:half]),
-        "log/requests.jsonl": b"".join(one + b"\n" for one in lines[half:]),
-        "outcomes.csv": text.getvalue().encode(),
-    }
-    arguments = {"log": "log/requests.jsonl", "outcomes": "outcomes.csv"}
-    arguments |= {"first": first.isoformat(), "last": last.isoformat(), "complete": complete.isoformat()}
-    return files, arguments, _right(files, known, first, last, complete)
-
-
-def _shadow(line: bytes) -> bytes:
-    told = orjson.loads(line)
-    return orjson.dumps(
-        told | {"version": 99, "role": "shadow", "prediction": round(min(1, told["prediction"] * 2), 6)}
-    )
-
-
-def _right(files: dict[str, bytes], known: pd.DataFrame, first: date, last: date, complete: date) -> dict[str, float]:
-
+def given(seed: int) -> tuple[list[dict[str, str]], list[dict[str, float]]]:
+    """The arguments of each call on `watched_log.files`, and what is right."""
+    days, files = watched_log.world(seed), watched_log.files(seed)
+    arguments, right = [], []
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             path = Path(folder, name)
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content)
-        log = served_log.read(Path(folder, "log/requests.jsonl"), PROJECT, first, last)
-    answered = log.rows[log.rows["role"] != served_log.SHADOW]
-    joined = labels.join(answered, known, PROJECT, complete, first, last)
-    found = quality.of(joined, PROJECT)
-    counts = {name: float(getattr(log.lines, name)) for name in COUNTS}
-    rows = {name: float(getattr(joined.matches, name)) for name in ROWS}
-    return (
-        counts
-        | rows
-        | {
-            "said": found.said,
-            "happened": found.happened,
-            "gap": found.gap.value,
-            "auc": found.auc.value,
-            "cost": found.cost.value,
-            "hasty": float(labels.join(answered, known, PROJECT, None, first, last).matches.matched),
-            "shadowed": float(labels.join(log.rows, known, PROJECT, complete, first, last).matches.matched),
-            "again": rows["matched"] + joined.matches.asked_again,
-        }
-    )
+        outcomes = pd.read_csv(io.BytesIO(files["outcomes.csv"]))
+        for numbers in ASKED:
+            first, last, complete = map(days.day, numbers)
+            log = served_log.read(Path(folder, "log/requests.jsonl"), PROJECT, first, last)
+            answered = log.rows[log.rows["role"] != served_log.SHADOW]
+            join = functools.partial(labels.join, outcomes=outcomes, project=PROJECT, first=first, last=last)
+            joined = join(answered, until=complete)
+            found = quality.of(joined, PROJECT)
+            known = {**vars(log.lines), **vars(joined.matches), "said": found.said, "happened": found.happened}
+            known |= {name: getattr(found, name).value for name in ("gap", "auc", "cost")}
+            mistakes = {
+                "hasty": join(answered).matches.matched,
+                "shadowed": join(log.rows, until=complete).matches.matched,
+                "again": joined.matches.matched + joined.matches.asked_again,
+            }
+            right.append({name: float(known[name]) for name in (*COUNTS, *ROWS, *NUMBERS)} | mistakes)
+            paths = {"log": "log/requests.jsonl", "outcomes": "outcomes.csv"}
+            asked = {"first": first, "last": last, "complete": complete}
+            arguments.append(paths | {name: day.isoformat() for name, day in asked.items()})
+    return arguments, right
 
 
 def judge_watch(lab: checks.Lab) -> None:
@@ -104,43 +67,61 @@ def judge_watch(lab: checks.Lab) -> None:
     Raises:
         checks.Wrong: something is not so.
     """
-    files, arguments, right = given(draw(lab, "watch"))
-    [told] = call(lab, "watch", "watch", [arguments], files, "your watch, on a log that you have not seen")
+    seed = draw(lab, "watch")
+    arguments, right = given(seed)
+    files = watched_log.files(seed)
+    judge(call(lab, "watch", "watch", arguments, files, "your watch, on a log that you have not seen"), right)
+
+
+def judge(returned: Sequence[dict[str, Any]], right: Sequence[Numbers]) -> None:
+    """Judges what came of each call, `{"value": ...}` or `{"error": ...}`.
+
+    Raises:
+        checks.Wrong: something of it is not so.
+    """
+    pairs = [(_numbers_of(told), of) for told, of in zip(returned, right, strict=True)]
+    answer_forms.parts([(2, lambda: _lines(pairs)), (1.5, lambda: _rows(pairs)), (1.5, lambda: _quality(pairs))])
+
+
+def _numbers_of(told: dict[str, Any]) -> dict[str, float]:
     if "error" in told:
         raise checks.Wrong(f"`watch` ends with {told['error']}")
-    found = answer_forms.mapping(told["value"], "what watch returns")
+    found = told["value"]
+    if not isinstance(found, dict):
+        raise checks.Wrong(f"`watch` returns {str(found)[:40]}, and not a dictionary of numbers.")
     wanted = (*COUNTS, *ROWS, *NUMBERS)
-    if absent := [
-        name for name in wanted if isinstance(found.get(name), bool) or not isinstance(found.get(name), int | float)
-    ]:
+    known = {name: found[name] for name in wanted if isinstance(found.get(name), int | float)}
+    if absent := [name for name in wanted if isinstance(known.get(name, True), bool)]:
         raise checks.Wrong(f"What `watch` returns has no number {', '.join(absent)}.")
-    answer_forms.parts(
-        [
-            (2, lambda: _lines(found, right)),
-            (1.5, lambda: _rows(found, right)),
-            (1.5, lambda: _numbers(found, right)),
-        ]
-    )
+    return known
 
 
-def _lines(found: dict[str, Any], right: dict[str, float]) -> None:
-    wrong = [name for name in COUNTS if found[name] != right[name]]
-    if not wrong:
+def _first_wrong(pairs: Sequence[tuple[Numbers, Numbers]], names: Sequence[str]) -> tuple[str, Numbers, Numbers] | None:
+    return next(((name, found, right) for name in names for found, right in pairs if found[name] != right[name]), None)
+
+
+def _lines(pairs: Sequence[tuple[Numbers, Numbers]]) -> None:
+    if (wrong := _first_wrong(pairs, COUNTS)) is None:
         return
-    name = wrong[0]
+    name, found, right = wrong
     hint = {
-        "unreadable": "A log has full files beside the one that is written (`requests.jsonl.1`), and a line that is cut in the middle is one.",
+        "unreadable": "A log has full files beside the one that is written (`requests.jsonl.1`, `.2`, ...), and lines that are cut in the middle, or are no answer.",
+        "no_number": "The model's answer is null there. Such a line counts as nothing else, whatever day it is about.",
         "without_key": "A line lacks a column of the key where it is not there, or null. Count it whatever day it is about.",
-        "repeated": "A line is repeated where request, version, role and key are those of an earlier one, among the days that are asked for.",
+        "repeated": "A line is repeated where request, version, role and key are those of an earlier one, among the days that are asked for. A request may have several rows.",
     }[name]
     raise checks.Wrong(f"`{name}` is {found[name]:g} on a log where there are {right[name]:g}. {hint}")
 
 
-def _rows(found: dict[str, Any], right: dict[str, float]) -> None:
-    wrong = [name for name in ROWS if found[name] != right[name]]
-    if not wrong:
+def _rows(pairs: Sequence[tuple[Numbers, Numbers]]) -> None:
+    if (wrong := _first_wrong(pairs, ROWS)) is None:
         return
-    hint = "Each row of the days that are asked for, of a version that answers clients, is matched, not yet due, or missing its label."
+    name, found, right = wrong
+    hint = "Each flight of the days that are asked for, of which a version that answers clients has said a number, is matched, not yet due, missing its label, or ambiguous, by its whole key."
+    if found["ambiguous"] != right["ambiguous"]:
+        hint = "Outcomes may have a flight twice: with the same label it is one, with both it is ambiguous."
+    if any(found[line] != right[line] for line in COUNTS):
+        hint = "Look at the lines first: it is of other rows that this is said."
     for mistake, why in {
         "hasty": "Labels of days after `complete` are no fair sample: a row about such a day is `not_yet`, whether its own label is there or not.",
         "shadowed": "A shadow's answers went to no client.",
@@ -148,20 +129,25 @@ def _rows(found: dict[str, Any], right: dict[str, float]) -> None:
     }.items():
         if found["matched"] == right[mistake]:
             hint = why
-    raise checks.Wrong(f"`{wrong[0]}` is {found[wrong[0]]:g} where it should be {right[wrong[0]]:g}. {hint}")
+    raise checks.Wrong(f"`{name}` is {found[name]:g} where it should be {right[name]:g}. {hint}")
 
 
-def _numbers(found: dict[str, Any], right: dict[str, float]) -> None:
-    if found["matched"] != right["matched"]:
+def _quality(pairs: Sequence[tuple[Numbers, Numbers]]) -> None:
+    if any(found["matched"] != right["matched"] for found, right in pairs):
         raise checks.Wrong("The numbers count as soon as the matched rows are the right ones.")
-    wrong = [name for name in NUMBERS if not math.isclose(found[name], right[name], rel_tol=1e-3, abs_tol=1e-4)]
+    wrong = {
+        name: (found[name], right[name])
+        for found, right in pairs
+        for name in NUMBERS
+        if not math.isclose(found[name], right[name], rel_tol=CLOSE, abs_tol=CLOSE)
+    }
     if not wrong:
         return
+    name, (value, wanted) = next(iter(wrong.items()))
     hint = {
         "gap": "It is what was said less what happened, above 0 where too much was said.",
+        "auc": "Of two rows with the same prediction, neither is the higher.",
         "cost": "It is for a row, by the plan's costs: acting from the threshold on.",
-    }.get(wrong[0], "It is of the matched rows only.")
-    raise checks.Wrong(
-        f"`{wrong[0]}` is {found[wrong[0]]:.4g} where it should be {right[wrong[0]]:.4g}. {hint}",
-        points=1.5 - 0.3 * len(wrong),
-    )
+    }.get(name, "It is of the matched rows only, of several answers about a flight by that with the latest `time`.")
+    told = f"`{name}` is {value:.4g} where it should be {wanted:.4g}. {hint}"
+    raise checks.Wrong(told, points=1.5 - 0.3 * len(wrong))
