@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -27,9 +28,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Of the unit tests that need TFX, those of labs are half: another worker has them, or the others would wait for the one with TFX.
     """
+    together = _pipeline_groups(config, items)
     for item in items:
         if _is_whole(item):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            item.add_marker(pytest.mark.xdist_group(together.get(item.path, item.path.stem)))
         elif item.path.name.startswith("test_lab_") and item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group("labs"))  # beside its own: the two names together are the group's
         elif not item.get_closest_marker("xdist_group") and _shares_a_fixture(item):
@@ -42,6 +44,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_whole(item: pytest.Item) -> bool:
     return item.path.parent.name in WHOLE or item.path.name == BROKEN
+
+
+def _pipeline_groups(config: pytest.Config, items: list[pytest.Item]) -> dict[Path, str]:
+    """For each file of the pipeline, which of two workers has it: a third one need not import TFX. Long tests are too many for two."""
+    if "not long" not in config.option.markexpr:
+        return {}
+    files = sorted({item.path for item in items if item.path.parent.name == "pipeline"})
+    return {path: f"pipeline-{number % 2}" for number, path in enumerate(files)}
 
 
 def _spread(items: list[pytest.Item]) -> list[pytest.Item]:

@@ -17,7 +17,7 @@ from judges.lab_3 import elsewhere
 from judges.lab_3.elsewhere import CANDIDATES, COURSE_DATA, MODELS, Elsewhere
 from judges.trial import Done, Here, Ran, Step, Trial
 
-pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow, pytest.mark.usefixtures("shared_by_trials")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shared_by_trials")]
 
 PACKAGES = yaml.safe_load((Path(__file__).parents[1] / "lab_3_packages.yaml").read_text())
 QUESTIONS = (

@@ -46,6 +46,15 @@ def test_one(): pass
 def test_two(): pass
 """
 
+NAMED = """
+import os
+
+
+def test_it():
+    with open("{name}", "w") as file:
+        file.write(os.environ["PYTEST_XDIST_WORKER"])
+"""
+
 
 def run_pytest(folder, root, *options: str) -> str:
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
@@ -83,3 +92,17 @@ def test_files_that_wait_are_among_those_that_work(tmp_path, root):
     said = run_pytest(tmp_path, root, "-q", "--collect-only", "-m", "not long", "pipeline", "browser", "notebooks")
     found = [line.partition(".py::")[0][-1] for line in said.splitlines() if "::" in line]
     assert "".join(found) == "bbccffddeegghh"
+
+
+def test_a_third_worker_has_no_file_of_the_pipeline_unless_long_tests_are_run(tmp_path, root):
+    for name in "abcd":
+        path = tmp_path / "pipeline" / f"test_{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(NAMED.format(name=name))
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = long: x\n")
+    options = ("-q", "-n", "3", "--dist", "loadgroup", "pipeline")
+    run_pytest(tmp_path, root, *options, "-m", "not long")
+    workers = {name: (tmp_path / name).read_text() for name in "abcd"}
+    assert workers["a"] == workers["c"] != workers["b"] == workers["d"]
+    run_pytest(tmp_path, root, *options)
+    assert len({(tmp_path / name).read_text() for name in "abcd"}) == 3
