@@ -1,7 +1,6 @@
-"""The history of decisions: what was decided, why, and how each retraining ended. One process at a time writes it.
+"""The history of decisions: what was decided, why, and how each retraining ended. One process at a time writes it (`records`).
 
-A file of JSON lines, written whole each time: beside its place, then moved. So a process that is killed leaves the history as it was before
-or after, never between; and a retraining that was begun and has no end is found by the next one, which finishes it or strikes it out.
+A retraining that was begun and has no end is found by the next one, which finishes it or strikes it out.
 """
 
 from __future__ import annotations
@@ -9,34 +8,25 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import fcntl
-import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from operation import records
 from operation.policy import Decision, Past
+from operation.records import Busy
+from operation.records import RecordError as HistoryError
 
-FILE = "history.jsonl"
-LOCK = ".history.lock"
+__all__ = ["Busy", "History", "HistoryError", "Record"]
 
 DECLINED, BEGUN, DONE, REFUSED, FAILED, INTERRUPTED = "declined", "begun", "done", "refused", "failed", "interrupted"
 """How it stands with a decision: not to retrain; a retraining is under way; a model came of it; the candidate missed a demand; the
 pipeline broke; the process ended before it could say."""
 
 ENDS = (DONE, REFUSED, FAILED, INTERRUPTED)
-
-
-class Busy(RuntimeError):
-    """Another process decides or retrains at this moment."""
-
-
-class HistoryError(ValueError):
-    """The history cannot be read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +80,7 @@ class History:
             now: the time, with a zone; for a calendar that runs faster.
         """
         self.folder = Path(folder)
-        self.file = self.folder / FILE
+        self.file = self.folder / records.FILE
         self._now = now or (lambda: datetime.datetime.now(datetime.UTC))
         self._is_mine = False
 
@@ -100,18 +90,9 @@ class History:
         Raises:
             HistoryError: a line was changed by hand so that it is none; names file and line.
         """
-        if not self.file.exists():
-            return []
-        found = []
-        for number, line in enumerate(self.file.read_text(encoding="utf-8").splitlines(), 1):
-            try:
-                known = json.loads(line)
-                found.append(Record(**known | {"decision": Decision(**known["decision"])}))
-            except (ValueError, TypeError, KeyError) as error:
-                raise HistoryError(
-                    f"{self.file}, line {number}: no decision ({error}). Mend the line, or take it out."
-                ) from None
-        return found
+        return records.read(
+            self.file, lambda one: Record(**one | {"decision": Decision(**one["decision"])}), "decision"
+        )
 
     def past(self) -> list[Past]:
         """The retrainings that count for cool-down and budget: all that were begun, but for those that were interrupted."""
@@ -130,29 +111,12 @@ class History:
         Raises:
             Busy: another process has it; says which.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / LOCK).open("a+", encoding="utf-8") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                owner = lock.read().strip() or "Another process"
-                raise Busy(
-                    f"{owner} is deciding or retraining in {self.folder}. Nothing was done. Try again later."
-                ) from None
-            for unfinished in self.folder.glob(f".{FILE}.*"):  # of a process that was killed while it wrote
-                unfinished.unlink(missing_ok=True)
-            lock.seek(0)
-            left = lock.read().strip()
-            lock.truncate(0)
-            lock.write(f"{who} (process {os.getpid()}, since {self._time()})\n")
-            lock.flush()
+        with records.alone(self.folder, who, self._time(), f"deciding or retraining in {self.folder}") as left:
             self._is_mine = True
             try:
                 yield [f"{left} ended without giving the lock back; it was taken over."] if left else []
             finally:
                 self._is_mine = False
-                lock.truncate(0)
 
     def settle(self, finished: Callable[[Record], str] = lambda _: "") -> list[str]:
         """Puts retrainings in order whose process ended before it said how: each is finished or struck out.
@@ -215,54 +179,40 @@ class History:
         self._write([ended if one.number == ended.number else one for one in known])
         return ended
 
-    def _write(self, records: list[Record]) -> None:
+    def _write(self, found: list[Record]) -> None:
         if not self._is_mine:
             raise Busy(f"{self.file}: written without its lock. Enter `alone` first.")
-        with tempfile.NamedTemporaryFile(
-            "w", dir=self.folder, prefix=f".{FILE}.", encoding="utf-8", delete=False
-        ) as new:
-            try:
-                new.writelines(json.dumps(_plain(one)) + "\n" for one in records)
-                new.flush()
-                os.fsync(new.fileno())
-                os.replace(new.name, self.file)
-            except BaseException:
-                Path(new.name).unlink(missing_ok=True)
-                raise
+        records.write(self.file, found)
 
     def _time(self) -> str:
-        return self._now().astimezone(datetime.UTC).isoformat(timespec="seconds")
+        return records.stamp(self._now())
 
 
-def to_prometheus(records: Sequence[Record], model: str) -> str:
+class _Metrics(list[Metric]):
+    """What `generate_latest` asks of a registry."""
+
+    def collect(self) -> list[Metric]:
+        return self
+
+
+def to_prometheus(found: Sequence[Record], model: str) -> str:
     """How retrainings ended, and since when one is under way, in Prometheus' text format; all have the label `model`."""
-    registry = CollectorRegistry()
-    ended = Counter(
-        "operation_retrainings", "Retrainings that have ended, by how.", ["model", "state"], registry=registry
+    ended = CounterMetricFamily(
+        "operation_retrainings", "Retrainings that have ended, by how.", labels=["model", "state"]
     )
     for state in ENDS:  # one that appears with its first retraining would not be seen to rise
-        ended.labels(model, state).inc(sum(one.state == state for one in records))
+        ended.add_metric([model, state], sum(one.state == state for one in found))
     moments = {
-        "operation_decision_timestamp_seconds": ("When it was last decided.", records),
+        "operation_decision_timestamp_seconds": ("When it was last decided.", found),
         "operation_retraining_begun_timestamp_seconds": (
             "When the retraining that is under way began.",
-            [one for one in records if one.state == BEGUN],
+            [one for one in found if one.state == BEGUN],
         ),
     }
+    metrics = _Metrics([ended])
     for name, (text, of) in moments.items():
-        gauge = Gauge(name, text, ["model"], registry=registry)
+        gauge = GaugeMetricFamily(name, text, labels=["model"])
         if of:
-            gauge.labels(model).set(datetime.datetime.fromisoformat(of[-1].at).timestamp())
-    # The library adds when it has made a counter: of a file, that says nothing.
-    return "".join(
-        line
-        for line in generate_latest(registry).decode().splitlines(keepends=True)
-        if "_retrainings_created" not in line
-    )
-
-
-def _plain(record: Record) -> dict[str, Any]:
-    """Without what is not a number, which JSON has no word for."""
-    known = dataclasses.asdict(record)
-    decision = known["decision"]
-    return known | {"decision": {name: None if one != one else one for name, one in decision.items()}}
+            gauge.add_metric([model], datetime.datetime.fromisoformat(of[-1].at).timestamp())
+        metrics.append(gauge)
+    return generate_latest(metrics).decode()  # type: ignore[arg-type]

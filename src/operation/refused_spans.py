@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engines.errors import BadData
+from operation import records
 
 FILE = "refused.json"
 
@@ -75,9 +75,7 @@ class RefusedSpans:
     def _keep(self, span: int, why: str) -> None:
         kept = self._kept() | {str(span): {"checksum": self._checksum(span), "why": why}}
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.file.with_name(f".{FILE}.{os.getpid()}")
-        beside.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-        beside.replace(self.file)
+        records.write_whole(self.file, json.dumps(kept, indent=1) + "\n")
 
     def _checksum(self, span: int) -> str:
         digest = hashlib.sha256()

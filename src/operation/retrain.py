@@ -11,13 +11,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import os
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from engines.errors import AlreadyRunningError
 from operation import history as kept
 from operation import policy as policies
+from operation import records
 from operation.history import BEGUN, DONE, FAILED, INTERRUPTED, REFUSED, Busy, History, Record
 from operation.policy import Decision, Guards, Policy, Situation
 
@@ -257,7 +257,4 @@ def _alone(work: Work, history: History, who: str, tell: Callable[[str], object]
 
 def _export(work: Work, history: History) -> None:
     """Writes the file for Prometheus, whole or not at all."""
-    file = history.folder / METRICS
-    beside = file.with_name(f".{METRICS}.{os.getpid()}")
-    beside.write_text(kept.to_prometheus(history.records(), work.name), encoding="utf-8")
-    beside.replace(file)
+    records.write_whole(history.folder / METRICS, kept.to_prometheus(history.records(), work.name))

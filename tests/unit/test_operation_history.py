@@ -13,7 +13,7 @@ import sys
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from operation import history
+from operation import history, records
 from operation.history import BEGUN, DECLINED, DONE, FAILED, INTERRUPTED, REFUSED, Busy, History, HistoryError
 from operation.policy import Decision, Past
 
@@ -155,7 +155,7 @@ def test_a_history_that_cannot_be_written_stays_as_it_was(kept, monkeypatch, pla
     with kept.alone("a test"):
         kept.decide(NO, "2013-06")
         before = kept.file.read_bytes()
-        monkeypatch.setattr(history.os, place, full)
+        monkeypatch.setattr(records.os, place, full)
         with pytest.raises(OSError, match="no space"):
             kept.decide(YES, "2013-07")
     assert kept.file.read_bytes() == before
