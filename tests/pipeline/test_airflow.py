@@ -61,7 +61,7 @@ def skipped(run):
     asks = ours.make_dag("asks", project=dataclasses.replace(sensor.project, **hooks))
     with mock.patch.object(ours.AskOperator, "execute", return_value=json.dumps({"run": run, "reason": "", "spans": None})):
         try:
-            asks.task_dict["decide"].execute({"ti": mock.Mock()})
+            asks.task_dict["decide"].execute({"ti": mock.Mock(map_index=-1)})
         except DownstreamTasksSkipped as error:
             return sorted(one if isinstance(one, str) else one[0] for one in error.tasks), sorted(asks.task_dict)
     return [], sorted(asks.task_dict)
