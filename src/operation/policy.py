@@ -66,7 +66,6 @@ class Policy(Protocol):
 
     def decide(self, situation: Situation) -> Decision:
         """Whether to retrain in this situation."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True)

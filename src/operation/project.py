@@ -16,17 +16,14 @@ class Costs(Protocol):
     @property
     def false_alarm(self) -> float:
         """Of acting where nothing happens."""
-        ...
 
     @property
     def miss(self) -> float:
         """Of not acting where it does."""
-        ...
 
     @property
     def threshold(self) -> float:
         """The probability from which on the project acts."""
-        ...
 
 
 class Project(Protocol):
@@ -43,27 +40,22 @@ class Project(Protocol):
     @property
     def name(self) -> str:
         """See above."""
-        ...
 
     @property
     def key(self) -> Sequence[str]:
         """See above."""
-        ...
 
     @property
     def label(self) -> str:
         """See above."""
-        ...
 
     @property
     def costs(self) -> Costs:
         """See above."""
-        ...
 
     @property
     def slices(self) -> Mapping[str, Callable[[pd.DataFrame], pd.Series]]:
         """See above."""
-        ...
 
     def day(self, rows: pd.DataFrame) -> pd.Series:
         """When that which a prediction is about takes place, as a date (datetime64); NaT where the key names no day.
@@ -71,7 +63,6 @@ class Project(Protocol):
         Args:
             rows: with the columns of `key`.
         """
-        ...
 
 
 class Watched(Project, Protocol):
@@ -83,4 +74,3 @@ class Watched(Project, Protocol):
         Raises:
             engines.errors.BadData: it cannot be read.
         """
-        ...

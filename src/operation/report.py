@@ -301,15 +301,6 @@ def as_json(value: Any) -> Any:
     return _plain(dataclasses.asdict(value))
 
 
-def of_json(kind: Any, value: Any) -> Any:
-    """A dataclass from what `as_json` gave.
-
-    Raises:
-        ValueError: it is none, as are KeyError, TypeError and AttributeError.
-    """
-    return _made(kind, value)
-
-
 def _plain(value: Any) -> Any:
     """With None for what JSON has no number for, and Python's own numbers for NumPy's."""
     if isinstance(value, dict):
@@ -321,20 +312,24 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, np.integer) else value
 
 
-def _made(kind: Any, value: Any) -> Any:
-    """A value of a type that a field of these dataclasses has, from JSON."""
+def of_json(kind: Any, value: Any) -> Any:
+    """A dataclass, or a value of a type that one of its fields has, from what `as_json` gave.
+
+    Raises:
+        ValueError: it is none, as are KeyError, TypeError and AttributeError.
+    """
     if dataclasses.is_dataclass(kind):
         kinds = typing.get_type_hints(kind)
         if unknown := set(value) - set(kinds):
             raise ValueError(f"it has {', '.join(sorted(unknown))}")
-        return kind(**{name: _made(kinds[name], one) for name, one in value.items()})  # type: ignore[operator]
+        return kind(**{name: of_json(kinds[name], one) for name, one in value.items()})  # type: ignore[operator]
     if isinstance(kind, types.UnionType):
         (kind,) = (one for one in typing.get_args(kind) if one is not types.NoneType)
-        return None if value is None else _made(kind, value)
+        return None if value is None else of_json(kind, value)
     if typing.get_origin(kind) is tuple:
-        return tuple(_made(typing.get_args(kind)[0], one) for one in value)
+        return tuple(of_json(typing.get_args(kind)[0], one) for one in value)
     if typing.get_origin(kind) is dict:
-        return {name: _made(typing.get_args(kind)[1], one) for name, one in value.items()}
+        return {name: of_json(typing.get_args(kind)[1], one) for name, one in value.items()}
     if kind is float:
         return math.nan if value is None else float(value)
     if type(value) is not kind:

@@ -31,7 +31,6 @@ class Work(Protocol):
     @property
     def name(self) -> str:
         """Of the model."""
-        ...
 
     def situation(self, asked: str) -> Situation:
         """What is known now.
@@ -39,31 +38,24 @@ class Work(Protocol):
         Args:
             asked: by whom, and why, a retraining was asked for by hand; empty where it was not.
         """
-        ...
 
     def day(self, period: str) -> datetime.date:
         """The day on which the labels of a period have come: cool-down and budget are counted by it, so that a decision does not depend on when it is asked for."""
-        ...
 
     def mark(self) -> int:
         """How far the metadata store is (`candidates.mark`)."""
-        ...
 
     def prepare(self) -> None:
         """Whatever has to be so before the pipeline runs: a pushed version must not answer by being the newest. Done again, it changes nothing."""
-        ...
 
     def train(self, period: str) -> None:
         """Runs the pipeline on the labels up to a period: what it pushes has passed the gate against the model in service."""
-        ...
 
     def outcome(self, record: Record) -> Outcome:
         """What came of a retraining, by what the pipeline has recorded since its `mark`."""
-        ...
 
     def register(self, version: str) -> None:
         """Registers a version, and does not release it. Done again, it changes nothing."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True)

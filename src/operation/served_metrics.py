@@ -7,12 +7,12 @@ Counters are added up as Prometheus' `increase` does it: what a counter has afte
 from __future__ import annotations
 
 import math
-import operator
-from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from prometheus_client.parser import text_string_to_metric_families
 
 STARTED = "process_start_time_seconds"
@@ -37,10 +37,8 @@ class Histogram(NamedTuple):
     @classmethod
     def of(cls, values: Sequence[float], bounds: tuple[float, ...]) -> Histogram:
         """Values, put into buckets as the server does it."""
-        counts = [0.0] * len(bounds)
-        for value in values:
-            counts[bisect_left(bounds, value)] += 1
-        return cls(bounds, tuple(counts))
+        counts = np.bincount(np.searchsorted(bounds, values), minlength=len(bounds))
+        return cls(bounds, tuple(map(float, counts)))
 
     @property
     def total(self) -> float:
@@ -50,20 +48,18 @@ class Histogram(NamedTuple):
     @property
     def mean(self) -> float:
         """By the middles of the buckets; those beyond the last bound count as twice that bound. NaN without values."""
-        return self._mean_of(self._middles)
+        return float(np.average(self._middles, weights=self.counts)) if self.total else math.nan
 
     @property
     def variance(self) -> float:
         """As the mean."""
-        mean = self.mean
-        return self._mean_of([(middle - mean) ** 2 for middle in self._middles])
+        return float(np.average((self._middles - self.mean) ** 2, weights=self.counts)) if self.total else math.nan
 
     @property
-    def _middles(self) -> list[float]:
-        return [2 * low if math.isinf(high) else (low + high) / 2 for low, high in pairwise((0.0, *self.bounds))]
-
-    def _mean_of(self, values: Sequence[float]) -> float:
-        return sum(map(operator.mul, self.counts, values)) / self.total if self.total else math.nan
+    def _middles(self) -> npt.NDArray[np.float64]:
+        return np.array(
+            [2 * low if math.isinf(high) else (low + high) / 2 for low, high in pairwise((0.0, *self.bounds))]
+        )
 
     def quantile(self, share: float) -> float:
         """The value below which a share of the values lies, between two bounds by the rule of three; NaN without values."""
@@ -78,11 +74,8 @@ class Histogram(NamedTuple):
         """Kolmogorov and Smirnov's: the largest difference between the shares below a bound, from 0 to 1. NaN where one of the two is empty."""
         if not self.total or not other.total:
             return math.nan
-        apart = mine = its = 0.0
-        for one, another in zip(self.counts, other.counts, strict=True):
-            mine, its = mine + one / self.total, its + another / other.total
-            apart = max(apart, abs(mine - its))
-        return apart
+        mine, its = np.cumsum(self.counts) / self.total, np.cumsum(other.counts) / other.total
+        return float(np.abs(mine - its).max())
 
 
 class Did(NamedTuple):
