@@ -87,14 +87,14 @@ def test_notebook_shows_metrics_by_day_and_plays_the_file(tmp_path, monkeypatch,
     lab = one_of("labels", tmp_path, layout_of("labels"))
     monkeypatch.setattr(session._session, "lab", lab, raising=False)
     world = incidents.tried(0, "labels")
-    alerts.save(series(world, world.days - 3), lab.workspace / alerts.READ)
+    alerts.save(series(world, world.days - 10), lab.workspace / alerts.READ)
     table = notebook.metric("operation_rows", state="missing")
-    assert [str(day) for day in table.index] == ["2013-06-29", "2013-06-30"]
+    assert [str(day) for day in table.index][-2:] == ["2013-06-29", "2013-06-30"]
     assert table["operation_rows"].iloc[-1] > 100
     assert list(notebook.metric("operation_labelled_rows", by="origin").columns) == ["EWR", "JFK", "LGA"]
     assert {"up", "operation_auc"} <= set(notebook.metric()["metric"])
     for expression, told in (
-        ('operation_rows{state="missing"} > 100', "fires in 42 of 72 hours, first on 2013-06-29 at 06:00"),
+        ('operation_rows{state="missing"} > 250', "fires in 42 of 72 hours, first on 2013-06-29 at 06:00"),
         ("operation_auc > 1", "never fires"),
     ):
         (lab.workspace / alerts.FILE).write_text(lab_six.rules(expression))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from datetime import date, datetime, timedelta
 
@@ -82,10 +83,10 @@ def noticed(lab: checks.Lab, world: World) -> date:
     """
     assert world.incident is not None
     rule = check_rules.read(lab)
-    found = check_rules.fired(rule, world, incidents.SHOWN)
-    if not found.hours:
+    first = check_rules.at_home(rule, world)
+    if math.isinf(first):
         raise checks.Wrong("On your own days your rule of task 4 does not fire: `lab.alerts()` shows it.")
-    day = world.first + timedelta(days=int(found.first()))
+    day = world.first + timedelta(days=int(first))
     if day < world.incident.since:
         raise checks.Wrong("On your own days your rule of task 4 fires before it has begun: `lab.alerts()` shows it.")
     return day

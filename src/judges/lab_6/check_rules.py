@@ -12,7 +12,7 @@ from typing import Any
 import promql_parser as parser
 
 from course import checks
-from course.labs.lab_6.alerts import FILE, HOUR, NAME, fires
+from course.labs.lab_6.alerts import FILE, HOUR, NAME, WARM_UP, fires
 from judges.lab_6 import incidents
 from judges.lab_6.series import MORNING, series
 from judges.lab_6.traffic import KINDS, World
@@ -156,7 +156,7 @@ def judge_rules(lab: checks.Lab) -> None:
         raise checks.Wrong("\n".join(problems), points)
     world = incidents.world(lab.seed)
     assert world.incident is not None
-    early = fired(rule, world, incidents.SHOWN).first()
+    early = at_home(rule, world)
     if quiet:
         problems.append(
             f"It fires on {QUIET}: {len(quiet)} of {judged} hours. How far does what you measure go by chance?"
@@ -175,6 +175,11 @@ def judge_rules(lab: checks.Lab) -> None:
     points += 2 if not wolves else 1 if len(wolves) == 1 else 0
     if problems:
         raise checks.Wrong("\n".join(problems), points)
+
+
+def at_home(rule: Rule, world: World) -> float:
+    """When a rule first fires on the student's own days, in days of the world, as the student sees it."""
+    return fired(rule, world, incidents.SHOWN).first(incidents.SHOWN + WARM_UP)
 
 
 def _form(rule: Rule) -> str:

@@ -55,7 +55,7 @@ def tried(seed: int, which: str, draw: int = 0) -> World:
     incident = Incident(which, since, where[draw % len(where)], is_tried=which == "broken" and draw % 2 == 1)
     # Where it is no version that is wrong, one is released meanwhile.
     releases = RELEASES if incident.is_of_version else (*RELEASES, (ONSET + 1, ONSET + 4))
-    number = 7010 + 10 * KINDS.index(which) + layout + 100 * draw
+    number = 8010 + 10 * KINDS.index(which) + layout + 100 * draw
     return World(number, TRIED_FIRST, TRIED_DAYS, incident, past.version, releases, past)
 
 

@@ -11,7 +11,8 @@ from operation.alert_rules import Rule
 from operation.promql import NAME as METRIC
 from operation.promql import Labels, Samples
 
-HOUR = 3600
+HOUR, WARM_UP = 3600, 7
+"""Seconds; and days after Prometheus has begun to read, in which a range does not have what it needs: what fires then says nothing."""
 FILE, NAME, READ = "rules.yml", "Incident", "days/series.json"
 """The student's file and alert; and what Prometheus has read on the student's days."""
 

@@ -61,16 +61,17 @@ def metric(name: str = "", **labels: str) -> pd.DataFrame:
 
 
 def played() -> None:
-    """Plays the rules of `rules.yml` to these days, and says when each fires."""
+    """Plays the rules of `rules.yml` to these days, and says when each fires, from a week after Prometheus has begun to read."""
     found, hours = _series()
-    first = LAST - timedelta(days=hours // 24 - 1)
+    begun = 24 * alerts.WARM_UP
+    first, judged = LAST - timedelta(days=(hours - begun) // 24 - 1), hours - begun
     for rule in alert_rules.read_rules(checks.current().workspace / alerts.FILE):
-        fires = alerts.fires(rule, found, hours)
+        fires = [hour - begun for hour in alerts.fires(rule, found, hours) if hour >= begun]
         if not fires:
             print(f"{rule.name} never fires from {first} to {LAST}.")
             continue
         day, hour = first + timedelta(days=fires[0] // 24), fires[0] % 24
-        print(f"{rule.name} fires in {len(fires)} of {hours} hours, first on {day} at {hour:02d}:00.")
+        print(f"{rule.name} fires in {len(fires)} of {judged} hours, first on {day} at {hour:02d}:00.")
 
 
 def begin_service(own: bool = True) -> Config:
