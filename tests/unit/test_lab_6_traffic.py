@@ -6,9 +6,11 @@ import datetime
 import json
 
 import lab_six
+import numpy as np
 import pandas as pd
 import pytest
 
+from course import checks
 from course.checks.lab import seed
 from flights.columns import KEY, LABEL
 from flights.watch import PROJECT
@@ -37,7 +39,7 @@ def test_every_kind_comes_to_some_student():
     assert kinds == set(KINDS)
 
 
-@pytest.mark.parametrize("student", STUDENTS)
+@pytest.mark.parametrize("student", lab_six.rows(STUDENTS, 3))
 def test_incident_of_a_student_is_in_the_log_and_nowhere_before(tmp_path, student):
     world = incidents.world(seed(lab_six.LAB, student))
     incident, rows = world.incident, traffic.rows(world)
@@ -77,21 +79,60 @@ def test_right_diagnosis_passes_in_other_forms_and_wrong_ones_are_told(tmp_path,
     where = right["where"]
     forms = [right | {"what": f" {kind.upper()} "}, right | {"since": f"{right['since']}T00:00:00"}]
     forms += [right | {"where": where.lower()}, right | {"flights": right["flights"] * 1.02}]
-    forms += [right | {"where": int(where)}, right | {"where": f"version {where}"}] if where.isdecimal() else []
+    day = pd.Timestamp(right["since"])
+    forms += [right | {"since": day}, right | {"since": day.date()}, right | {"since": np.datetime64(right["since"])}]
+    forms += [right | {"flights": np.int64(right["flights"])}, right | {"flights": f"{right['flights']:,}"}]
+    forms += [pd.Series(right), right | {"where": [where]}, right | {"where": f"it is {where.lower()} here"}]
+    if where.isdecimal():
+        forms += [
+            right | {"where": np.int64(where)},
+            right | {"where": float(where)},
+            right | {"where": f"{where}."},
+        ]
     assert [judge(lab, one) for one in forms] == [(5, "")] * len(forms)
     later = (pd.Timestamp(right["since"]) + pd.Timedelta(days=7)).date().isoformat()
     other = next(one for one in KINDS if one != kind)
-    wrong = {
-        "points": (right | {"what": other}, 0, "It is not"),
-        "since": (right | {"since": later}, 4, "is not the first day"),
-        "where": (right | {"where": "LAX"}, 4, "compare each with itself"),
-        "flights": (right | {"flights": right["flights"] * 0.9}, 4, "`flights` is not"),
-        "all": (right | {"flights": 22000}, 4, "each flight once"),
-        "word": (right | {"what": "drift"}, 0, "`what` is one of"),
-        "lacks": ({"what": kind}, 0, "lacks since"),
-        "text": (right | {"flights": "many"}, 4, "`flights` is a number"),
-        "day": (right | {"since": "June"}, 4, "`since` is a day"),
-    }
-    for answer, points, told in wrong.values():
-        found, message = judge(lab, answer)
+    near = {"since": day + pd.Timedelta(days=2), "flights": right["flights"] * 0.9}
+    # Where it is says nothing of a thing that is everywhere.
+    is_anywhere = kind == "concept"
+    wrong = [
+        ({"what": other}, 0, f"Were it '{other}'"),
+        ({"since": later}, 0 if is_anywhere else 4, "Were it" if is_anywhere else "is not the first day"),
+        ({"where": "LAX"}, 4, "compare each with itself"),
+        ({"where": f"{where}, EWR or JFK"}, 4, "compare each with itself"),
+        ({"flights": right["flights"] * 0.9}, 4, "`flights` is not"),
+        ({"flights": 99000}, 0 if is_anywhere else 4, "Were it" if is_anywhere else "each flight once"),
+        (near, 3, "is not the first day"),
+        ({"since": later, "flights": 99000}, 0, f"Were it '{kind}'"),
+        ({"since": later, "where": "LAX"}, 0, f"Were it '{kind}'"),
+        ({"where": "LAX", "flights": 99000}, 0, f"Were it '{kind}'"),
+        ({"what": "drift"}, 0, "`what` is one of"),
+        ({"what": [kind]}, 0, "`what` is one of"),
+        ({"since": None, "where": ""}, 0, "says nothing of since, where"),
+        ({"flights": "many"}, 0, "`flights` is a number"),
+        ({"flights": True}, 0, "`flights` is a number"),
+        ({"flights": "nan"}, 0, "`flights` is a number"),
+        ({"flights": -5}, 0, "`flights` is a number"),
+        ({"since": "June"}, 0, "`since` is a day"),
+    ]
+    for change, points, told in wrong:
+        found, message = judge(lab, right | change)
         assert (found, told in message) == (points, True), message
+
+
+def test_word_that_is_guessed_is_told_nothing(tmp_path):
+    """Of eight words one is right: what the check says of it is what it says of the others, but for what each would mean."""
+    lab = lab_six.of_kind("vanished", tmp_path)
+    guess = {"since": "2013-06-25", "where": "everywhere", "flights": 100}
+    told = {kind: judge(lab, guess | {"what": kind}) for kind in KINDS}
+    assert {points for points, _ in told.values()} == {0}
+    rest = {
+        message.replace(repr(kind), "").replace(check_diagnosis.SIGNS[kind], "") for kind, (_, message) in told.items()
+    }
+    assert len(rest) == 1
+
+
+def test_diagnosis_that_is_not_given_is_told_as_not_answered(tmp_path):
+    lab = lab_six.of_kind("vanished", tmp_path)
+    for given in (..., None, {"what": ..., "since": ..., "where": ..., "flights": ...}):
+        assert checks.evaluate(lab, "diagnosis", {"diagnosis": given}).state == "not answered yet"

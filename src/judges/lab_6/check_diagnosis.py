@@ -8,20 +8,24 @@ from typing import Any
 
 from course import checks
 from judges.lab_6 import incidents, traffic
-from judges.lab_6.traffic import KINDS, Incident, World
+from judges.lab_6.incidents import AIRPORTS
+from judges.lab_6.traffic import CARRIERS, KINDS, World
 from judges.shared import answer_forms
 
 CLOSE = 0.03
 """How far the number of flights may be off, as a share: whether a flight that was asked about twice counts once or twice is not asked."""
+NEAR_DAYS, NEAR_FLIGHTS, NEAR = timedelta(days=2), 0.2, 2
+"""How far `since` and `flights` may be off to speak for `what`, and how many of the others have to: so that trying out eight words finds nothing."""
+EVERYWHERE = "EVERYWHERE"
 SIGNS = {
-    "unit": "Then the column `distance` of one airline would have moved in the log, and no other's",
-    "vanished": "Then an airline would fly as before, and have hardly a line in the log, damaged lines included",
-    "concept": "Then what happens would have moved everywhere at once, and what is said would not",
-    "labels": "Then flights of one airport would have been asked about as before, and their labels would be missing in the outcomes though those of other airports have come",
-    "broken": "Then lines of the log would have no number as `prediction`",
-    "canary": "Then a challenger's predictions would be worth less than the champion's, in ranking, on the same days",
-    "keys": "Then lines of one airline would lack a column of the key",
-    "refused": "Then a champion would be on duty that learned from a month which the gate of the data has refused (`pipeline_data_refused`, `pipeline_learned_from`)",
+    "unit": "the column `distance` of one airline would have moved in the log, and no other's",
+    "vanished": "an airline would fly as before, and have hardly a line in the log, damaged lines included",
+    "concept": "what happens would have moved everywhere at once, and what is said would not",
+    "labels": "flights of one airport would have been asked about as before, and their labels would be missing in the outcomes though those of other airports have come",
+    "broken": "lines of the log would have no number as `prediction`",
+    "canary": "a challenger's predictions would be worth less than the champion's, in ranking, on the same days",
+    "keys": "lines of one airline would lack a column of the key",
+    "refused": "a champion would be on duty that learned from a month which the gate of the data has refused (`pipeline_data_refused`, `pipeline_learned_from`)",
 }
 """What would be seen, were it that."""
 WHERE = {
@@ -44,7 +48,6 @@ FLIGHTS = {
     "keys": "that airline's requests since, which lack the column",
     "refused": "the flights that the version answered",
 }
-WRITTEN = "`DIAGNOSIS` is a dictionary with `what`, `since`, `where` and `flights`."
 
 
 def affected(world: World) -> int:
@@ -59,54 +62,52 @@ def judge_diagnosis(lab: checks.Lab, given: Any) -> None:
         checks.Wrong: something of it is not so.
     """
     answer = answer_forms.mapping(given, "DIAGNOSIS")
-    if absent := [name for name in ("what", "since", "where", "flights") if answer.get(name) is None]:
-        raise checks.Wrong(f"`DIAGNOSIS` lacks {', '.join(absent)}. {WRITTEN}")
-    world = incidents.world(lab.seed)
-    incident = world.incident
-    assert incident is not None
+    if absent := [name for name in ("what", "since", "where", "flights") if answer.get(name) in (None, "")]:
+        raise checks.Wrong(
+            f"`DIAGNOSIS` says nothing of {', '.join(absent)}. Give `what`, `since`, `where` and `flights`."
+        )
     what = str(answer["what"]).strip().lower()
     if what not in KINDS:
         raise checks.Wrong(f"`what` is one of {', '.join(KINDS)}, not {str(answer['what'])[:40]!r}.")
-    if what != incident.kind:
+    day, flights = _day(answer["since"]), _number(answer["flights"])
+    world = incidents.world(lab.seed)
+    incident, truth = world.incident, affected(world)
+    assert incident is not None
+    kind, days_off, off = incident.kind, abs(day - incident.since), abs(flights - truth) / truth
+    is_there = _names(answer["where"], incident.where or EVERYWHERE)
+    speaks = [days_off <= NEAR_DAYS, off <= NEAR_FLIGHTS, is_there and bool(incident.where)]
+    if what != kind or sum(speaks) < NEAR:
         raise checks.Wrong(
-            f"It is not {what!r}. {SIGNS[what]}: what do the days after the first bad one look like, beside those before?"
+            f"That is not found yet, or not with what shows it. Nothing counts before `what` is right, and {NEAR} of `since`, `where` and `flights` are near. "
+            f"Were it {what!r}, {SIGNS[what]}: is it so since that day, and was it not so before?"
         )
-    judges = [
-        (1, lambda: _since(answer["since"], incident)),
-        (1, lambda: _where(answer["where"], incident)),
-        (1, lambda: _flights(answer["flights"], affected(world), incident.kind)),
-    ]
-    answer_forms.parts(judges, 2, f"It is {what!r}.")
+    first = "`since` is not the first day. Count by the day of the flight, one day at a time, not by the report, which looks at seven."
+    place = f"`where` is {WHERE[kind]} here, and not {str(answer['where'])[:40]!r}: compare each with itself, before and after."
+    number = (
+        f"`flights` is not {flights:g}. Counted are {FLIGHTS[kind]}, each flight once, up to the last day of the log."
+    )
+    is_right = {first: days_off <= timedelta(days=kind == "concept"), place: is_there, number: off <= CLOSE}
+    if not all(is_right.values()):
+        wrong = [why for why, right in is_right.items() if not right]
+        raise checks.Wrong("\n".join([f"It is {what!r}.", *wrong]), points=5 - len(wrong))
 
 
-def _since(given: Any, incident: Incident) -> None:
+def _day(given: Any) -> date:
     try:
-        day = date(*map(int, str(given).strip()[:10].split("-")))
+        return date(*map(int, str(given).strip()[:10].split("-")))
     except (ValueError, TypeError) as error:
         raise checks.Wrong("`since` is a day, such as `2013-06-01`.") from error
-    slack = timedelta(days=1 if incident.kind == "concept" else 0)
-    if abs(day - incident.since) > slack:
-        raise checks.Wrong(
-            "`since` is not the first day. Count by the day of the flight, one day at a time, not by the report, which looks at seven."
-        )
 
 
-def _where(given: Any, incident: Incident) -> None:
-    text = str(given).strip().upper()
-    wanted = incident.where or "EVERYWHERE"
-    if wanted.isdecimal():
-        found = re.findall(r"\d+", text)
-        text = found[0] if len(found) == 1 else text
-    if text != wanted:
-        raise checks.Wrong(
-            f"`where` is {WHERE[incident.kind]} here, and not {str(given)[:40]!r}: compare each with itself, before and after."
-        )
+def _number(given: Any) -> float:
+    text = str(given).replace(",", "").strip()
+    if isinstance(given, bool) or not re.fullmatch(r"\d{1,9}(\.\d*)?", text):
+        raise checks.Wrong(f"`flights` is a number, not {str(given)[:40]!r}.")
+    return float(text)
 
 
-def _flights(given: Any, truth: int, kind: str) -> None:
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        raise checks.Wrong("`flights` is a number.")
-    if not abs(given - truth) <= CLOSE * truth:
-        raise checks.Wrong(
-            f"`flights` is not {given:g}. Counted are {FLIGHTS[kind]}, each flight once, up to the last day of the log."
-        )
+def _names(given: Any, wanted: str) -> bool:
+    """Whether an answer names a place, in whatever words, and no other of its kind."""
+    text = str(int(given) if isinstance(given, float) and given.is_integer() else given).upper()
+    words = re.findall(r"[A-Z0-9]+", EVERYWHERE if text.strip() == "ALL" else text)
+    return [one for one in words if one.isdecimal() or one in (*CARRIERS, *AIRPORTS, EVERYWHERE)] == [wanted]
