@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 
@@ -35,6 +36,27 @@ class Settings(Protocol):
     def serving_root(self) -> str: ...  # noqa: D102
     @property
     def enable_cache(self) -> bool: ...  # noqa: D102
+
+
+class InOutputRoot:
+    """Where a run keeps what, in its `output_root`: for a configuration that has no places of its own."""
+
+    output_root: str
+
+    @property
+    def metadata_path(self) -> str:
+        """The SQLite file of the metadata store."""
+        return str(Path(self.output_root) / "metadata.sqlite")
+
+    @property
+    def pipeline_root(self) -> str:
+        """Where the components write their artifacts: absolute, because the metadata store keeps it for runs from other folders."""
+        return str(Path(self.output_root).absolute() / "artifacts")
+
+    @property
+    def serving_root(self) -> str:
+        """Where blessed models are pushed to: a folder for each version, as TensorFlow Serving reads it."""
+        return str(Path(self.output_root) / "serving")
 
 
 Given = TypeVar("Given", bound=Settings)

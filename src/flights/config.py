@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engines import places
+from engines.settings import InOutputRoot
 
 from .columns import DERIVED, FILE
 from .plan import COST, Demand, Plan, is_number, refuse_contradictions
@@ -33,7 +34,7 @@ LARGEST_SEED = 2**32 - 1
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(InOutputRoot):
     """What one run of the pipeline reads, trains and demands.
 
     Attributes:
@@ -285,21 +286,6 @@ class Config:
         first, last = self.months
         train = [(first, min(last - 1, 9)), (max(first, 10), last - 1)]
         return [_month_split(*months) for months in [*train, (last, last)] if months[0] <= months[1]]
-
-    @property
-    def metadata_path(self) -> str:
-        """The SQLite file of the metadata store."""
-        return str(Path(self.output_root) / "metadata.sqlite")
-
-    @property
-    def pipeline_root(self) -> str:
-        """Where the components write their artifacts: absolute, because the metadata store keeps it for runs from other folders."""
-        return str(Path(self.output_root).absolute() / "artifacts")
-
-    @property
-    def serving_root(self) -> str:
-        """Where blessed models are pushed to: a folder for each version, as TensorFlow Serving reads it."""
-        return str(Path(self.output_root) / "serving")
 
 
 def schema_columns(schema_file: str) -> set[str]:

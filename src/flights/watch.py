@@ -112,29 +112,18 @@ def add_parsers(commands: Any) -> list[argparse.ArgumentParser]:
     return [command]
 
 
-def run(
-    config: Config,
-    watched: int,
-    log: Sequence[Path] = (),
-    labels: Path | None = None,
-    metrics: Path | None = None,
-    metrics_before: Path | None = None,
-    rules: Path | None = None,
-) -> int:
+def run(config: Config, watched: int, rules: Path | None = None, **given: Any) -> int:
     """Watches a month, and prints what was found, a line each: first what the report says, then the alerts that it sets off.
 
     Args:
         config: whose model it is.
         watched: its number.
-        log: as `watch` takes it,
-        labels: likewise,
-        metrics: likewise,
-        metrics_before: likewise.
         rules: file of the rules for alerts.
+        given: log, labels and metrics, as `watch` takes them.
     """
     from engines.quiet import import_quietly
 
-    own = settings(config, watched, log, labels, metrics, metrics_before)
+    own = settings(config, watched, **given)
     own.require_inputs()
     import_quietly()  # this takes ten seconds
     from operation import page, pipeline

@@ -7,6 +7,7 @@ import datetime
 from pathlib import Path
 
 from engines import places
+from engines.settings import InOutputRoot
 
 REPORT, PAGE, METRICS = "report.json", "report.html", "metrics.prom"
 """Files of a report."""
@@ -16,7 +17,7 @@ SERVED, BEFORE = "served", "before"
 
 
 @dataclasses.dataclass(frozen=True)
-class WatchConfig:
+class WatchConfig(InOutputRoot):
     """A watch of some days.
 
     Attributes:
@@ -74,18 +75,3 @@ class WatchConfig:
     def data_root(self) -> str:
         """The folder of the first log."""
         return str(Path(self.log[0]).absolute().parent)
-
-    @property
-    def metadata_path(self) -> str:
-        """The metadata store of the watch."""
-        return str(Path(self.output_root) / "metadata.sqlite")
-
-    @property
-    def pipeline_root(self) -> str:
-        """Where its components write."""
-        return str(Path(self.output_root).absolute() / "artifacts")
-
-    @property
-    def serving_root(self) -> str:
-        """Nothing is pushed; engines ask for the folder."""
-        return str(Path(self.output_root) / "serving")

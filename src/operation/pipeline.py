@@ -11,6 +11,8 @@ when labels have come is another report, and one that is made again for nothing 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from engines import local, sources, store
 from engines.beam import BEAM_ARGS
 from engines.common import Report as Progress
 from engines.events import CONTENTS, Graph
-from operation import records, served_examples, watching
+from operation import served_examples, watching
 from operation.components import ModelInService, MonitoringReport, ServedExampleGen, Watch
 from operation.config import METRICS, PAGE, REPORT, WatchConfig
 from operation.report import Report
@@ -120,7 +122,9 @@ def newest(config: WatchConfig) -> Path:
 def publish(report: Path, folder: str | Path) -> None:
     """Copies the files of a report to where they are looked for: each beside its place, and then moved."""
     for name in (METRICS, PAGE, REPORT):
-        records.write_whole(Path(folder) / name, (report / name).read_text(encoding="utf-8"))
+        unfinished = Path(folder) / f"{name}.unfinished"
+        shutil.copyfile(report / name, unfinished)
+        os.replace(unfinished, Path(folder) / name)
 
 
 def made_of(config: WatchConfig) -> dict[str, dict[str, str]]:
