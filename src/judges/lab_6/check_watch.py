@@ -117,13 +117,19 @@ def _rows(pairs: Sequence[tuple[Numbers, Numbers]]) -> None:
     if (wrong := _first_wrong(pairs, ROWS)) is None:
         return
     name, found, right = wrong
-    hint = "Each flight of the days that are asked for, of which a version that answers clients has said a number, is matched, not yet due, missing its label, or ambiguous, by its whole key."
-    if found["ambiguous"] != right["ambiguous"]:
-        hint = "Outcomes may have a flight twice: with the same label it is one, with both it is ambiguous."
+    more = sum(found[one] - right[one] for one in ROWS)
+    hint = "Each of the flights is in one of these four places: with its label, not yet due, without it, or with both labels."
+    if more > 0:
+        hint = "A flight counts once, by whatever versions and however often it was answered, and however often the outcomes have it."
+    if more < 0:
+        hint = "Flights count that a champion or a challenger has answered, and are told apart by the whole key."
+    hasty = "Labels of days after `complete` are no fair sample: a flight on such a day is `not_yet`, whether its own label is there or not."
+    if name == "not_yet":
+        hint = hasty
     if any(found[line] != right[line] for line in COUNTS):
         hint = "Look at the lines first: it is of other rows that this is said."
     for mistake, why in {
-        "hasty": "Labels of days after `complete` are no fair sample: a row about such a day is `not_yet`, whether its own label is there or not.",
+        "hasty": hasty,
         "shadowed": "A shadow's answers went to no client.",
         "again": "Where a flight was asked about again, the last answer counts, once.",
     }.items():
