@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,33 +51,36 @@ def read(folder: str | Path, costs: Costs) -> Quality | None:
     )
 
 
+def _of_all(messages: Any, pairs: str) -> Iterator[Any]:
+    """What the messages of all examples say of the candidate."""
+    for message in messages:
+        if not message.slice_key.single_slice_keys:
+            yield from (one for one in getattr(message, pairs) if one.key.model_name != "baseline")
+
+
 def _buckets(messages: Any) -> np.ndarray:
     """Lower border, examples, those where it happened, sum of predictions; shape (buckets, 4)."""
-    for message in messages:
-        for one in message.plot_keys_and_values:
-            found = one.value.calibration_histogram_buckets.buckets
-            if not message.slice_key.single_slice_keys and one.key.model_name != "baseline" and len(found):
-                return np.array(
-                    [
-                        (
-                            bucket.lower_threshold_inclusive,
-                            bucket.num_weighted_examples.value,
-                            bucket.total_weighted_label.value,
-                            bucket.total_weighted_refined_prediction.value,
-                        )
-                        for bucket in found
-                    ]
-                )
+    for one in _of_all(messages, "plot_keys_and_values"):
+        if found := one.value.calibration_histogram_buckets.buckets:
+            return np.array(
+                [
+                    (
+                        bucket.lower_threshold_inclusive,
+                        bucket.num_weighted_examples.value,
+                        bucket.total_weighted_label.value,
+                        bucket.total_weighted_refined_prediction.value,
+                    )
+                    for bucket in found
+                ]
+            )
     return np.empty((0, 4))
 
 
 def _auc(messages: Any) -> Estimate:
-    for message in messages:
-        for one in message.metric_keys_and_values:
-            is_ours = one.key.name == AUC and not one.key.is_diff and one.key.model_name != "baseline"
-            if is_ours and not message.slice_key.single_slice_keys:
-                if one.value.HasField("bounded_value"):
-                    found = one.value.bounded_value
-                    return Estimate(found.value.value, found.lower_bound.value, found.upper_bound.value)
-                return Estimate(one.value.double_value.value)
+    for one in _of_all(messages, "metric_keys_and_values"):
+        if one.key.name == AUC and not one.key.is_diff:
+            if one.value.HasField("bounded_value"):
+                found = one.value.bounded_value
+                return Estimate(found.value.value, found.lower_bound.value, found.upper_bound.value)
+            return Estimate(one.value.double_value.value)
     return Estimate(math.nan)

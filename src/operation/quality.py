@@ -207,16 +207,14 @@ def expected(said: npt.ArrayLike, costs: Costs) -> Expected:
         said: probabilities, shape (rows,).
         costs: of errors.
     """
-    p = np.sort(np.asarray(said, float))
+    p = np.asarray(said, float)
     if not len(p):
         return Expected(math.nan, math.nan)
-    values, start = np.unique(p, return_index=True)
-    positives, negatives = np.add.reduceat(p, start), np.add.reduceat(1 - p, start)
+    _, place = np.unique(p, return_inverse=True)
+    positives, negatives = np.bincount(place, p), np.bincount(place, 1 - p)
     below = np.cumsum(negatives) - negatives / 2
     pairs = positives.sum() * negatives.sum()
-    acts = values >= costs.threshold
-    cost = np.where(acts, negatives * costs.false_alarm, positives * costs.miss).sum() / len(p)
-    return Expected(float(positives @ below / pairs) if pairs else math.nan, float(cost))
+    return Expected(float(positives @ below / pairs) if pairs else math.nan, float(cost_of(p, p, costs).mean()))
 
 
 def calibration(joined: Joined, project: Project, bins: int = BINS) -> list[Bin]:

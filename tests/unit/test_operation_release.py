@@ -453,6 +453,20 @@ def kill(monkeypatch):
     return at
 
 
+@pytest.fixture
+def killed_in_canary(go, registry, world, kill):
+    """A release that was, of version 2."""
+
+    def die():
+        if traffic.read(registry.folder).share == 0.1:
+            raise Killed
+
+    world.before_wait = die
+    with pytest.raises(Killed):
+        go()
+    world.before_wait = lambda: None
+
+
 def reset(registry):
     """Version 1 answers all, and nothing else has a part."""
     traffic.write(registry.folder, Traffic(ONE))
@@ -484,17 +498,9 @@ def test_killed_at_any_of_its_writes_a_release_goes_on_and_does_nothing_twice(
 
 
 def test_a_release_that_was_killed_is_taken_back_where_another_version_is_asked_for(
-    go, registry, world, kill, said, tmp_path
+    go, registry, world, killed_in_canary, said, tmp_path
 ):
-    def die():
-        if traffic.read(registry.folder).share == 0.1:
-            raise Killed
-
-    world.before_wait = die
-    with pytest.raises(Killed):
-        go()
     assert traffic.read(registry.folder) == Traffic(ONE, TWO, 0.1)
-    world.before_wait = lambda: None
     assert go(THREE).state == RELEASED
     first, second = Releases(tmp_path / "releases", lambda: None).all()
     assert (first.state, second.version) == (INTERRUPTED, THREE)
@@ -504,15 +510,7 @@ def test_a_release_that_was_killed_is_taken_back_where_another_version_is_asked_
     )
 
 
-def test_a_release_that_was_killed_does_not_go_on_over_what_was_changed_by_hand(go, registry, world, kill):
-    def die():
-        if traffic.read(registry.folder).share == 0.1:
-            raise Killed
-
-    world.before_wait = die
-    with pytest.raises(Killed):
-        go()
-    world.before_wait = lambda: None
+def test_a_release_that_was_killed_does_not_go_on_over_what_was_changed_by_hand(go, registry, killed_in_canary):
     registry.rollback(why="it failed, and no one watched", who="bob")
     ended = go(None)
     assert (ended.state, ended.number) == (TAKEN_OVER, 1)
