@@ -7,6 +7,7 @@ What it gives to the student:
 
 What the checks share:
     called:          has a function of the student's called elsewhere (`course.trials.called`)
+    watched_log:     the log and the outcomes of task 2
 
 The checks:
     check_serving:   task 1: a project that is served and asked, and its log
