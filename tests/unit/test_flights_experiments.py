@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -77,38 +76,49 @@ def test_half_logged_run_is_not_compared_and_is_replaced(uri):
     assert len(client.search_runs([client.get_experiment_by_name("half").experiment_id])) == 1
 
 
-def test_mlflow_is_imported_only_when_it_is_used_and_says_nothing(tmp_path):
-    program = (
-        "import sys\nfrom flights import experiments\nassert 'mlflow' not in sys.modules\n"
-        f"experiments.log_run('sqlite:///{tmp_path}/runs.db', 'run', settings={{}}, metrics={{}})\n"
-        "import mlflow.telemetry as t\nassert t.get_telemetry_client() is None\n"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
-    assert {path.name for path in tmp_path.iterdir()} <= {"runs.db", "runs.db-wal", "runs.db-shm", ".runs.db.lock"}
+PROGRAM = """
+import os, sys
+from flights import experiments
+assert "mlflow" not in sys.modules
+alone, together, *names = sys.argv[1:]
+experiments.log_run(alone, "run", settings={}, metrics={})
+import mlflow.telemetry
+assert mlflow.telemetry.get_telemetry_client() is None
+wait, begin = os.pipe()
+for name in names:
+    if os.fork() == 0:
+        os.close(begin)
+        os.read(wait, 1)
+        experiments.log_run(together, name, settings={}, metrics={"auc": 0.5})
+        os._exit(0)
+os.close(begin)
+print([os.wait()[1] for _ in names])
+"""
+NAMES = ["first", "second", "third"]
 
 
-def test_three_first_runs_at_once_are_all_logged(tmp_path):
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """A process with nothing imported logs a run, and then, in another store, three at once; gives the folder of both and the process."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    (folder / "together").mkdir()
+    stores = [f"sqlite:///{folder}/runs.db", f"sqlite:///{folder}/together/runs.db"]
+    command = [sys.executable, "-c", PROGRAM, *stores, *NAMES]
+    return folder, subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+
+
+def test_mlflow_is_imported_only_when_it_is_used_and_says_nothing(elsewhere):
+    folder, ended = elsewhere
+    assert (ended.returncode, ended.stderr) == (0, "")
+    left = {path.name for path in folder.iterdir()} - {"together"}
+    assert left <= {"runs.db", "runs.db-wal", "runs.db-shm", ".runs.db.lock"}
+
+
+def test_three_first_runs_at_once_are_all_logged(elsewhere):
     """Each would make MLflow's tables, and the experiment; forks begin together when their pipe is closed, with MLflow imported."""
-    program = (
-        "import os, sys\nfrom flights import experiments\nimport mlflow\n"
-        "address, *names = sys.argv[1:]\n"
-        "wait, begin = os.pipe()\n"
-        "for name in names:\n"
-        "    if os.fork() == 0:\n"
-        "        os.close(begin)\n"
-        "        os.read(wait, 1)\n"
-        "        experiments.log_run(address, name, settings={}, metrics={'auc': 0.5})\n"
-        "        os._exit(0)\n"
-        "os.close(begin)\n"
-        "print([os.wait()[1] for _ in names])\n"
-    )
-    address, names = f"sqlite:///{tmp_path}/runs.db", ["first", "second", "third"]
-    quiet = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}  # as `log_run` has it, before its own import
-    command = [sys.executable, "-c", program, address, *names]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, env=quiet)
-    assert (ended.stdout, ended.stderr) == ("[0, 0, 0]\n", "")
-    assert sorted(experiments.compare(address).index) == names
+    folder, ended = elsewhere
+    assert ended.stdout == "[0, 0, 0]\n", ended.stderr
+    assert sorted(experiments.compare(f"sqlite:///{folder}/together/runs.db").index) == NAMES
 
 
 def noise(file):
