@@ -18,6 +18,7 @@ TYPES = {
     "ImportSchemaGen": "flights.contract.CuratedSchema",
     "StatisticsGen": "tfx.components.statistics_gen.component.StatisticsGen",
     "SchemaGen": "tfx.components.schema_gen.component.SchemaGen",
+    "FirstModel": "tfx.dsl.components.common.importer.Importer",
     "LatestBlessedModel": "tfx.dsl.components.common.resolver.Resolver",
     "Transform": "tfx.components.transform.component.Transform",
     "Tuner": "tfx.components.tuner.component.Tuner",

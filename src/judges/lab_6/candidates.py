@@ -1,6 +1,6 @@
 """Candidates of a canary, of all kinds: what champion and challenger said within two weeks, and what happened (task 6).
 
-What is drawn is the same in each trial, so that good candidates do not look bad by chance. The names of airlines and airports are others in each.
+What is drawn is nearly the same in each trial, so that good candidates do not look bad by chance: a few rows are left out, and the names of airlines and airports are others.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ ORIGINS = ("EWR", "JFK", "LGA")
 DAYS, LABELLED, ROWS, SHARE = 14, 12, 6000, 0.2
 FEW, CHANCE = 40, 240
 """Flights of a challenger of whom too little is known; and of one that is off by chance."""
+LEFT_OUT = 0.02
+"""Share of the rows that a draw leaves out."""
 LIMIT, AIRLINE_LIMIT = 0.03, 0.1
 """How far what is said on average may be from what happens: of all flights, and of an airline's."""
 
@@ -32,72 +34,95 @@ class Case:
         words: what it does.
         hint: for a student who decides otherwise.
         draw: one of which those that are good do not look bad by chance.
+        part: what it tries; several that try one thing are right together, or not.
     """
 
     wanted: tuple[str, ...]
     words: str
     hint: str = ""
     draw: int = 60
+    part: str = ""
 
 
 CASES = {
     "same": Case((PROMOTE,), "is as good as the champion"),
     "better": Case((PROMOTE,), "is better than the champion"),
-    "mends": Case((PROMOTE,), "says what happens, where the champion says too little"),
+    "mends": Case((PROMOTE,), "says what happens, where the champion says too little", draw=62),
     "hard": Case(
         (PROMOTE,),
         "ranks badly and says too little in two hard weeks, as the champion does",
         "What does the champion do in these weeks?",
     ),
-    "few": Case((WAIT,), f"has answered {FEW} flights, and looks splendid on them", "How many flights does it take?"),
-    "young": Case((WAIT,), "has answered many flights, of which few have a label", "Count those with a label."),
+    "few": Case(
+        (WAIT,), f"has answered {FEW} flights, and looks splendid on them", "How many flights does it take?", part="few"
+    ),
+    "young": Case(
+        (WAIT,), "has answered many flights, of which few have a label", "Count those with a label.", part="young"
+    ),
     "chance": Case(
         (PROMOTE, WAIT),
         f"is as good as the champion, and whose mean is off by chance, on {CHANCE} flights",
         "How far is a mean off by chance? An interval says it.",
-        draw=74,
+        draw=85,
+        part="mean",
     ),
     "null": Case(
-        (BACK,), "answers some flights with what is no number", "A number that is missing makes no mean worse."
+        (BACK,),
+        "answers some flights with what is no number",
+        "A number that is missing makes no mean worse.",
+        part="null",
     ),
     "ranks": Case(
         (BACK,),
         "says on average what happens, and no longer which flight will be late",
         "What measures whether late flights get the higher predictions?",
+        part="ranks",
     ),
     "meaning": Case(
-        (BACK,), "ranks as well as the champion, and says far too much", "What measures whether what is said happens?"
+        (BACK,),
+        "ranks as well as the champion, and says far too much",
+        "What measures whether what is said happens?",
+        part="mean",
     ),
     "sure": Case(
         (BACK,),
         "says a little too much, about so many flights that it is no chance",
         "The more flights, the less is chance: an interval says it.",
+        part="mean",
     ),
-    "little": Case((BACK,), "ranks as well as the champion, and says far too little", "Too little is wrong as well."),
+    "little": Case(
+        (BACK,), "ranks as well as the champion, and says far too little", "Too little is wrong as well.", part="mean"
+    ),
     "slice": Case(
         (BACK,),
         "says far too much about the flights of one airline, and a little too little about all others, so that its mean is right",
         "Look at each airline, with its own noise.",
+        part="airline",
     ),
     "other slice": Case(
         (BACK,),
         "says far too little about the flights of one airline, and a little too much about all others, so that its mean is right",
         "Look at each airline, with its own noise.",
+        part="airline",
     ),
     "easy": Case(
         (BACK,),
         "was asked about easy flights only, so that its errors cost less than the champion's, and says too much about them",
         "Compare like with like: flights of the same hours; or each with what happened to its own.",
+        part="easy",
     ),
 }
 
 
 def tables(name: str, draw: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What champion and challenger said, and what happened; airlines and airports have the names of this draw."""
+    """What champion and challenger said, and what happened; of each draw some rows are left out, and airlines and airports have other names."""
     rng = np.random.default_rng([draw, 68])
     carriers, origins = (dict(zip(one, rng.permutation(one), strict=True)) for one in (CARRIERS, ORIGINS))
     return tuple(  # type: ignore[return-value]
-        one.assign(carrier=one["carrier"].map(carriers), origin=one["origin"].map(origins)) for one in drawn(name)
+        one[rng.random(len(one)) >= LEFT_OUT].assign(
+            carrier=one["carrier"].map(carriers), origin=one["origin"].map(origins)
+        )
+        for one in drawn(name)
     )
 
 
@@ -121,7 +146,7 @@ def drawn(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     mine = np.flatnonzero(is_challenged)
     if name == "ranks":
         said[mine] = rng.permutation(said[mine])
-    said += {"meaning": 1.2, "easy": 1.1, "sure": 0.38, "little": -1.2}.get(name, 0.0) * is_challenged
+    said += {"meaning": 1.2, "easy": 1.1, "sure": 0.34, "little": -1.2}.get(name, 0.0) * is_challenged
     if name == "mends":
         said -= 1.0 * ~is_challenged
     if name == "slice":
@@ -149,4 +174,4 @@ def drawn(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _unlucky(mine: np.ndarray, prediction: np.ndarray, late: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Of several draws of so many flights, one whose mean is off by somewhat more than may be, which one in twenty or so is."""
     drawn = [np.sort(rng.choice(mine, CHANCE, replace=False)) for _ in range(3000)]
-    return min(drawn, key=lambda one: abs(float(prediction[one].mean() - late[one].mean()) - 2.1 * LIMIT))
+    return min(drawn, key=lambda one: abs(float(prediction[one].mean() - late[one].mean()) - 1.75 * LIMIT))

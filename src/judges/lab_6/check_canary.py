@@ -10,14 +10,14 @@ import numpy as np
 from course import checks
 from judges.lab_6 import operated
 from judges.lab_6.called import call, draw
-from judges.lab_6.candidates import ANSWERS, BACK, CASES, PROMOTE, WAIT, tables
+from judges.lab_6.candidates import ANSWERS, CASES, PROMOTE, WAIT, tables
 from judges.lab_6.operated import LOG, SHADOW, Line
 from judges.shared import answer_forms
 
 ENOUGH, MOST = 20, 0.6
 """Requests that are looked for in each step of a release, and the largest share of a canary."""
-GOOD, WAITS, BACKS = 0.5, 0.5, 1.0
-"""Points for each kind of candidate."""
+GOOD, WAITS, BACKS = 0.5, 0.25, 0.2
+"""Points for good candidates, and for each part of those to wait for and of those to roll back."""
 
 
 def judge_canary(lab: checks.Lab) -> None:
@@ -60,14 +60,11 @@ def _told(wrong: dict[str, str]) -> None:
     Raises:
         checks.Wrong: something is.
     """
-    kinds = {kind: [name for name, case in CASES.items() if case.wanted[0] == kind] for kind in ANSWERS}
-    if any(name in wrong for name in kinds[PROMOTE]):
-        told = [wrong[name] for name in kinds[PROMOTE] if name in wrong]
-        raise checks.Wrong("\n".join([*told, "A canary that lets no good version through is worth no more than none."]))
-    points = GOOD + sum(
-        worth * (1 - sum(name in wrong for name in kinds[kind]) / len(kinds[kind]))
-        for kind, worth in ((WAIT, WAITS), (BACK, BACKS))
-    )
+    if bad := [told for name, told in wrong.items() if CASES[name].wanted == (PROMOTE,)]:
+        raise checks.Wrong("\n".join([*bad, "A canary that lets no good version through is worth no more than none."]))
+    parts = {case.part: WAITS if case.wanted == (WAIT,) else BACKS for case in CASES.values() if case.part}
+    lost = {CASES[name].part for name in wrong}
+    points = GOOD + sum(worth for part, worth in parts.items() if part not in lost)
     if wrong:
         raise checks.Wrong("\n".join(wrong.values()), round(points, 2))
 

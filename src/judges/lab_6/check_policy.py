@@ -99,8 +99,11 @@ def judge_policy(lab: checks.Lab) -> None:
     Raises:
         checks.Wrong: something is not so.
     """
-    policy, guards = _load(lab)
-    answer_forms.parts([(2, lambda: _replayed(policy, guards)), (2, lambda: _retrained(lab, policy))])
+    try:
+        policy, guards = _load(lab)
+        answer_forms.parts([(2, lambda: _replayed(policy, guards)), (2, lambda: _retrained(lab, policy))])
+    except RecursionError as error:
+        raise checks.Wrong(f"`{FILE}` nests policies far too deeply.") from error
 
 
 def _load(lab: checks.Lab) -> tuple[Policy, Guards]:
@@ -110,18 +113,13 @@ def _load(lab: checks.Lab) -> tuple[Policy, Guards]:
     workspace_files.text(lab, FILE)
     try:
         return policy_file.load(path)
-    except RecursionError as error:
-        raise checks.Wrong(f"`{FILE}` nests policies far too deeply.") from error
     except policy_file.PolicyError as error:
         raise checks.Wrong(f"`{FILE}`: {str(error).replace(f'{path}: ', '')}") from error
 
 
 def _replayed(policy: Policy, guards: Guards) -> None:
     """Two points: one for what it gains, half a one each for few trainings and for what holds it back."""
-    try:
-        ran = {name: played(year, policy, guards) for name, year in years().items()}
-    except RecursionError as error:
-        raise checks.Wrong(f"`{FILE}` nests policies far too deeply.") from error
+    ran = {name: played(year, policy, guards) for name, year in years().items()}
     if not any(one.retrainings for one in ran.values()):
         raise checks.Wrong(
             "In no year does your policy retrain. What would it have to measure to see that probabilities no longer mean what they say? "

@@ -1,0 +1,211 @@
+"""Lab 6, tasks 5 and 6: policies on other years, decisions about canaries, and what was done with the model in service."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import lab_six
+import lab_six_service as service
+import pytest
+
+from course import checks
+from judges.lab_6 import candidates, check_canary, check_policy, operated, service_data
+from judges.lab_6.traffic import CARRIERS
+
+ANSWERS = lab_six.ANSWERS
+GUARDS = service.POLICY["guards"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A workspace in which all was done."""
+    lab = lab_six.of_kind("labels", tmp_path_factory.mktemp("made"))
+    service.write(lab)
+    return lab
+
+
+@pytest.fixture
+def lab(made, tmp_path, monkeypatch):
+    """A copy of it. Its versions are not models: what they answer is given in the place of the trial that asks them."""
+    folder = tmp_path / lab_six.LAB
+    shutil.copytree(made.workspace, folder)
+    monkeypatch.setattr(operated, "answers", service.answers)
+    return checks.Lab(lab_six.LAB, made.student, folder)
+
+
+def judged(judge, *given):
+    """Points that are lost, and what is told."""
+    try:
+        judge(*given)
+    except checks.Wrong as wrong:
+        return wrong.points, wrong.message
+    return None, ""
+
+
+# --- the policy on other years
+
+
+def _policy(lab, policy, guards=GUARDS):
+    (lab.workspace / check_policy.FILE).write_text(json.dumps({"policy": policy, "guards": guards}))
+    return judged(lambda: check_policy._replayed(*check_policy._load(lab)))
+
+
+@pytest.mark.parametrize("policy", lab_six.rows(ANSWERS["policies"]["right"], 1))
+def test_policy_that_is_worth_it_passes(lab, policy):
+    assert _policy(lab, policy) == (None, "")
+
+
+@pytest.mark.parametrize("row", lab_six.rows(ANSWERS["policies"]["wrong"], 3))
+def test_policy_that_is_not_is_told_what_it_did(lab, row):
+    points, message = _policy(lab, row["policy"], row.get("guards", GUARDS))
+    assert (points, row["told"] in message) == (row["points"], True), message
+
+
+@pytest.mark.parametrize(("text", "told"), [(row["text"], row["told"]) for row in ANSWERS["policies"]["forms"]])
+def test_file_that_is_no_policy_is_told_what_is_wrong(lab, text, told):
+    (lab.workspace / check_policy.FILE).write_text(text)
+    points, message = judged(check_policy.judge_policy, lab)
+    assert (points, told in message) == (0, True), message
+
+
+def test_policy_that_is_nested_without_end_is_told(lab):
+    deep = '{"AnyOf": [' * 400 + '{"Never": {}}' + "]}" * 400
+    (lab.workspace / check_policy.FILE).write_text('{"policy": ' + deep + "}")
+    points, message = judged(check_policy.judge_policy, lab)
+    assert (points, "too deeply" in message or "no JSON" in message) == (0, True), message
+
+
+def test_task_5_without_a_file_is_not_answered(lab):
+    (lab.workspace / check_policy.FILE).unlink()
+    assert checks.evaluate(lab, "policy", {}).state == "not answered yet"
+
+
+# --- its decision about the model in service
+
+
+def retrained(lab):
+    return judged(check_policy._retrained, lab, check_policy._load(lab)[0])
+
+
+def test_retraining_by_the_own_policy_passes(lab):
+    assert retrained(lab) == (None, "")
+
+
+def _changed(lab, path, change):
+    file = lab.workspace / path
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    for row in rows:
+        change(row)
+    service.lines(lab, path, rows)
+
+
+def _decision(**new):
+    return lambda lab: _changed(lab, operated.HISTORY, lambda row: row["decision"].update(new))
+
+
+def _record(**new):
+    return lambda lab: _changed(lab, operated.HISTORY, lambda row: row.update(new))
+
+
+def _said(value):
+    return lambda lab: _changed(lab, operated.LOG, lambda row: row.update(prediction=value))
+
+
+@pytest.mark.parametrize(
+    ("change", "points", "told"),
+    [
+        (_record(state="declined"), 0, "was not retrained"),
+        (_decision(policy="by hand"), 1, "by hand"),
+        (_decision(policy="CalibrationGap(limit=0.4, surely=False)"), 1, "says otherwise"),
+        (_decision(measured=0.3), 1, "otherwise apart"),
+        (_said(0.15), 1, "says otherwise of this flight"),
+        (lambda lab: service.log(lab, july=0.5), 1, "was asked about"),
+        (lambda lab: (lab.workspace / operated.LOG).write_text("{}\n"), 1, "no line of a server's log"),
+        (_record(state="refused", note="The AUC is too low."), 1, "own=False"),
+        (_record(version="1700000003"), 1, "has pushed version 1700000003"),
+        (_record(version=service.FIRST), 1, "has pushed version"),
+        (lambda lab: (lab.workspace / operated.HISTORY).unlink(), 0, "Nothing was decided yet"),
+    ],
+)
+def test_retraining_that_is_none_is_told(lab, change, points, told):
+    change(lab)
+    assert (found := retrained(lab))[0] == points, found
+    assert told in found[1], found
+
+
+def test_retraining_without_a_first_version_is_not_answered(lab):
+    (lab.workspace / operated.STORE).unlink()
+    with pytest.raises(checks.Unanswered, match=r"lab\.first_version"):
+        check_policy._retrained(lab, check_policy._load(lab)[0])
+
+
+def test_flights_of_students_differ():
+    assert service_data.text(1, 7) != service_data.text(2, 7)
+
+
+# --- decisions about canaries
+
+
+@pytest.mark.parametrize("row", lab_six.rows([{"edit": {}, "points": None, "told": ""}, *ANSWERS["canary"]]))
+def test_decision_about_a_canary_is_judged_by_candidates_of_all_kinds(lab, row):
+    lab_six.module(lab, "canary", lab_six.edited(lab_six.solution("canary"), row["edit"]))
+    points, message = judged(check_canary._decides, lab)
+    assert (points and round(points, 2), row["told"] in message) == (row["points"], True), message
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ANSWERS["canaries"])
+def test_canary_in_other_words_is_judged_by_what_it_decides(lab, name):
+    row = ANSWERS["canaries"][name]
+    lab_six.module(lab, "canary", row["text"])
+    points, message = judged(check_canary._decides, lab)
+    assert (points and round(points, 2), row["told"] in message) == (row["points"], True), message
+
+
+def test_bad_airline_has_another_name_in_each_trial():
+    def worst(draw):
+        _, challenger = candidates.tables("slice", draw)
+        gaps = (challenger["prediction"] - challenger["late"]).groupby(challenger["carrier"]).mean()
+        return gaps.abs().idxmax()
+
+    assert {worst(draw) for draw in range(40)} == set(CARRIERS)
+
+
+# --- a release, and a roll-back
+
+
+def test_release_and_roll_back_pass(lab):
+    assert judged(check_canary._released, lab) == (None, "")
+
+
+def _release(**new):
+    return lambda lab: _changed(lab, operated.RELEASES, lambda row: row.update(new))
+
+
+@pytest.mark.parametrize(
+    ("change", "points", "told"),
+    [
+        (lambda lab: (lab.workspace / operated.RELEASES).unlink(), 0, "Nothing was released yet"),
+        (_release(state="rolled back", reason="Too slow."), 1, "Too slow."),
+        (_release(version=int(service.FIRST)), 0, "has pushed version"),
+        (_release(found={"smoke": "", "production": ""}), 1, "come before production"),
+        (lambda lab: service.log(lab, every=1), 1, "a small share"),
+        (lambda lab: service.log(lab, every=50), 1, "2 requests as challenger"),
+        (lambda lab: service.log(lab, shadows=3), 1, "3 requests as shadow"),
+        (lambda lab: service.log(lab, after=3), 1, "the last 3 requests"),
+        (lambda lab: service.steps(lab, [("promote", "Release 1: production")]), 1, "The last step of the registry"),
+        (lambda lab: service.steps(lab, [("rollback", " ")]), 1, "has no reason"),
+        (lambda lab: (lab.workspace / operated.REGISTRY).write_text("no database"), 1, "is no registry"),
+        (
+            lambda lab: (lab.workspace / operated.TRAFFIC).write_text(f'{{"champion": {service.SECOND}}}'),
+            1,
+            "another version than the first one answers",
+        ),
+        (_said(0.2), 0, "says otherwise of this flight"),
+    ],
+)
+def test_release_that_is_none_is_told(lab, change, points, told):
+    change(lab)
+    assert (found := judged(check_canary._released, lab))[0] == points, found
+    assert told in found[1], found
