@@ -9,6 +9,7 @@ import lab_two
 import numpy as np
 import pandas as pd
 import pytest
+import student_lab
 
 from judges import lab_2_model
 from judges.lab_2 import check_model, given_data, roc_auc
@@ -267,7 +268,11 @@ def saved(lab, said, folder):
     tf.saved_model.save(made, str(lab.workspace / folder), signatures={"serving_default": serve})
 
 
-def test_model_is_loaded_and_asked_in_another_process(lab):
+@pytest.mark.parametrize(
+    "runner", [pytest.param(None, id="in another process", marks=pytest.mark.long), student_lab.InThisProcess()]
+)
+def test_model_is_loaded_and_asked(tmp_path, runner):
+    lab = lab_two.lab(tmp_path, runner=runner)
     saved(lab, scores(lab), "trained/Format-Serving")
     lab_two.write_best(lab, CONFIG)
     (lab.workspace / "trained-with.json").write_text(json.dumps(CONFIG["values"]))
