@@ -85,8 +85,17 @@ def start(tmp_path, root):
         process.communicate()
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-@pytest.mark.parametrize("answer", ["lets it pass", "makes another error of it"])
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        ("lets it pass", "SIGINT"),
+        ("makes another error of it", "SIGTERM"),
+        pytest.param("lets it pass", "SIGTERM", marks=pytest.mark.long),
+        pytest.param("lets it pass", "SIGHUP", marks=pytest.mark.long),
+        pytest.param("makes another error of it", "SIGINT", marks=pytest.mark.long),
+        pytest.param("makes another error of it", "SIGHUP", marks=pytest.mark.long),
+    ],
+)
 def test_signal_ends_a_run_with_one_line_and_the_status_that_a_shell_expects(answer, name, start):
     process = start(ANSWERS[answer])
     process.send_signal(getattr(signal, name))

@@ -215,6 +215,7 @@ def test_archive_is_a_whole_model_and_always_the_same_bytes(version, tmp_path):
     assert export.checksum(tmp_path / "models" / "flights" / "7") == export.checksum(version)
 
 
+@pytest.mark.long
 def test_archive_is_loaded_by_tensorflow_alone(version, tmp_path):
     from flights import export
 

@@ -21,6 +21,9 @@ from flights.config import Config
 pytestmark = pytest.mark.xdist_group("tfx")
 
 SIZES = ["sample", "full year"]
+MONTHS = range(2, 13)
+EVERYDAY = (2, 7, 12)
+"""Of the full year, and of what is compared with all months before: the others are a long proof, and data and contract hardly change."""
 CONTRACT = rules.read_schema(Config().schema_file)
 Change = Callable[[pd.DataFrame], "dict[str, pd.Series] | pd.DataFrame"]
 """Makes the columns that are changed, or another month."""
@@ -256,15 +259,23 @@ def test_guard_of_the_column_fires(what, size, years, judge, statistics, columns
     assert [sentence for sentence in found if f", column {column}: " in sentence], found
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("month", range(2, 13))
+@pytest.mark.parametrize(
+    ("size", "month"),
+    [
+        pytest.param(size, month, marks=() if size == "sample" or month in EVERYDAY else pytest.mark.long)
+        for size in SIZES
+        for month in MONTHS
+    ],
+)
 def test_good_month_is_stopped_by_nothing(month, size, judge, statistics, columns_of):
     """After the month before; all ranges and domains are tried where the pipeline runs."""
     assert judge(statistics(size, month, COMPARED), statistics(size, month - 1, COMPARED), COMPARED) == []
     assert broken(columns_of(size, month), columns_of(size, month - 1)) == []
 
 
-@pytest.mark.parametrize("month", range(2, 13))
+@pytest.mark.parametrize(
+    "month", [pytest.param(month, marks=() if month in EVERYDAY else pytest.mark.long) for month in MONTHS]
+)
 def test_good_month_is_stopped_by_nothing_after_all_those_before_it(month, years, judge, statistics, columns_of):
     import tensorflow_data_validation as tfdv
 

@@ -176,6 +176,7 @@ def rows(folder: Path) -> dict[str, dict[str, str]]:
         return {row["submission"]: row for row in csv.DictReader(file)}
 
 
+@pytest.mark.usefixtures("plain_pages")
 def test_the_proof_takes_no_students_place(class_, tmp_path):
     folder = put(tmp_path / "in", {"the-solution.ipynb": text(unsolved()), "right.ipynb": text()})
     got = class_(folder, prove=True)
@@ -677,6 +678,7 @@ def test_points_by_hand_and_lateness_are_in_the_table_each_time(class_, tmp_path
             class_(folder)
 
 
+@pytest.mark.usefixtures("plain_pages")
 def test_a_submission_called_as_the_file_of_points_stops_no_class(class_, tmp_path):
     folder = put(tmp_path / "in", {"anna.ipynb": text(solved("anna")), "by-hand.csv/work.ipynb": text()})
     got = class_(folder)

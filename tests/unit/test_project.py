@@ -152,8 +152,14 @@ def main(arguments):
 @pytest.mark.slow
 @pytest.mark.xdist_group("warm")
 @pytest.mark.skipif(not client.FORKS, reason="processes that have loaded TensorFlow fork on Linux only")
-def test_the_copy_under_another_name_and_with_other_columns_runs_to_a_pushed_model(tmp_path, root, warm_kernels):
-    """In a process that knows the original by no name; with what asks for columns beside: the search, and what a warm start remembers."""
+@pytest.mark.parametrize(
+    "search",
+    [pytest.param(["--tune", "--tuner-trials", "1"], id="after a search", marks=pytest.mark.long), []],
+)
+def test_the_copy_under_another_name_and_with_other_columns_runs_to_a_pushed_model(
+    tmp_path, root, warm_kernels, search
+):
+    """In a process that knows the original by no name; the search asks for columns as well."""
     start.start("late_planes", tmp_path / "project")
     _rename_columns(tmp_path / "project/src/late_planes")
     rows = tmp_path / "data/span-01/rows.csv"
@@ -162,7 +168,7 @@ def test_the_copy_under_another_name_and_with_other_columns_runs_to_a_pushed_mod
     rows.write_text(",".join(f"its_{name}" for name in header.split(",")) + "\n" + rest)
     (tmp_path / "program.py").write_text(PROGRAM)
     # Whether the model is good is not asked here.
-    options = ["--tune", "--tuner-trials", "1", "--train-epochs", "2", "--min-auc", "0", "--min-slice-auc", "0"]
+    options = [*search, "--train-epochs", "1", "--min-auc", "0", "--min-slice-auc", "0"]
     places = ["--data-root", str(tmp_path / "data"), "--output-root", "out"]
     with open(tmp_path / "said", "w") as said:
         process = warm_kernels.fork(

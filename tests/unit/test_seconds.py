@@ -136,7 +136,7 @@ def run_pytest(folder: Path, root: Path, error: str, *options: str) -> tuple[int
 @pytest.mark.parametrize(
     ("options", "error", "status", "outcome"),
     [
-        ((), "KeyboardInterrupt", 2, "was interrupted"),
+        pytest.param((), "KeyboardInterrupt", 2, "was interrupted", marks=pytest.mark.long),
         (("-n", "2", "--dist", "loadfile"), "ValueError", 1, "has failures"),
     ],
 )

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 TESTS = """
 import os, pytest
 
@@ -70,6 +72,7 @@ def run_pytest(folder, root, *options: str) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 def test_a_group_has_one_worker(tmp_path, root):
     for file, group in {"test_a.py": "one", "test_b.py": "other", "test_c.py": "one"}.items():
         (tmp_path / file).write_text(TESTS.format(group=group))
