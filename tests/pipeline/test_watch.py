@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import ledger
+import outcomes
+import pandas as pd
 import pytest
+import records
 import small_models
 
 from flights import cli, data, watch
@@ -59,9 +62,10 @@ def asked(root: str, month: int) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def served(run, make_config) -> Served:
-    config = make_config(months=(1, 2))
-    run(config)
+def served(run, make_config, tmp_path_factory) -> Served:
+    config, shared = make_config(), outcomes.shared_folder(tmp_path_factory)
+    assert outcomes.reference(config, run, shared)["blessed"]
+    shutil.copytree(shared / outcomes.LOCAL, config.output_root)
     folder, output = Path(config.serving_root), Path(config.output_root)
     (champion,) = (int(one.name) for one in folder.iterdir())
     for version in (CHALLENGER, SHADOW):
@@ -169,8 +173,10 @@ def test_what_was_served_is_held_against_what_the_version_in_service_was_trained
     columns = ("carrier", "dest", "origin", "sched_arr_time", "sched_dep_time")
     assert set(distances) == {(column, kind) for column in columns for kind in ("skew", "drift")}
     assert {column for (column, _), one in distances.items() if one.of_outcomes} == {"dest", "sched_arr_time"}
-    trained, july = data.read_month(served.config.data_root, 1), data.read_month(served.config.data_root, 7)
-    shares = [rows["carrier"].value_counts(normalize=True) for rows in (trained, july[:-LOST])]
+    examples = records.read_split(ledger.last_output(served.config, "CsvExampleGen", "examples").uri, "train")
+    trained = pd.Series([records.as_flight(one)["carrier"] for one in examples])
+    july = data.read_month(served.config.data_root, 7)[:-LOST]["carrier"]
+    shares = [carriers.value_counts(normalize=True) for carriers in (trained, july)]
     assert distances["carrier", "skew"].distance == pytest.approx(
         shares[1].sub(shares[0], fill_value=0).abs().max(), abs=1e-6
     )
