@@ -1,4 +1,7 @@
-"""Lab 6, tasks 5 and 6: policies on other years, decisions about canaries, and what was done with the model in service."""
+"""Lab 6, tasks 5 and 6: policies on other years, decisions about canaries, and what was done with the model in service.
+
+That right answers pass is shown each day by the lab's solution (tests/notebooks); here it is a long proof.
+"""
 
 from __future__ import annotations
 
@@ -51,12 +54,12 @@ def _policy(lab, policy, guards=GUARDS):
     return judged(lambda: check_policy._replayed(*check_policy._load(lab)))
 
 
-@pytest.mark.parametrize("policy", lab_six.rows(ANSWERS["policies"]["right"], 1))
+@pytest.mark.parametrize("policy", lab_six.rows(ANSWERS["policies"]["right"], 0))
 def test_policy_that_is_worth_it_passes(lab, policy):
     assert _policy(lab, policy) == (None, "")
 
 
-@pytest.mark.parametrize("row", lab_six.rows(ANSWERS["policies"]["wrong"], 3))
+@pytest.mark.parametrize("row", lab_six.rows(ANSWERS["policies"]["wrong"], 2))
 def test_policy_that_is_not_is_told_what_it_did(lab, row):
     points, message = _policy(lab, row["policy"], row.get("guards", GUARDS))
     assert (points, row["told"] in message) == (row["points"], True), message
@@ -147,7 +150,7 @@ def test_flights_of_students_differ():
 # --- decisions about canaries
 
 
-@pytest.mark.parametrize("row", lab_six.rows([{"edit": {}, "points": None, "told": ""}, *ANSWERS["canary"]]))
+@pytest.mark.parametrize("row", lab_six.rows([*ANSWERS["canary"], {"edit": {}, "points": None, "told": ""}], 1))
 def test_decision_about_a_canary_is_judged_by_candidates_of_all_kinds(lab, row):
     lab_six.module(lab, "canary", lab_six.edited(lab_six.solution("canary"), row["edit"]))
     points, message = judged(check_canary._decides, lab)
