@@ -44,7 +44,8 @@ def write(lab: checks.Lab) -> None:
         "measured": gap,
         "limit": 0.04,
     }
-    lines(lab, operated.HISTORY, [{"number": 1, "state": "done", "version": SECOND, "decision": decision, "note": ""}])
+    record = {"number": 1, "period": "2013-07", "state": "done", "version": SECOND, "note": "", "mark": 4}
+    lines(lab, operated.HISTORY, [record | {"decision": decision}])
     found = dict.fromkeys(["smoke", "shadow", "canary 20%", "canary 50%", "production"], "It answered.")
     release = {"number": 1, "version": int(SECOND), "champion": int(FIRST), "state": "released", "found": found}
     lines(lab, operated.RELEASES, [release])

@@ -126,6 +126,9 @@ def _said(value):
         (lambda lab: service.log(lab, july=0.5), 1, "was asked about"),
         (lambda lab: (lab.workspace / operated.LOG).write_text("{}\n"), 1, "no line of a server's log"),
         (_record(state="refused", note="The AUC is too low."), 1, "own=False"),
+        (_record(period="2013-06"), 1, "the newest month with labels is July"),
+        (_record(mark=0), 1, "is not the one that the record"),
+        (_record(mark=9), 1, "is not the one that the record"),
         (_record(version="1700000003"), 1, "has pushed version 1700000003"),
         (_record(version=service.FIRST), 1, "has pushed version"),
         (lambda lab: (lab.workspace / operated.HISTORY).unlink(), 0, "Nothing was decided yet"),
@@ -141,6 +144,32 @@ def test_retraining_without_a_first_version_is_not_answered(lab):
     (lab.workspace / operated.STORE).unlink()
     with pytest.raises(checks.Unanswered, match=r"lab\.first_version"):
         check_policy._retrained(lab, check_policy._load(lab)[0])
+
+
+@pytest.mark.parametrize(
+    ("policy", "decision"),
+    [
+        (
+            {"AnyOf": [{"Calendar": {"months": 9}}, {"CalibrationGap": {"limit": 0.04}}]},
+            {},  # the reason is that of the one which wants it
+        ),
+        (
+            {"CalibrationGap": {"limit": 0.04, "surely": True}},
+            {"policy": "CalibrationGap(limit=0.04, surely=True)", "measured": 0.1},
+        ),
+        (
+            {"AllOf": [{"CalibrationGap": {"limit": 0.04}}, {"NewRows": {"rows": 600}}]},
+            {
+                "policy": "AllOf(policies=(CalibrationGap(limit=0.04, surely=False), NewRows(rows=600)))",
+                "measured": None,
+            },
+        ),
+    ],
+)
+def test_decision_of_a_policy_of_another_form_passes(lab, policy, decision):
+    (lab.workspace / check_policy.FILE).write_text(json.dumps({"policy": policy}))
+    _decision(**decision)(lab)
+    assert retrained(lab) == (None, "")
 
 
 def test_flights_of_students_differ():

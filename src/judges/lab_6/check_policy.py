@@ -26,6 +26,7 @@ PERIODS, ROWS, LATE = 24, 600, 2
 """Halves of months in a year, flights in each, and how many of them labels are late."""
 GAIN, CALM, MOST, APART = 0.8, 2, 4, 60
 """The share of the gain of training each month that is asked for; the most trainings in a calm year, and in any; and days between two."""
+PERIOD = f"2013-{service_data.WATCHED:02d}"
 NEAR, ASKED = 0.005, 0.95
 """How far the gap of a decision may be from what is measured anew; and the share of July's flights that have to be asked about."""
 SEASON = (6, 7, 18, 19)
@@ -152,16 +153,20 @@ def _retrained(lab: checks.Lab, policy: Policy) -> None:
         raise checks.Wrong("The first version does not answer, or the history has no decision.")
     answer_forms.parts(
         [
-            (1, lambda: _decided(lab, policy, first.version, decision, answers)),
+            (1, lambda: _decided(lab, policy, first.version, made.get("period"), decision, answers)),
             (1, lambda: _trained(found, first, made, answers)),
         ]
     )
 
 
 def _decided(
-    lab: checks.Lab, policy: Policy, first: str, decision: dict[str, Any], answers: dict[str, np.ndarray]
+    lab: checks.Lab, policy: Policy, first: str, period: Any, decision: dict[str, Any], answers: dict[str, np.ndarray]
 ) -> None:
     """By the policy of the file, on what the version in service has really said."""
+    if period != PERIOD:
+        raise checks.Wrong(
+            f"The decision was about {str(period)[:20]}: the newest month with labels is July, `{PERIOD}`."
+        )
     if decision.get("policy") == "by hand":
         raise checks.Wrong("The retraining was asked for by hand. Here the policy decides.")
     known = {repr(one): one for one in _all(policy)}
@@ -199,6 +204,8 @@ def _trained(
         )
     version = str(made.get("version"))
     if why := operated.trained(found, first, version):
+        raise checks.Wrong(why)
+    if why := operated.not_of(found, first, version, made):
         raise checks.Wrong(why)
     if version not in answers or np.allclose(answers[version], answers[first.version], atol=0.01):
         raise checks.Wrong(f"Version {version[:30]} does not answer, or answers as the first version does.")

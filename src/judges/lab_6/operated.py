@@ -211,5 +211,14 @@ def trained(found: MetadataStore, first: Pushed, version: str) -> str:
     return ""
 
 
+def not_of(found: MetadataStore, first: Pushed, version: str, record: Mapping[str, Any]) -> str:
+    """Why a version did not come of a recorded retraining; empty where it did: the record says how far the store was when it began."""
+    made = next(one for one in pushed(found) if one.version == version)
+    mark, before = record.get("mark"), max(one.id for one in first.run.executions)
+    if not isinstance(mark, int) or not before <= mark < min(one.id for one in made.run.executions):
+        return f"The run that has pushed version {version} is not the one that the record of the decision speaks of."
+    return ""
+
+
 def _key(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(row[name]) for name in KEY)
