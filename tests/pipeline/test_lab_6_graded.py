@@ -41,6 +41,7 @@ CASES = {
     "unsolved": (0, {}),
     "half": (9, {"served": SERVED, "diagnosis": _diagnosis("half")}),
     "asks": (0, {"watch": ASKS}),
+    "policy": (2, {"policy": lab_six.solution("policy")}),  # which has decided about nothing yet
 }
 
 
