@@ -169,7 +169,11 @@ def test_two_sides_need_two_names() -> None:
 # --- odd data
 
 
-@pytest.mark.parametrize("name", ODD)
+LONG = ("huge", "tiny", "zero only", "weighted", "one value")
+"""As odd as others are: `far away`, `infinity`, `many values`."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] * (name in LONG)) for name in ODD])
 def test_odd_data_are_shown_or_said_without_a_warning(name: str, shown: Recorder) -> None:
     odd = ODD[name]
     with warnings.catch_warnings():

@@ -196,7 +196,7 @@ def test_seconds_of_forks_of_forks_are_noted_once(targets, tmp_path, waits, monk
         return seconds.sums(seconds.read(tmp_path))["noted"].seconds
 
     monkeypatch.setenv(usage.FILE, str(tmp_path / "noted"))
-    server, burnt = client.Warm.own([]), 1.0
+    server, burnt = client.Warm.own([]), 0.8
     assert run(server, targets, "burns", burnt)[0] == 0
     alone = noted()
     assert run(server, targets, "orders", (burnt, targets, waits))[0] == 0
