@@ -215,8 +215,10 @@ def _compare_there(path: Path, executed: Path, records: Path) -> int:
     for name in [name for name in os.environ if name.startswith("PYTEST_")]:
         del os.environ[name]
     os.environ.update({nbval_plugin.REPORT: str(records), nbval_plugin.EXECUTED: str(executed)})
+    # Of the plugins that are installed only nbval: another one imports trio, which takes longer than the comparison.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     arguments = [str(path), "--nbval", "--nbval-sanitize-with", str(SANITIZE), "--rootdir", str(path.parent)]
     arguments += ["-o", "addopts=", "-q", "--color=no"]
-    for plugin in ("tools.notebooks.nbval_plugin", "no:cacheprovider", "no:xdist"):
+    for plugin in ("nbval.plugin", "tools.notebooks.nbval_plugin", "no:cacheprovider"):
         arguments += ["-p", plugin]
     return int(pytest.main(arguments))
