@@ -16,6 +16,9 @@ from engines.lineage import Lineage
 from flights.plan import COST, Costs, Demand, Plan
 from flights.verdict import refusal
 
+pytestmark = pytest.mark.long
+"""Each day lesson 08 has candidates pushed and refused beside the model in service, and lab 3's checks look for the baseline of its solution."""
+
 
 @pytest.fixture(scope="module")
 def january(run, make_config, tmp_path_factory):
@@ -85,7 +88,6 @@ def test_better_or_equal_candidate_is_pushed_as_a_new_version(march):
     ledger.assert_sound(config)
 
 
-@pytest.mark.long
 def test_candidate_below_the_absolute_demand_is_refused(run, make_config, march):
     before = ledger.versions(march[0])
     config = make_config(months=(2, 3), train_epochs=4, min_auc=0.99)
@@ -106,7 +108,6 @@ def crippled(run, make_config, march):
     return config, states, before, ledger.last_output(config, "Trainer", "model").id
 
 
-@pytest.mark.long
 def test_candidate_that_lost_too_much_against_the_baseline_is_refused(crippled):
     config, states, before, _ = crippled
     assert states["Transform"] == "cached"
@@ -125,7 +126,6 @@ def planned(run, make_config, crippled):
     return config, before
 
 
-@pytest.mark.long
 def test_plan_is_what_the_evaluator_enforces_and_its_cost_is_a_metric_like_others(planned):
     """No model costs nothing; without that demand the candidate would be blessed."""
     config, before = planned
@@ -134,7 +134,6 @@ def test_plan_is_what_the_evaluator_enforces_and_its_cost_is_a_metric_like_other
     assert store.latest_verdict(config, refusal).startswith("Refused: cost against rule of all flights is 0.")
 
 
-@pytest.mark.long
 def test_refused_candidate_is_no_baseline(planned):
     """The next run is held against the newest model that was blessed, not against the newest."""
     config, _ = planned
@@ -143,7 +142,6 @@ def test_refused_candidate_is_no_baseline(planned):
     assert baseline == blessed_model(config) < newest
 
 
-@pytest.mark.long
 def test_lineage_tells_the_months_of_each_model_and_goes_astray_at_no_baseline(march, crippled):
     """On a real store; the answers to more questions are on one that is made by hand, in tests/unit/test_engines_lineage.py."""
     found = Lineage.of_file(march[0].metadata_path)

@@ -250,6 +250,13 @@ def test_a_first_run_has_no_baseline_and_its_model_is_pushed(on_minio, volume):
     assert list((volume / "serving").glob("*/saved_model.pb"))
 
 
+def test_the_result_in_pods_is_that_of_the_local_engine(on_minio, run, make_config, volume, tmp_path_factory):
+    reference = outcomes.reference(make_config(), run, outcomes.shared_folder(tmp_path_factory))
+    config = dataclasses.replace(make_config(), output_root=str(volume))
+    found = outcomes.summary(lambda node, key: on_minio.stored(on_minio.recorded[node][key]["uri"]), config)
+    assert found == reference | {"versions": found["versions"]}
+
+
 @pytest.mark.long
 def test_the_second_run_finds_the_first_ones_model_as_its_baseline(on_s3, volume):
     second = on_s3.recorded["Evaluator"]["blessing"]["metadata"]

@@ -140,6 +140,7 @@ def assert_refused_beside_a_baseline(grains, strict) -> None:
     assert blessing.custom_properties["baseline_model_id"].int_value, "it was compared with no model"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("shared_imports")
 def test_it_runs_on_kubeflow_by_processes(grains, config, locally):
     from engines.kubeflow import runner as kubeflow
