@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 from student_lab import evaluate
 
+from course.trials.dag import PLAN
 from engines.errors import MissingEngineError
 from judges.lab_4.cases import FINAL, cases
 from judges.lab_4.check_failures import names_month
@@ -130,6 +132,23 @@ def test_runs_that_do_not_end_well_are_told(tmp_path, done, told):
     lab = lab_four.lab(tmp_path, runner=SimpleNamespace(run=lambda trial: Ran(tmp_path, [done])))
     lab_four.put(lab, "x = 1\n")
     assert told in evaluate(lab, "dag")[1]
+
+
+OF_TASK_2_AS_WELL = "all months so far"
+"""Wrong in task 3, and run in the cases of task 2, which it must not fail."""
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_check_runs_the_cases_in_which_wrong_dags_of_its_task_go_another_way_and_not_all(tmp_path, task):
+    asked = []
+    lab = lab_four.lab(
+        tmp_path, runner=SimpleNamespace(run=lambda trial: asked.append(trial) or Ran(tmp_path, [Done(1, "boom")]))
+    )
+    lab_four.put(lab, "x = 1\n")
+    evaluate(lab, task)
+    run = json.loads(asked[0].files[PLAN])["cases"].keys()
+    wrong = [one for name, one in DAGS["wrong"][task].items() if name != OF_TASK_2_AS_WELL]
+    assert {case for one in wrong for case in one.get("cases") or ()} <= run < cases(lab.seed).keys()
 
 
 MONTHS = {
