@@ -62,9 +62,10 @@ def ModelInService(
     """Keeps what the metadata store of the pipeline that trained says of the version that was in service: its statistics and quality."""
     from operation import released as known
     from operation import served_rows
+    from operation.project import load_project
 
     log, _ = served_rows.load(served.uri)
-    found = known.find(known.version(log.rows), store, pipeline, known.load_project(project).costs)
+    found = known.find(known.version(log.rows), store, pipeline, load_project(project).costs)
     known.save(found, released.uri)
     released.set_string_custom_property("version", found.version)
     if found.model is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,3 +75,9 @@ class Watched(Project, Protocol):
         Raises:
             engines.errors.BadData: it cannot be read.
         """
+
+
+def load_project(name: str) -> Any:
+    """A project by `MODULE:OBJECT`: what it gives here, to the model server, or both."""
+    module, _, found = name.partition(":")
+    return getattr(importlib.import_module(module), found)

@@ -13,7 +13,6 @@ import dataclasses
 import datetime
 import functools
 import http.client
-import importlib
 import itertools
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from typing import Any
 
 from operation import canary, staging
 from operation.canary import Expected, Limits, Verdict
+from operation.project import load_project
 from operation.releases import (
     BEGUN,
     INTERRUPTED,
@@ -37,7 +37,7 @@ from operation.served_metrics import Window
 from serving import request_log, traffic
 from serving.models import Rows
 from serving.process import Client, RequestRefused
-from serving.registered import shown
+from serving.registered import capital, shown
 from serving.registry import Busy, Registry, RegistryError, user
 from serving.traffic import Traffic, TrafficError
 
@@ -141,7 +141,7 @@ class _Release:
             if version is None or int(self._entry(version).version) == old.version:
                 return self._go_on(old)
             self.tell(
-                f"{_capital(old)} was cut off at its step {old.step}. Another version is asked for: it is taken back."
+                f"{capital(str(old))} was cut off at its step {old.step}. Another version is asked for: it is taken back."
             )
             self._end_by(self._take_back, old, INTERRUPTED, "It was cut off, and another version was released instead.")
         begun = self._begin(version, why, who)
@@ -164,7 +164,9 @@ class _Release:
         elif version is None and one < served.champion:
             said = f"The newest version that is registered, {one}, is older than the champion, {served.champion}."
         elif version is None and known and known[-1].state in (REFUSED, ROLLED_BACK, TAKEN_OVER):
-            said = f"{_capital(known[-1])} was {known[-1].state}: {known[-1].reason} Name the version to try it again."
+            said = (
+                f"{capital(str(known[-1]))} was {known[-1].state}: {known[-1].reason} Name the version to try it again."
+            )
         first = one == served.champion
         number = max((past.number for past in self.kept.all()), default=0) + 1
         since = max((step.number for step in self.registry.history()), default=0)
@@ -189,12 +191,12 @@ class _Release:
                 )
         if not first:
             self._require_server(served)
-        self.tell(f"{_capital(made)}: {shown(served)}")
+        self.tell(f"{capital(str(made))}: {shown(served)}")
         return self.kept.keep(made)
 
     def _go_on(self, old: Outcome) -> Outcome:
         """The rest of a release whose process was killed."""
-        self.tell(f"{_capital(old)} was cut off at its step {old.step}; it goes on there.")
+        self.tell(f"{capital(str(old))} was cut off at its step {old.step}; it goes on there.")
         if old.reason:
             return self._end_by(self._take_back, old, ROLLED_BACK, old.reason)
         steps = self._steps(old)
@@ -209,7 +211,9 @@ class _Release:
         foreign = [step for step in done if not step.why.startswith(_label(old))]
         if foreign or self.registry.serving() not in allowed:
             said = (
-                f"{_capital(foreign[-1])} has changed who answers." if foreign else "Who answers was changed by hand."
+                f"{capital(str(foreign[-1]))} has changed who answers."
+                if foreign
+                else "Who answers was changed by hand."
             )
             return self._end(old, TAKEN_OVER, f"{said} {shown(self.registry.serving() or allowed[0])}")
         return self._carry_out(old)
@@ -255,7 +259,9 @@ class _Release:
         champion, registry = one.champion, self.registry
         if name == SMOKE:
             rows = self.rows(one.version) if callable(self.rows) else self.rows
-            expected = self.smoke(registry.folder, one.version, champion, self.project, _given(self.project), rows)
+            expected = self.smoke(
+                registry.folder, one.version, champion, self.project, load_project(self.project), rows
+            )
             said = (expected.champion, expected.candidate)
             one = dataclasses.replace(one, expected=tuple(tuple(round(value, 6) for value in one) for one in said))
             return f"Version {one.version} answered {len(rows)} rows in staging as it does by itself.", one
@@ -406,7 +412,7 @@ class _Release:
 
     def _end(self, one: Outcome, state: str, reason: str) -> Outcome:
         ended = self.kept.keep(dataclasses.replace(one, state=state, reason=reason))
-        self.tell(f"{_capital(ended)}, {state}{'' if state == RELEASED else f' at {one.step}'}: {reason}")
+        self.tell(f"{capital(str(ended))}, {state}{'' if state == RELEASED else f' at {one.step}'}: {reason}")
         return ended
 
     # --- the registry
@@ -438,16 +444,6 @@ class _Release:
             self.wait(min(self.poll, 0.5))
 
 
-def _given(project: str) -> Any:
-    module, _, name = project.partition(":")
-    return getattr(importlib.import_module(module), name)
-
-
 def _label(one: Outcome) -> str:
     """How the registry's reasons of a release begin."""
     return f"Release {one.number}:"
-
-
-def _capital(what: object) -> str:
-    text = str(what)
-    return text[:1].upper() + text[1:]

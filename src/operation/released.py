@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 import shutil
 import typing
@@ -13,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from operation import evaluated
-from operation.project import Costs, Watched
+from operation.project import Costs
 from operation.quality import Quality
 from operation.report import as_json, of_json
 from operation.served_log import SHADOW
@@ -41,12 +40,6 @@ class Released:
     trained: Quality | None = None
     statistics: Path | None = None
     notes: tuple[str, ...] = ()
-
-
-def load_project(name: str) -> Watched:
-    """A project by `MODULE:OBJECT`."""
-    module, _, found = name.partition(":")
-    return typing.cast("Watched", getattr(importlib.import_module(module), found))
 
 
 def version(rows: pd.DataFrame) -> str:

@@ -27,8 +27,7 @@ from engines import contents
 from engines.errors import BadData
 from operation import labels, served_log, served_rows
 from operation.config import BEFORE, SERVED
-from operation.project import Project, Watched
-from operation.released import load_project
+from operation.project import Project, Watched, load_project
 from operation.served_log import DAY, SHADOW, ServedLog
 
 LOG, LABELS, LABELS_BEFORE = "log", "labels", "labels before"

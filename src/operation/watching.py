@@ -18,6 +18,7 @@ from operation import distances, labels, page, served_rows
 from operation import released as releases
 from operation import report as reports
 from operation.config import BEFORE, METRICS, PAGE, REPORT, SERVED
+from operation.project import load_project
 from operation.report import DRIFT, SKEW, Distance, Report
 from operation.served_examples import OF_OUTCOMES
 
@@ -56,7 +57,7 @@ def report(
     requests: str,
 ) -> Report:
     """What was found; the arguments are those of `components.Watch`."""
-    own, known = releases.load_project(project), releases.load(released.uri)
+    own, known = load_project(project), releases.load(released.uri)
     log, outcomes = served_rows.load(served.uri)
     begin, end = map(datetime.date.fromisoformat, (first, last))
     if outcomes is None:
