@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lab_six
 import pytest
+import yaml
 
 from course import checks
 from course.checks import session
@@ -62,6 +63,18 @@ def test_form_of_a_rule_is_told(tmp_path, row):
     more = {name: value for name, value in row.items() if name not in ("points", "told")}
     points, message = judge(lab, lab_six.rules(RULES["right"]["labels"][0], **more))
     assert (points, row["told"] in message) == (row["points"], True), message
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.parametrize("row", RULES["more"], ids=lambda row: f"{row['kind']}: {row['expr']} {row.get('more', '')}")
+def test_rule_is_judged_with_all_that_its_file_has(tmp_path, row):
+    lab = one_of(row["kind"], tmp_path, layout_of(row["kind"]))
+    loaded = yaml.safe_load(lab_six.rules(row["expr"], **row.get("more", {})))
+    recorded = [{"record": name, "expr": expr} for name, expr in row.get("recorded", {}).items()]
+    loaded["groups"].insert(0, {"name": "first", "rules": recorded})
+    points, message = judge(lab, yaml.safe_dump(loaded))
+    assert (points, row.get("told", "") in message) == (row["points"], True), (points, message)
 
 
 def test_file_that_holds_no_rules_is_told(tmp_path):
