@@ -58,18 +58,16 @@ def png(figure: Figure) -> bytes:
     from matplotlib import pyplot
     from PIL import Image
 
-    buffer, is_watched = io.BytesIO(), live.front_end()
-    figure.savefig(
-        buffer,
-        format="png",
-        dpi=style.DPI * style.SHARPNESS,
-        metadata={"Software": None},  # otherwise matplotlib's version, and another file with each of its releases
-        pil_kwargs={} if is_watched else {"compress_level": 0},  # it is only read again
-    )
-    pyplot.close(figure)
+    buffer, is_watched, dpi = io.BytesIO(), live.front_end(), style.DPI * style.SHARPNESS
     if is_watched:
+        # Without the metadata it says matplotlib's version, and is another file with each of its releases.
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+        pyplot.close(figure)
         return buffer.getvalue()
-    image = Image.open(buffer).convert("RGB")
+    figure.savefig(buffer, format="rgba", dpi=dpi)
+    pyplot.close(figure)
+    width, height = (int(inches * dpi) for inches in figure.get_size_inches())  # as matplotlib's Agg cuts it off
+    image = Image.frombytes("RGBA", (width, height), buffer.getvalue()).convert("RGB")
     if image.getcolors(maxcolors=_FEW_COLOURS):
         image = image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         image.putpalette([255 if part >= 253 else part for part in image.getpalette()])  # paper stays white
