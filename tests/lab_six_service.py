@@ -15,9 +15,14 @@ import lineage_store
 import numpy as np
 
 from course import checks
+from course.labs.lab_6.first_version import PIPELINE
 from flights.columns import KEY, LABEL
 from judges.lab_6 import operated, service_data
 
+STORE, HISTORY, RELEASES, REGISTRY, TRAFFIC = (
+    f"{PIPELINE}/{name}"
+    for name in (operated.STORE, operated.HISTORY, operated.RELEASES, operated.REGISTRY, operated.TRAFFIC)
+)
 FIRST, SECOND = "1700000001", "1700000002"
 POLICY = {"policy": {"CalibrationGap": {"limit": 0.04}}, "guards": {"cool_down": 60, "budget": 4}}
 
@@ -32,7 +37,7 @@ def answers(lab: checks.Lab) -> dict[str, np.ndarray]:
 
 def write(lab: checks.Lab) -> None:
     """Writes it all into the workspace."""
-    folder = lab.workspace / "pipeline"
+    folder = lab.workspace / PIPELINE
     _store(folder)
     (lab.workspace / "policy.json").write_text(json.dumps(POLICY))
     july = service_data.flights(lab.seed, service_data.WATCHED)
@@ -45,12 +50,12 @@ def write(lab: checks.Lab) -> None:
         "limit": 0.04,
     }
     record = {"number": 1, "period": "2013-07", "state": "done", "version": SECOND, "note": "", "mark": 4}
-    lines(lab, operated.HISTORY, [record | {"decision": decision}])
+    lines(lab, HISTORY, [record | {"decision": decision}])
     found = dict.fromkeys(["smoke", "shadow", "canary 20%", "canary 50%", "production"], "It answered.")
     release = {"number": 1, "version": int(SECOND), "champion": int(FIRST), "state": "released", "found": found}
-    lines(lab, operated.RELEASES, [release])
+    lines(lab, RELEASES, [release])
     steps(lab, [("promote", "Release 1: production"), ("rollback", "Too many warnings.")])
-    (lab.workspace / operated.TRAFFIC).write_text(json.dumps({"champion": int(FIRST), "challenger": None}))
+    (lab.workspace / TRAFFIC).write_text(json.dumps({"champion": int(FIRST), "challenger": None}))
     log(lab)
 
 
@@ -79,7 +84,7 @@ def lines(lab: checks.Lab, path: str, rows: list[dict[str, Any]]) -> None:
 
 def steps(lab: checks.Lab, taken: list[tuple[str, str]]) -> None:
     """Writes the registry's steps as MLflow keeps them: tags of the registered model."""
-    path = lab.workspace / operated.REGISTRY
+    path = lab.workspace / REGISTRY
     path.unlink(missing_ok=True)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE registered_model_tags (key VARCHAR, value VARCHAR, name VARCHAR)")

@@ -42,5 +42,7 @@ def test_own_model_is_put_into_service_if_it_can_be_and_else_the_one_that_was_de
     assert words in said
     assert ("cannot be evaluated" in said) is not is_good
     assert config.data_root == str(workspace / "months")
-    first_version.begin(workspace, own=False)
+    again = first_version.begin(workspace, own=False)
+    assert [one.name for one in workspace.glob("pipeline*")] == ["pipeline-02"]
+    assert again.output_root == str(workspace / "pipeline-02")
     assert "that of lab 3's solution" in capsys.readouterr().out

@@ -104,11 +104,11 @@ def _changed(lab, path, change):
 
 
 def _decision(**new):
-    return lambda lab: _changed(lab, operated.HISTORY, lambda row: row["decision"].update(new))
+    return lambda lab: _changed(lab, service.HISTORY, lambda row: row["decision"].update(new))
 
 
 def _record(**new):
-    return lambda lab: _changed(lab, operated.HISTORY, lambda row: row.update(new))
+    return lambda lab: _changed(lab, service.HISTORY, lambda row: row.update(new))
 
 
 def _said(value):
@@ -131,7 +131,7 @@ def _said(value):
         (_record(mark=9), 1, "is not the one that the record"),
         (_record(version="1700000003"), 1, "has pushed version 1700000003"),
         (_record(version=service.FIRST), 1, "has pushed version"),
-        (lambda lab: (lab.workspace / operated.HISTORY).unlink(), 0, "Nothing was decided yet"),
+        (lambda lab: (lab.workspace / service.HISTORY).unlink(), 0, "Nothing was decided yet"),
     ],
 )
 def test_retraining_that_is_none_is_told(lab, change, points, told):
@@ -141,7 +141,7 @@ def test_retraining_that_is_none_is_told(lab, change, points, told):
 
 
 def test_retraining_without_a_first_version_is_not_answered(lab):
-    (lab.workspace / operated.STORE).unlink()
+    (lab.workspace / service.STORE).unlink()
     with pytest.raises(checks.Unanswered, match=r"lab\.first_version"):
         check_policy._retrained(lab, check_policy._load(lab)[0])
 
@@ -212,13 +212,13 @@ def test_release_and_roll_back_pass(lab):
 
 
 def _release(**new):
-    return lambda lab: _changed(lab, operated.RELEASES, lambda row: row.update(new))
+    return lambda lab: _changed(lab, service.RELEASES, lambda row: row.update(new))
 
 
 @pytest.mark.parametrize(
     ("change", "points", "told"),
     [
-        (lambda lab: (lab.workspace / operated.RELEASES).unlink(), 0, "Nothing was released yet"),
+        (lambda lab: (lab.workspace / service.RELEASES).unlink(), 0, "Nothing was released yet"),
         (_release(state="rolled back", reason="Too slow."), 1, "Too slow."),
         (_release(version=int(service.FIRST)), 0, "has pushed version"),
         (_release(found={"smoke": "", "production": ""}), 1, "come before production"),
@@ -228,9 +228,9 @@ def _release(**new):
         (lambda lab: service.log(lab, after=3), 1, "the last 3 requests"),
         (lambda lab: service.steps(lab, [("promote", "Release 1: production")]), 1, "The last step of the registry"),
         (lambda lab: service.steps(lab, [("rollback", " ")]), 1, "has no reason"),
-        (lambda lab: (lab.workspace / operated.REGISTRY).write_text("no database"), 1, "is no registry"),
+        (lambda lab: (lab.workspace / service.REGISTRY).write_text("no database"), 1, "is no registry"),
         (
-            lambda lab: (lab.workspace / operated.TRAFFIC).write_text(f'{{"champion": {service.SECOND}}}'),
+            lambda lab: (lab.workspace / service.TRAFFIC).write_text(f'{{"champion": {service.SECOND}}}'),
             1,
             "another version than the first one answers",
         ),

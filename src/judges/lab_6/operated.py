@@ -21,10 +21,9 @@ from judges.shared.metadata_store import COMPLETE, MetadataStore, Run
 from judges.trial import Step, Trial
 
 LOG = "service/requests.jsonl"
-STORE, HISTORY, RELEASES = (
-    f"{PIPELINE}/{name}" for name in ("metadata.sqlite", "retraining/history.jsonl", "releases/history.jsonl")
-)
-SERVING, REGISTRY, TRAFFIC = (f"{PIPELINE}/{name}" for name in ("serving", "registry.db", "traffic.json"))
+STORE, HISTORY, RELEASES = "metadata.sqlite", "retraining/history.jsonl", "releases/history.jsonl"
+SERVING, REGISTRY, TRAFFIC = "serving", "registry.db", "traffic.json"
+"""In the folder of the pipeline."""
 OUT, MOST_BYTES, MOST_STEPS = "answers.json", 5_000_000, 1000
 SHADOW = "shadow"
 CLOSE = 0.002
@@ -49,13 +48,19 @@ class Line:
     place: int
 
 
+def place(lab: checks.Lab, name: str) -> str:
+    """The path in the workspace of something in the pipeline's folder: the newest one, where it was begun again."""
+    folders = sorted(one.name for one in lab.workspace.glob(f"{PIPELINE}*") if one.is_dir())
+    return f"{folders[-1] if folders else PIPELINE}/{name}"
+
+
 def store(lab: checks.Lab) -> MetadataStore:
     """The metadata store of the student's pipeline.
 
     Raises:
         checks.Unanswered: there is none yet.
     """
-    path = workspace_files.inside(lab, STORE)
+    path = workspace_files.inside(lab, place(lab, STORE))
     if not path.is_file():
         raise checks.Unanswered("There is no version in service yet: `lab.first_version()` puts one there.")
     return metadata_store.read(path)
@@ -78,6 +83,7 @@ def records(lab: checks.Lab, path: str, missing: str) -> list[dict[str, Any]]:
     Raises:
         checks.Wrong: there is none, or a line is no record.
     """
+    path = place(lab, path)
     if not workspace_files.inside(lab, path).is_file():
         raise checks.Wrong(missing)
     lines = workspace_files.text(lab, path).splitlines()
@@ -90,7 +96,7 @@ def answers(lab: checks.Lab) -> dict[str, np.ndarray]:
     Raises:
         checks.Wrong: they cannot be asked.
     """
-    folder = workspace_files.inside(lab, SERVING)
+    folder = workspace_files.inside(lab, place(lab, SERVING))
     if not folder.is_dir():
         raise checks.Wrong("There is no version in `pipeline/serving`: `lab.first_version()` puts one there.")
     rows = [
@@ -171,7 +177,7 @@ def steps(lab: checks.Lab) -> list[dict[str, Any]]:
     Raises:
         checks.Wrong: it cannot be read.
     """
-    path = workspace_files.inside(lab, REGISTRY)
+    path = workspace_files.inside(lab, place(lab, REGISTRY))
     if not path.is_file() or path.stat().st_size > 10 * MOST_BYTES:
         raise checks.Wrong("There is no registry in `pipeline`.")
     try:
@@ -190,7 +196,9 @@ def steps(lab: checks.Lab) -> list[dict[str, Any]]:
 
 def traffic(lab: checks.Lab) -> dict[str, Any]:
     """Who answers now."""
-    return workspace_files.mapping(workspace_files.text(lab, TRAFFIC, "It says which version answers."), TRAFFIC)
+    return workspace_files.mapping(
+        workspace_files.text(lab, place(lab, TRAFFIC), "It says which version answers."), TRAFFIC
+    )
 
 
 def trained(found: MetadataStore, first: Pushed, version: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,13 +16,15 @@ GIVEN, LAB_3 = "first", "lab-3-pipeline"
 PIPELINE, SERVICE = "pipeline", "service"
 """Folders in the workspace: of the pipeline, and of the log."""
 MONTHS, MADE = (2, 3), "Format-Serving"
+_USED: set[Path] = set()
+"""Folders of pipelines in this process. MLflow keeps a connection to a registry's file, also when that is gone, so no folder is used again."""
 LEAN: dict[str, Any] = {"materialize": False, "train_epochs": 10, "slices": (), "guarded": ()}
 """Settings with which a run takes two thirds of the time."""
 WHY = "It is in service already."
 
 
 def begin(workspace: Path, own: bool = True) -> Config:
-    """Empties the folders of pipeline and service, and makes the first version champion.
+    """Begins a pipeline's folder and that of the service, without what was there, and makes the first version champion.
 
     Args:
         workspace: of the lab.
@@ -33,13 +36,18 @@ def begin(workspace: Path, own: bool = True) -> Config:
     Raises:
         RuntimeError: the model that was delivered did not pass the gate.
     """
-    for name in (PIPELINE, SERVICE):
-        shutil.rmtree(workspace / name, ignore_errors=True)
-        (workspace / name).mkdir()
-    places = {"data_root": str(workspace / "months"), "output_root": str(workspace / PIPELINE)}
-    config = Config(**places, months=MONTHS, **LEAN)
+    for old in [*workspace.glob(f"{PIPELINE}*"), workspace / SERVICE]:
+        shutil.rmtree(old, ignore_errors=True)
+    numbers = itertools.count(2)
+    folder = workspace / PIPELINE
+    while folder in _USED:
+        folder = workspace / f"{PIPELINE}-{next(numbers):02d}"
+    _USED.add(folder)
+    for made in (folder, workspace / SERVICE):
+        made.mkdir()
+    config = Config(data_root=str(workspace / "months"), output_root=str(folder), months=MONTHS, **LEAN)
     mine = pushed(workspace.parent / LAB_3) if own else None
-    if mine and _takes(config, _copied(mine, workspace / PIPELINE / "first"), "Your model of lab 3"):
+    if mine and _takes(config, _copied(mine, folder / "first"), "Your model of lab 3"):
         return _registered(config, "that of your lab 3")
     if _takes(config, workspace / GIVEN, "The model that was delivered"):
         return _registered(config, "that of lab 3's solution")

@@ -18,8 +18,8 @@ from serving import process
 
 LAST = date(2013, 6, 30)
 NOON = 12
-LIMITS = Limits(shadow=50, requests=50, apart=0.15, distance=0.3, slower_by=5.0, share=4.0)
-"""Of a release here: fifty requests say little of shares and seconds, and a model that has learned from a summer says otherwise than one that has not."""
+LIMITS = Limits(shadow=30, requests=30, apart=0.15, distance=0.3, slower_by=5.0, share=4.0)
+"""Of a release here: thirty requests say little of shares and seconds, and a model that has learned from a summer says otherwise than one that has not."""
 
 _running = contextlib.ExitStack()
 """The server that goes on when a cell has ended."""
