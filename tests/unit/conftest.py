@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ import matplotlib as mpl
 import pytest
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from warm.client import Warm
 
 
@@ -34,6 +37,22 @@ def own_look() -> Iterator[None]:
     """Puts matplotlib's settings back: `course.begin` sets those of the house for the whole process."""
     with mpl.rc_context():
         yield
+
+
+@pytest.fixture(autouse=True)
+def sketched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In tests of what views and figures say, they are drawn whole, but coarsely, and stored in no time; `test_course_display` has their images."""
+    if not request.path.name.startswith(("test_course_views", "test_course_figures", "test_figures_")):
+        return
+    from course import display, style
+
+    def png(figure: Figure) -> bytes:
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=style.DPI / 2, pil_kwargs={"compress_level": 0})
+        sys.modules["matplotlib.pyplot"].close(figure)
+        return buffer.getvalue()
+
+    monkeypatch.setattr(display, "png", png)
 
 
 @pytest.fixture(autouse=True)
