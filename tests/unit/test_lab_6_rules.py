@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import lab_six
 import pytest
 import yaml
@@ -10,9 +12,10 @@ from course import checks
 from course.checks import session
 from course.checks.lab import Lab
 from course.labs.lab_6 import alerts, notebook
-from judges.lab_6 import incidents
+from judges.lab_6 import check_rules, incidents
 from judges.lab_6.series import series
 from judges.lab_6.traffic import KINDS
+from operation.alert_rules import Recording, Rule
 
 RULES = lab_six.ANSWERS["rules"]
 
@@ -75,6 +78,88 @@ def test_rule_is_judged_with_all_that_its_file_has(tmp_path, row):
     loaded["groups"].insert(0, {"name": "first", "rules": recorded})
     points, message = judge(lab, yaml.safe_dump(loaded))
     assert (points, row.get("told", "") in message) == (row["points"], True), (points, message)
+
+
+ONSET, START = incidents.ONSET * 24, incidents.START * 24
+NEVER: list[int] = []
+IN_TIME, LATE, EARLY = [ONSET + 30], [ONSET + 7 * 24 + 8], [ONSET - 3, ONSET + 30]
+
+
+@pytest.mark.parametrize(
+    ("own", "quiet", "home", "wolves", "points", "told"),
+    [
+        (IN_TIME, NEVER, NEVER, 0, 6, ""),
+        (IN_TIME, [START - 1], [(66 - 56) * 24], 0, 6, ""),
+        (IN_TIME, [START], NEVER, 0, 5, "on which nothing goes wrong"),
+        (IN_TIME, NEVER, [(65 - 56) * 24], 0, 5, "on your own days before anything has gone wrong"),
+        (IN_TIME, NEVER, [(62 - 56) * 24], 0, 6, ""),
+        (IN_TIME, NEVER, NEVER, 1, 5, "It also fires for"),
+        (IN_TIME, NEVER, NEVER, 2, 4, "It also fires for"),
+        (LATE, NEVER, NEVER, 0, 1, "does not fire by the 7th morning"),
+        (EARLY, NEVER, NEVER, 0, 1, "before that begins"),
+        ([ONSET - 3 * 24, *IN_TIME], NEVER, NEVER, 0, 6, ""),
+        (IN_TIME, [*range(31 * 24)], NEVER, 0, 0, "always fires"),
+    ],
+)
+def test_points_are_for_when_a_rule_fires_where(tmp_path, monkeypatch, own, quiet, home, wolves, points, told):
+    """A week after Prometheus has begun to read, or two on the days of the check, until the seventh morning; the student's incident begins on day 66 at the earliest."""
+    lab = one_of("labels", tmp_path, layout_of("labels"))
+    since = incidents.world(lab.seed).incident.since
+    monkeypatch.setattr(
+        check_rules, "read", lambda _: Rule("Incident", "x > 1", {"severity": "ticket"}, lab.workspace, TOLD)
+    )
+    howling = [one for one in KINDS if one != "labels"][:wolves]
+
+    def fired(_, world, begin=0):
+        if world.incident is None:
+            return check_rules.Fired(quiet, begin)
+        if begin:
+            late = (since - incidents.FIRST).days - 66
+            return check_rules.Fired([hour + 24 * late * (hour >= 24 * 7) for hour in home], begin)
+        hours = (
+            own
+            if world.incident.kind == "labels"
+            else [ONSET - 1, *([ONSET] if world.incident.kind in howling else [])]
+        )
+        return check_rules.Fired(hours, begin)
+
+    monkeypatch.setattr(check_rules, "fired", fired)
+    found, message = lab_six.evaluate(lab, "rules")
+    assert (found, told in message) == (points, True), message
+
+
+TOLD = {"summary": "x", "action": "y"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_page"),
+    [
+        ("serving_a > 1", True),
+        ("serving_a > 1 unless operation_b > 1", True),
+        ("serving_a > 1 unless on () (operation_b or absent(operation_c))", True),
+        ("serving_version and on (version) pipeline_learned_from", True),
+        ("recorded > 1", True),
+        ("operation_b > 1", False),
+        ("operation_b > 1 and on () up == 1", False),
+        ("up == 1 and on () serving_a > on () operation_b", False),
+        ("serving_a > 1 or operation_b > 1", False),
+        ("serving_a unless on () (vector(1) unless on () operation_b > 1)", False),
+        ("serving_a * on () group_left () (operation_b > bool 1) > 0", False),
+        ("sum(serving_a) > 1 and max_over_time(sum(operation_b)[1h:5m]) > 1", False),
+        ('serving_a > 1 and {__name__=~"operation.*"}', False),
+        ("pipeline_data_refused == 1 and on () up == 1", False),
+        ("serving_a > 1 and of_report > 1", False),
+        ("vector(1)", False),
+    ],
+)
+def test_page_is_for_what_the_server_itself_says(tmp_path, expression, is_page):
+    recorded = (
+        Recording("recorded", "rate(serving_a[1d])", {}, tmp_path),
+        Recording("of_report", "operation_b", {}, tmp_path),
+    )
+    rule = Rule("Incident", expression, {"severity": "page"}, tmp_path, TOLD, recorded=recorded)
+    assert ("wakes a person" in check_rules._form(rule)) != is_page
+    assert not check_rules._form(dataclasses.replace(rule, labels={"severity": "ticket"}))
 
 
 def test_file_that_holds_no_rules_is_told(tmp_path):

@@ -55,6 +55,37 @@ def test_incident_of_a_student_is_in_the_log_and_nowhere_before(tmp_path, studen
     assert before["said"].notna().all()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_days_of_a_trial_are_quiet_ones_until_its_incident_which_is_elsewhere(kind):
+    number = KINDS.index(kind)
+    own, quiet = incidents.world(number).incident, incidents.quiet(number)
+    worlds = [incidents.tried(number, kind, draw) for draw in (0, 1)]
+    assert len({own.where, *(one.incident.where for one in worlds)}) == (1 if kind == "concept" else 3)
+    for world in worlds:
+        rows, before = traffic.rows(world), traffic.rows(quiet).query("number < @incidents.ONSET")
+        same = rows.query("number < @incidents.ONSET")[before.columns]
+        pd.testing.assert_frame_equal(same.drop(columns="is_affected"), before.drop(columns="is_affected"))
+        mine = rows[rows["is_affected"]]
+        assert mine["number"].min() == incidents.ONSET
+        if world.incident.is_of_version:
+            assert set(mine["version"].astype(str)) == {world.incident.where}
+    if kind == "broken":
+        assert [{*one.query("is_affected")["role"]} for one in map(traffic.rows, worlds)] == [
+            {"champion"},
+            {"challenger"},
+        ]
+
+
+def test_quiet_days_try_a_good_version_for_as_long_as_a_bad_one_is_tried():
+    quiet, bad = (
+        traffic.rows(world).query("number >= @incidents.ONSET")
+        for world in (incidents.quiet(1), incidents.tried(1, "canary"))
+    )
+    assert {*quiet["role"]} == {*bad["role"]} == {"champion", "challenger"}
+    good = quiet.query("role == 'challenger'")
+    assert abs(good["said"].mean() - good[LABEL].mean()) < 0.05
+
+
 def truth(lab):
     world = incidents.world(lab.seed)
     incident = world.incident
