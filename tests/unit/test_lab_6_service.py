@@ -84,6 +84,16 @@ def test_task_5_without_a_file_is_not_answered(lab):
     assert checks.evaluate(lab, "policy", {}).state == "not answered yet"
 
 
+def test_task_6_is_not_answered_until_one_of_its_parts_is_begun(lab):
+    released = (lab.workspace / service.RELEASES).rename(lab.workspace / "released.jsonl")
+    assert checks.evaluate(lab, "canary", {}).state == "not answered yet"
+    lab_six.module(lab, "canary", "...\n")
+    assert checks.evaluate(lab, "canary", {}).state == "not answered yet"
+    released.rename(lab.workspace / service.RELEASES)
+    outcome = checks.evaluate(lab, "canary", {})
+    assert (outcome.points, outcome.state) == (2, "partly right"), outcome.message
+
+
 # --- its decision about the model in service
 
 

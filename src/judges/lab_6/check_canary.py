@@ -24,8 +24,11 @@ def judge_canary(lab: checks.Lab) -> None:
     """Four points: two for decisions about candidates, one for a release, and one for a roll-back.
 
     Raises:
+        checks.Unanswered: nothing was begun.
         checks.Wrong: something is not so.
     """
+    if not operated.is_begun(lab, operated.RELEASES):
+        draw(lab, "canary")  # where neither part was begun, the task is not answered
     answer_forms.parts([(2, lambda: _decides(lab)), (2, lambda: _released(lab))])
 
 

@@ -54,16 +54,20 @@ def place(lab: checks.Lab, name: str) -> str:
     return f"{folders[-1] if folders else PIPELINE}/{name}"
 
 
+def is_begun(lab: checks.Lab, path: str) -> bool:
+    """Whether there is such a file in the pipeline's folder."""
+    return workspace_files.inside(lab, place(lab, path)).is_file()
+
+
 def store(lab: checks.Lab) -> MetadataStore:
     """The metadata store of the student's pipeline.
 
     Raises:
         checks.Unanswered: there is none yet.
     """
-    path = workspace_files.inside(lab, place(lab, STORE))
-    if not path.is_file():
+    if not is_begun(lab, STORE):
         raise checks.Unanswered("There is no version in service yet: `lab.first_version()` puts one there.")
-    return metadata_store.read(path)
+    return metadata_store.read(workspace_files.inside(lab, place(lab, STORE)))
 
 
 def pushed(found: MetadataStore) -> list[Pushed]:
@@ -83,9 +87,9 @@ def records(lab: checks.Lab, path: str, missing: str) -> list[dict[str, Any]]:
     Raises:
         checks.Wrong: there is none, or a line is no record.
     """
-    path = place(lab, path)
-    if not workspace_files.inside(lab, path).is_file():
+    if not is_begun(lab, path):
         raise checks.Wrong(missing)
+    path = place(lab, path)
     lines = workspace_files.text(lab, path).splitlines()
     return [workspace_files.mapping(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line]
 
