@@ -23,6 +23,7 @@ INDEX_SETTING = re.compile(
     re.IGNORECASE,
 )
 """A setting that sends an installer to some server of packages."""
+_SETTINGS = ("index", "registry", "host")
 _PLACEHOLDERS = "ann|anna|jovyan|maria|me|runner|student|user|vscode|you"
 """Names that stand for anybody in examples and containers."""
 
@@ -43,17 +44,21 @@ def text_of(path: Path) -> str | None:
 def registries(text: str) -> Iterator[str]:
     """No file names a server of packages: those who install use the one that their machine is set up for."""
     for number, line in enumerate(text.splitlines(), start=1):
-        if found := REGISTRY.search(line) or INDEX_SETTING.search(line):
+        # Lines of images are long: an expression is tried only where a word of it is.
+        lower = line.lower()
+        found = any(name[::-1] in lower for name in _SERVERS) and REGISTRY.search(line)
+        if found := found or (any(word in lower for word in _SETTINGS) and INDEX_SETTING.search(line)):
             yield f"line {number} names a server of packages: {found[0]}"
 
 
 def machine_paths(text: str, root: Path, home: Path) -> Iterator[str]:
     """No file names a folder of the machine on which it was written."""
-    own = [re.escape(str(path)) for path in (root, home) if len(path.parts) > 2]
+    ours = [str(path) for path in (root, home) if len(path.parts) > 2]
+    own, starts = map(re.escape, ours), ("/home/", "/Users/", *ours)
     people = rf"/(?:home|Users)/(?!(?:{_PLACEHOLDERS})\b)[a-z]\w*(?=[/\s\"'])"
     pattern = re.compile("|".join(rf"(?<![\w.~:}}-])(?:{path})(?![\w-])" for path in [people, *own]))
     for number, line in enumerate(text.splitlines(), start=1):
-        if found := pattern.search(line):
+        if any(start in line for start in starts) and (found := pattern.search(line)):
             yield f"line {number} names a folder of one machine: {found[0]}"
 
 

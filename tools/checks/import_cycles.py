@@ -46,7 +46,7 @@ def _imported(name: str, path: Path, known: set[str]) -> Iterator[str]:
 def _at_run_time(node: ast.AST) -> Iterator[ast.AST]:
     """All below a node but what stands under `if TYPE_CHECKING:`."""
     yield node
-    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+    if isinstance(node, ast.If) and any("TYPE_CHECKING" in vars(one).values() for one in ast.walk(node.test)):
         return
     for child in ast.iter_child_nodes(node):
         yield from _at_run_time(child)
