@@ -46,3 +46,18 @@ def test_own_model_is_put_into_service_if_it_can_be_and_else_the_one_that_was_de
     assert [one.name for one in workspace.glob("pipeline*")] == ["pipeline-02"]
     assert again.output_root == str(workspace / "pipeline-02")
     assert "that of lab 3's solution" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_model_that_is_delivered_is_what_the_package_of_lab_3_learns(tmp_path, monkeypatch):
+    from flights.serving import PROJECT
+    from serving import models
+
+    committed = service_data.FIRST_MODEL
+    monkeypatch.setattr(service_data, "FIRST_MODEL", tmp_path / "made")
+    monkeypatch.syspath_prepend(str(tmp_path))  # what is put in front of the path there goes with the test
+    service_data.make_first_model()
+    rows = PROJECT.encode(PROJECT.check(service_data.requests(1, service_data.WATCHED)[:300]))
+    before, now = (models.load(one, PROJECT).predict(rows) for one in (committed, tmp_path / "made"))
+    assert now == pytest.approx(before, abs=0.02)
