@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from flights import data
 from tools.data import files, fixtures
@@ -491,6 +490,8 @@ def test_sheet_is_right_about_the_rest(year, source):
 
 def test_order_of_the_rows_leaks_the_delay(year):
     """The data sheet warns of it: within a day the source is sorted by actual departure."""
+    from sklearn.metrics import roc_auc_score
+
     days = year.groupby(["month", "day"])
     assert days["dep_time"].agg(lambda times: times.is_monotonic_increasing).all()
     further_down = days.cumcount() - days["sched_dep_time"].rank()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -9,18 +10,24 @@ import subprocess
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from kubeflow_api import ANSWERS, Answer, Service, recorded, serving
 from kubeflow_api.package import write as compiled
-from kubeflow_api.record import load
 
 from flights.config import Config
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubeflow"
 
-submit = load()
+submit: Any = None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _client() -> None:
+    """Kubeflow's client is long to import: only in the worker that needs it, and not while all of them collect."""
+    globals().update(submit=importlib.import_module("kubeflow_api.record").load())
 
 
 @pytest.fixture
