@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import importlib
+from typing import Any
 
 import lab_two
 import numpy as np
 import pytest
 from google.protobuf import json_format
-from tensorflow_model_analysis.proto import config_pb2 as pb
 
 from judges.lab_2 import candidate_predictions, check_gate, roc_auc
 from judges.lab_2.candidate_predictions import GOOD, KINDS, NAMES, SLICES
@@ -17,6 +18,15 @@ pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
 STUDENTS = [f"student-{number}" for number in range(2, 14)]
 SWEEP = [STUDENTS[0], *(pytest.param(one, marks=pytest.mark.long) for one in STUDENTS[1:])]
 """A dozen ids, one of them in each run; the others have the gates and noise of a student of their own as well."""
+
+
+pb: Any = None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tfma():
+    """TFMA's messages bring TensorFlow along: only in the worker that needs them, and not while all of them collect."""
+    globals().update(pb=importlib.import_module("tensorflow_model_analysis.proto.config_pb2"))
 
 
 @pytest.fixture
@@ -307,7 +317,7 @@ def test_verdicts_are_those_of_tfma(tmp_path):
     from tensorflow_model_analysis.api import model_eval_lib
     from tensorflow_model_analysis.utils import config_util
 
-    lab, few, judged = lab_two.lab(tmp_path), slice(1000), (GOOD, "slice", "leak")
+    lab, few, judged = lab_two.lab(tmp_path), slice(500), (GOOD, "slice", "leak")
     whole = candidate_predictions.table(lab.seed)
     masks = {name: mask[few] for name, mask in whole.masks.items()}
     baseline = whole.baseline[few]
