@@ -77,6 +77,8 @@ class Accounting:
         path = str(self._folder / seconds.PYTEST)
         # Children of the controller are the workers, which have noted their own.
         usage.note({"seconds": used(resource.RUSAGE_SELF) - self._noted}, path)
+        # A server that ends with this process was waited for too late to be in any sum: what its forks have noted counts.
+        os.environ.pop(usage.FILE, None)
         if not self._is_worker:
             usage.note({"ended": int(exitstatus), "chosen": session.config.getoption("markexpr")}, path)
 

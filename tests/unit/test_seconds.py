@@ -98,7 +98,7 @@ def test_without_the_variable_nothing_is_counted_nor_changed(tfx, monkeypatch, t
 
 TESTS = {
     "test_one.py": "def test_it(): sum(range(10**7))\ndef test_child():\n    import os, subprocess, sys\n    child = {child!r}\n    subprocess.run([sys.executable, '-c', child], check=True)\n",
-    "test_two.py": "def test_it(): pass\ndef test_stops(): raise {error}\n",
+    "test_two.py": "def test_it():\n    import atexit, os\n    atexit.register(lambda: open('left', 'w').write(str(os.environ.get('WARM_USAGE'))))\ndef test_stops(): raise {error}\n",
 }
 CHILD = "import os\nwhile sum(os.times()[:2]) < 0.5: pass"
 
@@ -148,6 +148,9 @@ def test_pytest_notes_each_file_and_shows_the_table_at_its_end(root, tmp_path, o
     assert set(found) == {"test_one.py", "test_two.py", seconds.PYTEST}
     assert found["test_one.py"].seconds > 0.5  # its child used them
     assert found["test_one.py"].seconds > found["test_two.py"].seconds
+    assert (tmp_path / "left").read_text() == "None", (
+        "what ends with its worker says of its forks that they are in a sum"
+    )
 
 
 def test_a_folder_with_other_things_is_not_emptied(root, tmp_path):
