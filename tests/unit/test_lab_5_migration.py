@@ -87,8 +87,9 @@ def test_no_package_gets_nothing(lab):
     assert (points, "`mended` names no folder in your workspace" in message) == (0, True)
 
 
+@pytest.mark.long
 def test_what_it_was_is_what_the_package_as_it_should_be_does(lab, forks, tmp_path):
-    """Where it is not, because a library is another: put the file that is written here into the place of `check_migration.BEFORE`."""
+    """Each day the solution's notebook has such a package judged. Where it is not, because a library is another: put the file that is written here into the place of `check_migration.BEFORE`."""
     lab_five.write_mended(lab)
     made = elsewhere.mended(lab)
     done = elsewhere.mended_run(lab, made)
