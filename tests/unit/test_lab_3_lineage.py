@@ -10,7 +10,7 @@ from judges.lab_3 import check_lineage, inherited_store
 from judges.shared import metadata_store
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
-STUDENTS = ("anna-k", "student-7", "b.berg@example.org")
+STUDENTS = ["anna-k", *(pytest.param(one, marks=pytest.mark.long) for one in ("student-7", "b.berg@example.org"))]
 
 
 @pytest.fixture
