@@ -136,13 +136,14 @@ def test_a_good_version_is_released_under_load_though_the_release_is_killed_and_
     folder, output = Path(config.serving_root), Path(config.output_root)
     with Load(server) as load:
         with (output / "said.txt").open("w") as said:
-            # With so many requests demanded, it is in its canary until it is killed. The smoke test is made for version 3, below.
+            # With so many requests demanded, it is in its canary until it is killed. It needs no TensorFlow: the smoke test is made for version 3, below,
+            # and the registry tries versions when the release goes on.
             code = (
-                "from pathlib import Path; from flights import release as ours, registry; from flights.config import Config; "
-                "from operation.canary import Expected, Limits; from operation.release import release; from serving.process import Client; "
-                f"output = Path({config.output_root!r}); release(registry.of(Config(output_root=str(output))), Client({server.url!r}, {server.name!r}), "
-                "ours.PROJECT, 2, rows=[], folder=output / ours.FOLDER, shares=(0.5,), limits=Limits(shadow=25, requests=10**9), "
-                "why='better', smoke=lambda *_: Expected())"
+                "from flights import release as ours; from operation.canary import Expected, Limits; from operation.release import release; "
+                "from serving.process import Client; from serving.registry import Registry; "
+                f"registry = Registry('sqlite:///{output}/{registry.DEFAULT}', {config.pipeline_name!r}, {config.serving_root!r}); "
+                f"release(registry, Client({server.url!r}, {server.name!r}), ours.PROJECT, 2, rows=[], folder={str(output / release.FOLDER)!r}, "
+                "shares=(0.5,), limits=Limits(shadow=25, requests=10**9), why='better', smoke=lambda *_: Expected())"
             )
             killed = subprocess.Popen([sys.executable, "-c", code], stdout=said, stderr=said)
             try:
