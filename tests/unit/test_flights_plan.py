@@ -23,6 +23,8 @@ PLAN = Plan(
     Costs(100, 300, 15),
 )
 """The plan of lesson 02."""
+FEW = 300
+"""Flights that are enough: TFMA takes a second for each thousand."""
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +289,7 @@ def test_leaked_model_is_refused_by_the_upper_bound_of_the_plan_and_by_nothing_e
     from flights.verdict import missed_of, refusal
 
     table = flights_of_april.assign(hour=flights_of_april.sched_dep_time // 100)
-    past, april = table[table.month < 4], table[table.month == 4]
+    past, april = table[table.month < 4], table[table.month == 4][:FEW]
     columns = ["hour", "dep_delay"]
     model = LogisticRegression(solver="newton-cholesky").fit(past[columns].astype(float), past.late)
     scores = model.predict_proba(april[columns].astype(float))[:, 1]
@@ -319,9 +321,6 @@ def test_cost_is_that_of_the_errors_by_that_of_the_rule(tfma, tmp_path):
 
 
 # --- Slices that no data have, and numbers that are none ----------------------------------------------------------
-
-FEW = 300
-"""Flights that are enough for slices: TFMA takes a second for each thousand."""
 
 
 def test_slice_that_no_data_have_is_named_and_not_passed_even_in_a_first_run(tfma, tmp_path, flights_of_april):
