@@ -14,6 +14,8 @@ from pathlib import Path
 import nbformat
 import pytest
 import sample_lesson
+from papermill import engines
+from papermill.iorw import write_ipynb
 
 from tools.notebooks import execute, form, run
 
@@ -132,10 +134,12 @@ def test_notebook_that_does_not_end_is_stopped(saved, folder):
     assert "code cell 3 (import time; time.sleep(600)): it was not done after 30 seconds" in told
 
 
-def test_papermill_sets_parameters(saved, folder):
-    path = write(saved, folder, "parameters")
+def test_papermill_sets_parameters_and_does_not_write_after_each_cell(saved, folder, monkeypatch):
+    path, written = write(saved, folder, "parameters"), []
+    monkeypatch.setattr(engines, "write_ipynb", lambda nb, to: written.append(to) or write_ipynb(nb, to))
     assert execute.own_parameters(path) == {"delays": [5, 10, 25]}
     executed = execute.execute(path, {"delays": [1, 2]})
+    assert len(written) == 2  # before the first cell, and at the end
     assert code(executed, 3).outputs[0].text == "2 flights\n"
     assert [cell.id for cell in executed.cells] == [cell.id for cell in saved.cells]
 

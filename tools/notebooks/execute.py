@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import logging
 import os
 import re
@@ -23,6 +24,8 @@ from tools.notebooks import form
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORTS = ROOT / "out" / "reports"
+ENGINE = "writes-at-ends"
+"""Papermill's name for the engine of `_register_engine`."""
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -69,6 +72,7 @@ def execute(
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what matters is in the exceptions
+    _register_engine()
     if parameters:
         _check_parameters(path, parameters)
     deadline = time.monotonic() + timeout
@@ -82,6 +86,7 @@ def execute(
                 path.resolve() if source is None else source,
                 copy,
                 parameters=dict(parameters or {}),
+                engine_name=ENGINE,
                 kernel_name=form.KERNEL,
                 cwd=path.resolve().parent,
                 progress_bar=False,
@@ -113,6 +118,23 @@ def execute(
             raise NotebookFailed(f"{shown(path)}: {problem}\n  as far as it came: {shown(failed)}")
     failed.unlink(missing_ok=True)
     return form.normalise(executed)
+
+
+@functools.cache
+def _register_engine() -> None:
+    """Makes papermill write a notebook before its first cell and when it stops, for whatever reason, and not twice for each cell between."""
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class WritesAtEnds(NBClientEngine):
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
+            path, nb_man.output_path = nb_man.output_path, None
+            try:
+                super().execute_managed_notebook(nb_man, kernel_name, **options)
+            finally:
+                nb_man.output_path = path  # where `notebook_complete` then writes
+
+    papermill_engines.register(ENGINE, WritesAtEnds)
 
 
 def save(path: Path, timeout: float = 600) -> NotebookNode:
