@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import numpy as np
 import pytest
 
 from course.labs.lab_6 import first_version
@@ -59,5 +60,5 @@ def test_model_that_is_delivered_is_what_the_package_of_lab_3_learns(tmp_path, m
     monkeypatch.syspath_prepend(str(tmp_path))  # what is put in front of the path there goes with the test
     service_data.make_first_model()
     rows = PROJECT.encode(PROJECT.check(service_data.requests(1, service_data.WATCHED)[:300]))
-    before, now = (models.load(one, PROJECT).predict(rows) for one in (committed, tmp_path / "made"))
-    assert now == pytest.approx(before, abs=0.02)
+    before, now = (np.array(models.load(one, PROJECT).predict(rows)) for one in (committed, tmp_path / "made"))
+    assert np.abs(now - before).mean() < 0.01  # of 0.05 to 0.5; processors do not add alike
