@@ -182,8 +182,10 @@ def export(model: keras.Model, transform: tft.TFTransformOutput, directory: str)
         return {PROBABILITY: model(transform_layer(tf.io.parse_example(examples, spec)))}
 
     archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.track(transform_layer)
+    # Keras finds the variables of endpoints by itself, but no tables; a whole layer would be traced once more.
+    for part in tf.train.TrackableView(transform_layer).descendants():
+        if isinstance(part, tf.saved_model.experimental.TrackableResource):
+            archive.track(part)
     text = tf.TensorSpec([None], tf.string, name="examples")
     archive.add_endpoint("serving_default", serve_examples, input_signature=[text])
     on_numbers = edge.endpoint(model, warm_start.moments_of(transform), PROBABILITY)

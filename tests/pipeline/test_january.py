@@ -252,6 +252,21 @@ def test_raw_examples_through_the_graph_train_as_good_a_model(run_until, make_co
 # --- The pushed model in other places -------------------------------------------------------------------------------
 
 
+def test_pushed_model_stores_each_weight_of_the_network_once(january):
+    """Without the statistics of its training, too; its tables are files in `assets`."""
+    import tensorflow as tf
+
+    from flights import features, warm_start
+
+    config, _ = january
+    trained = Path(ledger.last_output(config, "Trainer", "model").uri) / "Format-Serving"
+    version = store.latest_version(config)
+    stored = tf.train.list_variables(str(version / "variables/variables"))
+    shapes = sorted(tuple(shape) for name, shape in stored if name.endswith("VARIABLE_VALUE"))
+    assert shapes == sorted(weight.shape for weight in warm_start.recall(trained).model().get_weights())
+    assert {path.name for path in (version / "assets").iterdir()} == set(features.CATEGORICAL)
+
+
 def test_exported_model_says_of_a_month_what_the_pushed_one_says(january, predictor, tmp_path, root):
     """December has places and planes that January did not have."""
     from flights import export

@@ -179,7 +179,6 @@ def test_the_type_of_a_model_is_the_one_that_tfma_would_find_by_loading_it(make_
 
     network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     archive = keras.export.ExportArchive()  # as `model.export`
-    archive.track(network)
     archive.add_endpoint("serving_default", network.__call__, input_signature=[tf.TensorSpec([None, 1])])
     archive.write_out(str(tmp_path / "model"), verbose=False)
 

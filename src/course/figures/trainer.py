@@ -15,8 +15,9 @@ optional). From above comes the configuration: train_args, eval_args, custom_con
 
 _MODEL_ALT = """The exported model is one graph with three stages, left to right. A raw flight, as a serialised tf.Example, goes into
 the first stage, which parses it. The second stage is the transform graph of Transform, with mean, deviation and vocabularies as
-constants. The third is the Keras network. Out comes the probability of being late. ExportArchive tracks the second and third
-stages, and the endpoint serving_default runs through all three. Service, Evaluator and batch inference all call this endpoint."""
+constants. The third is the Keras network. Out comes the probability of being late. ExportArchive tracks the tables of the
+second stage and finds the weights of the third by itself; the endpoint serving_default runs through all three. Service, Evaluator
+and batch inference all call this endpoint."""
 
 
 def trainer_anatomy() -> Figure:
@@ -62,7 +63,7 @@ def exported_model() -> Figure:
     answer = sheet.box(752, 120, 132, 84, "probability\nof being late", colour=serve, kind="outlined")
     for start, end in ((flight, parse), (parse, transform), (transform, network), (network, answer)):
         sheet.arrow(start.right, end.left, colour=style.INK)
-    sheet.text(449, 234, "archive.track(transform_layer)", size=SMALL, colour=style.MUTED)
-    sheet.text(633, 234, "archive.track(model)", size=SMALL, colour=style.MUTED)
+    sheet.text(449, 234, "archive.track: its tables", size=SMALL, colour=style.MUTED)
+    sheet.text(633, 234, "found by itself", size=SMALL, colour=style.MUTED)
     sheet.text(269, 234, "add_endpoint", size=SMALL, colour=style.MUTED)
     return sheet.figure
