@@ -18,6 +18,7 @@ from sklearn.inspection import permutation_importance
 from . import features
 from .data import COLUMN_TYPES, LABEL
 from .examples import encode
+from .metrics import auc
 from .model import PROBABILITY
 
 Groups = Mapping[str, Sequence[str]]
@@ -55,14 +56,12 @@ class _ByGroup:
 
     def score(self, rows: pd.DataFrame, late: np.ndarray) -> float:
         """The AUC for flights put together from the rows of each group."""
-        from sklearn.metrics import roc_auc_score
-
         mixed = self.flights.copy()
         for name, columns in self.groups.items():
             if (rows[name] == np.arange(len(rows))).all():
                 continue  # not shuffled; a column may be in another group that is
             mixed[list(columns)] = self.flights[list(columns)].take(rows[name]).set_axis(mixed.index)
-        return roc_auc_score(late, self.model(mixed))
+        return auc(late, self.model(mixed))
 
 
 def importance(
