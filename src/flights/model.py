@@ -182,15 +182,19 @@ def export(model: keras.Model, transform: tft.TFTransformOutput, directory: str)
         return {PROBABILITY: model(transform_layer(tf.io.parse_example(examples, spec)))}
 
     archive = keras.export.ExportArchive()
-    # Keras finds the variables of endpoints by itself, but no tables; a whole layer would be traced once more.
-    for part in tf.train.TrackableView(transform_layer).descendants():
-        if isinstance(part, tf.saved_model.experimental.TrackableResource):
-            archive.track(part)
+    for table in _tables(transform_layer):  # the variables of endpoints are found without being tracked
+        archive.track(table)
     text = tf.TensorSpec([None], tf.string, name="examples")
     archive.add_endpoint("serving_default", serve_examples, input_signature=[text])
     on_numbers = edge.endpoint(model, warm_start.moments_of(transform), PROBABILITY)
     archive.add_endpoint(edge.SIGNATURE, on_numbers, input_signature=[edge.specification()])
     archive.write_out(directory, verbose=False)
+
+
+def _tables(layer: Any) -> list[Any]:
+    """The vocabularies of a layer: all that endpoints need to be tracked. The layer itself would be traced once more."""
+    parts = tf.train.TrackableView(layer).descendants()
+    return [part for part in parts if isinstance(part, tf.saved_model.experimental.TrackableResource)]
 
 
 def start(transform: tft.TFTransformOutput, settings: dict[str, Any], base_model: str | None = None) -> keras.Model:
