@@ -466,6 +466,15 @@ def _sets(sign: str, left: Vector, right: Vector, node: Any) -> Vector:
     }
 
 
+def _advice(one: Vector, matching: Any) -> str:
+    """What to do about series of one side that cannot be told apart: a label that none of them has is the usual cause."""
+    there = {name for labels in one for name, _ in labels} - {NAME}
+    named = set(matching.labels) if matching and str(matching.type).endswith(".Include") else set()
+    if absent := sorted(named - there):
+        return f"no series of that side has a label {absent[0]}: its labels are {', '.join(sorted(there)) or 'none'}."
+    return "say on which labels they match."
+
+
 def _matched(sign: str, is_bool: bool, left: Vector, right: Vector, node: Any) -> Vector:
     """Each series of the side of many with the one of the other side that has the same labels."""
     modifier = node.modifier
@@ -478,9 +487,7 @@ def _matched(sign: str, is_bool: bool, left: Vector, right: Vector, node: Any) -
     for labels, value in one.items():
         signature = _signature(labels, matching)
         if signature in by:
-            raise PromqlError(
-                f"{node}: several series have the labels {_shown(signature)}; say on which labels they match."
-            )
+            raise PromqlError(f"{node}: several series have the labels {_shown(signature)}; {_advice(one, matching)}")
         by[signature] = labels, value
     found: list[tuple[Labels, float]] = []
     seen: set[Labels] = set()

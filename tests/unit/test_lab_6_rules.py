@@ -194,6 +194,7 @@ def test_notebook_shows_metrics_by_day_and_plays_the_file(tmp_path, monkeypatch,
     for expression, told in (
         ('operation_rows{state="missing"} > 250', "fires in 42 of 72 hours, first on 2013-06-29 at 06:00"),
         ("operation_auc > 1", "never fires"),
+        ("operation_auc * on (month) group_left () operation_rows", "cannot be evaluated: operation_auc"),
     ):
         (lab.workspace / alerts.FILE).write_text(lab_six.rules(expression))
         notebook.played()

@@ -333,6 +333,7 @@ def test_values_that_one_can_reckon(expression, at, value):
         ("counter / gauge", None),
         ("gauge / on (job) counter", 'several series have the labels {job="a"}'),
         ("counter / on (job) gauge", 'several series have the labels {job="a"}; write group_left'),
+        ("gauge / on (month) counter", "several series have the labels {}; no series of that side has a label month"),
     ],
 )
 def test_what_is_not_known_here_is_refused_and_never_guessed(storage, expression, said):

@@ -66,7 +66,11 @@ def played() -> None:
     begun = 24 * alerts.WARM_UP
     first, judged = LAST - timedelta(days=(hours - begun) // 24 - 1), hours - begun
     for rule in alert_rules.read_rules(checks.current().workspace / alerts.FILE):
-        fires = [hour - begun for hour in alerts.fires(rule, found, hours) if hour >= begun]
+        try:
+            fires = [hour - begun for hour in alerts.fires(rule, found, hours) if hour >= begun]
+        except promql.PromqlError as error:
+            print(f"{rule.name} cannot be evaluated: {error}")
+            continue
         if not fires:
             print(f"{rule.name} never fires from {first} to {LAST}.")
             continue
