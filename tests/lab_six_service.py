@@ -5,9 +5,11 @@ The metadata store is `lineage_store`'s. That the real files are of this form is
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sqlite3
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,23 @@ import numpy as np
 from course import checks
 from course.labs.lab_6.first_version import PIPELINE
 from flights.columns import KEY, LABEL
-from judges.lab_6 import operated, service_data
+from flights.watch import PROJECT
+from judges.lab_6 import check_policy, operated, service_data
+from operation import quality, report
+from operation.labels import Matches
+from operation.policy import CalibrationGap, Guards, Situation, words
+from operation.served_log import Lines
 
-STORE, HISTORY, RELEASES, REGISTRY, TRAFFIC = (
+STORE, HISTORY, RELEASES, REGISTRY, TRAFFIC, REPORT = (
     f"{PIPELINE}/{name}"
-    for name in (operated.STORE, operated.HISTORY, operated.RELEASES, operated.REGISTRY, operated.TRAFFIC)
+    for name in (
+        operated.STORE,
+        operated.HISTORY,
+        operated.RELEASES,
+        operated.REGISTRY,
+        operated.TRAFFIC,
+        check_policy.REPORT,
+    )
 )
 FIRST, SECOND = "1700000001", "1700000002"
 POLICY = {"policy": {"CalibrationGap": {"limit": 0.04}}, "guards": {"cool_down": 60, "budget": 4}}
@@ -41,15 +55,28 @@ def write(lab: checks.Lab) -> None:
     _store(folder)
     (lab.workspace / "policy.json").write_text(json.dumps(POLICY))
     july = service_data.flights(lab.seed, service_data.WATCHED)
-    gap = abs(answers(lab)[FIRST][: len(july)].mean() - np.mean([row[LABEL] for row in july]))
-    decision = {
-        "retrain": True,
-        "reason": "points apart",
-        "policy": "CalibrationGap(limit=0.04, surely=False)",
-        "measured": gap,
-        "limit": 0.04,
-    }
+    late = np.array([row[LABEL] for row in july])
+    found = quality.measure(answers(lab)[FIRST][: len(july)], late, PROJECT.costs)
+    made = report.Report(
+        "flights",
+        "2013-07-01",
+        "2013-07-31",
+        "2013-08-03T06:00:00+00:00",
+        "2013-07-31",
+        Lines(),
+        Matches(),
+        found.said,
+        quality.expected(answers(lab)[FIRST], PROJECT.costs),
+        found,
+        found,
+        versions=(quality.Part("version", FIRST, found),),
+    )
+    (lab.workspace / REPORT).parent.mkdir()
+    made.save(lab.workspace / REPORT)
+    situation = Situation(date(2013, 8, 1), "2013-07", quality=found)
+    decision = dataclasses.asdict(CalibrationGap(0.04).decide(situation))
     record = {"number": 1, "period": "2013-07", "state": "done", "version": SECOND, "note": "", "mark": 4}
+    record["policy"] = words(CalibrationGap(0.04), Guards(**POLICY["guards"]))
     lines(lab, HISTORY, [record | {"decision": decision}])
     found = dict.fromkeys(["smoke", "shadow", "canary 20%", "canary 50%", "production"], "It answered.")
     release = {"number": 1, "version": int(SECOND), "champion": int(FIRST), "state": "released", "found": found}

@@ -235,7 +235,7 @@ class Retraining:
         from operation.policy import Situation
 
         version, report = self._in_service(), _report(self.config)
-        quality = _quality(report, self.period, version.push.version) if report and version else None
+        known = found_in(report, self.period, version.push.version if version else "") if report else {}
         seen = max(_seen(version), default=0) if version else 0
         why = self._spans.why(self.month)
         since = [one for one in range(max(seen + 1, MONTHS.first), self.month + 1) if not self._spans.known(one)]
@@ -244,11 +244,9 @@ class Retraining:
             period=self.period,
             trained=self.day(_name(seen)) if version else None,
             new_rows=sum(_rows(self.config, one) for one in since),
-            quality=quality,
-            baseline=report.trained if report and quality else None,
-            distances=_distances(report, self.period) if report else (),
             refused=why,
             asked=asked,
+            **known,
         )
 
     def mark(self) -> int:
@@ -387,6 +385,16 @@ def _report(config: Config) -> Report | None:
 
 def _is_of(report: Report, period: str) -> bool:
     return report.first[:7] == report.last[:7] == period
+
+
+def found_in(report: Report, period: str, version: str) -> dict[str, Any]:
+    """What a report says of a version in a month: `quality`, `baseline` and `distances` of a `Situation`."""
+    quality = _quality(report, period, version)
+    return {
+        "quality": quality,
+        "baseline": report.trained if quality else None,
+        "distances": _distances(report, period),
+    }
 
 
 def _quality(report: Report, period: str, version: str) -> Quality | None:

@@ -45,6 +45,7 @@ class Record:
         note: what else is to be known of the end.
         run: id of the run that a scheduler gives the retraining to; empty where the deciding process runs it itself.
         mark: how far the metadata store was when it was begun: what a pipeline recorded after that, it recorded for this retraining.
+        policy: that was asked, whole, and its guards (`policy.words`); empty in records of before.
     """
 
     number: int
@@ -58,6 +59,7 @@ class Record:
     note: str = ""
     run: str = ""
     mark: int = 0
+    policy: str = ""
 
     def __str__(self) -> str:
         """Such as `retraining 3 (2013-07)`."""
@@ -142,7 +144,9 @@ class History:
                 told.append(f"{str(record).capitalize()} was cut off: it is struck out, and may be begun again.")
         return told
 
-    def decide(self, decision: Decision, period: str, who: str = "", run: str = "", mark: int = 0) -> Record:
+    def decide(
+        self, decision: Decision, period: str, who: str = "", run: str = "", mark: int = 0, policy: str = ""
+    ) -> Record:
         """Records a decision. One to retrain is thereby begun.
 
         Args:
@@ -151,6 +155,7 @@ class History:
             who: asked for it.
             run: of a scheduler.
             mark: how far the metadata store is.
+            policy: that was asked, in words.
 
         Raises:
             Busy: this is not entered (`alone`).
@@ -158,7 +163,9 @@ class History:
         state = BEGUN if decision.retrain else DECLINED
         known = self.records()
         process = os.getpid() if decision.retrain else 0
-        record = Record(len(known) + 1, self._time(), period, decision, state, who, process, run=run, mark=mark)
+        record = Record(
+            len(known) + 1, self._time(), period, decision, state, who, process, run=run, mark=mark, policy=policy
+        )
         self._write([*known, record])
         return record
 

@@ -97,7 +97,8 @@ class Calendar:
             return Decision(True, "There is no model yet.", repr(self), None, self.months)
         day, trained = situation.day, situation.trained
         passed = (day.year - trained.year) * 12 + day.month - trained.month
-        said = f"The model in service was trained {passed} months ago; a training is due after {self.months}."
+        ago = f"{passed} month{'' if passed == 1 else 's'} ago"
+        said = f"The model in service was trained {ago}; a training is due after {self.months}."
         return Decision(passed >= self.months, said, repr(self), passed, self.months)
 
 
@@ -320,8 +321,14 @@ def decide(situation: Situation, policy: Policy, guards: Guards | None = None, p
     begin = situation.day - datetime.timedelta(days=guards.days)
     spent = sum(one.day > begin for one in past)
     if guards.budget is not None and spent >= guards.budget:
-        return _held(wanted, f"{spent} retrainings in {guards.days} days have used the budget up.")
+        many = "1 retraining has" if spent == 1 else f"{spent} retrainings have"
+        return _held(wanted, f"{many} used the budget of {guards.days} days up.")
     return wanted
+
+
+def words(policy: Policy, guards: Guards | None = None) -> str:
+    """A policy with its guards, whole, as it is recorded: another limit is another text."""
+    return f"{policy!r}, {guards or Guards()!r}"
 
 
 _NO_LABELS = "No label of {} has come for the model in service."

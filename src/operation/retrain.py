@@ -191,7 +191,8 @@ def _begin(
     for sentence in history.settle(lambda one: _finished(work, one)):
         tell(sentence)
     situation, decision = _decided(work, history, policy, guards, asked)
-    record = history.decide(decision, situation.period, who, run, work.mark() if decision.retrain else 0)
+    mark = work.mark() if decision.retrain else 0
+    record = history.decide(decision, situation.period, who, run, mark, policies.words(policy, guards))
     tell(f"{record.period}: {'retraining' if decision.retrain else 'no retraining'}. {decision.reason}")
     _export(work, history)
     return record

@@ -133,7 +133,7 @@ def test_a_better_candidate_is_registered_and_the_one_before_goes_on_to_answer(c
     assert traffic.read(config.serving_root) == Traffic(int(ONE))
     (step,) = registry.of(config).history()
     assert (step.command, step.version) == ("promote", int(ONE))
-    assert said[0] == ("2013-03: retraining. The model in service was trained 1 months ago; a training is due after 1.")
+    assert said[0] == ("2013-03: retraining. The model in service was trained 1 month ago; a training is due after 1.")
     assert flow.words(record) == (
         f"Retraining 1 (2013-03): version {TWO} is registered, and not released. Version {ONE} is in service until it is."
     )
@@ -145,6 +145,7 @@ def test_a_better_candidate_is_registered_and_the_one_before_goes_on_to_answer(c
 def test_no_retraining_is_recorded_with_its_reason(config, pipeline, ask):
     record = ask(policy=(Never(), Guards()))
     assert (record.state, record.decision.reason) == (DECLINED, "No retraining is planned.")
+    assert ours.history_of(config).records()[-1].policy == "Never(), Guards(cool_down=0, budget=None, days=365)"
     assert pipeline.ran == []
     assert not traffic.path(config.serving_root).exists()
     assert flow.words(record) == "Decision 1 (2013-03): nothing was trained."
@@ -162,7 +163,7 @@ def test_the_same_month_is_tried_once_and_by_hand_again(config, pipeline, ask):
 def test_cool_down_and_budget_go_by_the_months_of_the_data(config, pipeline, ask):
     assert [ask(month, (Calendar(1), Guards(cool_down=40))).state for month in (3, 4, 5)] == [DONE, DECLINED, DONE]
     reason = ask(6, (Calendar(1), Guards(budget=2))).decision.reason
-    assert reason.endswith("Not now: 2 retrainings in 365 days have used the budget up.")
+    assert reason.endswith("Not now: 2 retrainings have used the budget of 365 days up.")
     assert pipeline.ran == [(1, 3), (2, 5)]
 
 
@@ -476,7 +477,7 @@ def test_the_command_says_decision_and_outcome(config, pipeline, monkeypatch, ca
     def say(*more: str) -> tuple[int, list[str]]:
         return cli.main([*options, *more]), capsys.readouterr().out.splitlines()
 
-    due = "The model in service was trained 1 months ago; a training is due after 1."
+    due = "The model in service was trained 1 month ago; a training is due after 1."
     assert say("--policy", "policy.json", "--decide-only") == (0, [f"2013-03: retraining. {due}"])
     assert states(config) == []
     status, said = say()

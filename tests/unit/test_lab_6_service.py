@@ -5,16 +5,23 @@ That right answers pass is shown each day by the lab's solution (tests/notebooks
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
+from datetime import date
 
 import lab_six
 import lab_six_service as service
 import pytest
 
 from course import checks
+from flights import retrain
 from judges.lab_6 import candidates, check_canary, check_policy, operated, service_data
 from judges.lab_6.traffic import CARRIERS
+from operation import policy as policies
+from operation.policy import Situation
+from operation.quality import Estimate, Part
+from operation.report import Report
 
 ANSWERS = lab_six.ANSWERS
 GUARDS = service.POLICY["guards"]
@@ -98,7 +105,7 @@ def test_task_6_is_not_answered_until_one_of_its_parts_is_begun(lab):
 
 
 def retrained(lab):
-    return judged(check_policy._retrained, lab, check_policy._load(lab)[0])
+    return judged(check_policy._retrained, lab, *check_policy._load(lab))
 
 
 def test_retraining_by_the_own_policy_passes(lab):
@@ -131,7 +138,21 @@ def _said(value):
         (_record(state="declined"), 0, "was not retrained"),
         (_decision(policy="by hand"), 1, "by hand"),
         (_decision(policy="CalibrationGap(limit=0.4, surely=False)"), 1, "says otherwise"),
-        (_decision(measured=0.3), 1, "otherwise apart"),
+        (_decision(measured=0.3), 1, "By the report of July it is otherwise"),
+        (_decision(reason="A feeling."), 1, "By the report of July it is otherwise"),
+        (_record(policy=""), 1, "was changed after the decision"),
+        (lambda lab: _file(lab, service.POLICY["policy"], {"cool_down": 60, "budget": 3}), 1, "was changed after"),
+        (lambda lab: _file(lab, {"AnyOf": [service.POLICY["policy"], {"Calendar": {"months": 5}}]}), 1, "was changed"),
+        (lambda lab: (lab.workspace / service.REPORT).unlink(), 1, "`flights.watch.watch` makes it"),
+        (lambda lab: (lab.workspace / service.REPORT).write_text("{}"), 1, "no report of a watch"),
+        (lambda lab: _reported(lab, gap=0.05), 1, "says +5.0 points"),
+        (lambda lab: _reported(lab, version="1700000009"), 1, "the report has nothing"),
+        (
+            lambda lab: _by(lab, {"AnyOf": [{"Calendar": {"months": 4}}, service.POLICY["policy"]]}),
+            1,
+            "The calendar decided",
+        ),
+        (lambda lab: _by(lab, {"NewRows": {"rows": 600}}), 1, "NewRows decided, not what was said"),
         (_said(0.15), 1, "says otherwise of this flight"),
         (lambda lab: service.log(lab, july=0.5), 1, "was asked about"),
         (lambda lab: (lab.workspace / operated.LOG).write_text("{}\n"), 1, "no line of a server's log"),
@@ -153,33 +174,47 @@ def test_retraining_that_is_none_is_told(lab, change, points, told):
 def test_retraining_without_a_first_version_is_not_answered(lab):
     (lab.workspace / service.STORE).unlink()
     with pytest.raises(checks.Unanswered, match=r"lab\.first_version"):
-        check_policy._retrained(lab, check_policy._load(lab)[0])
+        check_policy._retrained(lab, *check_policy._load(lab))
 
 
 @pytest.mark.parametrize(
-    ("policy", "decision"),
+    "policy",
     [
-        (
-            {"AnyOf": [{"Calendar": {"months": 9}}, {"CalibrationGap": {"limit": 0.04}}]},
-            {},  # the reason is that of the one which wants it
-        ),
-        (
-            {"CalibrationGap": {"limit": 0.04, "surely": True}},
-            {"policy": "CalibrationGap(limit=0.04, surely=True)", "measured": 0.1},
-        ),
-        (
-            {"AllOf": [{"CalibrationGap": {"limit": 0.04}}, {"NewRows": {"rows": 600}}]},
-            {
-                "policy": "AllOf(policies=(CalibrationGap(limit=0.04, surely=False), NewRows(rows=600)))",
-                "measured": None,
-            },
-        ),
+        {"AnyOf": [{"Calendar": {"months": 9}}, {"CalibrationGap": {"limit": 0.04}}]},
+        {"AnyOf": [{"CalibrationGap": {"limit": 0.04}}, {"Calendar": {"months": 4}}]},
+        {"CalibrationGap": {"limit": 0.04, "surely": True}},
+        {"AllOf": [{"CalibrationGap": {"limit": 0.04}}, {"NewRows": {"rows": 600}}]},
+        {"AllOf": [{"AnyOf": [{"Calendar": {"months": 9}}, {"CalibrationGap": {"limit": 0.04}}]}, {"Calendar": {}}]},
     ],
+    ids=str,
 )
-def test_decision_of_a_policy_of_another_form_passes(lab, policy, decision):
-    (lab.workspace / check_policy.FILE).write_text(json.dumps({"policy": policy}))
-    _decision(**decision)(lab)
+def test_decision_of_a_policy_of_another_form_passes(lab, policy):
+    _by(lab, policy)
     assert retrained(lab) == (None, "")
+
+
+def _file(lab, policy, guards=GUARDS):
+    (lab.workspace / check_policy.FILE).write_text(json.dumps({"policy": policy, "guards": guards}))
+
+
+def _by(lab, policy):
+    """What `operation.retrain` records of another policy, by the report that is there."""
+    _file(lab, policy)
+    rules = check_policy._load(lab)
+    report = Report.load(lab.workspace / service.REPORT)
+    known = retrain.found_in(report, check_policy.PERIOD, service.FIRST)
+    situation = Situation(date(2013, 8, 1), check_policy.PERIOD, date(2013, 4, 1), 6000, **known)
+    decision = policies.decide(situation, *rules)
+    _record(policy=policies.words(*rules), decision=dataclasses.asdict(decision))(lab)
+
+
+def _reported(lab, gap=None, version=service.FIRST):
+    """A report in which that is said of a version."""
+    path = lab.workspace / service.REPORT
+    report = Report.load(path)
+    [part] = report.versions
+    found = part.quality if gap is None else dataclasses.replace(part.quality, gap=Estimate(gap))
+    dataclasses.replace(report, versions=(Part("version", version, found),)).save(path)
 
 
 def test_flights_of_students_differ():

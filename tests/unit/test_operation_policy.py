@@ -139,7 +139,7 @@ LAST = [Past(datetime.date(2013, 7, 10), "2013-06")]
         (with_(refused="bad.", asked="by Ada: try."), Guards(), [], "the data of 2013-07 were refused: bad."),
         (with_(new_rows=0), Guards(), [], "no labelled rows have come since the last training."),
         (NOW, Guards(cool_down=30), LAST, "the last retraining was 22 days ago, and 30 are to pass."),
-        (NOW, Guards(budget=1), LAST, "1 retrainings in 365 days have used the budget up."),
+        (NOW, Guards(budget=1), LAST, "1 retraining has used the budget of 365 days up."),
         (
             NOW,
             Guards(),
@@ -193,3 +193,10 @@ def test_what_is_asked_for_by_hand_needs_no_policy_and_waits_for_no_guard():
 def test_settings_that_always_or_never_retrain_are_refused(make):
     with pytest.raises(ValueError, match=r"is a number|name policies|measure is"):
         make()
+
+
+def test_words_of_a_policy_tell_apart_all_that_its_file_says():
+    rules = [(Calendar(1), Guards()), (Calendar(2), Guards()), (Calendar(1), Guards(budget=3)), (Never(), Guards())]
+    rules += [(AnyOf((one, NewRows(5))), guards) for one, guards in rules]
+    assert len({policy.words(*one) for one in rules}) == len(rules)
+    assert policy.words(Calendar(1)) == policy.words(Calendar(1), Guards())

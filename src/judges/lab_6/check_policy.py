@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +14,16 @@ import numpy as np
 import pandas as pd
 
 from course import checks
+from flights import retrain, watch
 from flights.columns import LABEL
 from flights.watch import PROJECT
 from judges.lab_6 import operated, service_data
 from judges.shared import answer_forms, workspace_files
+from operation import policy as policies
 from operation import policy_file, replay
-from operation.policy import AllOf, AnyOf, Calendar, CalibrationGap, Guards, Never, Policy
+from operation.policy import AllOf, AnyOf, Calendar, CalibrationGap, Drift, Guards, Loss, Never, Policy, Situation
 from operation.replay import Replay
-from operation.report import DRIFT, Distance
+from operation.report import DRIFT, Distance, Report
 
 FILE = "policy.json"
 PERIODS, ROWS, LATE = 24, 600, 2
@@ -29,6 +33,9 @@ GAIN, CALM, MOST, APART = 0.8, 2, 4, 60
 PERIOD = f"2013-{service_data.WATCHED:02d}"
 NEAR, ASKED = 0.005, 0.95
 """How far the gap of a decision may be from what is measured anew; and the share of July's flights that have to be asked about."""
+REPORT = f"{watch.FOLDER}/report.json"
+"""In the folder of the pipeline: the newest report."""
+AGAIN = "Begin again from `lab.first_version()`, with the file as it is now."
 SEASON = (6, 7, 18, 19)
 """Periods in which columns of the weather have moved, as each year, whatever the model is worth."""
 
@@ -102,7 +109,7 @@ def judge_policy(lab: checks.Lab) -> None:
     """
     try:
         policy, guards = _load(lab)
-        answer_forms.parts([(2, lambda: _replayed(policy, guards)), (2, lambda: _retrained(lab, policy))])
+        answer_forms.parts([(2, lambda: _replayed(policy, guards)), (2, lambda: _retrained(lab, policy, guards))])
     except RecursionError as error:
         raise checks.Wrong(f"`{FILE}` nests policies far too deeply.") from error
 
@@ -135,7 +142,7 @@ def _replayed(policy: Policy, guards: Guards) -> None:
     )
 
 
-def _retrained(lab: checks.Lab, policy: Policy) -> None:
+def _retrained(lab: checks.Lab, policy: Policy, guards: Guards) -> None:
     """One point for the decision, one for the retraining that followed."""
     found = operated.store(lab)
     pushed = operated.pushed(found)
@@ -153,16 +160,22 @@ def _retrained(lab: checks.Lab, policy: Policy) -> None:
         raise checks.Wrong("The first version does not answer, or the history has no decision.")
     answer_forms.parts(
         [
-            (1, lambda: _decided(lab, policy, first.version, made.get("period"), decision, answers)),
+            (1, lambda: _decided(lab, policy, guards, first.version, made, answers)),
             (1, lambda: _trained(found, first, made, answers)),
         ]
     )
 
 
 def _decided(
-    lab: checks.Lab, policy: Policy, first: str, period: Any, decision: dict[str, Any], answers: dict[str, np.ndarray]
+    lab: checks.Lab,
+    policy: Policy,
+    guards: Guards,
+    first: str,
+    made: dict[str, Any],
+    answers: dict[str, np.ndarray],
 ) -> None:
     """By the policy of the file, on what the version in service has really said."""
+    period, decision = made.get("period"), made["decision"]
     if period != PERIOD:
         raise checks.Wrong(
             f"The decision was about {str(period)[:20]}: the newest month with labels is July, `{PERIOD}`."
@@ -173,25 +186,62 @@ def _decided(
     used = known.get(str(decision.get("policy")))
     if used is None or decision.get("retrain") is not True:
         raise checks.Wrong(
-            f"The decision was made by {str(decision.get('policy'))[:80]}, and `{FILE}` says otherwise. Begin again from `lab.first_version()`, with the file as it is now."
+            f"The decision was made by {str(decision.get('policy'))[:80]}, and `{FILE}` says otherwise. {AGAIN}"
+        )
+    if made.get("policy") != policies.words(policy, guards):
+        raise checks.Wrong(
+            f"`{FILE}` was changed after the decision: what decided was {str(made.get('policy') or 'not recorded')[:200]}. {AGAIN}"
         )
     flown = service_data.flights(lab.seed, service_data.WATCHED)
     said = answers[first][: len(flown)]
-    gap = abs(float(said.mean() - np.mean([row[LABEL] for row in flown])))
-    measured = decision.get("measured")
-    if isinstance(used, CalibrationGap) and not (
-        isinstance(measured, int | float) and (measured <= gap + NEAR if used.surely else abs(measured - gap) <= NEAR)
-    ):
-        raise checks.Wrong(
-            f"The decision says that {measured} was measured: what the first version answers about the flights of July is otherwise apart from what happened. "
-            "Was it asked about all of them, and the report made of that log?"
-        )
+    _stems(lab, used, first, decision, float(said.mean() - np.mean([row[LABEL] for row in flown])))
     lines = [one for one in operated.log(lab, answers) if one.version == first and one.place < len(flown)]
     asked = len({one.place for one in lines})
     if asked < ASKED * len(flown):
         raise checks.Wrong(
             f"Of the {len(flown):,} flights of July, the first version was asked about {asked:,}, by its log `{operated.LOG}`."
         )
+
+
+def _stems(lab: checks.Lab, used: Policy, first: str, decision: dict[str, Any], gap: float) -> None:
+    """What was decided stems from the report of July, and that from what the first version really said.
+
+    Args:
+        lab: of the student.
+        used: the part of the policy that decided.
+        first: version.
+        decision: as it was recorded.
+        gap: what the version says of July's flights when it is asked again, less what happened.
+    """
+    watching = [one for one in _all(used) if isinstance(one, CalibrationGap | Loss | Drift)]
+    if not watching:
+        raise checks.Wrong(
+            f"{'The calendar' if isinstance(used, Calendar) else type(used).__name__} decided, not what was said: {str(decision.get('reason'))[:200]} "
+            "Let the part that looks at the report come first, once the report of July is there."
+        )
+    path = operated.place(lab, REPORT)
+    workspace_files.mapping(workspace_files.text(lab, path, "`flights.watch.watch` makes it of your log."), path)
+    try:
+        known = retrain.found_in(Report.load(workspace_files.inside(lab, path)), PERIOD, first)
+        situation = Situation(datetime.date(2013, service_data.WATCHED + 1, 1), PERIOD, **known)
+        found = [(one, one.decide(situation)) for one in watching]
+        reported = known["quality"].gap.value if known["quality"] else math.nan
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise checks.Wrong(f"`{path}` is no report of a watch: make it anew by `flights.watch.watch`.") from error
+    if not abs(reported - gap) <= NEAR:
+        told = "has nothing" if math.isnan(reported) else f"says {reported * 100:+.1f} points"
+        raise checks.Wrong(
+            f"Of the gap of the first version in July, the report {told}, and its answers, asked for again, say {gap * 100:+.1f} points. "
+            "Was it asked about all flights of July, and the report made of that log?"
+        )
+    measured, reason = decision.get("measured"), str(decision.get("reason"))
+    for one, again in found:
+        is_same = isinstance(measured, int | float) and math.isclose(measured, again.measured or 0.0, abs_tol=1e-6)
+        if again.retrain and again.reason in reason and (is_same or used is not one):
+            return
+    raise checks.Wrong(
+        f"The decision says: {reason[:200]} (measured: {str(measured)[:20]}). By the report of July it is otherwise. {AGAIN}"
+    )
 
 
 def _trained(
