@@ -192,7 +192,7 @@ def test_notebook_shows_metrics_by_day_and_plays_the_file(tmp_path, monkeypatch,
     assert list(notebook.metric("operation_labelled_rows", by="origin").columns) == ["EWR", "JFK", "LGA"]
     assert {"up", "operation_auc"} <= set(notebook.metric()["metric"])
     for expression, told in (
-        ('operation_rows{state="missing"} > 250', "fires in 42 of 72 hours, first on 2013-06-29 at 06:00"),
+        ('operation_rows{state="missing"} > 250', "fires first on 2013-06-29 at 06:00, and in 42 of 72 hours."),
         ("operation_auc > 1", "never fires"),
         ("operation_auc * on (month) group_left () operation_rows", "cannot be evaluated: operation_auc"),
     ):

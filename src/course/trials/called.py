@@ -10,25 +10,40 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import sys
+from collections.abc import Callable, Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 
 def main(arguments: list[str]) -> None:
     """Calls it."""
-    from course.checks.answers import plain
-
     folder, module, name, calls, output = arguments
     sys.path.insert(0, folder)
     found: list[dict[str, Any]] = []
     function = getattr(importlib.import_module(module), name)
     for call in json.loads(Path(calls).read_text(encoding="utf-8")):
-        try:
-            found.append({"value": plain(function(**{name: _given(one) for name, one in call.items()}))})
-        except Exception as error:
-            found.append({"error": f"{type(error).__name__}: {error}"[:300]})
+        found.append(told(function, {name: _given(one) for name, one in call.items()}))
     Path(output).write_text(json.dumps(found), encoding="utf-8")
+
+
+def told(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What came of a call: a number in a dictionary that is not finite is told as a text, `nan`, so that its key is known."""
+    from course.checks.answers import plain
+
+    try:
+        value = function(**arguments)
+        found = value.to_dict() if type(value).__name__ == "Series" else value
+        if isinstance(found, dict):
+            value = {
+                key: str(float(one)) if isinstance(one, Real) and not math.isfinite(one) else one
+                for key, one in found.items()
+            }
+        return {"value": plain(value)}
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}"[:300]}
 
 
 def _given(value: Any) -> Any:

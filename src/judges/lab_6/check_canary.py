@@ -16,6 +16,8 @@ from judges.shared import answer_forms
 
 ENOUGH, MOST = 20, 0.6
 """Requests that are looked for in each step of a release, and the largest share of a canary."""
+MOST_TOLD = 3
+"""Findings about candidates in a message."""
 GOOD, WAITS, BACKS = 0.5, 0.25, 0.2
 """Points for good candidates, and for each part of those to wait for and of those to roll back."""
 
@@ -34,11 +36,13 @@ def judge_canary(lab: checks.Lab) -> None:
 
 def _decides(lab: checks.Lab) -> None:
     files: dict[str, Any] = {}
-    calls = []
+    calls, sizes = [], {}
     number_of = draw(lab, "canary")
     order = [list(CASES)[place] for place in np.random.default_rng(number_of).permutation(len(CASES))]
     for number, name in enumerate(order):
         pair = dict(zip(("champion", "challenger"), tables(name, number_of), strict=True))
+        known = int(pair["challenger"]["late"].notna().sum())
+        sizes[name] = f"It had answered {len(pair['challenger']):,} flights, and {known:,} of them have a label."
         for which, table in pair.items():
             files[f"tables/{number}-{which}.csv"] = table.to_csv(index=False)
         calls.append({which: {"csv": f"tables/{number}-{which}.csv"} for which in pair})
@@ -53,7 +57,8 @@ def _decides(lab: checks.Lab) -> None:
                 f"`decide` returns one of {', '.join(map(repr, ANSWERS))}, not {str(told['value'])[:40]!r}."
             )
         if told["value"] not in case.wanted:
-            wrong[name] = f"A challenger that {case.words}: your function says {told['value']!r}. {case.hint}".strip()
+            hint = f"{case.hint} {sizes[name]}" if told["value"] == WAIT and PROMOTE in case.wanted else case.hint
+            wrong[name] = f"A challenger that {case.words}: your function says {told['value']!r}. {hint}".strip()
     _told(wrong)
 
 
@@ -64,12 +69,14 @@ def _told(wrong: dict[str, str]) -> None:
         checks.Wrong: something is.
     """
     if bad := [told for name, told in wrong.items() if CASES[name].wanted == (PROMOTE,)]:
-        raise checks.Wrong("\n".join([*bad, "A canary that lets no good version through is worth no more than none."]))
+        raise checks.Wrong(
+            "\n".join([*bad[:MOST_TOLD], "A canary that lets no good version through is worth no more than none."])
+        )
     parts = {case.part: WAITS if case.wanted == (WAIT,) else BACKS for case in CASES.values() if case.part}
     lost = {CASES[name].part for name in wrong}
     points = GOOD + sum(worth for part, worth in parts.items() if part not in lost)
     if wrong:
-        raise checks.Wrong("\n".join(wrong.values()), round(points, 2))
+        raise checks.Wrong("\n".join([*wrong.values()][:MOST_TOLD]), round(points, 2))
 
 
 def _released(lab: checks.Lab) -> None:

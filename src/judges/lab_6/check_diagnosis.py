@@ -25,7 +25,7 @@ SIGNS = {
     "broken": "lines of the log would have no number as `prediction`",
     "canary": "a challenger's predictions would be worth less than the champion's, in ranking, on the same days",
     "keys": "lines of one airline would lack a column of the key",
-    "refused": "a champion would be on duty that learned from a month which the gate of the data has refused (`pipeline_data_refused`, `pipeline_learned_from`)",
+    "refused": "a champion would be in service that learned from a month which the gate of the data has refused (`pipeline_data_refused`, `pipeline_learned_from`)",
 }
 """What would be seen, were it that."""
 WHERE = {
@@ -82,7 +82,9 @@ def judge_diagnosis(lab: checks.Lab, given: Any) -> None:
             f"Were it {what!r}, {SIGNS[what]}: is it so since that day, and was it not so before?"
         )
     first = "`since` is not the first day. Count by the day of the flight, one day at a time, not by the report, which looks at seven."
-    place = f"`where` is {WHERE[kind]} here, and not {str(answer['where'])[:40]!r}: compare each with itself, before and after."
+    named = str(answer["where"]).strip()[:40]
+    shown = f"version {named}" if named.isdecimal() and incident.is_of_version else repr(named)
+    place = f"`where` is {WHERE[kind]} here, and it is not {shown}: compare each with itself, before and after."
     number = (
         f"`flights` is not {flights:g}. Counted are {FLIGHTS[kind]}, each flight once, up to the last day of the log."
     )

@@ -281,7 +281,7 @@ def _gains(ran: dict[str, Replay]) -> None:
         if found < GAIN * most:
             told.append(
                 f"In {year.title}, your policy saves {found:.2f} a flight, and training each month {most:.2f}: at least {GAIN:.0%} of that is asked for. "
-                f"It trains {ran[name].retrainings} times, and says last: {_reason(ran[name])}"
+                f"It {_trains(ran[name].retrainings)}, and says last: {_reason(ran[name])}"
             )
     if told:
         raise checks.Wrong("\n".join(told), points=1.0 - len(told) / 2)
@@ -290,7 +290,7 @@ def _gains(ran: dict[str, Replay]) -> None:
 def _is_calm(ran: dict[str, Replay]) -> None:
     if ran["calm"].retrainings > CALM:
         raise checks.Wrong(
-            f"In {years()['calm'].title} it trains {ran['calm'].retrainings} times, for such reasons as: {_reason(ran['calm'])} "
+            f"In {years()['calm'].title} it {_trains(ran['calm'].retrainings)}, for such reasons as: {_reason(ran['calm'])} "
             f"At most {CALM} trainings are asked for there."
         )
     if ran["jump"].retrainings + ran["slope"].retrainings == 0:
@@ -305,13 +305,17 @@ def _is_held_back(ran: dict[str, Replay]) -> None:
             raise checks.Wrong(f"In {title} it never trains: what holds it back must not hold all of it back.")
         if len(days) > MOST:
             raise checks.Wrong(
-                f"In {title} it trains {len(days)} times, and {MOST} are paid for in a year. Which guard says so?"
+                f"In {title} it {_trains(len(days))}, and {MOST} are paid for in a year. Which guard says so?"
             )
         for before, after in itertools.pairwise(days):
             if (after - before).days < APART:
                 raise checks.Wrong(
                     f"In {title} it trains again after {(after - before).days} days: {APART} are to pass, so that labels can say what the last training was worth. Which guard says so?"
                 )
+
+
+def _trains(times: int) -> str:
+    return {0: "never trains", 1: "trains once", 2: "trains twice"}.get(times, f"trains {times} times")
 
 
 def _begin(period: str) -> pd.Timestamp:

@@ -146,27 +146,27 @@ def judge_rules(lab: checks.Lab) -> None:
     silent, caught = _own(rule, lab.seed, kind)
     quiet = fired(rule, incidents.quiet(lab.seed)).from_day(incidents.START)
     judged = (incidents.TRIED_DAYS - incidents.START) * 24
-    problems += silent
     points += caught
     if len(quiet) > judged - 2 * 24:
         raise checks.Wrong(
             "Your rule always fires, on days on which nothing goes wrong as well. What does it compare with what?"
         )
+    if quiet:  # first, since a rule that is never silent is early as well
+        problems.append(
+            f"It fires on {QUIET}: {len(quiet)} of {judged} hours. How far does what you measure go by chance?"
+        )
+    problems += silent
     if not caught:
         raise checks.Wrong("\n".join(problems), points)
     world = incidents.world(lab.seed)
     assert world.incident is not None
     early = at_home(rule, world)
-    if quiet:
-        problems.append(
-            f"It fires on {QUIET}: {len(quiet)} of {judged} hours. How far does what you measure go by chance?"
-        )
-    elif early < (world.incident.since - world.first).days:
+    is_early = early < (world.incident.since - world.first).days
+    if is_early and not quiet:
         problems.append(
             f"It fires on your own days before anything has gone wrong: first on {world.day(int(early))}, as `lab.alerts()` shows."
         )
-    else:
-        points += 1
+    points += not (quiet or is_early)
     wolves = _wolves(rule, lab.seed, kind)
     if wolves:
         problems.append(

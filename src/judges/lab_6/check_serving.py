@@ -240,8 +240,8 @@ def _refuses(asked: tuple[Asked, ...], answers: list[Row]) -> None:
         if not 400 <= answer["status"] < 500:
             did = "answers" if answer["status"] == 200 else f"fails (status {answer['status']}) at"
             raise checks.Wrong(
-                f"Your server {did} a request of three flights, though `{one.lacks}` {one.how} in the {PLACES[one.place]} of them, which would never find its label. "
-                "Refuse it: a ValueError of `check` becomes status 400."
+                f"Your server {did} a request of three flights, though `{one.lacks}` {one.how} in the {PLACES[one.place]} of them. That flight would never find its label. "
+                "Refuse the request: a ValueError of `check` becomes status 400."
             )
     for one, answer in pairs:
         others = [(other.lacks, said) for other, said in pairs if other.lacks != one.lacks and other.how == one.how]

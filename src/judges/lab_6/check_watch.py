@@ -24,6 +24,8 @@ ROWS = ("matched", "not_yet", "missing", "ambiguous")
 NUMBERS = ("said", "happened", "gap", "auc", "cost")
 ASKED = ((4, 15, watched_log.COMPLETE), (9, 9, 11))
 """Of each call, first and last day, and the last day whose labels are complete: with days that are not due, and one day alone."""
+NO_NUMBERS = ("nan", "inf", "-inf")
+"""As which `course.trials.called` tells of what is not finite."""
 CLOSE = 1e-3
 """How far a number may be off, absolute or as a share: three decimals will do, and what is counted wrong is farther off."""
 Numbers = Mapping[str, float]
@@ -90,10 +92,17 @@ def _numbers_of(told: dict[str, Any]) -> dict[str, float]:
     if not isinstance(found, dict):
         raise checks.Wrong(f"`watch` returns {str(found)[:40]}, and not a dictionary of numbers.")
     wanted = (*COUNTS, *ROWS, *NUMBERS)
+    found = found | {name: float(one) for name, one in found.items() if one in NO_NUMBERS}
     known = {name: found[name] for name in wanted if isinstance(found.get(name), int | float)}
     if absent := [name for name in wanted if isinstance(known.get(name, True), bool)]:
         raise checks.Wrong(f"What `watch` returns has no number {', '.join(absent)}.")
     return known
+
+
+def _is(name: str, value: float) -> str:
+    if not math.isfinite(value):
+        return f"`watch` returns {value} as `{name}`,"
+    return f"`{name}` is {value:g}" if name in (*COUNTS, *ROWS) else f"`{name}` is {value:.4g}"
 
 
 def _first_wrong(pairs: Sequence[tuple[Numbers, Numbers]], names: Sequence[str]) -> tuple[str, Numbers, Numbers] | None:
@@ -105,12 +114,12 @@ def _lines(pairs: Sequence[tuple[Numbers, Numbers]]) -> None:
         return
     name, found, right = wrong
     hint = {
-        "unreadable": "A log has full files beside the one that is written (`requests.jsonl.1`, `.2`, ...), and lines that are cut in the middle, or are no answer.",
+        "unreadable": "A log has full files beside the one that is written (`requests.jsonl.1`, `.2`, ...), and lines that are cut in the middle, or are no answer: one of the five columns of an answer is not there.",
         "no_number": "The model's answer is null there. Such a line counts as nothing else, whatever day it is about.",
         "without_key": "A line lacks a column of the key where it is not there, or null. Count it whatever day it is about.",
         "repeated": "A line is repeated where request, version, role and key are those of an earlier one, among the days that are asked for. A request may have several rows.",
     }[name]
-    raise checks.Wrong(f"`{name}` is {found[name]:g} on a log where there are {right[name]:g}. {hint}")
+    raise checks.Wrong(f"{_is(name, found[name])} on a log where there are {right[name]:g}. {hint}")
 
 
 def _rows(pairs: Sequence[tuple[Numbers, Numbers]]) -> None:
@@ -135,7 +144,7 @@ def _rows(pairs: Sequence[tuple[Numbers, Numbers]]) -> None:
     }.items():
         if found["matched"] == right[mistake]:
             hint = why
-    raise checks.Wrong(f"`{name}` is {found[name]:g} where it should be {right[name]:g}. {hint}")
+    raise checks.Wrong(f"{_is(name, found[name])} where it should be {right[name]:g}. {hint}")
 
 
 def _quality(pairs: Sequence[tuple[Numbers, Numbers]]) -> None:
@@ -155,5 +164,5 @@ def _quality(pairs: Sequence[tuple[Numbers, Numbers]]) -> None:
         "auc": "Of two rows with the same prediction, neither is the higher.",
         "cost": "It is for a row, by the plan's costs: acting from the threshold on.",
     }.get(name, "It is of the matched rows only, of several answers about a flight by that with the latest `time`.")
-    told = f"`{name}` is {value:.4g} where it should be {wanted:.4g}. {hint}"
+    told = f"{_is(name, value)} where it should be {wanted:.4g}. {hint}"
     raise checks.Wrong(told, points=1.5 - 0.3 * len(wrong))

@@ -15,6 +15,7 @@ from flights.columns import KEY, LABEL
 from flights.watch import PROJECT
 from judges.lab_6 import traffic
 from judges.lab_6.traffic import World
+from operation.served_log import HEAD
 
 FIRST, DAYS, FULL = date(2013, 10, 22), 18, 3
 """The days of the log, over the end of a month, and its full files."""
@@ -110,8 +111,10 @@ def _damaged(line: bytes, rng: np.random.Generator) -> list[bytes]:
         return [line[:40] + b"\n"]
     if luck < 0.006:
         return [bytes(40) + b"\n"]
-    without = {name: value for name, value in orjson.loads(line).items() if name != "prediction"}
-    return [orjson.dumps(without) + b"\n"] if luck < 0.008 else []
+    if luck < 0.012:
+        lost = HEAD[int(luck * 1e6) % len(HEAD)]
+        return [orjson.dumps({name: value for name, value in orjson.loads(line).items() if name != lost}) + b"\n"]
+    return []
 
 
 def _outcomes(seed: int, rng: np.random.Generator) -> pd.DataFrame:

@@ -114,5 +114,5 @@ def _takes(config: Config, model: Path, name: str) -> bool:
 def _registered(config: Config, words: str) -> Config:
     [entry] = registry.sync(config, tell=lambda _: None)
     registry.of(config, tell=lambda _: None).promote(entry.version, why=WHY)
-    print(f"In service: the first version, {words}. Evaluated on March: AUC {entry.metrics['auc']:.3f}.")
+    print(f"In service: version {entry.version}, {words}. Evaluated on March: AUC {entry.metrics['auc']:.3f}.")
     return config

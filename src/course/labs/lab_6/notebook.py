@@ -75,7 +75,7 @@ def played() -> None:
             print(f"{rule.name} never fires from {first} to {LAST}.")
             continue
         day, hour = first + timedelta(days=fires[0] // 24), fires[0] % 24
-        print(f"{rule.name} fires in {len(fires)} of {judged} hours, first on {day} at {hour:02d}:00.")
+        print(f"{rule.name} fires first on {day} at {hour:02d}:00, and in {len(fires)} of {judged} hours.")
 
 
 def begin_service(own: bool = True) -> Config:
