@@ -6,6 +6,7 @@ What is drawn is nearly the same in each trial, so that good candidates do not l
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ ORIGINS = ("EWR", "JFK", "LGA")
 DAYS, LABELLED, ROWS, SHARE = 14, 12, 6000, 0.2
 FEW, CHANCE = 40, 240
 """Flights of a challenger of whom too little is known; and of one that is off by chance."""
+CHANCE_OF_ORDER = 0.065
+"""By how much the area under the ROC curve of so many flights is less by chance."""
 LEFT_OUT = 0.02
 """Share of the rows that a draw leaves out."""
 LIMIT, AIRLINE_LIMIT = 0.03, 0.1
@@ -68,7 +71,7 @@ CASES = {
     ),
     "null": Case(
         (BACK,),
-        "answers some flights with what is no number",
+        "answers one flight in a hundred with what is no number",
         "A number that is missing makes no mean worse.",
         part="null",
     ),
@@ -111,7 +114,43 @@ CASES = {
         "Compare like with like: flights of the same hours; or each with what happened to its own.",
         part="easy",
     ),
+    "easy and good": Case(
+        (PROMOTE, WAIT),
+        "is as good as the champion, and was asked about easy flights only",
+        "Compare like with like: flights of the same hours; or each with what happened to its own.",
+        part="easy",
+    ),
+    "order by chance": Case(
+        (PROMOTE, WAIT),
+        f"is as good as the champion, and ranks worse by chance, on {CHANCE} flights",
+        "How far does the area under the ROC curve go by chance? An interval says it.",
+        part="ranks",
+    ),
+    "six points": Case(
+        (PROMOTE, WAIT),
+        "ranks as well as the champion, and says 6 points too much about one airline, for sure",
+        "How far may it be for one airline?",
+        part="airline",
+    ),
+    "thirteen points": Case(
+        (BACK,),
+        "ranks better than the champion, and says 13 points too much about one airline",
+        "How far may it be for one airline?",
+        part="airline",
+    ),
+    "too little": Case(
+        (BACK,),
+        "ranks no worse than the champion, and says far too little about one airline",
+        "Too little is wrong as well.",
+        part="airline",
+    ),
 }
+MANY = ("sure", "other slice", "six points", "thirteen points", "too little")
+"""Those with so many flights that a little is no chance."""
+HALF = ("six points", "thirteen points", "too little")
+"""Those that have answered half of them, so that it is so of an airline's."""
+NOISE = {"better": 0.8, "thirteen points": 0.8, "too little": 1.0}
+"""Of the champion's logits, where it is more than 0.1."""
 
 
 def tables(name: str, draw: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -130,7 +169,7 @@ def tables(name: str, draw: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 def drawn(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The same under names that do not change."""
     rng = np.random.default_rng([list(CASES).index(name), CASES[name].draw])
-    rows = 3 * ROWS if name in ("sure", "other slice") else ROWS
+    rows = 3 * ROWS if name in MANY else ROWS
     day, carrier = rng.integers(1, DAYS + 1, rows), rng.choice(CARRIERS, rows)
     origin, hour = rng.choice(ORIGINS, rows), rng.integers(6, 23, rows)
     logit = -2.0 + 0.15 * (hour - 13) + rng.normal(0, 0.9, rows)
@@ -139,10 +178,10 @@ def drawn(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         logit = 0.25 * logit - 0.2 + rng.normal(0, 1.5, rows)
         known = 0.25 * known - 0.5
     late = rng.random(rows) < 1 / (1 + np.exp(-logit))
-    is_challenged = rng.random(rows) < SHARE
-    if name == "easy":
+    is_challenged = rng.random(rows) < (0.5 if name in HALF else SHARE)
+    if name in ("easy", "easy and good"):
         is_challenged = (hour < 10) & (rng.random(rows) < 0.9)
-    said = known + rng.normal(0, 0.8 if name == "better" else 0.1, rows) * ~is_challenged
+    said = known + rng.normal(0, NOISE.get(name, 0.1), rows) * ~is_challenged
     mine = np.flatnonzero(is_challenged)
     if name == "ranks":
         said[mine] = rng.permutation(said[mine])
@@ -153,15 +192,28 @@ def drawn(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         said += is_challenged * np.where(carrier == CARRIERS[1], 1.5, -0.35)
     if name == "other slice":
         said += is_challenged * np.where(carrier == CARRIERS[4], -2.5, 0.2)
+    shift = {"six points": 0.43, "thirteen points": 0.92, "too little": -2.6}.get(name, 0.0)
+    said += is_challenged * np.where(carrier == CARRIERS[2], shift, 0.0 if name == "six points" else -0.1 * shift)
     prediction = 1 / (1 + np.exp(-said))
     if name == "null":
-        prediction[mine[:: max(1, len(mine) // 20)]] = np.nan
+        prediction[mine[::100]] = np.nan
     kept = mine
     if name == "few":
         kept = np.sort(rng.choice(mine, FEW, replace=False))
         prediction[kept] = np.where(late[kept], 0.9, 0.1)
     if name == "chance":
-        kept = _unlucky(mine[day[mine] <= LABELLED], prediction, late, rng)
+        kept = _unlucky(mine[day[mine] <= LABELLED], rng, lambda one: _gap(prediction, late, one) - 1.75 * LIMIT)
+    if name == "order by chance":
+        usual = _auc(prediction, late, ~is_challenged)
+        kept = _unlucky(
+            mine[day[mine] <= LABELLED],
+            rng,
+            lambda one: (
+                usual - _auc(prediction, late, one) - CHANCE_OF_ORDER
+                if _gap(prediction, late, one) < LIMIT / 2
+                else 1.0
+            ),
+        )
     table = pd.DataFrame({"day": day, "hour": hour, "carrier": carrier, "origin": origin})
     table["prediction"], table["late"] = prediction, pd.Series(late.astype(int)).where(day <= LABELLED).astype("Int64")
     if name == "young":
@@ -171,7 +223,18 @@ def drawn(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     return tuple(table[table["challenged"] == one].drop(columns="challenged") for one in (False, True))  # type: ignore[return-value]
 
 
-def _unlucky(mine: np.ndarray, prediction: np.ndarray, late: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Of several draws of so many flights, one whose mean is off by somewhat more than may be, which one in twenty or so is."""
+def _unlucky(mine: np.ndarray, rng: np.random.Generator, off: Callable[[np.ndarray], float]) -> np.ndarray:
+    """Of many draws of so many flights, the one that is nearest to what comes by chance once in twenty or so."""
     drawn = [np.sort(rng.choice(mine, CHANCE, replace=False)) for _ in range(3000)]
-    return min(drawn, key=lambda one: abs(float(prediction[one].mean() - late[one].mean()) - 1.75 * LIMIT))
+    return min(drawn, key=lambda one: abs(off(one)))
+
+
+def _gap(prediction: np.ndarray, late: np.ndarray, which: np.ndarray) -> float:
+    return abs(float(prediction[which].mean() - late[which].mean()))
+
+
+def _auc(prediction: np.ndarray, late: np.ndarray, which: np.ndarray) -> float:
+    """The area under the ROC curve, by ranks; no two predictions are the same."""
+    is_late = late[which][np.argsort(prediction[which])]
+    positives = np.flatnonzero(is_late) + 1
+    return float((positives.sum() - len(positives) * (len(positives) + 1) / 2) / len(positives) / (~is_late).sum())

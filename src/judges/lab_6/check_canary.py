@@ -76,7 +76,9 @@ def _told(wrong: dict[str, str]) -> None:
     lost = {CASES[name].part for name in wrong}
     points = GOOD + sum(worth for part, worth in parts.items() if part not in lost)
     if wrong:
-        raise checks.Wrong("\n".join([*wrong.values()][:MOST_TOLD]), round(points, 2))
+        of_parts = {CASES[name].part: told for name, told in reversed(wrong.items())}  # of each part, its first
+        told = [one for one in wrong.values() if one in of_parts.values()]
+        raise checks.Wrong("\n".join(told[:MOST_TOLD]), round(points, 2))
 
 
 def _released(lab: checks.Lab) -> None:
