@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 import lab_six
+import numpy as np
 import orjson
 import pandas as pd
 import pytest
@@ -86,6 +87,18 @@ FORMS = {
 @pytest.mark.parametrize("form", lab_six.rows(list(FORMS), 1))
 def test_watch_in_another_form_passes(log_to_watch, form):
     assert watched(edited("watch", FORMS[form])) == (5, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "lost", "said"), [("gap", np.nan, 0.3, "nan"), ("no_number", np.float32("inf"), 2, "inf")]
+)
+@pytest.mark.parametrize("form", [dict, pd.Series])
+def test_number_that_is_none_is_told_by_its_key_and_costs_its_own_points(form, name, value, lost, said):
+    _, right = check_watch.given(1)
+    returned = [trial.told(lambda **given: form(given), one | {name: value}) for one in right]
+    with pytest.raises(checks.Wrong, match=f"`watch` returns {said} as `{name}`") as wrong:
+        check_watch.judge(returned, right)
+    assert round(5 - wrong.value.points, 2) == lost
 
 
 @pytest.mark.long

@@ -9,6 +9,7 @@ import pytest
 
 from course.labs.lab_6 import first_version
 from judges.lab_6 import service_data
+from serving import traffic
 
 
 def _version(folder):
@@ -41,6 +42,7 @@ def test_own_model_is_put_into_service_if_it_can_be_and_else_the_one_that_was_de
     config = first_version.begin(workspace)
     said = capsys.readouterr().out
     assert words in said
+    assert f"In service: version {traffic.read(config.serving_root).champion}, that of" in said
     assert ("cannot be evaluated" in said) is not is_good
     assert config.data_root == str(workspace / "months")
     again = first_version.begin(workspace, own=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import lab_six
 import pytest
@@ -96,6 +97,8 @@ IN_TIME, LATE, EARLY = [ONSET + 30], [ONSET + 7 * 24 + 8], [ONSET - 3, ONSET + 3
         (IN_TIME, NEVER, NEVER, 1, 5, "It also fires for"),
         (IN_TIME, NEVER, NEVER, 2, 4, "It also fires for"),
         (LATE, NEVER, NEVER, 0, 1, "does not fire by the 7th morning"),
+        (EARLY, [START], NEVER, 0, 1, "^It fires on days on which nothing goes wrong"),
+        (LATE, [START], NEVER, 0, 1, "^It fires on days on which nothing goes wrong"),
         (EARLY, NEVER, NEVER, 0, 1, "before that begins"),
         ([ONSET - 3 * 24, *IN_TIME], NEVER, NEVER, 0, 6, ""),
         (IN_TIME, [*range(31 * 24)], NEVER, 0, 0, "always fires"),
@@ -125,7 +128,8 @@ def test_points_are_for_when_a_rule_fires_where(tmp_path, monkeypatch, own, quie
 
     monkeypatch.setattr(check_rules, "fired", fired)
     found, message = lab_six.evaluate(lab, "rules")
-    assert (found, told in message) == (points, True), message
+    assert found == points, message
+    assert re.search(told, message), message
 
 
 TOLD = {"summary": "x", "action": "y"}

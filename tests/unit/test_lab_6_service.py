@@ -217,6 +217,13 @@ def _reported(lab, gap=None, version=service.FIRST):
     dataclasses.replace(report, versions=(Part("version", version, found),)).save(path)
 
 
+@pytest.mark.parametrize(
+    ("times", "words"), [(0, "never trains"), (1, "trains once"), (2, "trains twice"), (7, "trains 7 times")]
+)
+def test_number_of_trainings_is_told_in_words(times, words):
+    assert check_policy._trains(times) == words
+
+
 def test_flights_of_students_differ():
     assert service_data.text(1, 7) != service_data.text(2, 7)
 
@@ -238,6 +245,18 @@ def test_canary_in_other_words_is_judged_by_what_it_decides(lab, name):
     lab_six.module(lab, "canary", row["text"])
     points, message = judged(check_canary._decides, lab)
     assert (points and round(points, 2), row["told"] in message) == (row["points"], True), message
+
+
+def test_message_about_canaries_has_three_findings_and_one_of_each_part_first():
+    with pytest.raises(checks.Wrong) as told:
+        check_canary._told(
+            {name: f"{name}." for name in candidates.CASES if candidates.PROMOTE not in candidates.CASES[name].wanted}
+        )
+    assert told.value.message.splitlines() == ["few.", "young.", "null."]
+    wrong = ("ranks", "meaning", "sure", "little", "easy")
+    with pytest.raises(checks.Wrong) as told:
+        check_canary._told({name: f"{name}." for name in wrong})
+    assert told.value.message.splitlines() == ["ranks.", "meaning.", "easy."]
 
 
 def test_bad_airline_has_another_name_in_each_trial():

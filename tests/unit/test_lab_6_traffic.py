@@ -146,6 +146,8 @@ def test_right_diagnosis_passes_in_other_forms_and_wrong_ones_are_told(tmp_path,
         ({"flights": -5}, 0, "`flights` is a number"),
         ({"since": "June"}, 0, "`since` is a day"),
     ]
+    if where.isdecimal():
+        wrong += [({"where": other}, 4, "is not version 1: compare") for other in (1, "1")]
     for change, points, told in wrong:
         found, message = judge(lab, right | change)
         assert (found, told in message) == (points, True), message
