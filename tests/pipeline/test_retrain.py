@@ -21,7 +21,7 @@ from engines.errors import MissingEngineError
 from engines.lineage import Lineage
 from flights import registry, retrain, schedule
 from flights.config import Config
-from operation.history import BEGUN, DECLINED, DONE, INTERRUPTED
+from operation.history import BEGUN, DECLINED, DONE, INTERRUPTED, Record
 from operation.policy import Guards, Never
 from serving import traffic
 
@@ -40,9 +40,15 @@ def config(make_config, run, tmp_path_factory) -> Config:
     return dataclasses.replace(config, **EASY)
 
 
-def test_a_retraining_is_held_against_the_model_in_service_and_registered(config):
+@pytest.fixture(scope="module")
+def retrained(config) -> tuple[str, Record]:
+    """The first version, put into service, and the record of a retraining by hand on February."""
     (first,) = ledger.versions(config)
-    record = retrain.retrain(config, 2, (Never(), Guards()), "To see it.")
+    return first, retrain.retrain(config, 2, (Never(), Guards()), "To see it.")
+
+
+def test_a_retraining_is_held_against_the_model_in_service_and_registered(config, retrained):
+    first, record = retrained
     assert record.state == DONE
     assert ledger.versions(config) == [first, record.version]
     assert traffic.read(config.serving_root).champion == int(first)
@@ -57,6 +63,7 @@ def test_a_retraining_is_held_against_the_model_in_service_and_registered(config
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("retrained")
 def test_killed_in_a_step_the_next_call_strikes_it_out_and_retrains(config, root):
     first = str(traffic.read(config.serving_root).champion)
     before = ledger.versions(config)
