@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import functools
 import mimetypes
 import os
 import re
@@ -15,7 +16,7 @@ from urllib.parse import unquote
 
 from bs4 import BeautifulSoup, Tag
 from jinja2 import pass_context
-from nbconvert.exporters import HTMLExporter
+from nbconvert.exporters import HTMLExporter, TemplateExporter
 from nbconvert.filters import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
@@ -58,10 +59,19 @@ class DeckExporter(HTMLExporter):
     @property
     def default_config(self) -> Config:
         """Static forms only: a widget or a script has nothing behind it in a deck."""
-        config = Config({"NbConvertBase": {"display_data_priority": DISPLAYED}})
+        config = Config(
+            {
+                "NbConvertBase": {"display_data_priority": DISPLAYED},
+                "Exporter": {"optimistic_validation": True},  # once, and not after each of its steps
+            }
+        )
         defaults = super().default_config.copy()
         defaults.merge(config)
         return defaults
+
+    def from_notebook_node(self, *given: Any, **settings: Any) -> tuple[str, dict[str, Any]]:
+        """As every exporter with a template has it. The HTML exporter reads the page once more, for what our template never leaves out or never has."""
+        return TemplateExporter.from_notebook_node(self, *given, **settings)
 
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
@@ -109,11 +119,6 @@ def build(notebook: Path, output: Path) -> Built:
 
 def render(node: NotebookNode, deck: slides.Deck) -> str:
     """Returns the deck as HTML, with places for reveal.js left open."""
-    exporter = DeckExporter(
-        template_name="deck",
-        extra_template_basedirs=[str(TEMPLATES)],
-        filters={"highlight_code": Highlight2HTML(pygments_lexer="ipython3")},
-    )
     resources = {
         "deck": deck,
         "dark": DARK,
@@ -121,8 +126,18 @@ def render(node: NotebookNode, deck: slides.Deck) -> str:
         "reveal_styles": reveal.styles(),
         "reveal_licence": reveal.licence(),
     }
-    html, _ = exporter.from_notebook_node(node, resources=resources)
+    html, _ = _exporter().from_notebook_node(node, resources=resources)
     return html
+
+
+@functools.cache
+def _exporter() -> DeckExporter:
+    """One for all decks: it compiles the template when it is first used."""
+    return DeckExporter(
+        template_name="deck",
+        extra_template_basedirs=[str(TEMPLATES)],
+        filters={"highlight_code": Highlight2HTML(pygments_lexer="ipython3")},
+    )
 
 
 def palette() -> str:
@@ -143,20 +158,24 @@ def finish(html: str, folder: Path) -> str:
         DeckError: something in it would be loaded from outside of the file, or is a formula.
     """
     soup = BeautifulSoup(html, "html.parser")
-    formula = soup.select_one(".slide .formula")
+    tags = _tags(soup)
+    formula = next((tag for tag in tags if "formula" in _classes(tag) and _on_slide(tag)), None)
     if formula:
         raise DeckError(
             f"{_where(formula)}: {formula.get_text()!r} is set as a formula, and slides show none. {_DOLLARS}"
         )
-    _embed_images(soup, folder)
-    for line in soup.select(".html:has(> .course-live-only)"):
+    _embed_images(tags, folder)
+    for line in [
+        tag for tag in tags if "html" in _classes(tag) and tag.find(class_="course-live-only", recursive=False)
+    ]:
         line.decompose()
-    _mark_callouts(soup)
-    _answers_to_notes(soup)
-    _mend_links(soup)
-    for aside in soup.select("aside.notes"):
-        if not aside.get_text(strip=True) and not aside.find("img"):
-            aside.decompose()
+    tags = _tags(soup)
+    _mark_callouts(tags)
+    _mend_links(tags)
+    _answers_to_notes(tags)
+    for tag in tags:
+        if _is_notes(tag) and not tag.get_text(strip=True) and not tag.find("img"):
+            tag.decompose()
     refuse_loads(soup)
     html = str(soup)
     for name in reveal.SCRIPTS:
@@ -173,17 +192,32 @@ def refuse_loads(soup: BeautifulSoup) -> None:
     Raises:
         DeckError: an element, or a style, loads from an address or a file.
     """
-    for attribute, elements in _LOADS.items():
-        for element in soup.find_all(attrs={attribute: True}):
-            address = str(element[attribute])
+    for element in _tags(soup):
+        for attribute in element.attrs.keys() & _LOADS.keys():
+            address, elements = str(element[attribute]), _LOADS[attribute]
             if (elements is None or element.name in elements) and not address.startswith(("data:", "#")):
                 raise DeckError(f"{_where(element)}: <{element.name}> loads {address!r}; a deck has to open offline.")
-    styled = [(element, element.get_text()) for element in soup.find_all("style")]
-    styled += [(element, str(element["style"])) for element in soup.find_all(style=True)]
-    for element, css in styled:
-        found = re.search(r"@import[^;]*|url\(\s*['\"]?(?!data:|#)[^)]*\)", css)
-        if found:
-            raise DeckError(f"{_where(element)}: a style loads {found[0]!r}; a deck has to open offline.")
+        for css in (element.get_text() if element.name == "style" else "", str(element.get("style", ""))):
+            found = re.search(r"@import[^;]*|url\(\s*['\"]?(?!data:|#)[^)]*\)", css)
+            if found:
+                raise DeckError(f"{_where(element)}: a style loads {found[0]!r}; a deck has to open offline.")
+
+
+def _tags(soup: BeautifulSoup) -> list[Tag]:
+    """All elements, in order. A search for each kind would go through the whole page again."""
+    return [tag for tag in soup.descendants if isinstance(tag, Tag)]
+
+
+def _classes(tag: Tag) -> list[str]:
+    return tag.get("class", [])
+
+
+def _on_slide(tag: Tag) -> bool:
+    return tag.find_parent("div", class_="slide") is not None
+
+
+def _is_notes(tag: Tag) -> bool:
+    return tag.name == "aside" and "notes" in _classes(tag)
 
 
 def _where(element: Tag) -> str:
@@ -192,9 +226,9 @@ def _where(element: Tag) -> str:
     return f"Slide {heading.get_text()!r}" if heading else "The deck"
 
 
-def _embed_images(soup: BeautifulSoup, folder: Path) -> None:
+def _embed_images(tags: list[Tag], folder: Path) -> None:
     """Puts the images that stand beside the notebook into the deck."""
-    for image in soup.find_all("img", src=True):
+    for image in (tag for tag in tags if tag.name == "img" and "src" in tag.attrs):
         file = folder / unquote(image["src"])
         if image["src"].startswith(("data:", "http:", "https:")):
             continue
@@ -204,30 +238,32 @@ def _embed_images(soup: BeautifulSoup, folder: Path) -> None:
         image["src"] = f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
 
 
-def _mark_callouts(soup: BeautifulSoup) -> None:
+def _mark_callouts(tags: list[Tag]) -> None:
     """Gives the callouts of STYLE.md a class each: note, warning, in-production."""
-    for quote in soup.find_all("blockquote"):
+    for quote in (tag for tag in tags if tag.name == "blockquote"):
         lead = quote.find("strong")
         if lead:
             quote["class"] = ["callout", re.sub(r"\W+", "-", lead.get_text().strip().lower()).strip("-")]
 
 
-def _answers_to_notes(soup: BeautifulSoup) -> None:
+def _answers_to_notes(tags: list[Tag]) -> None:
     """Copies the answers of questions to the speaker notes; on the slide they stay closed, one open at a time."""
-    for number, section in enumerate(soup.select("section > section"), start=1):
-        answers = section.select(".slide details")
-        notes = section.select_one("aside.notes")
-        for details in answers:
-            notes.append(copy.copy(details))
-            details["name"] = f"answers-{number}"
+    sections = [tag for tag in tags if tag.name == "section" and tag.parent.name == "section"]
+    numbers = {id(section): number for number, section in enumerate(sections, start=1)}
+    for details in (tag for tag in tags if tag.name == "details"):
+        if _on_slide(details):
+            section, answer = details.find_parent("section"), copy.copy(details)
+            details["name"] = f"answers-{numbers[id(section)]}"
             details.attrs.pop("open", None)
-    for details in soup.select("aside.notes details"):
-        details["open"] = ""
+            answer["open"] = ""
+            section.select_one("aside.notes").append(answer)
+        else:
+            details["open"] = ""
 
 
-def _mend_links(soup: BeautifulSoup) -> None:
+def _mend_links(tags: list[Tag]) -> None:
     """Lets links to lessons lead to their decks, and takes other links into the repository away: a deck travels alone."""
-    for link in soup.find_all("a", href=True):
+    for link in (tag for tag in tags if tag.name == "a" and "href" in tag.attrs):
         address = link["href"]
         lesson = re.fullmatch(r"(?:\./)?(\d\d-[\w-]+)\.ipynb(?:#.*)?", address)
         if lesson:
