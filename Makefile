@@ -34,13 +34,9 @@ test: environment airflow-environment data ## what each change must show: unit, 
 	@bash deploy/flink/fetch.sh --if-possible
 	@bash deploy/flink/fetch-cluster.sh --if-possible
 	@bash deploy/browser/fetch.sh --if-possible
+	@# Three workers for two cores: tests wait for servers, browsers and each other's processes. What is long comes first (tests/worker_groups.py).
 	@rm -rf out/reports/seconds
-	@# Three workers for two cores: tests wait for servers, browsers and each other's processes.
-	$(PYTHON) -m pytest tests/unit tests/contract -n 3 --dist loadgroup -q $(WHICH) --seconds out/reports/seconds/unit-and-contract
-	@# In this order, what is short comes last: whole files, which share a run of the pipeline or a server, then notebook by notebook;
-	@# files that wait for pages and time limits are spread among them (tests/worker_groups.py).
-	$(PYTHON) -m pytest tests/pipeline tests/browser tests/grading tests/notebooks -n 3 --dist loadgroup --no-loadscope-reorder -q $(WHICH) --seconds out/reports/seconds/pipeline-and-notebooks
-	@$(PYTHON) -m tools.checks.seconds
+	$(PYTHON) -m pytest tests -n 3 --dist loadgroup --no-loadscope-reorder -q $(WHICH) --seconds out/reports/seconds
 
 test-all: ## that and the long proofs: killed everywhere, hostile submissions, containers
 	@$(MAKE) --no-print-directory test WHICH=

@@ -23,7 +23,7 @@ NOTEBOOKS = "tests/notebooks/test_notebooks.py"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--seconds", type=Path, help="a folder of its own for the processor seconds of this stage")
+    parser.addoption("--seconds", type=Path, help="a folder of its own for the processor seconds of this run")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -84,4 +84,4 @@ class Accounting:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("processor seconds")
-        terminalreporter.write_line(seconds.table({self._folder.name: seconds.read(self._folder)}))
+        terminalreporter.write_line(seconds.table(seconds.read(self._folder)))

@@ -1,5 +1,7 @@
 """Which tests one of several workers has together (`--dist loadgroup`): those that share a run, a server, a browser, or the import of TFX.
 
+With `--no-loadscope-reorder` groups begin in the order of their first tests: what is long comes first, and short tests fill the last minutes.
+
 pytest-xdist 3.8 tells a group by the end of a test's id, which it cannot write to that of pytest 9.2 (pytest-dev/pytest-xdist, issue 1386): without
 `_name` it would take no group for one, and say nothing.
 """
@@ -16,17 +18,19 @@ WHOLE = ("browser", "grading", "pipeline")
 """Folders whose files share a run of the pipeline, a server or a browser."""
 BROKEN = "test_broken_notebooks.py"
 """A file whose tests share notebooks that were executed."""
+SHORT = ("unit", "contract")
+"""Folders whose tests are thousands, and short."""
+WITH_TFX = ("tfx", "labs_tfx")
+"""Two groups, which are all that imports TFX itself unless long tests are run: unit tests, those of labs in the second, and half of the pipeline's files each."""
 WAITING = ("browser", "grading")
 """Folders whose tests wait as long as they work: for pages, and for what is to be stopped when its time is over."""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
-    """Adds groups to those that files name themselves, and spreads the files that wait, when it is known which tests there are.
+    """Adds groups to those that files name themselves, and puts the tests in order, when it is known which there are.
 
     The tests of a file that share one of its fixtures are a group, too.
-
-    Of the unit tests that need TFX, those of labs are half: another worker has them, or the others would wait for the one with TFX.
     """
     together = _pipeline_groups(config, items)
     for item in items:
@@ -39,7 +43,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if config.getoption("loadgroup", False):
             _name(item)
     yield
-    items[:] = _spread(items)
+    items[:] = _in_order(items)
 
 
 def _is_whole(item: pytest.Item) -> bool:
@@ -51,7 +55,21 @@ def _pipeline_groups(config: pytest.Config, items: list[pytest.Item]) -> dict[Pa
     if "not long" not in config.option.markexpr:
         return {}
     files = sorted({item.path for item in items if item.path.parent.name == "pipeline"})
-    return {path: f"pipeline-{number % 2}" for number, path in enumerate(files)}
+    return {path: WITH_TFX[number % 2] for number, path in enumerate(files)}
+
+
+def _in_order(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Files of the pipeline, notebooks with what waits among them, files with long tests, and last what is short."""
+    with_long = {item.path for item in items if item.get_closest_marker("long")}
+
+    def place(item: pytest.Item) -> int:
+        if item.path.parent.name not in SHORT or _is_whole(item):
+            return 0 if item.path.parent.name == "pipeline" else 1
+        return 2 if item.path in with_long else 3
+
+    ordered = sorted(items, key=place)
+    short = sum(place(item) > 1 for item in items)
+    return [*_spread(ordered[: len(items) - short]), *ordered[len(items) - short :]]
 
 
 def _spread(items: list[pytest.Item]) -> list[pytest.Item]:

@@ -18,47 +18,50 @@ PASSED = [{"ended": 0, "chosen": "not long"}]
 
 
 def test_forks_count_unless_they_are_in_the_sum_of_who_waited_for_their_server():
-    stage = {
+    run = {
         "tests/a.py": [{"seconds": 1.0}, {"seconds": 2.0, "server": "of/itself"}, {"seconds": 4.0, "server": "shared"}],
         "tests/b.py": [{"seconds": 8.0}, {"waited": "of/itself"}, {"count": "imports"}, {"count": "pipelines"}],
     }
-    assert seconds.sums(stage) == {"tests/b.py": (8.0, 1, 1), "tests/a.py": (5.0, 0, 0)}
-    assert list(seconds.sums(stage)) == ["tests/b.py", "tests/a.py"]
+    assert seconds.sums(run) == {"tests/b.py": (8.0, 1, 1), "tests/a.py": (5.0, 0, 0)}
+    assert list(seconds.sums(run)) == ["tests/b.py", "tests/a.py"]
 
 
-def test_table_has_stages_their_files_and_all():
-    small = {name: [{"seconds": 0.25}] for name in ("tests/c.py", "tests/d.py")}
-    imports = {"tests/e.py": [{"seconds": 0.5}, {"count": "imports"}]}
-    stages = {"one": {**small, **imports, "tests/a.py": [{"seconds": 3.0}], seconds.PYTEST: PASSED}, "two": {}}
-    assert seconds.table(stages).splitlines()[2:] == [
-        "| **one** | 4.0 | 1 |  |",
-        "| tests/a.py | 3.0 |  |  |",
-        "| tests/e.py | 0.5 | 1 |  |",
-        "| 3 that used less than a second each | 0.5 |  |  |",
-        "| **two**, which is not over | 0.0 |  |  |",
-        "| **all** | 4.0 | 1 |  |",
+def test_table_has_all_and_by_kind_the_files():
+    small = {name: [{"seconds": 0.25}] for name in ("tests/unit/c.py", "tests/unit/d.py")}
+    tfx = {"tests/unit/e.py": [{"seconds": 0.5}, {"count": "imports"}]}
+    notebooks = {"labs/b.ipynb": [{"seconds": 1.5}], "notebooks/a.ipynb": [{"seconds": 3.0}]}
+    run = {**small, **tfx, **notebooks, seconds.PYTEST: [{"seconds": 0.5}, *PASSED]}
+    assert seconds.table(run).splitlines()[2:] == [
+        "| **all** | 6.0 | 1 |  |",
+        "| **notebooks** | 4.5 |  |  |",
+        "| notebooks/a.ipynb | 3.0 |  |  |",
+        "| labs/b.ipynb | 1.5 |  |  |",
+        "| **unit** | 1.0 | 1 |  |",
+        "| tests/unit/e.py | 0.5 | 1 |  |",
+        "| 2 that used less than a second each | 0.5 |  |  |",
+        f"| **{seconds.PYTEST}** | 0.5 |  |  |",
     ]
+    assert seconds.table({}).splitlines()[2:] == ["| **all**, which is not over | 0.0 |  |  |"]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {seconds.STAGES[1]: {}},
-        {seconds.STAGES[1]: {seconds.PYTEST: [{"ended": 1, "chosen": "not long"}]}},
-        {seconds.STAGES[1]: {seconds.PYTEST: [{"ended": 0, "chosen": ""}]}},
-        {"another": {seconds.PYTEST: PASSED}},
-    ],
-)
-def test_docs_are_of_a_whole_run_that_has_passed(change):
-    whole = {name: {seconds.PYTEST: PASSED} for name in seconds.STAGES}
-    assert seconds.is_whole(whole)
-    assert not seconds.is_whole(whole | change)
+WHOLE = {f"tests/{kind}/a.py": [] for kind in ("unit", "contract", "pipeline", "browser", "grading")}
+WHOLE |= {"notebooks/a.ipynb": [], seconds.PYTEST: PASSED}
 
 
-def test_stages_are_those_of_the_makefile(root):
-    makefile = (root / "Makefile").read_text()
-    asked = re.findall(r" -m pytest .* --seconds (out/.*)", makefile)
-    assert [root / folder for folder in asked] == [seconds.FOLDER / name for name in seconds.STAGES]
+@pytest.mark.parametrize("ending", [[], [{"ended": 1, "chosen": "not long"}], [{"ended": 0, "chosen": ""}]])
+def test_docs_are_of_a_whole_run_that_has_passed(ending):
+    assert seconds.is_whole(WHOLE)
+    assert not seconds.is_whole(WHOLE | {seconds.PYTEST: ending})
+
+
+@pytest.mark.parametrize("without", WHOLE)
+def test_docs_are_of_all_kinds_of_tests(without):
+    assert not seconds.is_whole({name: lines for name, lines in WHOLE.items() if name != without})
+
+
+def test_what_the_makefile_runs_is_noted_where_it_is_read(root):
+    asked = re.findall(r" -m pytest .* --seconds (out/.*)", (root / "Makefile").read_text())
+    assert [root / folder for folder in asked] == [seconds.FOLDER]
 
 
 @pytest.fixture
@@ -123,7 +126,7 @@ def run_pytest(folder: Path, root: Path, error: str, *options: str) -> tuple[int
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "yes"  # all but xdist, which are most of the time of its start
     done = subprocess.run(
-        [*command, "--seconds", "noted/stage", "test_one.py", "test_two.py"],
+        [*command, "--seconds", "noted/run", "test_one.py", "test_two.py"],
         cwd=folder,
         env=environment | {"PYTHONPATH": path},
         capture_output=True,
@@ -143,8 +146,8 @@ def run_pytest(folder: Path, root: Path, error: str, *options: str) -> tuple[int
 def test_pytest_notes_each_file_and_shows_the_table_at_its_end(root, tmp_path, options, error, status, outcome):
     ended, printed = run_pytest(tmp_path, root, error, *options)
     assert ended == status, printed
-    assert f"| **stage**, which {outcome} |" in printed
-    found = seconds.sums(seconds.read(tmp_path / "noted" / "stage"))
+    assert f"| **all**, which {outcome} |" in printed
+    found = seconds.sums(seconds.read(tmp_path / "noted" / "run"))
     assert set(found) == {"test_one.py", "test_two.py", seconds.PYTEST}
     assert found["test_one.py"].seconds > 0.5  # its child used them
     assert found["test_one.py"].seconds > found["test_two.py"].seconds
@@ -154,7 +157,7 @@ def test_pytest_notes_each_file_and_shows_the_table_at_its_end(root, tmp_path, o
 
 
 def test_a_folder_with_other_things_is_not_emptied(root, tmp_path):
-    kept = tmp_path / "noted" / "stage" / "kept"
+    kept = tmp_path / "noted" / "run" / "kept"
     kept.parent.mkdir(parents=True)
     kept.touch()
     ended, _ = run_pytest(tmp_path, root, "ValueError")

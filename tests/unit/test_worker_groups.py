@@ -85,16 +85,23 @@ def test_a_group_has_one_worker(tmp_path, root):
     assert len((tmp_path / "shared").read_text().split()) == 1
 
 
-def test_files_that_wait_are_among_those_that_work(tmp_path, root):
+def test_what_is_long_comes_first_and_files_that_wait_are_among_those_that_work(tmp_path, root):
     """Counted are those that are run: a file of long tests alone does not keep two others apart."""
-    for name in (*(f"pipeline/{one}" for one in "abcde"), "browser/f", "browser/g", "notebooks/h"):
+    for name in ("unit/a", "unit/b", *(f"pipeline/{one}" for one in "cdefg"), "browser/h", "browser/i", "notebooks/j"):
         path = tmp_path / f"{name[:-1]}test_{name[-1]}.py"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(TWO.format(mark="@pytest.mark.long" if name.endswith("a") else ""))
+        path.write_text(TWO.format(mark="@pytest.mark.long" if name[-1] in "bc" else ""))
+    (tmp_path / "unit" / "test_b.py").write_text(
+        "import pytest\ndef test_it(): pass\n@pytest.mark.long\ndef test_long(): pass\n"
+    )
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = long: x\n")
-    said = run_pytest(tmp_path, root, "-q", "--collect-only", "-m", "not long", "pipeline", "browser", "notebooks")
-    found = [line.partition(".py::")[0][-1] for line in said.splitlines() if "::" in line]
-    assert "".join(found) == "bbccffddeegghh"
+
+    def order(*options: str) -> str:
+        said = run_pytest(tmp_path, root, "-q", "--collect-only", *options)
+        return "".join(line.partition(".py::")[0][-1] for line in said.splitlines() if "::" in line)
+
+    assert order("-m", "not long") == "ddeehhffggiijjaab"
+    assert order() == "ccddhheeffiiggjjbbaa"
 
 
 def test_a_third_worker_has_no_file_of_the_pipeline_unless_long_tests_are_run(tmp_path, root):
