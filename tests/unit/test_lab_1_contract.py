@@ -271,13 +271,13 @@ def revise(lab, schema=None, question="hotel"):
     return lab_one.evaluate(lab, "revision", question=question, variables=lab_one.KNOWN[question])
 
 
-ONE, OTHERS = slice(0, 1), pytest.param(slice(1, None), marks=pytest.mark.long)
+ONE, OTHERS = slice(0, 1), pytest.param(slice(1, 6), marks=pytest.mark.long)
 
 
 @pytest.mark.parametrize(
     ("question", "students"),
     [("hotel", slice(0, 6)), ("train", ONE), ("gain", ONE)]
-    + [pytest.param(question, slice(1, None), marks=pytest.mark.long) for question in QUESTIONS],
+    + [pytest.param(question, slice(1, 6), marks=pytest.mark.long) for question in QUESTIONS],
 )
 def test_contract_with_the_news_passes(tmp_path, question, students):
     for student in lab_one.IDS[students]:

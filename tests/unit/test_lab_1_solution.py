@@ -9,7 +9,7 @@ from course.labs import lab_1_data as given_lab
 from judges import lab_1_data
 
 pytestmark = [pytest.mark.xdist_group("tfx"), pytest.mark.slow]
-STUDENTS = [f"student-{number}" for number in range(2, 32)]
+STUDENTS = [f"student-{number}" for number in range(2, 14)]
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +29,9 @@ def test_all_eight_findings_and_the_decisions_of_each_student_are_found(students
 
 
 @pytest.mark.long
-def test_solution_gets_all_points_for_a_dozen_students(tmp_path):
+def test_solution_gets_all_points_for_students_with_each_pair_of_news(tmp_path):
     """All but ingestion, which needs a notebook; each day the notebooks stage runs all of it for one student."""
-    for student in lab_one.IDS:
+    for student in lab_one.IDS[:6]:
         lab = lab_one.lab(tmp_path, student, deliver=True)
         names = lab_one.solve(lab, *(name for name in lab_one.cells() if name != "ingest"))
         assert sum(points for points, _ in lab_one.judged(lab, names).values()) == 18, student
