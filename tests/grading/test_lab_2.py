@@ -1,6 +1,6 @@
 """Lab 2 is graded like any other: of a submission that cheats or hangs, what is right in it counts.
 
-That the right one gets full marks is shown where all notebooks are run: its search takes minutes beside what else a machine does here.
+That the right one gets full marks, and the unsolved one none, is shown where all notebooks are run: its search takes minutes beside what else a machine does here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ for name in [name for name in sys.modules if name.startswith("course.checks")]:
 GRAPH, OWN, TRIALS, BEST, MODEL, NOISE = "artifacts", ["a", "b"], "artifacts", "artifacts", "artifacts", {"all": True}
 """
 CASES = {
-    "unsolved": (0, (), {}),
     "loops": (7, GATE, {"columns": "import time\n\nwhile True:\n    time.sleep(1)"}),
     "redefines": (0, (), {"columns": REDEFINES}),
 }

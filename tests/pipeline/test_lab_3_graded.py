@@ -1,6 +1,6 @@
 """Lab 3 is graded like any other: of a submission that cheats or forges, what is right in it counts.
 
-That the right one gets full marks is shown where all notebooks are run, and by each `make grade` before it gives any.
+That the right one gets full marks, and the unsolved one none, is shown where all notebooks are run; and the former by each `make grade` before it gives any.
 """
 
 from __future__ import annotations
@@ -53,7 +53,6 @@ OWN = INHERITED = [[[]]] * 10
 EMPTY = dict.fromkeys((*NO_RUN, "march"), "")
 """The names keep what the first cell gave them."""
 CASES = {
-    "unsolved": (0, (), {}),
     "without-runs": (8, (*PACKAGE, *LINEAGE), NO_RUN),
     "redefines": (0, (), EMPTY | {"config": REDEFINES}),
     "forges": (0, (), EMPTY | {"config": FORGES}),

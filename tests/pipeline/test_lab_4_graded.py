@@ -1,6 +1,7 @@
 """Lab 4 is graded like any other: Airflow runs in the box, and of a file that never ends what is right beside it counts.
 
-That the right one gets full marks, with two months run by Airflow, is shown first, by `make grade` itself: without it nothing here has marks.
+That the right one gets full marks, with two months run by Airflow, is shown first, by `make grade` itself: without it nothing here has marks. That an unsolved one gets
+none is shown where all notebooks are run.
 """
 
 from __future__ import annotations
@@ -37,7 +38,6 @@ def _nights(student: str) -> str:
 
 
 CASES = {
-    "unsolved": (0, {}),
     "loops": (3, {"imports": ENDLESS, "nights": _nights("loops")}),
     "forges": (0, {"imports": FORGED}),
 }

@@ -1,6 +1,7 @@
 """Lab 6 is graded like any other: the project is served in the box, rules and policies are judged, and what is wrong beside what is right costs its own points only.
 
-That the right one gets full marks is shown first, by `make grade` itself: without it nothing here has marks.
+That the right one gets full marks is shown first, by `make grade` itself: without it nothing here has marks. That an unsolved one gets
+none is shown where all notebooks are run.
 """
 
 from __future__ import annotations
@@ -38,7 +39,6 @@ def watch(log, outcomes, first, last, complete):
     return answers["judges.lab_6.incidents"].world(1)
 """
 CASES = {
-    "unsolved": (0, {}),
     "half": (9, {"served": SERVED, "diagnosis": _diagnosis("half")}),
     "asks": (0, {"watch": ASKS}),
     "policy": (2, {"policy": lab_six.solution("policy")}),  # which has decided about nothing yet
