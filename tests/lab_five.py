@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
 import gzip
 import json
@@ -23,7 +22,7 @@ from flights.config import SCHEMA_FOLDER
 from judges.lab_3 import solution_package
 from judges.lab_5 import inherited_pipeline
 from judges.trial import Step, Trial
-from warm import client, imports
+from warm import imports
 
 LAB = "lab-5-kubeflow"
 IMAGE = "my-flights:1.0.0"
@@ -95,19 +94,9 @@ def edit_mended(lab: checks.Lab, edits: Iterable[Sequence[str]], is_inherited: b
         path.write_text(inherited_pipeline._imports(path.read_text()))
 
 
-@functools.cache
-def warm() -> client.Warm | None:
-    """The process that steps of trials are forked from, begun once."""
-    found = client.start(imports.STEPS)
-    if found:
-        atexit.register(found.end)
-    return found
-
-
 def forking(monkeypatch: Any) -> None:
-    """Lets trials have forks of it."""
-    if found := warm():
-        monkeypatch.setenv(client.SOCKET, str(found.path))
+    """Lets trials have forks of one process."""
+    student_lab.forking(monkeypatch, imports.STEPS)
 
 
 def compiled(name: str = "january", edits: Sequence[Sequence[str]] = (), **settings: Any) -> str:

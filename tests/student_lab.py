@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import importlib
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from course import checks
 from judges import trial
+from warm import client
 
 
 def empty(name: str, folder: Path, student: str = "student-1", runner: Any = None) -> checks.Lab:
@@ -17,6 +21,21 @@ def empty(name: str, folder: Path, student: str = "student-1", runner: Any = Non
     workspace = folder / student / name
     workspace.mkdir(parents=True)
     return checks.Lab(name, student, workspace, runner=runner)
+
+
+@functools.cache
+def warm(modules: Sequence[str]) -> client.Warm | None:
+    """The process that steps of trials are forked from, begun once."""
+    found = client.start(modules)
+    if found:
+        atexit.register(found.end)
+    return found
+
+
+def forking(monkeypatch: Any, modules: Sequence[str]) -> None:
+    """Lets trials have forks of it."""
+    if found := warm(modules):
+        monkeypatch.setenv(client.SOCKET, str(found.path))
 
 
 class InThisProcess:
