@@ -41,6 +41,7 @@ from serving.registered import (
     lineage_tags,
     shown,
 )
+from serving.registered_model import RegisteredModel
 from serving.traffic import Traffic, TrafficError
 
 if TYPE_CHECKING:  # it opens ML Metadata
@@ -52,9 +53,6 @@ BY_HAND = "by hand"
 LOCK = ".registry.lock"
 SERVING = "Format-Serving"
 """Where TFX's Trainer puts the SavedModel that Pusher copies."""
-
-MOST = 100_000
-"""Versions that MLflow is asked for at once; it allows twice as many."""
 
 OPTION = "--registry"
 """By which a command line names the store."""
@@ -106,8 +104,8 @@ class Registry:
 
     def versions(self) -> list[Entry]:
         """What is registered, the oldest first."""
-        with self._reading() as client:
-            return self._entries(client)
+        with self._reading() as model:
+            return self._entries(model)
 
     def find(self, version: int | str) -> Entry:
         """A registered version.
@@ -118,13 +116,13 @@ class Registry:
         Raises:
             RegistryError: there is none.
         """
-        with self._reading() as client:
-            return self._find(self._entries(client), version)
+        with self._reading() as model:
+            return self._find(self._entries(model), version)
 
     def history(self) -> list[Step]:
         """Each change of who answers, the oldest first."""
-        with self._reading() as client:
-            return self._steps(client)
+        with self._reading() as model:
+            return self._steps(model)
 
     def serving(self) -> Traffic | None:
         """Who answers now: what the traffic file says, or else the newest version; None where there is none.
@@ -186,11 +184,11 @@ class Registry:
         Raises:
             RegistryError: there is no step to take back, or its version is gone.
         """
-        with self._changing("rollback", who) as client:
-            self._agree(client)
+        with self._changing("rollback", who) as model:
+            self._agree(model)
             now = self._require_serving()
             counting: list[Step] = []
-            for step in (one for one in self._steps(client) if one.state == DONE):
+            for step in (one for one in self._steps(model) if one.state == DONE):
                 counting = [*(one for one in counting if step.undoes is None or one.number < step.undoes)]
                 counting += [step] if step.undoes is None else []
             for step in reversed(counting):
@@ -199,8 +197,8 @@ class Registry:
                     if (one := getattr(back, role)) is not None and one not in versions_in(self.folder):
                         back = _without(back, one)
                 if back != now:
-                    self._require(self._entries(client), back)
-                    return self._carry_out(client, "rollback", now.champion, now, back, why, who, step.number)
+                    self._require(self._entries(model), back)
+                    return self._carry_out(model, "rollback", now.champion, now, back, why, who, step.number)
             raise RegistryError(f"There is no step to take back: version {now.champion} is all that has answered.")
 
     def sync(self, lineage: Lineage, pipeline: str = "", metrics: Metrics | None = None) -> list[Entry]:
@@ -214,8 +212,8 @@ class Registry:
         Returns:
             What is new, the oldest first.
         """
-        with self._changing("sync") as client:
-            known = {entry.version for entry in self._entries(client) if entry.is_recorded}
+        with self._changing("sync") as model:
+            known = {entry.version for entry in self._entries(model) if entry.is_recorded}
             new: set[int] = set()
             for push in lineage.versions(pipeline):
                 if push.version in known:
@@ -233,13 +231,10 @@ class Registry:
                         f"Version {push.version}: the files in {place} are not those of model {push.model}, which was pushed: not registered."
                     )
                     continue
-                if self._model(client) is None:
-                    client.create_registered_model(self.name)
                 told = {"version": push.version, CHECKSUM: held} | lineage_tags(found, metrics)
-                made = client.create_model_version(self.name, place.as_uri(), tags=told, await_creation_for=0)
-                new.add(int(made.version))
-            self._agree(client)
-            return [entry for entry in self._entries(client) if entry.number in new]
+                new.add(model.register(place.as_uri(), told))
+            self._agree(model)
+            return [entry for entry in self._entries(model) if entry.number in new]
 
     # --- disagreements
 
@@ -250,8 +245,8 @@ class Registry:
             lineage: of the metadata store; None: it is not compared.
             pipeline: whose pushes belong into this registry.
         """
-        with self._alone(""), mlflow_store.opened(self.uri, OPTION) as client:
-            entries, steps = self._entries(client), self._steps(client)
+        with self._alone(""), self._opened() as model:
+            entries, steps = self._entries(model), self._steps(model)
             return [*disagreements.find(self.name, self.folder, entries, steps, lineage, pipeline)]
 
     # --- how a step goes
@@ -264,9 +259,9 @@ class Registry:
         why: str,
         who: str,
     ) -> Step | None:
-        with self._changing(command, who) as client:
-            self._agree(client)
-            entries = self._entries(client)
+        with self._changing(command, who) as model:
+            self._agree(model)
+            entries = self._entries(model)
             entry = None if version is None else self._find(entries, version)
             now = self._require_serving()
             after = changed(now, None if entry is None else int(self._placed(entry)))
@@ -274,11 +269,11 @@ class Registry:
             if traffic.read(self.folder) == after:
                 self._tell(f"{shown(after)} That is so already.")
                 return None
-            return self._carry_out(client, command, int(entry.version) if entry else None, now, after, why, who)
+            return self._carry_out(model, command, int(entry.version) if entry else None, now, after, why, who)
 
     def _carry_out(
         self,
-        client: Any,
+        model: RegisteredModel,
         command: str,
         version: int | None,
         now: Traffic,
@@ -288,50 +283,50 @@ class Registry:
         undoes: int | None = None,
     ) -> Step:
         """The four writes, in the order that the module's text argues for."""
-        number = max((one.number for one in self._steps(client)), default=0) + 1
+        number = max((one.number for one in self._steps(model)), default=0) + 1
         step = Step(number, command, version, who or user(), _now(), why, now, after, undoes=undoes)
-        self._record(client, step)
+        self._record(model, step)
         traffic.write(self.folder, after)
-        self._name(client, after)
-        return self._record(client, dataclasses.replace(step, state=DONE))
+        self._name(model, after)
+        return self._record(model, dataclasses.replace(step, state=DONE))
 
-    def _heal(self, client: Any) -> None:
+    def _heal(self, model: RegisteredModel) -> None:
         """Writes a traffic file again that cannot be followed; a server goes on with what it followed before."""
         try:
             traffic.read(self.folder)
         except TrafficError as error:
-            done = [one for one in self._steps(client) if one.state == DONE]
+            done = [one for one in self._steps(model) if one.state == DONE]
             if not done:
                 raise
             traffic.write(self.folder, done[-1].after)
             self._tell(f"{error} It is written again as {done[-1]} left it. {shown(done[-1].after)}")
 
-    def _settle(self, client: Any) -> None:
+    def _settle(self, model: RegisteredModel) -> None:
         """Finishes a step that was cut off after it came to be served, strikes out one that was cut off before."""
-        for step in self._steps(client):
+        for step in self._steps(model):
             if step.state != BEGUN:
                 continue
             for left in self.folder.parent.glob(f".{traffic.FILE}.*"):  # half written, beside its place
                 left.unlink(missing_ok=True)
             is_served = traffic.read(self.folder) == step.after
             if is_served:
-                self._name(client, step.after)
-            self._record(client, dataclasses.replace(step, state=DONE if is_served else INTERRUPTED))
+                self._name(model, step.after)
+            self._record(model, dataclasses.replace(step, state=DONE if is_served else INTERRUPTED))
             self._tell(
                 f"{capital(str(step))} was cut off after it had come to be served: it is finished now. {shown(step.after)}"
                 if is_served
                 else f"{capital(str(step))} was cut off before it came to be served: it is struck out. What answered before still does."
             )
 
-    def _agree(self, client: Any) -> None:
+    def _agree(self, model: RegisteredModel) -> None:
         """What was done by hand: notes a traffic file that was changed, and moves aliases to what it says."""
         written = traffic.read(self.folder)
         if written is None:
             return
-        done = [one for one in self._steps(client) if one.state == DONE]
+        done = [one for one in self._steps(model) if one.state == DONE]
         if done and done[-1].after != written:
             step = Step(
-                max(one.number for one in self._steps(client)) + 1,
+                max(one.number for one in self._steps(model)) + 1,
                 BY_HAND,
                 written.champion,
                 "unknown",
@@ -341,14 +336,14 @@ class Registry:
                 written,
                 DONE,
             )
-            self._record(client, step)
+            self._record(model, step)
             self._tell(f"{traffic.path(self.folder)} was changed by hand. {shown(written)} It is recorded as {step}.")
-        for sentence in self._name(client, written):
+        for sentence in self._name(model, written):
             self._tell(sentence)
 
-    def _name(self, client: Any, served: Traffic) -> list[str]:
+    def _name(self, model: RegisteredModel, served: Traffic) -> list[str]:
         """Moves the aliases to what is served; says which were elsewhere."""
-        every, moved = self._entries(client), []
+        every, moved = self._entries(model), []
         # Of several of one folder, the one counts that says where it comes from.
         placed = {int(one.version): one for one in sorted(every, key=lambda one: one.is_recorded) if one.version}
         for role in ROLES if every else ():
@@ -356,15 +351,12 @@ class Registry:
             was = next((one for one in every if role in one.roles), None)
             if entry == was:
                 continue
-            if entry is None:
-                client.delete_registered_model_alias(self.name, role)
-            else:
-                client.set_registered_model_alias(self.name, role, str(entry.number))
+            model.set_alias(role, entry.number if entry else None)
             moved.append(f"Alias {role} was on {was or 'no version'}; it is on {entry or 'none'} now.")
         return moved
 
-    def _record(self, client: Any, step: Step) -> Step:
-        client.set_registered_model_tag(self.name, f"step/{step.number:06d}", step.text)
+    def _record(self, model: RegisteredModel, step: Step) -> Step:
+        model.set_tag(f"step/{step.number:06d}", step.text)
         return step
 
     # --- what has to be so
@@ -406,30 +398,13 @@ class Registry:
 
     # --- MLflow
 
-    def _model(self, client: Any) -> Any:
-        """The registered model; None where there is none."""
-        from mlflow.exceptions import MlflowException
+    def _steps(self, model: RegisteredModel) -> list[Step]:
+        return [Step.of(model.tags[name]) for name in sorted(model.tags) if name.startswith("step/")]
 
-        try:
-            return client.get_registered_model(self.name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            return None
-
-    def _steps(self, client: Any) -> list[Step]:
-        model = self._model(client)
-        tags = model.tags if model is not None else {}
-        return [Step.of(tags[name]) for name in sorted(tags) if name.startswith("step/")]
-
-    def _entries(self, client: Any) -> list[Entry]:
-        model = self._model(client)
-        if model is None:
-            return []
-        found = client.search_model_versions(f"name='{self.name}'", max_results=MOST)
+    def _entries(self, model: RegisteredModel) -> list[Entry]:
         roles: dict[int, list[str]] = {}
         for role, number in model.aliases.items():
-            roles.setdefault(int(number), []).append(role)
+            roles.setdefault(number, []).append(role)
         return sorted(
             (
                 Entry(
@@ -439,7 +414,7 @@ class Registry:
                     dict(one.tags),
                     tuple(roles.get(int(one.version), ())),
                 )
-                for one in found
+                for one in model.versions
             ),
             key=lambda entry: entry.number,
         )
@@ -474,20 +449,25 @@ class Registry:
     # --- one at a time
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[Any]:
-        with self._alone(""), mlflow_store.opened(self.uri, OPTION) as client:
-            self._settle(client)
-            yield client
+    def _reading(self) -> Iterator[RegisteredModel]:
+        with self._alone(""), self._opened() as model:
+            self._settle(model)
+            yield model
 
     @contextlib.contextmanager
-    def _changing(self, command: str, who: str = "") -> Iterator[Any]:
+    def _changing(self, command: str, who: str = "") -> Iterator[RegisteredModel]:
         with (
             self._alone(f"{command} by {who or user()}"),
-            mlflow_store.opened(self.uri, OPTION) as client,
+            self._opened() as model,
         ):
-            self._heal(client)
-            self._settle(client)
-            yield client
+            self._heal(model)
+            self._settle(model)
+            yield model
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[RegisteredModel]:
+        with mlflow_store.opened(self.uri, OPTION) as client:
+            yield RegisteredModel(client, self.name)
 
     @contextlib.contextmanager
     def _alone(self, command: str) -> Iterator[None]:

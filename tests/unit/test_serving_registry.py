@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import os
 import shutil
-import subprocess
+import signal
+import sqlite3
 import sys
 import threading
+import traceback
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lineage_store
 import pytest
@@ -70,10 +76,37 @@ def empty(uri, folder, request, said):
     return Registry(uri, f"{request.node.name[:200]}", folder, tell=said.append)
 
 
+@pytest.fixture(scope="module")
+def synced(uri, lineage, tmp_path_factory):
+    registry = Registry(uri, "synced", make_versions(tmp_path_factory.mktemp("synced") / "serving"))
+    registry.sync(lineage, "delays")
+    return registry
+
+
 @pytest.fixture
-def registry(empty, lineage):
-    empty.sync(lineage, "delays")
+def registry(empty, synced):
+    """With the four versions: what MLflow has written of them for `synced`, under another name and with another folder."""
+    with sqlite3.connect(synced.uri.removeprefix("sqlite:///")) as store:
+        for table in ("registered_models", "model_versions", "model_version_tags"):
+            columns = [row[1] for row in store.execute(f"PRAGMA table_info({table})")]
+            others = {"name": ":name", "source": "replace(source, :from, :to)"}
+            store.execute(
+                f"INSERT INTO {table} ({', '.join(columns)}) "
+                f"SELECT {', '.join(others.get(one, one) for one in columns)} FROM {table} WHERE name = :synced",
+                {"name": empty.name, "synced": synced.name}
+                | {"from": synced.folder.as_uri(), "to": empty.folder.as_uri()},
+            )
+    store.close()
     return empty
+
+
+def test_the_registry_of_these_tests_is_one_that_was_synced(registry, lineage):
+    assert [(one.number, one.source) for one in registry.versions()] == [
+        (number, (registry.folder / str(version)).as_uri())
+        for number, version in enumerate((ONE, TWO, THREE, FOUR), start=1)
+    ]
+    assert registry.sync(lineage, "delays") == []
+    assert registry.check(lineage, "delays") == []
 
 
 def roles(registry) -> dict[str, int]:
@@ -382,29 +415,31 @@ def test_a_promotion_waits_for_one_who_looks(registry):
 
 # --- killed -----------------------------------------------------------------------------------------------------------
 
-KILLED = """
-import gc, itertools, json, os, signal, sys
-from pathlib import Path
 
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-import mlflow.tracking, sqlalchemy
-from mlflow.store.model_registry import sqlalchemy_store
-from serving import traffic
-from serving.registry import Registry
+def forked(work: Callable[[], object]) -> tuple[int, Any]:
+    """Has something done in a process of its own: how that ended, and what it gave."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.write(write, json.dumps(work()).encode())
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as told:
+        given = told.read()
+    return os.waitpid(pid, 0)[1], json.loads(given or "null")
 
-uri, name, folder, new, command = sys.argv[1:]
-file, written = Path(uri.removeprefix("sqlite:///")), traffic.path(folder)
-kept = file.read_bytes(), written.read_bytes()
-warm = file.with_name("warm.db")  # so that each fork has all of MLflow imported, and its statements compiled
-warm.write_bytes(kept[0])
-Registry(f"sqlite:///{warm}", name, folder, tell=lambda _: None).promote(new)
-gc.freeze()
 
+def die_at(number: int) -> None:
+    """This process kills itself before a file is moved or the database commits, the so manieth time."""
+    import sqlalchemy
 
-def die_at(number):
     seen = 0
 
-    def count(*_):
+    def count() -> None:
         nonlocal seen
         seen += 1
         if seen == number:
@@ -423,78 +458,57 @@ def die_at(number):
     sys.addaudithook(lambda event, _: count() if event == "os.rename" else None)
 
 
-def forked(work):
-    read, write = os.pipe()
-    if not os.fork():
-        try:
-            os.write(write, json.dumps(work()).encode())
-        finally:
-            os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as told:
-        said = told.read()
-    return os.wait()[1], json.loads(said or "null")
-
-
-def change():
-    die_at(number)
-    getattr(Registry(uri, name, folder), command)(*given)
-
-
-def look():
-    said = []
-    registry = Registry(uri, name, folder, tell=said.append)
-    entries, steps = registry.versions(), registry.history()
-    return {
-        "roles": {role: int(one.version) for one in entries for role in one.roles},
-        "steps": [one.state for one in steps],
-        "said": said,
-    }
-
-
-def settle():
-    die_at(again)
-    Registry(uri, name, folder, tell=lambda _: None).versions()
-
-
-def tried():
-    # A change that is cut off, perhaps a settling of it that is cut off as well, and what is found then.
-    file.write_bytes(kept[0])
-    written.write_bytes(kept[1])
-    status, _ = forked(change)
-    between = traffic.read(folder).champion
-    cut = forked(settle)[0] if again else 0
-    found = forked(look)[1] | {"between": between, "after": traffic.read(folder).champion}
-    found |= {"left": [one.name for one in written.parent.glob(".traffic*")], "again": again, "status": status}
-    print(json.dumps(found), flush=True)
-    return status, cut, found["said"]
-
-
-given = [new] if command == "promote" else []
-for number in itertools.count(1):
-    again = 0
-    status, _, said = tried()
-    if not status:
-        break
-    for again in itertools.count(1) if said and command == "promote" else ():
-        if not tried()[1]:
-            break
-"""
-
-
 @pytest.fixture
-def killed(command, uri, lineage, tmp_path):
-    """What was found after each death, of a promotion of the third version or of a roll-back to the first; the second was the champion."""
-    make_versions(tmp_path / "serving")
-    registry = Registry(uri, f"killed-{command}", tmp_path / "serving")
+def killed(command, uri, folder, lineage, tmp_path):
+    """What was found after each death, of a promotion of the third version or of a roll-back to the first; the second was the champion.
+
+    Each process is forked from this one, which has MLflow imported, and opens a store that is not open here.
+    """
+    registry = Registry(uri, f"killed-{command}", folder)
     registry.sync(lineage, "delays")
     registry.promote(ONE)
     registry.promote(TWO)
-    shutil.copy(uri.removeprefix("sqlite:///"), tmp_path / "copy.db")
-    told = [f"sqlite:///{tmp_path}/copy.db", registry.name, str(registry.folder), str(THREE), command]
-    ended = subprocess.run([sys.executable, "-c", KILLED, *told], capture_output=True, text=True, timeout=300)
-    assert ended.stderr == ""
-    return [json.loads(line) for line in ended.stdout.splitlines()]
+    file, written = tmp_path / "copy.db", traffic.path(folder)
+    shutil.copy(uri.removeprefix("sqlite:///"), file)
+    kept = file.read_bytes(), written.read_bytes()
+
+    def copy(said: list[str] | None = None) -> Registry:
+        return Registry(f"sqlite:///{file}", registry.name, folder, tell=([] if said is None else said).append)
+
+    def change(at: int) -> None:
+        die_at(at)
+        copy().promote(THREE) if command == "promote" else copy().rollback()
+
+    def settle(at: int) -> None:
+        die_at(at)
+        copy().versions()
+
+    def look() -> dict[str, Any]:
+        said: list[str] = []
+        asked = copy(said)
+        return {"roles": roles(asked), "steps": [one.state for one in asked.history()], "said": said}
+
+    def tried(at: int, again: int) -> tuple[dict[str, Any], int]:
+        """A change that is cut off, perhaps a settling of it that is cut off as well, and what is found then."""
+        file.write_bytes(kept[0])
+        written.write_bytes(kept[1])
+        status, _ = forked(lambda: change(at))
+        between = traffic.read(folder).champion
+        cut = forked(lambda: settle(again))[0] if again else 0
+        found = forked(look)[1] | {"between": between, "after": traffic.read(folder).champion}
+        left = [one.name for one in folder.parent.glob(".traffic*")]
+        return found | {"left": left, "again": again, "status": status}, cut
+
+    every = []
+    for at in itertools.count(1):
+        every.append(tried(at, 0)[0])
+        if not every[-1]["status"]:
+            return every
+        for again in itertools.count(1) if every[-1]["said"] and command == "promote" else ():
+            found, cut = tried(at, again)
+            every.append(found)
+            if not cut:
+                break
 
 
 @pytest.mark.parametrize(
