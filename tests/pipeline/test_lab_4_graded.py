@@ -16,7 +16,7 @@ from judges.lab_4 import nights
 from tools.labs import source
 
 LAB = "lab-4-airflow"
-ENDLESS = "# dags/my_flights.py, part 1: imports\nfrom airflow.sdk import DAG\n\nwhile True:\n    pass\n"
+ENDLESS = "# dags/my_flights.py, part 1: imports\nimport time\n\nfrom airflow.sdk import DAG\n\nwhile True:\n    time.sleep(1)\n"
 FORGED = """# dags/my_flights.py, part 1: imports
 import json
 import os
