@@ -9,12 +9,14 @@ import fcntl
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from engines import places
+from warm.loading import quickly
 
 
 class MlflowStoreError(RuntimeError):
@@ -25,12 +27,13 @@ def client(uri: str) -> Any:
     """MLflow's client. Its telemetry is off: what is run here is nobody's business."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
-    import mlflow
+    with nullcontext() if "mlflow" in sys.modules else quickly():
+        import mlflow
 
-    for name in ("mlflow", "alembic"):  # a table made is not news
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # an error is told once, by `opened`
-    return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+        for name in ("mlflow", "alembic"):  # a table made is not news
+            logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # an error is told once, by `opened`
+        return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)  # imports as much again
 
 
 @contextmanager

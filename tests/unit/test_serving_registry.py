@@ -195,6 +195,28 @@ def test_a_promotion_moves_name_and_traffic_and_is_recorded(registry):
     assert step.when.endswith("+00:00")
 
 
+def test_a_command_asks_mlflow_once_for_the_versions(registry, lineage, monkeypatch):
+    """It reads them with all their tags, which takes longer than what the command changes."""
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+
+    asked, search = [], SqlAlchemyStore.search_model_versions
+
+    def counted(*given, **named):
+        asked.append(given)
+        return search(*given, **named)
+
+    monkeypatch.setattr(SqlAlchemyStore, "search_model_versions", counted)
+    for command in (
+        lambda: registry.promote(ONE),
+        registry.rollback,
+        registry.versions,
+        lambda: registry.sync(lineage),
+    ):
+        command()
+        assert len(asked) == 1
+        asked.clear()
+
+
 def test_challenger_and_shadow_come_and_go_and_a_promotion_ends_the_challenge(registry):
     registry.promote(ONE)
     registry.challenge(THREE, 0.25)
