@@ -24,6 +24,7 @@ def build(names, network):
         hidden = keras.layers.Dense(width, "relu", kernel_regularizer=keras.regularizers.L2(network["l2"]))(hidden)
     model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(hidden))
     model.compile(keras.optimizers.Adam(network["learning_rate"]), "binary_crossentropy", steps_per_execution=16)
+    model.optimizer.build(model.trainable_variables)  # or TensorFlow traces the first step twice
     return model
 
 
@@ -38,8 +39,9 @@ def export(model, graph, folder):
         return {"late_probability": model({name: ready[name] for name in model.input})}
 
     archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.track(layer)
+    for part in tf.train.TrackableView(layer).descendants():
+        if isinstance(part, tf.saved_model.experimental.TrackableResource):
+            archive.track(part)  # a vocabulary; the whole layer would be traced once more
     archive.add_endpoint("serving_default", serve, input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     archive.write_out(folder, verbose=False)
 

@@ -27,6 +27,7 @@ def build(settings):
         hidden = keras.layers.Dropout(settings["dropout"])(hidden)
     model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid", kernel_regularizer=penalty)(hidden))
     model.compile(keras.optimizers.Adam(settings["learning_rate"]), "binary_crossentropy", steps_per_execution=16)
+    model.optimizer.build(model.trainable_variables)  # or TensorFlow traces the first step twice
     return model
 
 
@@ -42,8 +43,9 @@ def export(model, graph, folder):
         return {"late_probability": model({name: ready[name] for name in model.input})}
 
     archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.track(layer)
+    for part in tf.train.TrackableView(layer).descendants():
+        if isinstance(part, tf.saved_model.experimental.TrackableResource):
+            archive.track(part)  # a vocabulary; the whole layer would be traced once more
     text = [tf.TensorSpec([None], tf.string, name="examples")]
     archive.add_endpoint("serving_default", serve, input_signature=text)
     archive.write_out(folder, verbose=False)
