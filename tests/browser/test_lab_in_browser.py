@@ -38,6 +38,7 @@ def chrome() -> Iterator[webdriver.Chrome]:
 
 
 OPENED = ("notebooks/02-plan", "labs/lab-1-data/lab-1-data", "solutions/lab-1-data/lab-1-data")
+*_, SOLUTION = OPENED
 
 
 @dataclass
@@ -51,20 +52,21 @@ class Opened:
 
 
 @pytest.fixture(scope="module")
-def opened(chrome: webdriver.Chrome) -> Iterator[Opened]:
-    """JupyterLab on a copy of the course, started for all tests of this file."""
+def opened(chrome: webdriver.Chrome, request: pytest.FixtureRequest) -> Iterator[Opened]:
+    """JupyterLab on a copy of the course, started for all tests of this file. What no test asks for is not opened."""
+    asked = {item.callspec.id for item in request.session.items if hasattr(item, "callspec")}
     with lab.course_copy(outputs=True) as folder, lab.start(folder) as running:
         for part in ("labs", "solutions"):
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
         pages = {}
-        for name in OPENED:
+        for name in [one for one in OPENED if one != SOLUTION or one in asked]:
             lab.open_lesson(chrome, running, name)
             pages[name] = chrome.find_element("tag name", "body").text
             lab.save(chrome, folder / f"{name}.ipynb")
             with lab.presented(chrome) if name == OPENED[0] else contextlib.nullcontext():
                 pass
             lab.close_kernels(running)
-        saved = {name: (folder / f"{name}.ipynb").read_bytes() for name in OPENED}
+        saved = {name: (folder / f"{name}.ipynb").read_bytes() for name in pages}
         yield Opened(running, pages, saved, running.log.read_text())
 
 
@@ -88,7 +90,7 @@ def jupyter(server: lab.Lab) -> Iterator[lab.Lab]:
     lab.close_kernels(server)
 
 
-@pytest.mark.parametrize("name", OPENED)
+@pytest.mark.parametrize("name", [*OPENED[:2], pytest.param(SOLUTION, marks=pytest.mark.long)], ids=str)
 def test_notebook_that_was_only_opened_stays_as_it_is_committed(opened: Opened, name: str) -> None:
     """Whatever patch release of Python runs here: its version is none of what the file holds."""
     assert opened.saved[name] == (ROOT / f"{name}.ipynb").read_bytes()
@@ -177,6 +179,7 @@ def test_committed_lessons_are_not_touched(server: lab.Lab) -> None:
     assert sorted(path.name for path in server.folder.rglob("*") if path.is_symlink()) == ["data", "deploy", "docs"]
 
 
+@pytest.mark.long
 def test_server_and_kernels_end_when_a_test_fails(tmp_path: Path) -> None:
     (tmp_path / "notebooks").mkdir()
     processes: list[psutil.Process] = []
