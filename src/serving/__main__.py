@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.models import Project, Versions, versions_in
+from warm.loading import quickly
 
 PORT = 8501
 """That TensorFlow Serving takes for REST."""
@@ -105,7 +106,8 @@ def serve(
                 flush=True,
             )
 
-        from serving import server  # takes a second
+        with quickly():  # a second all the same
+            from serving import server
 
         try:
             why = server.run(project, folder, listening, log=log, parent=parent, on_first_look=tell)

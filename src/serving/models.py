@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from serving import traffic
 from serving.traffic import Traffic, TrafficError
+from warm.loading import quickly
 
 SIGNATURE = "serving_default"
 
@@ -116,7 +117,8 @@ def _tensorflow() -> Any:
         with tempfile.TemporaryFile() as said:
             os.dup2(said.fileno(), 2)
             try:
-                import tensorflow  # noqa: F401
+                with quickly():
+                    import tensorflow  # noqa: F401
             except BaseException:
                 said.seek(0)
                 os.write(kept, said.read())

@@ -49,7 +49,7 @@ def test_a_server_goes_on_through_promotions_and_roll_backs_and_no_request_is_lo
     answers, failed, ended = Counter(), [], threading.Event()
 
     def load():
-        while not ended.wait(0.005):
+        while not ended.wait(0.02):
             try:
                 answers[ANSWERS[round(server.ask([FLIGHT])[0], 4)]] += 1
             except Exception as error:

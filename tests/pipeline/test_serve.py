@@ -329,10 +329,10 @@ def test_large_bodies_slow_clients_and_half_closed_ones_hold_up_nobody(server):
 
 
 class Load:
-    """Clients that ask without a pause between answers, and what they got."""
+    """Clients that ask again soon after each answer, and what they got. Without a pause, they and the server are all that the machine does."""
 
-    def __init__(self, server, clients: int = 3) -> None:
-        self.server, self.faults, self.seen = server, [], []
+    def __init__(self, server, clients: int = 3, pause: float = 0.02) -> None:
+        self.server, self.pause, self.faults, self.seen = server, pause, [], []
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(clients)]
 
@@ -351,7 +351,7 @@ class Load:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
         with contextlib.closing(connection):
             number = 0
-            while not self._ended.wait(0.005):
+            while not self._ended.wait(self.pause):
                 number += 1
                 try:
                     connection.request("POST", PREDICT, body, {"x-request-id": f"load-{client}-{number}"})
@@ -419,7 +419,7 @@ def test_many_versions_come_and_go_under_more_load(tmp_path):
     """Ten swaps, each named by the traffic file, with twelve clients; every other one is challenged by the one before."""
     (tmp_path / "serving").mkdir()
     push(tmp_path / "serving", 1)
-    with process.start(PROJECT, tmp_path / "serving", log=tmp_path / "log") as server, Load(server, 12) as load:
+    with process.start(PROJECT, tmp_path / "serving", log=tmp_path / "log") as server, Load(server, 12, 0.005) as load:
         for version in range(2, 12):
             push(tmp_path / "serving", version)
             asked = Traffic(version, version - 1, 0.3, version) if version % 2 else Traffic(version, shadow=version - 1)

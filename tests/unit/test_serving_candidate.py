@@ -50,6 +50,7 @@ candidate.check(sys.argv[1], [scales_project.example(1.0)], scales_project.NAME,
 """
 
 
+@pytest.mark.long  # that a server ends with who started it is shown by test_serve
 def test_killed_with_minus_9_no_server_stays(good, tmp_path, root):
     path = os.pathsep.join([str(root / "src"), str(root / "tests")])
     command = [sys.executable, "-c", KILLED, str(good), str(tmp_path)]

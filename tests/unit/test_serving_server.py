@@ -248,6 +248,7 @@ def test_a_shadow_that_cannot_follow_is_asked_less(model, monkeypatch):
     assert sum(one["role"] == "shadow" for one in logged(model)) == 100
 
 
+@pytest.mark.long
 def test_kserve_takes_none_of_the_options_of_the_command_that_serves():
     """It reads the command line when it is imported, and takes abbreviations: `--log` would be its `--log_config_file`."""
     code = (
