@@ -26,7 +26,6 @@ def team(tmp_path_factory, root, types_known) -> Team:
     [
         ((FEATURES, "time // 100", "time // 100 "), "change: 2-lint", "would be reformatted"),
         ((FEATURES, "time // 100", "time / 100"), "change: 3-types", "Incompatible return value type"),
-        ((FEATURES, "time // 100", "time // 60"), "change: 4-unit-tests", "assert 29 == 17"),
         ((DATA, " EV ", " "), "change: 5-data", "month 1, line 12: unknown carrier 'EV'"),
     ],
 )
@@ -39,6 +38,7 @@ def test_bad_change_is_declined_by_the_step_that_sees_it(team, edit, step, reaso
     assert "A bad change" not in team.log()
 
 
+@pytest.mark.long  # lesson 14 shows the same each day
 def test_worse_model_is_taken_and_not_released_and_a_better_one_is(team):
     finer, rain = (
         BY_HOUR + more for more in (', flight["carrier"], flight["dest"]', ', float(flight["precip"] or 0) > 0')
@@ -60,6 +60,7 @@ def test_what_is_shown_has_no_folder_commit_colour_or_time_of_this_run(team, tmp
     team.edit(FEATURES, "time // 100", "time // 60")
     pushed = team.push("A bad change")
     team.undo()
+    assert (pushed.failed, "assert 29 == 17" in pushed.reason[0]) == ("change: 4-unit-tests", True)
     other = Team(tmp_path / "elsewhere", root / "data" / "flights")
     other.edit(FEATURES, "time // 100", "time // 60")
     again = other.push("A bad change")
