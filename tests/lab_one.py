@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,13 @@ ROWS = 400
 """Flights of a month in tests of tasks 1 to 3: writing and comparing 8,000 flights takes half a second."""
 KNOWN = {name: sorted(question.known) for name, question in QUESTIONS.items()}
 ANSWERS = yaml.safe_load(Path(__file__).with_name("lab_1_answers.yaml").read_text(encoding="utf-8"))
+
+
+def rows(table: Iterable[str], everyday: Collection[str]) -> list[Any]:
+    """Rows for `pytest.mark.parametrize`, by their names: those of each day, and as long proofs those that are judged by the same lines."""
+    unknown = {*everyday} - {*table}
+    assert not unknown, f"no such rows: {unknown}"
+    return [pytest.param(name, id=name, marks=[] if name in everyday else pytest.mark.long) for name in table]
 
 
 def lab(folder: Path, student: str = "student-1", deliver: bool = False) -> checks.Lab:

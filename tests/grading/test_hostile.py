@@ -23,9 +23,7 @@ from tools.notebooks import form
 from tools.notebooks.execute import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Non-unique cell id")]
-_EVERYDAY = (
-    "raises takes-what-is-given empty Zoe zoe markup prints-little loops kills-all reaches-out links redefines forges"
-)
+_EVERYDAY = "empty Zoe zoe markup prints-little loops kills-all reaches-out links redefines forges"
 EVERYDAY = {"=odd name", *_EVERYDAY.split()}
 """One class: honest work, and one of each thing that a submission may try. The others are graded by `make test-all`."""
 

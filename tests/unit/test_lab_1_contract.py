@@ -140,7 +140,17 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("what", RIGHT)
+EACH_DAY = {
+    "for a passenger",
+    "for fewer variables",
+    "domains of their own",
+    "shapes instead of presence",
+    "shapes and counts",
+}
+EACH_DAY |= {"a label that is true or false", "no number is not a number", "gaps by number, not by share"}
+
+
+@pytest.mark.parametrize("what", lab_one.rows(RIGHT, EACH_DAY))
 def test_right_contract_passes(lab, what):
     assert judge(lab, *RIGHT[what]()) == (4, "")
 
@@ -162,7 +172,38 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("what", WRONG)
+EACH_DAY_WRONG = {
+    *(
+        "inferred only",
+        "the destinations that were seen",
+        "the service of another question",
+        "too long",
+        "no schema",
+        "nothing",
+    ),
+    *("empty", "as cold and hot as it was", "a gap is impossible because there was none", "whole numbers as decimals"),
+    *("whole numbers of the weather as decimals", "numbers as text", "all as decimals", "a column without a type"),
+    *(
+        "seats without a demand",
+        "counted, not demanded",
+        "no longer in use",
+        "a range from above only",
+        "in neither environment",
+    ),
+    *(
+        "years without an end",
+        "no ranges",
+        "labels with gaps",
+        "half may be gone",
+        "any carrier",
+        "any airport of departure",
+    ),
+    *("a domain of no definition", "a carrier may be missing", "no demand at all", "planned, not in production"),
+    *("the label is served", "the outcome is served", "the label may be served", "the outcome may be served"),
+}
+
+
+@pytest.mark.parametrize("what", lab_one.rows(WRONG, EACH_DAY_WRONG))
 def test_wrong_contract_is_told(lab, what):
     given, points, told = WRONG[what]
     got, message = judge(lab, given() if callable(given) else by_hand(given) if isinstance(given, dict) else given)
@@ -276,8 +317,8 @@ ONE, OTHERS = slice(0, 1), pytest.param(slice(1, 6), marks=pytest.mark.long)
 
 @pytest.mark.parametrize(
     ("question", "students"),
-    [("hotel", slice(0, 6)), ("train", ONE), ("gain", ONE)]
-    + [pytest.param(question, slice(1, 6), marks=pytest.mark.long) for question in QUESTIONS],
+    [("hotel", slice(0, 2)), ("train", ONE)]
+    + [pytest.param(question, slice(0, 6), marks=pytest.mark.long) for question in QUESTIONS],
 )
 def test_contract_with_the_news_passes(tmp_path, question, students):
     for student in lab_one.IDS[students]:
@@ -286,8 +327,12 @@ def test_contract_with_the_news_passes(tmp_path, question, students):
         assert revise(lab, by_hand(news(lab), question), question) == (2, ""), student
 
 
+SAME_LINES = {"wind without a range", "delays without a range", "an airport that was not announced", "the rest may go"}
+SAME_LINES |= {"a domain without words"}
+
+
 @pytest.mark.parametrize("students", [ONE, OTHERS])
-@pytest.mark.parametrize("what", CONTRACTS["revisions"])
+@pytest.mark.parametrize("what", lab_one.rows(CONTRACTS["revisions"], CONTRACTS["revisions"].keys() - SAME_LINES))
 def test_wrong_revision_is_told(tmp_path, what, students):
     wanted, taken, edits, points, told = CONTRACTS["revisions"][what]
     for student in [one for one in lab_one.IDS if fits(one, wanted)][students]:

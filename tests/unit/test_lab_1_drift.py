@@ -37,7 +37,7 @@ def test_months_can_be_told_apart_by_ten_students_and_more(usual):
 
 
 @pytest.mark.parametrize("student", STUDENTS.values())
-@pytest.mark.parametrize("factor", [1.5, 1.75, 2])
+@pytest.mark.parametrize("factor", [1.75, *(pytest.param(one, marks=pytest.mark.long) for one in (1.5, 2))])
 def test_rule_passes_whatever_the_drift(tmp_path, usual, student, factor):
     assert judge(tmp_path, {name: factor * usual[name] for name in STEADY}, student) == (3, "")
 

@@ -81,7 +81,15 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("what", RIGHT)
+def rows(table, same_lines):
+    """The rows of a table; those in `same_lines`, which are judged by the same lines as others, are long proofs."""
+    assert same_lines <= table.keys(), same_lines - table.keys()
+    return [pytest.param(name, id=name, marks=[pytest.mark.long] * (name in same_lines)) for name in table]
+
+
+@pytest.mark.parametrize(
+    "what", rows(RIGHT, {"the same, with gaps between the days", "more than two", "more that says little"})
+)
 def test_right_features_pass(lab, some, what):
     some.names, own = RIGHT[what]
     assert lab_two.evaluate(lab, "features", graph=lab_two.GRAPH, own=own) == (6, "")
@@ -164,7 +172,28 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("what", WRONG)
+SAME_LINES = {
+    *(
+        "its logarithm",
+        "clipped",
+        "the hour, clipped",
+        "bucketed",
+        "the same as a place",
+        "how far from the middle of the week",
+    ),
+    *("a flag of some hours", "an airport's flag", "how far from the dew point", "twice the same", "one of their own"),
+    *(
+        "one feature six times",
+        "the label",
+        "whether it has a plane",
+        "the day's mean delay",
+        "the label's mean by flight number",
+    ),
+    *("another number", "tiny"),
+}
+
+
+@pytest.mark.parametrize("what", rows(WRONG, SAME_LINES))
 def test_wrong_features_are_told(lab, some, what):
     some.names, own, points, told = WRONG[what]
     got, message = lab_two.evaluate(lab, "features", graph=lab_two.GRAPH, own=own)
@@ -236,7 +265,15 @@ def test_flags_are_of_each_carrier():
     assert sorted(given_data.split("train")["carrier"].unique()) == [*TRAINED]
 
 
-@pytest.mark.parametrize("what", RIGHT_SERVED)
+SAME_LINES_SERVED = {
+    "whole numbers as decimals",
+    "no carrier at all",
+    "the same for rare ones",
+    "two kinds of carriers",
+}
+
+
+@pytest.mark.parametrize("what", rows(RIGHT_SERVED, SAME_LINES_SERVED))
 def test_right_requests_pass(lab, some, what):
     assert parity(lab, some, **RIGHT_SERVED[what]) == (3, "")
 
@@ -326,7 +363,19 @@ WRONG_SERVED = {
 }
 
 
-@pytest.mark.parametrize("what", WRONG_SERVED)
+SAME_LINES_REFUSED = {
+    *(
+        "a column that is not known",
+        "all of a row",
+        "1e30 for what was made by hand",
+        "the same beside a feature that knows it is new",
+    ),
+    *("a new pair of carrier and destination for the most frequent", "a graph that makes a far place of it"),
+    "a graph that makes NaN of it",
+}
+
+
+@pytest.mark.parametrize("what", rows(WRONG_SERVED, SAME_LINES_REFUSED))
 def test_wrong_requests_are_told(lab, some, what):
     names, change, points, told = WRONG_SERVED[what]
     got, message = parity(lab, some, names, change)
