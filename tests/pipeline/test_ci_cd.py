@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from pathlib import Path
@@ -56,7 +57,7 @@ class Clients:
 
     def _ask(self) -> None:
         number = 0
-        while not self._ended.wait(0.05):
+        while not self._ended.wait(0.2):
             number += 1
             kind = "far" if number % 2 and self.are_far.is_set() else "near"
             try:
@@ -93,24 +94,26 @@ def data(tmp_path, root) -> Path:
 def test_good_changes_are_released_and_bad_ones_are_stopped_in_each_of_the_three_pipelines(tmp_path, data):
     team = Planes(tmp_path, SAMPLE_ROOT=str(data), DATA_ROOT=str(data))
 
-    # 1: a test fails.
-    broken = team.clone / "tests" / "test_broken.py"
-    broken.write_text('def test_a_day_has_25_hours():\n    assert "a day" == "25 hours"\n')
-    team.commit("A test that fails")
+    # 1: a check fails.
+    team.change("src/late_planes/cost.py", "\nfrom __future__", "\nimport os\nfrom __future__")
+    team.commit("A line that lint finds")
     said = team.push()
     assert said.returncode
-    assert "4-unit-tests.sh failed" in said.stdout
-    assert "test_a_day_has_25_hours" in said.stdout
+    assert "2-lint.sh failed" in said.stdout
+    assert "src/late_planes/cost.py" in said.stdout
     assert not team.head
-    broken.unlink()
+    team.change("src/late_planes/cost.py", "import os\n", "")
 
-    # The first model: tried, trained, registered, released.
+    # The first model: tried by all checks, trained, registered, released.
     first = team.commit("A first model")
     said = team.push()
     assert not said.returncode, said.stdout
+    steps = sorted(path.name for path in (team.clone / "deploy/ci-cd/steps/change").iterdir())
+    assert re.findall(r"  ([\w-]+\.sh): passed", said.stdout)[: len(steps)] == steps
     assert "Released: version" in said.stdout, said.stdout
     assert team.current.startswith(first[:12])
     one = team.champion
+    team.only("2-lint.sh")  # from here on, what comes after the checks is asked
 
     served = {"PYTHONPATH": str(team.work / "current" / "src")}
     with process.start("late_planes.serving:PROJECT", team.serving, environment=served) as server:
