@@ -124,11 +124,6 @@ def airflow(run):
     return airflow
 
 
-@pytest.fixture(scope="module")
-def config(make_config) -> Config:
-    return make_config("airflow")
-
-
 def wait_for(what: str, happened: Callable[[], object], process: subprocess.Popen) -> None:
     """Waits until something has happened, as long as the process lives."""
     end = time.monotonic() + PATIENCE
@@ -189,23 +184,11 @@ def test_the_dag_has_the_graph_of_the_pipeline_and_a_run_for_each_month(run, air
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("shared_imports")
-def test_it_finishes_with_one_version_and_listens_to_no_other_machine(airflow, config):
-    seen = []
-    with listening.heard() as addresses:
-        reports = airflow.run(config, CREATE, schedule.MONTHS, seen.append)
-    assert listening.to_others(addresses) == []
-    assert seen == reports
-    assert [report.state for report in reports] == ["done"] * 10
-    assert store.latest_verdict(config).startswith("Blessed and pushed")
-    assert len(ledger.versions(config)) == 1
-    ledger.assert_sound(config)
-
-
-@pytest.mark.long
-def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(airflow, make_config, root, request):
-    """The run is killed with -9, and Airflow and its step with it; the second takes from the cache what the first has finished."""
-    config = make_config("killed")
+def test_killed_in_a_step_then_run_again_it_finishes_with_one_version_and_the_result_of_the_local_engine(
+    airflow, make_config, root, request, run, tmp_path_factory
+):
+    """The run is killed with -9, and Airflow and its step with it; the second takes from the cache what the first has finished, and listens to no other machine."""
+    config = make_config("airflow")
     options = ["--data-root", config.data_root, "--output-root", config.output_root]
     process = subprocess.Popen(
         [*COMMAND, *options], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -226,7 +209,11 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(airflow, m
     request.getfixturevalue(
         "shared_imports"
     )  # not earlier: the run that is killed has steps that are found by their commands
-    reports = airflow.run(config, CREATE, schedule.MONTHS)
+    seen = []
+    with listening.heard() as addresses:
+        reports = airflow.run(config, CREATE, schedule.MONTHS, seen.append)
+    assert listening.to_others(addresses) == []
+    assert seen == reports
     states = {report.node: report.state for report in reports}
     assert len(states) == 10
     assert states["CsvExampleGen"] == "cached"
@@ -235,10 +222,6 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(airflow, m
     assert len(ledger.versions(config)) == 1
     ledger.assert_sound(config)
     assert [one.state for one in ledger.executions(config) if one.node == "StatisticsGen"] == ["FAILED", "COMPLETE"]
-
-
-@pytest.mark.long
-def test_the_result_is_that_of_the_local_engine(airflow, config, run, tmp_path_factory):
     shared = outcomes.shared_folder(tmp_path_factory)
     assert outcomes.of_local(config) == outcomes.reference(config, run, shared)
 

@@ -39,11 +39,6 @@ def flink(run):
     return flink
 
 
-@pytest.fixture(scope="module")
-def config(make_config) -> Config:
-    return make_config("flink")
-
-
 def options(config: Config) -> list[str]:
     return ["--data-root", config.data_root, "--output-root", config.output_root]
 
@@ -109,35 +104,17 @@ def statistics(config: Config) -> dict[tuple[str, str], tuple[int, float]]:
     return found
 
 
-@pytest.mark.long
-def test_it_finishes_with_one_version_and_no_noise_and_nothing_listens_to_others(flink, config, root):
-    with listening.heard() as addresses:
-        done = subprocess.run(
-            [*COMMAND, *options(config)], cwd=root, capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(addresses) >= 5, "Beam's job server alone has three"
-    assert not listening.to_others(addresses)
-    lines = done.stdout.splitlines()
-    assert [line.split()[1] for line in lines if line.endswith(" s")] == ["done"] * 10
-    assert lines[-1] == f"Blessed and pushed: {store.latest_version(config)}"
-    assert_one_version_and_no_java(config)
-
-
-def assert_one_version_and_no_java(config: Config) -> None:
-    assert len(ledger.versions(config)) == 1
-    ledger.assert_sound(config)
-    assert_no_java(config)
-
-
 def assert_no_java(config: Config) -> None:
     wait_for("Java's end", lambda: not java(config.output_root))
     assert not (Path(config.output_root) / "flink" / "staging").exists()
 
 
 @pytest.mark.long
-def test_killed_in_a_step_on_flink_no_java_stays_and_run_again_it_finishes_with_one_version(flink, make_config, root):
-    config = make_config("killed")
+def test_killed_in_a_step_on_flink_no_java_stays_and_run_again_it_finishes_with_the_result_of_the_local_engine(
+    flink, make_config, root, run, tmp_path_factory
+):
+    """With one version and no noise, and nothing listens to others."""
+    config = make_config("flink")
     process = subprocess.Popen(
         [*COMMAND, *options(config)], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -157,17 +134,21 @@ def test_killed_in_a_step_on_flink_no_java_stays_and_run_again_it_finishes_with_
     assert states["Transform"] == "RUNNING"
     assert states["StatisticsGen"] == "COMPLETE"
 
-    done = subprocess.run(
-        [*COMMAND, *options(config)], cwd=root, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    with listening.heard() as addresses:
+        done = subprocess.run(
+            [*COMMAND, *options(config)], cwd=root, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
     assert (done.returncode, done.stderr) == (0, "")
-    states = {line.split()[0]: line.split()[1] for line in done.stdout.splitlines() if line.endswith(" s")}
+    assert len(addresses) >= 5, "Beam's job server alone has three"
+    assert not listening.to_others(addresses)
+    lines = done.stdout.splitlines()
+    states = {line.split()[0]: line.split()[1] for line in lines if line.endswith(" s")}
+    assert len(states) == 10
     assert (states["StatisticsGen"], states["Transform"]) == ("cached", "done")
-    assert_one_version_and_no_java(config)
-
-
-@pytest.mark.long
-def test_the_result_is_that_of_the_local_engine(flink, config, run, tmp_path_factory):
+    assert lines[-1] == f"Blessed and pushed: {store.latest_version(config)}"
+    assert len(ledger.versions(config)) == 1
+    ledger.assert_sound(config)
+    assert_no_java(config)
     shared = outcomes.shared_folder(tmp_path_factory)
     assert outcomes.of_local(config) == outcomes.reference(config, run, shared)
 

@@ -50,27 +50,9 @@ def first(kubeflow, config) -> Config:
     return config
 
 
-def assert_finishes_with_one_version(kubeflow, config: Config) -> None:
-    seen = []
-    with listening.heard() as addresses:
-        reports = kubeflow.run(config, create_components, seen.append)
-    assert listening.to_others(addresses) == []
-    assert seen == reports
-    assert len(reports) == 10
-    assert kubeflow.verdict(config).startswith("Blessed and pushed")
-    assert len(list(Path(config.serving_root).iterdir())) == 1
-
-
 @pytest.mark.long
-@pytest.mark.usefixtures("shared_imports")
-def test_it_finishes_with_one_version_and_listens_to_no_other_machine(kubeflow, config):
-    assert_finishes_with_one_version(kubeflow, config)
-
-
-@pytest.mark.long
-def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(kubeflow, make_config, root, request):
-    """The first run is killed with -9, and its step with it; the second starts anew and leaves nothing of the first."""
-    config = make_config("killed")
+def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(kubeflow, config, root, request):
+    """The first run is killed with -9, and its step with it; the second starts anew, leaves nothing of the first, and listens to no other machine."""
     options = ["--data-root", config.data_root, "--output-root", config.output_root]
     process = subprocess.Popen(
         [*COMMAND, *options], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -95,7 +77,14 @@ def test_killed_in_a_step_then_run_again_it_finishes_with_one_version(kubeflow, 
     request.getfixturevalue(
         "shared_imports"
     )  # not earlier: the run that is killed has steps that are found by their commands
-    assert_finishes_with_one_version(kubeflow, config)
+    seen = []
+    with listening.heard() as addresses:
+        reports = kubeflow.run(config, create_components, seen.append)
+    assert listening.to_others(addresses) == []
+    assert seen == reports
+    assert len(reports) == 10
+    assert kubeflow.verdict(config).startswith("Blessed and pushed")
+    assert len(list(Path(config.serving_root).iterdir())) == 1
     assert not killed.exists()
 
 
