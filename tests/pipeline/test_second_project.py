@@ -124,11 +124,8 @@ def test_it_runs_locally_and_a_candidate_is_judged_against_the_model_in_service(
 
 
 @pytest.mark.long
-def test_its_next_year_is_judged_against_the_year_before(grains, config):
-    from engines import local
-
-    local.run(config, grains.create_pipeline)
-    assert_refused_beside_a_baseline(grains, dataclasses.replace(config, years=(2019, 2021), min_accuracy=1.01))
+def test_its_next_year_is_judged_against_the_year_before(grains, locally):
+    assert_refused_beside_a_baseline(grains, dataclasses.replace(locally[0], years=(2019, 2021), min_accuracy=1.01))
 
 
 def assert_refused_beside_a_baseline(grains, strict) -> None:
