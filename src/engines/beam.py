@@ -18,8 +18,6 @@ On each of them
 
 from __future__ import annotations
 
-from apache_beam.options.pipeline_options import PipelineOptions
-
 BEAM_ARGS = [
     # The same runner everywhere; Beam's default would first try to download another one.
     "--runner=FnApiRunner",
@@ -103,6 +101,8 @@ def checked(arguments: list[str]) -> list[str]:
     Raises:
         ValueError: names those that it does not know.
     """
+    from apache_beam.options.pipeline_options import PipelineOptions  # with it comes the whole of Beam: a second
+
     options = PipelineOptions(arguments)
     unknown = set(options.get_all_options(retain_unknown_options=True)) - set(options.get_all_options())
     if unknown:

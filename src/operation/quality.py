@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+from scipy import special  # not scipy.stats, whose import takes longer than all others here together
 
 from operation.labels import Joined
 from operation.project import Costs, Project
@@ -253,12 +253,17 @@ def _auc(p: Array, y: Array, draws: npt.NDArray[Any]) -> Estimate:
     positives, negatives = int(is_positive.sum()), int((~is_positive).sum())
     if not positives or not negatives:
         return Estimate(math.nan)
-    ranks = stats.rankdata(p)
+    ranks = _ranks(p)
     share = np.empty(len(p))  # of the other kind's rows, those that this one is on the right side of
-    share[is_positive] = (ranks[is_positive] - stats.rankdata(p[is_positive])) / negatives
-    share[~is_positive] = 1 - (ranks[~is_positive] - stats.rankdata(p[~is_positive])) / positives
+    share[is_positive] = (ranks[is_positive] - _ranks(p[is_positive])) / negatives
+    share[~is_positive] = 1 - (ranks[~is_positive] - _ranks(p[~is_positive])) / positives
     value = float(share[is_positive].mean())
     return _interval(value, (share - value) / np.where(is_positive, positives, negatives), draws, 0.0, 1.0)
+
+
+def _ranks(values: Array) -> Array:
+    """From 1 on; of equal values the mean."""
+    return pd.Series(values).rank().to_numpy()
 
 
 def _mean(values: Array, draws: npt.NDArray[Any], lowest: float = 0.0, highest: float = math.inf) -> Estimate:
@@ -272,7 +277,7 @@ def _interval(value: float, contributions: Array, draws: npt.NDArray[Any], lowes
     if len(sums) < 2:
         return Estimate(value)
     spread = math.sqrt(len(sums) / (len(sums) - 1) * float(sums @ sums))
-    reach = float(stats.t.ppf((1 + COVERED) / 2, len(sums) - 1)) * spread
+    reach = float(special.stdtrit(len(sums) - 1, (1 + COVERED) / 2)) * spread  # Student's t
     return Estimate(value, max(lowest, value - reach), min(highest, value + reach))
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
-from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
 
 from engines import beam
+
+pytestmark = pytest.mark.xdist_group("tfx")  # which imports Beam
 
 DATAFLOW = {
     "project": "a-project-of-yours",
@@ -19,6 +19,8 @@ DATAFLOW = {
 @pytest.fixture
 def validate(monkeypatch):
     """Dataflow's own check of its options, without the look into the bucket, which needs an account."""
+    from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+    from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
     from apache_beam.runners.dataflow.dataflow_runner import DataflowRunner
 
     monkeypatch.setattr(GoogleCloudOptions, "_warn_if_soft_delete_policy_enabled", lambda *_: None)
@@ -26,6 +28,8 @@ def validate(monkeypatch):
 
 
 def read(arguments: list[str]) -> dict:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
     return PipelineOptions(arguments).get_all_options()
 
 

@@ -13,6 +13,8 @@ import yaml
 
 from engines.kubeflow import checks
 
+pytestmark = pytest.mark.xdist_group("tfx")  # whose tests import Kubeflow's SDK
+
 PLATFORM = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"exec-load": {"pvcMount": []}}}}}}
 
 

@@ -29,7 +29,6 @@ from tools.grade import (
     apart,
     box,
     collect,
-    converters,
     grading,
     judge,
     marks,
@@ -116,7 +115,7 @@ def processes(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COURSE_LABS", "sample_lab")
         patch.setenv("PYTHONPATH", str(Path(sample_lab.__file__).parents[1]))
-        with apart.Apart([converters.__name__, judge.__name__], tmp_path_factory.mktemp("apart") / "log") as found:
+        with apart.Apart([marks.CONVERTERS, judge.__name__], tmp_path_factory.mktemp("apart") / "log") as found:
             yield found
 
 
@@ -164,7 +163,7 @@ def plain_pages(monkeypatch):
     """Pages that hold what is said of a run and no cells, made in no time: for what is not about the cells on them."""
 
     def feedback(_, __, ___, folder, one, *____):
-        put(folder, {f"feedback/{one.submission.key}.html": "".join(converters.SAID).encode()})
+        put(folder, {f"feedback/{one.submission.key}.html": "".join(marks.SAID).encode()})
         one.page = f"feedback/{one.submission.key}.html"
         return []
 
@@ -596,6 +595,8 @@ def test_a_fault_of_ours_stops_one_submission_and_no_other_and_is_tried_again(cl
 
 
 def test_a_page_that_is_never_done_costs_neither_marks_nor_table(class_, tmp_path, monkeypatch):
+    from tools.grade import converters
+
     monkeypatch.setattr(marks, "SECONDS", 0.2)
     monkeypatch.setattr(converters, "page", lab_9_bad.never)
     got = class_(put(tmp_path / "in", {f"{name}.ipynb": text(solved(name)) for name in ("anna", "ben")}))
@@ -611,7 +612,7 @@ def test_a_page_that_cannot_be_made_of_a_students_cells_is_one_of_the_labs(class
         "results",
         lambda self, work, *given, **rest: (
             ([], "is too much")
-            if "secret" in str(given) and work is converters.page
+            if "secret" in str(given) and work.__module__ == marks.CONVERTERS
             else made(self, work, *given, **rest)
         ),
     )

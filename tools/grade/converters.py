@@ -20,13 +20,13 @@ from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.preprocessors import CheckCellMetadata, LimitOutput, NbGraderPreprocessor, SaveAutoGrades
 
 from course.checks.outcomes import number
+from tools.grade.marks import SAID
 from tools.labs.course import course_directory, log
 from tools.notebooks import form
 
 TEMPLATES = Path(__file__).parent / "templates"
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
 """What a feedback page may do, where student's text and outputs stand: show itself, and nothing else. No scripts."""
-SAID = ("<!-- said of the run -->", "<!-- end -->")
 
 _TAGS = (
     "b i em strong code pre p br hr div span ul ol li sub sup small del table thead tbody tfoot tr th td caption details summary dl dt dd "

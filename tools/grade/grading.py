@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 
 from course import checks
 from course.checks.outcomes import number
-from tools.grade import box, collect, converters, marks, rebuild, table
+from tools.grade import box, collect, marks, rebuild, table
 from tools.grade.apart import Apart
 from tools.grade.collect import Submission, printable
 from tools.grade.judge import PREPARED, Judge
@@ -88,7 +88,7 @@ def _grade(course: Course, submissions: Path, names: Path | None, student: str |
     if not (student and course.folder.exists()):  # for one student alone, nothing of the others is given up
         _make_room(course, state)
     proved = course.out / ".proved" / hashlib.sha256(repr((state, how, course.limits)).encode()).hexdigest()
-    modules = [*Judge.modules(course.lab), converters.__name__]
+    modules = [*Judge.modules(course.lab), marks.CONVERTERS]
     # It makes its imports while the lab is made.
     with Apart(modules, course.folder / "judge.log", **{PREPARED: course.lab}) as apart:
         released = marks.release(course.lab, course.solutions, course.folder / "nbgrader")

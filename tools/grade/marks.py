@@ -20,7 +20,6 @@ from nbformat import NotebookNode
 
 from course import checks
 from course.checks.outcomes import Progress
-from tools.grade import converters
 from tools.grade.apart import Apart
 from tools.grade.collect import Submission
 from tools.grade.table import write
@@ -29,6 +28,10 @@ from tools.notebooks import form
 
 SECONDS, MEMORY = 40.0, 3 * 2**30
 """For the page of one submission."""
+SAID = ("<!-- said of the run -->", "<!-- end -->")
+"""Between them a page has what is said of the run."""
+CONVERTERS = "tools.grade.converters"
+"""The module that makes a page. It imports nbgrader, which not each process needs."""
 _one_at_a_time = threading.Lock()  # nbgrader's gradebook is one file
 
 
@@ -71,6 +74,8 @@ def feedback(apart: Apart, lab: str, solutions: Path, folder: Path, one: Graded,
 
     Where the page of the notebook cannot be made, it is one of the lab's own cells with what the checks said.
     """
+    from tools.grade import converters
+
     key, target = one.submission.key, folder / "feedback" / f"{one.submission.key}.html"
     target.parent.mkdir(exist_ok=True)
     titles = {cell.grade_id: checks.tasks(lab)[cell.task].title for cell in source.check_cells(released)}
@@ -96,12 +101,12 @@ def say(folder: Path, one: Graded, points: str, told: list[str]) -> None:
     path = folder / one.page
     if not one.page or not path.exists():
         return
-    before, _, rest = path.read_text(encoding="utf-8").partition(converters.SAID[0])
+    before, _, rest = path.read_text(encoding="utf-8").partition(SAID[0])
     lines = "".join(f"<li>{html.escape(line)}</li>" for line in (*told, *one.remarks))
     points = f"<p><b>{html.escape(one.submission.student)}: {points} points</b></p>"
     write(
         path,
-        f"{before}{converters.SAID[0]}{points}<ul>{lines}</ul>{converters.SAID[1]}{rest.partition(converters.SAID[1])[2]}",
+        f"{before}{SAID[0]}{points}<ul>{lines}</ul>{SAID[1]}{rest.partition(SAID[1])[2]}",
     )
 
 

@@ -22,7 +22,6 @@ from typing import Any
 import yaml
 from google.protobuf import json_format
 from google.protobuf.message import Message
-from kfp.pipeline_spec import pipeline_spec_pb2 as messages
 
 SCHEMA_VERSION = "2.1.0"
 """The one that the server takes."""
@@ -75,6 +74,9 @@ def problems(text: str) -> list[str]:
             f"it has {len(specs)} pipelines, {len(platforms)} documents for a platform, and {len(documents)} documents in all; "
             "a server takes one pipeline and one document for Kubernetes, and passes over any other."
         ]
+    # With it comes Kubernetes' client, which takes half a second.
+    from kfp.pipeline_spec import pipeline_spec_pb2 as messages
+
     try:
         spec = _read(specs[0], messages.PipelineSpec())
         deployment = _read(spec.pop("deploymentSpec", {}), messages.PipelineDeploymentConfig())
