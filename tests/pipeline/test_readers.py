@@ -16,11 +16,12 @@ EXAMPLE_GEN = "CsvExampleGen"
 def read(
     run_until, make_config, reader: str, months: tuple[int, int]
 ) -> tuple[list[str], dict[str, list[bytes]], dict]:
-    """Split names, records by split, and the properties of the artifact, as a reader makes them."""
+    """Split names, records by split, and the properties of the artifact, as a reader makes them when it is first asked."""
     import json
 
     config = make_config(f"{reader}-{months[0]}-{months[1]}", reader=reader, months=months)
-    run_until(config, EXAMPLE_GEN)
+    if not Path(config.output_root).exists():
+        run_until(config, EXAMPLE_GEN)
     examples = ledger.last_output(config, EXAMPLE_GEN, "examples")
     names = json.loads(examples.properties["split_names"].string_value)
     properties = {name: value.string_value or value.int_value for name, value in examples.custom_properties.items()}
@@ -28,7 +29,7 @@ def read(
     return names, {name: records.read_split(examples.uri, name) for name in names}, properties
 
 
-@pytest.mark.parametrize("months", [(1, 1), (9, 11)])
+@pytest.mark.parametrize("months", [(1, 1), (9, 10)])
 def test_readers_give_the_same_examples_in_the_same_splits(months, run_until, make_config):
     ours_names, ours, ours_properties = read(run_until, make_config, "arrow", months)
     stock_names, stock, stock_properties = read(run_until, make_config, "csv", months)
@@ -81,8 +82,8 @@ def test_a_stray_quote_stops_both_readers_with_its_line_and_leaves_nothing(
 
 
 def test_examples_are_the_rows_of_the_file_in_order(run_until, make_config, root):
-    _, splits, _ = read(run_until, make_config, "arrow", (9, 11))
-    for month, split in {9: "month-09", 10: "month-10", 11: "month-11"}.items():
+    _, splits, _ = read(run_until, make_config, "arrow", (9, 10))
+    for month, split in {9: "month-09", 10: "month-10"}.items():
         table = data.read_table(data.month_path(root / "data/flights", month))
         expected = [{name: value for name, value in row.items() if value is not None} for row in table.to_pylist()]
         assert [records.as_flight(record) for record in splits[split]] == expected
