@@ -72,22 +72,38 @@ def watch(pids: list[int], seen: set[str]) -> bool:
     return True
 
 
-def test_statistics_on_flink_are_those_of_the_local_engine_and_nothing_listens_to_others(
-    flink, make_config, run, tmp_path_factory
-):
-    """Transform, the Evaluator, and the whole pipeline from the command line are long."""
-    config = make_config("part")
-    with listening.heard() as addresses:
-        reports = flink.run(config, create_pipeline, last="StatisticsGen")
-    assert {report.state for report in reports} == {"done"}
+def test_a_job_on_flink_comes_to_its_result_and_nothing_listens_to_others_or_stays(flink, tmp_path):
+    """Lesson 11 has a run of the pipeline begin on Flink; its whole result is compared in long tests."""
+    with listening.heard() as addresses, flink.engine(tmp_path / "flink") as arguments:
+        assert add_numbers(arguments, tmp_path).wait_until_finish() == "DONE"
+    assert [path.read_text() for path in tmp_path.glob("sum-*")] == ["4950\n"]
     assert len(addresses) >= 5, "Beam's job server alone has three"
     assert not listening.to_others(addresses)
+    wait_for("Java's end", lambda: not java(str(tmp_path)))
+    assert not (tmp_path / "flink" / "staging").exists()
+
+
+def add_numbers(arguments: list[str], folder: Path):
+    """Has Beam, told this, add the numbers up to 99 into a file `sum-...`; returns what knows of the job."""
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    pipeline = beam.Pipeline(options=PipelineOptions(arguments))
+    numbers = pipeline | beam.Create(range(100)) | beam.CombineGlobally(sum)
+    numbers | beam.io.WriteToText(str(folder / "sum"))
+    return pipeline.run()
+
+
+@pytest.mark.long
+def test_statistics_on_flink_are_those_of_the_local_engine(flink, make_config, run, tmp_path_factory):
+    config = make_config("part")
+    reports = flink.run(config, create_pipeline, last="StatisticsGen")
+    assert {report.state for report in reports} == {"done"}
     shared = outcomes.shared_folder(tmp_path_factory)
     outcomes.reference(config, run, shared)
     local = dataclasses.replace(config, output_root=str(shared / outcomes.LOCAL))
     assert statistics(config) == statistics(local)
     ledger.assert_sound(config)
-    assert_no_java(config)
 
 
 def statistics(config: Config) -> dict[tuple[str, str], tuple[int, float]]:
@@ -182,9 +198,6 @@ def free_port() -> int:
 
 @pytest.mark.long
 def test_a_cluster_takes_jobs_listens_here_only_and_ends_when_it_is_told_to(flink, root, tmp_path):
-    import apache_beam as beam
-    from apache_beam.options.pipeline_options import PipelineOptions
-
     try:
         cluster.find_distribution()
     except MissingEngineError as missing:
@@ -202,10 +215,7 @@ def test_a_cluster_takes_jobs_listens_here_only_and_ends_when_it_is_told_to(flin
         assert len(java(str(folder))) == 2
         seen = set()
         with flink.engine(tmp_path / "engine", f"localhost:{port}") as arguments:
-            pipeline = beam.Pipeline(options=PipelineOptions(arguments))
-            numbers = pipeline | beam.Create(range(100)) | beam.CombineGlobally(sum)
-            numbers | beam.io.WriteToText(str(tmp_path / "sum"))
-            result = pipeline.run()
+            result = add_numbers(arguments, tmp_path)
             while result.state not in ("DONE", "FAILED"):
                 watch([process.pid, os.getpid()], seen)
             assert result.state == "DONE"
