@@ -196,11 +196,22 @@ def test_scale_is_that_of_the_training_flights_alone(january, transform):
 # --- The same again -----------------------------------------------------------------------------------------------
 
 
-def test_repeated_run_is_taken_from_the_cache(run, january, predictor):
+def test_repeated_run_is_taken_from_the_cache_after_a_failure_too(run, january, predictor, monkeypatch):
     """First all but the evaluation, because now there is a baseline; then everything. Only the resolver has no cache."""
+    from tfx.components.evaluator import executor
+
+    def fail(*_):
+        raise ArithmeticError("the evaluation went wrong")
+
     config, _ = january
     (first,) = ledger.versions(config)
     assert ledger.baseline_of(ledger.last_output(config, "Evaluator", "blessing")) is None
+    with monkeypatch.context() as patched:
+        patched.setattr(executor.Executor, "Do", fail)
+        with pytest.raises(ArithmeticError, match="the evaluation went wrong") as failed:
+            run(config)
+    assert failed.value.failed_node == "Evaluator"
+    assert ledger.last_states(config)["Evaluator"] == "FAILED"
 
     second = {report.node: report.state for report in run(config)}
     assert {node for node, state in second.items() if state == "cached"} == CACHED
@@ -212,7 +223,7 @@ def test_repeated_run_is_taken_from_the_cache(run, january, predictor):
     assert {node for node, state in third.items() if state == "done"} == {"LatestBlessedModel"}
     assert len(ledger.versions(config)) == 2
     assert first == ledger.versions(config)[0]
-    assert {execution.state for execution in ledger.executions(config)} == {"COMPLETE", "CACHED"}
+    assert [one.node for one in ledger.executions(config) if one.state not in ("COMPLETE", "CACHED")] == ["Evaluator"]
     ledger.assert_sound(config)
 
 
