@@ -205,8 +205,8 @@ def test_a_view_shows_something_without_an_error_and_fits_the_page(notebook: Not
     cell = notebook.cells[notebook.at(name)]
     assert not cell.error
     assert notebook.seen(name).strip()
-    picture(notebook, name)
-    assert not notebook.chrome.execute_script(_WIDE, notebook.at(name)), f"{name} is wider than the page"
+    if notebook.chrome.execute_script(_WIDE, notebook.at(name)):
+        pytest.fail(f"{name} is wider than the page: {picture(notebook, name)}", pytrace=False)
 
 
 def test_another_feature_and_split_are_chosen_by_keyboard(notebook: Notebook) -> None:
@@ -220,18 +220,15 @@ def test_another_month_is_chosen_and_compared_with_none(notebook: Notebook) -> N
     # The slider of the months: from July to April.
     notebook.press("choose month", Keys.ARROW_LEFT, 1, shows="April", hides="July")
     notebook.press("choose month", Keys.HOME, 2, hides="January")  # compared with nothing
-    picture(notebook, "choose month")
 
 
 def test_the_contract_of_another_feature_and_month_is_held_against_the_data(notebook: Notebook) -> None:
     notebook.press("explore_schema", Keys.END, 1, shows="out of the range")  # July
-    picture(notebook, "explore_schema")
     notebook.press("explore_schema", Keys.ARROW_DOWN, 0)
 
 
 def test_anomalies_of_another_month_come_with_their_rows(notebook: Notebook) -> None:
     july = notebook.press("explore_anomalies", Keys.END, 1, shows="rows show it")
-    picture(notebook, "explore_anomalies")
     one = notebook.press("explore_anomalies", Keys.ARROW_DOWN, 0)
     assert len(one) < len(july)
 
@@ -242,7 +239,6 @@ def test_drift_follows_feature_month_reference_and_threshold(notebook: Notebook)
     notebook.press("explore_drift", Keys.ARROW_DOWN, 0, shows="carrier in")
     notebook.press("explore_drift", Keys.ARROW_DOWN, 2)
     notebook.press("explore_drift", Keys.HOME, 1)
-    picture(notebook, "explore_drift")
 
 
 def test_versions_of_a_schema_are_chosen_by_keyboard(notebook: Notebook) -> None:
@@ -256,7 +252,6 @@ def test_slices_follow_metric_columns_and_order(notebook: Notebook) -> None:
     hours = notebook.press("explore_slices", Keys.ARROW_UP, 1, shows="hour = 5", hides="town = A")
     assert notebook.press("explore_slices", Keys.ARROW_DOWN, 2) != hours
     notebook.press("explore_slices", Keys.ARROW_DOWN, 0, shows="mean prediction")
-    picture(notebook, "explore_slices")
 
 
 def test_the_threshold_and_the_cost_of_a_miss_are_moved_by_keyboard(notebook: Notebook) -> None:
@@ -264,14 +259,12 @@ def test_the_threshold_and_the_cost_of_a_miss_are_moved_by_keyboard(notebook: No
     notebook.press("explore_thresholds", Keys.ARROW_RIGHT, 0)
     notebook.press("explore_thresholds", Keys.ARROW_RIGHT, 1, shows="a miss 3.25.")
     notebook.press("explore_thresholds", Keys.END, 2)  # another slice: the figure says which
-    picture(notebook, "explore_thresholds")
 
 
 def test_another_trial_and_hyperparameter_are_chosen_by_keyboard(notebook: Notebook) -> None:
     assert "Best trial" in notebook.seen("explore_trials")
     notebook.press("explore_trials", Keys.ARROW_RIGHT, 1, shows="Trial 2 by rank")
     notebook.press("explore_trials", Keys.ARROW_DOWN, 0)
-    picture(notebook, "explore_trials")
 
 
 def test_questions_of_lineage_are_chosen_by_keyboard(notebook: Notebook) -> None:
@@ -281,7 +274,6 @@ def test_questions_of_lineage_are_chosen_by_keyboard(notebook: Notebook) -> None
     baseline.send_keys(Keys.SPACE)
     WebDriverWait(notebook.chrome, 30).until(lambda _: "Each line is an event" in notebook.seen("explore_lineage"))
     notebook.press("explore_lineage", Keys.END, 0, shows="model 4, only evaluated on it")
-    picture(notebook, "explore_lineage")
 
 
 def test_tab_leads_from_one_control_to_the_next(notebook: Notebook) -> None:

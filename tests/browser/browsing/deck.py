@@ -12,17 +12,27 @@ from browsing import chromium
 
 _MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
 _SHOW = """
-const [h, v] = arguments;
-Reveal.slide(h, v);
-for (const part of Reveal.getCurrentSlide().querySelectorAll('.fragment')) part.classList.add('visible');
+const show = ([h, v]) => {
+  Reveal.slide(h, v);
+  for (const part of Reveal.getCurrentSlide().querySelectorAll('.fragment')) part.classList.add('visible');
+};
 """
-_POSITIONS = """
-return Reveal.getSlides().map(slide => { const at = Reveal.getIndices(slide); return [at.h, at.v ?? 0]; });
-"""
-_HEADING = "return (Reveal.getCurrentSlide().querySelector('h1, h2, h3')?.textContent || '').trim();"
-_ANSWERS = "return Reveal.getCurrentSlide().querySelectorAll('.slide details').length;"
-_OPEN = """
-Reveal.getCurrentSlide().querySelectorAll('.slide details').forEach((details, i) => { details.open = i === arguments[0]; });
+_LOOK = f"""{_SHOW}
+const measure = () => {{ {_MEASURE} }};
+const look = () => {{
+  const answers = [...Reveal.getCurrentSlide().querySelectorAll('.slide details')];
+  const open = chosen => answers.forEach(answer => {{ answer.open = answer === chosen; }});
+  const heading = (Reveal.getCurrentSlide().querySelector('h1, h2, h3')?.textContent || '').trim();
+  const found = measure();
+  const opened = answers.map(answer => {{ open(answer); return measure().problems; }});
+  open(null);
+  return {{...found, heading, opened}};
+}};
+return Reveal.getSlides().map(slide => {{
+  const {{h, v}} = Reveal.getIndices(slide);
+  show([h, v ?? 0]);
+  return {{at: [h, v ?? 0], ...look()}};
+}});
 """
 
 
@@ -73,20 +83,14 @@ def look(chrome: webdriver.Chrome, deck: Path, pictures: Path | None = None) -> 
     chromium.forget(chrome)
     show(chrome, deck)
     seen = DeckSeen()
-    for number, (h, v) in enumerate(chrome.execute_script(_POSITIONS), start=1):
-        chrome.execute_script(_SHOW, h, v)
-        heading = chrome.execute_script(_HEADING)
-        sizes = chrome.execute_script(_MEASURE)
-        problems = sizes["problems"]
+    for number, found in enumerate(chrome.execute_script(_LOOK), start=1):
         if pictures:
+            chrome.execute_script(f"{_SHOW} show(arguments[0]);", found["at"])
             chromium.screenshot(chrome, pictures / f"{number:02d}.png")
-        for answer in range(chrome.execute_script(_ANSWERS)):
-            chrome.execute_script(_OPEN, answer)
-            opened = chrome.execute_script(_MEASURE)["problems"]
-            problems += [f"with answer {answer + 1} open, {problem}" for problem in opened]
-        chrome.execute_script(_OPEN, -1)
-        prose, text = (sizes[key] if sizes[key] is not None else float("inf") for key in ("prose", "text"))
-        seen.slides.append(SlideSeen(number, heading, problems, prose, text, sizes["figures"]))
+        for answer, problems in enumerate(found["opened"], start=1):
+            found["problems"] += [f"with answer {answer} open, {problem}" for problem in problems]
+        prose, text = (found[key] if found[key] is not None else float("inf") for key in ("prose", "text"))
+        seen.slides.append(SlideSeen(number, found["heading"], found["problems"], prose, text, found["figures"]))
     own = deck.resolve().as_uri()
     seen.requests = [address for address in chromium.requests(chrome) if address.split("#")[0] != own]
     seen.complaints = chromium.complaints(chrome)
