@@ -1,6 +1,6 @@
 """A notebook that is broken on purpose turns the run red, and the message names the cell.
 
-The run is the one that CI makes, `python -m tools.notebooks run`, on copies of a small lesson and of a real one.
+The run is the test that CI makes of each notebook, on copies of a small lesson; long tests have the command itself, and a real lesson.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from pathlib import Path
 import nbformat
 import pytest
 import sample_lesson
+import test_notebooks
 from papermill import engines
 from papermill.iorw import write_ipynb
 
+from tools.notebooks import __main__ as command
 from tools.notebooks import execute, form, run
 
 pytestmark = pytest.mark.slow
@@ -59,20 +61,31 @@ def code(node: nbformat.NotebookNode, number: int) -> nbformat.NotebookNode:
     return [cell for cell in node.cells if cell.cell_type == "code"][number - 1]
 
 
-def test_unbroken_copy_is_green_and_changed_outputs_turn_the_run_red_and_are_named(saved, folder):
-    """A wrong number, other text, a removed output, and another error message, each in a cell of its own.
-
-    That a run without a broken notebook ends with 0 is seen wherever all tests pass.
-    """
+@pytest.fixture(scope="module")
+def changed(saved, folder) -> Path:
+    """A copy with a wrong number, other text, a removed output, and another error message, each in a cell of its own."""
     node = form.normalise(saved)
     code(node, 3).outputs[0].text = "4 flights\n"
     code(node, 3).outputs[1].data["text/plain"] = "41"
     code(node, 4).outputs.clear()
     code(node, 5).outputs[0].evalue = "nothing happened"
     code(node, 6).outputs[0].data["text/html"] = "<b>late: 2</b>"
-    status, printed = run_notebooks(write(saved, folder, "unbroken"), write(node, folder, "changed"))
+    return write(node, folder, "changed")
+
+
+@pytest.mark.long
+def test_the_command_ends_with_an_error_where_a_notebook_is_broken_and_names_the_cell(saved, changed, folder):
+    """That a run without a broken notebook ends with 0 is seen wherever all tests pass."""
+    status, printed = run_notebooks(write(saved, folder, "unbroken"), changed)
     assert status == 1, printed
     assert "1 failed, 1 passed" in printed
+    assert "code cell 3 (print(" in printed
+
+
+def test_changed_outputs_turn_the_test_of_a_notebook_red_and_are_named(changed, pytestconfig):
+    with pytest.raises(pytest.fail.Exception) as failed:
+        test_notebooks.test_notebook_runs_and_shows_what_is_committed(changed, lambda *_: None, pytestconfig)
+    printed = str(failed.value)
     for number, first_line in ((3, "print("), (4, "figure, axes"), (5, "1 / 0"), (6, "from IPython")):
         assert f"code cell {number} ({first_line}" in printed, printed
     for line in ("-4 flights", "+3 flights", "-41", "+40", "-nothing happened", "-<b>late: 2</b>"):
@@ -97,7 +110,9 @@ def test_changed_figure_is_caught(saved, folder):
     assert "figure 1 differs from the committed one" in told
 
 
+@pytest.mark.long
 def test_exception_is_caught(saved, folder):
+    """As it is where a notebook is saved, which is shown below."""
     node = form.normalise(saved)
     code(node, 3).source = "print('so far so good')\nraise ValueError('no such month')"
     told = problem(node, folder, "exception")
@@ -144,17 +159,17 @@ def test_papermill_sets_parameters_and_does_not_write_after_each_cell(saved, fol
     assert [cell.id for cell in executed.cells] == [cell.id for cell in saved.cells]
 
 
-def test_failed_save_leaves_the_notebook_as_it_was(saved, folder):
+def test_failed_save_leaves_the_notebook_as_it_was(saved, folder, capsys):
     node = form.normalise(saved)
     code(node, 3).source = 'raise ValueError("no such month")'
     path = write(node, folder, "unsaved")
     before = path.read_bytes()
-    command = [sys.executable, "-m", "tools.notebooks", "save", str(path)]
-    done = subprocess.run(command, cwd=run.ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 1
-    assert 'code cell 3 (raise ValueError("no such month")) failed' in done.stderr
+    assert command.main(["save", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert 'code cell 3 (raise ValueError("no such month")) failed' in said
+    assert "ValueError: no such month" in said
     assert path.read_bytes() == before
-    kept = re.search(r"as far as it came: (\S+)", done.stderr)
+    kept = re.search(r"as far as it came: (\S+)", said)
     assert kept
     assert (run.ROOT / kept[1]).exists()
 
@@ -249,6 +264,7 @@ def change_first_text(cell: nbformat.NotebookNode) -> None:
             return
 
 
+@pytest.mark.long
 def test_real_lesson_broken_turns_the_run_red(lesson, folder):
     node, (changed, removed) = first_cells(lesson, showing=2)
     change_first_text(code(node, changed))

@@ -83,6 +83,21 @@ def test_notebook_that_is_not_there_is_named(capsys):
     assert "no-such.ipynb" in capsys.readouterr().err
 
 
+def test_run_ends_as_the_tests_of_its_notebooks_do(tmp_path, monkeypatch):
+    """pytest's exit status is 1 where some tests failed (its documentation, "Exit codes"); a long test has the real one."""
+    started = []
+    monkeypatch.setattr(
+        command.subprocess,
+        "run",
+        lambda words, **_: started.append(words) or subprocess.CompletedProcess(words, len(started) - 1),
+    )
+    path = tmp_path / "90-sample.ipynb"
+    path.touch()
+    assert [command.main(["run", str(path)]) for _ in range(2)] == [0, 1]
+    assert started[0][:4] == [sys.executable, "-m", "pytest", "tests/notebooks/test_notebooks.py"]
+    assert started[0][-2:] == ["--notebook", str(path)]
+
+
 def test_check_format_fails_on_a_notebook_that_was_not_saved(tmp_path, capsys):
     path = tmp_path / "90-sample.ipynb"
     form.write(sample_lesson.with_outputs(), path)
