@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import functools
 import json
 import os
 import shutil
@@ -32,6 +33,7 @@ from operation.policy import Decision, Situation
 from operation.releases import RELEASED, ROLLED_BACK, Outcome, Releases
 from serving.process import RequestRefused
 from tools.year import __main__, account, clients, parts, planted
+from tools.year import year as year_in_service
 from tools.year.clients import Clients, Note, key, notes, rows_of
 from tools.year.state import Plan, State, alone
 from tools.year.year import JOURNAL, LOG, METRICS, POLL, Year
@@ -162,9 +164,10 @@ def lines(file: Path) -> list[str]:
 
 @pytest.fixture(autouse=True, scope="module")
 def few_requests() -> Iterator[None]:
-    """Twenty a month, of a hundred flights each; and a wait takes no time."""
+    """Twenty a month, of a hundred flights each; a wait takes no time, and the flights of a month are read once for all years here."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clients, "REQUESTS", 20)
+        patch.setattr(year_in_service, "rows_of", functools.cache(rows_of))
         patch.setattr(time, "sleep", lambda _: None)
         yield
 
@@ -182,6 +185,12 @@ def whole(few_requests, plan, tmp_path_factory) -> Path:
     made.run()
     assert kept.spoilt == [3]
     return folder
+
+
+@pytest.fixture(scope="module")
+def wanted(whole, plan) -> dict[str, object]:
+    """What came of it."""
+    return went(whole, plan)
 
 
 def year(folder: Path, plan: Plan) -> tuple[Year, Parts]:
@@ -319,7 +328,7 @@ def in_a_request(made: Year, kept: Parts) -> None:
         in_a_request,
     ],
 )
-def test_killed_at_any_place_it_goes_on_with_nothing_lost_and_nothing_twice(tmp_path, whole, plan, at):
+def test_killed_at_any_place_it_goes_on_with_nothing_lost_and_nothing_twice(tmp_path, wanted, plan, at):
     killed = tmp_path
     child = os.fork()
     if not child:
@@ -332,7 +341,7 @@ def test_killed_at_any_place_it_goes_on_with_nothing_lost_and_nothing_twice(tmp_
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     assert not State.open(killed, plan).is_over
     year(killed, plan)[0].run()
-    assert went(killed, plan) == went(whole, plan)
+    assert went(killed, plan) == wanted
 
 
 def test_what_the_metrics_said_when_a_month_was_over_stays_though_that_was_not_kept(tmp_path, plan):
