@@ -13,6 +13,7 @@ from datetime import date
 import lab_six
 import lab_six_service as service
 import pytest
+import student_lab
 
 from course import checks
 from flights import retrain
@@ -231,8 +232,13 @@ def test_flights_of_students_differ():
 # --- decisions about canaries
 
 
+@pytest.fixture
+def forks(monkeypatch):
+    student_lab.forking(monkeypatch, ("pandas", "operation.report", "flights.watch"))
+
+
 @pytest.mark.parametrize("row", lab_six.rows([*ANSWERS["canary"], {"edit": {}, "points": None, "told": ""}], 1))
-def test_decision_about_a_canary_is_judged_by_candidates_of_all_kinds(lab, row):
+def test_decision_about_a_canary_is_judged_by_candidates_of_all_kinds(lab, forks, row):
     lab_six.module(lab, "canary", lab_six.edited(lab_six.solution("canary"), row["edit"]))
     points, message = judged(check_canary._decides, lab)
     assert (points and round(points, 2), row["told"] in message) == (row["points"], True), message
@@ -240,7 +246,7 @@ def test_decision_about_a_canary_is_judged_by_candidates_of_all_kinds(lab, row):
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ANSWERS["canaries"])
-def test_canary_in_other_words_is_judged_by_what_it_decides(lab, name):
+def test_canary_in_other_words_is_judged_by_what_it_decides(lab, forks, name):
     row = ANSWERS["canaries"][name]
     lab_six.module(lab, "canary", row["text"])
     points, message = judged(check_canary._decides, lab)
