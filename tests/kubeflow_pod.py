@@ -1,6 +1,6 @@
 """What a step finds in its pod, as far as one machine has it: another user, an empty home, no repository, folders of its own for the store.
 
-The process of this module stands for the image: it has imported TFX, and the packages of the pipeline from a copy of them alone. Each line of its
+The process that runs `main` stands for the image: it has TFX, and the packages of the pipeline from a copy of them alone. Each line of its
 input is an order for one step, which is run in a fork. As root, Python may lie where only root may read: so the user keeps the right to read
 all there is (CAP_DAC_READ_SEARCH), and no right to write. In a container whose root has not that right itself, the user stays root.
 """
@@ -8,19 +8,24 @@ all there is (CAP_DAC_READ_SEARCH), and no right to write. In a container whose 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import re
 import shutil
-import subprocess
+import struct
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+from warm import client, usage
 
 USER = 1000
 """Whom the image of the course is made for: USER in its Dockerfile."""
-READS_ALL = "-all,+dac_read_search"
+READS_ALL = 2
+"""The number of CAP_DAC_READ_SEARCH: capabilities(7)."""
+PACKAGES = ("engines", "flights", "serving", "warm")
 
 
 class Pods:
@@ -30,9 +35,9 @@ class Pods:
         about: what the processes see: `user`, `home`, what is in it, `folder`, and the files that the packages were imported from.
     """
 
-    def __init__(self, process: subprocess.Popen, user: int) -> None:
-        """Args: process: of this module, with pipes; user: whose it is."""
-        self._process, self.user = process, user
+    def __init__(self, orders: TextIO, answers: TextIO, user: int) -> None:
+        """Args: orders and answers: of the process that stands for the image; user: whose it is."""
+        self._orders, self._answers, self.user = orders, answers, user
         self.about = self._answer()
 
     def run(self, arguments: Sequence[str], log: Path, mounts: dict[str, str]) -> int:
@@ -44,67 +49,95 @@ class Pods:
             mounts: the folder that stands for the launcher's, by the scheme of the store.
         """
         order = {"arguments": list(arguments), "log": str(log), "mounts": mounts}
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
+        self._orders.write(json.dumps(order) + "\n")
+        self._orders.flush()
         return self._answer()["status"]
 
     def _answer(self) -> dict[str, Any]:
-        line = self._process.stdout.readline()
+        line = self._answers.readline()
         assert line, "the process that stands for the image has ended"
         return json.loads(line)
 
 
 @contextlib.contextmanager
-def pods(packages: Sequence[Path], folder: Path) -> Iterator[Pods]:
+def pods(root: Path, folder: Path, server: client.Warm | None = None) -> Iterator[Pods]:
     """The image, for a while.
 
     Args:
-        packages: folders of the packages that it holds.
+        root: of the repository, of whose packages the image has copies.
         folder: for its files.
+        server: what has imported TFX; without one the image imports it itself, as its user and with its home.
     """
-    for package in packages:
-        shutil.copytree(package, folder / "image" / package.name, ignore=shutil.ignore_patterns("__pycache__"))
-    home = folder / "home"
+    for package in PACKAGES:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(root / "src" / package, folder / "image" / package, ignore=ignored)
+    home, temporary = folder / "home", folder / "tmp"
     home.mkdir(mode=0o555)
-    prefix, user = [], os.getuid()
-    if user == 0 and _reads_all():
-        user = USER
-        identity = [f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
-        rights = [f"--{kind}={READS_ALL}" for kind in ("inh-caps", "ambient-caps", "bounding-set")]
-        prefix = ["setpriv", *identity, *rights]
-    temporary = folder / "tmp"
-    temporary.mkdir(mode=0o777)
+    temporary.mkdir()
     temporary.chmod(0o777)
-    environment = {
+    user = USER if os.getuid() == 0 and _reads_all() else os.getuid()
+    environment = {name: os.environ[name] for name in ("PATH", usage.FILE) if name in os.environ} | {
         "HOME": str(home),
-        "PATH": os.environ["PATH"],
         "PYTHONPATH": str(folder / "image"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "TMPDIR": str(temporary),
     }
-    process = subprocess.Popen(
-        [*prefix, sys.executable, __file__],
-        cwd=home,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+    (orders, give), (listen, answers) = os.pipe(), os.pipe()
+    process = client.begin(
+        server,
+        "kubeflow_pod",
+        "main",
+        user,
+        environment=environment,
+        folder=home,
+        path=[str(Path(__file__).parent)],
+        files=(orders, answers, 2),
     )
-    try:
-        yield Pods(process, user)
-    finally:
-        process.stdin.close()
-        process.wait()
+    os.close(orders)
+    os.close(answers)
+    with open(listen) as heard, open(give, "w") as said:
+        yield Pods(said, heard, user)
+    process.wait()
 
 
 def _reads_all() -> bool:
-    """Whether this process has CAP_DAC_READ_SEARCH, whose number is 2: capabilities(7)."""
+    """Whether this process has CAP_DAC_READ_SEARCH."""
     (rights,) = re.findall(r"^CapEff:\s*(\w+)$", Path("/proc/self/status").read_text(), re.MULTILINE)
-    return bool(int(rights, 16) >> 2 & 1)
+    return bool(int(rights, 16) >> READS_ALL & 1)
 
 
-def main() -> None:
-    """Answers orders, a line each, until there are no more."""
+def _become(user: int) -> None:
+    """Of root's rights keeps that to read all, also for what is started from here: prctl(2), capset(2)."""
+    keep_capabilities, ambient, raise_one, dumpable = 8, 47, 2, 4
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(keep_capabilities, 1, 0, 0, 0)
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+    rights = [1 << READS_ALL] * 3 + [0] * 3  # effective, permitted, inheritable; those from number 32 on
+    assert libc.capset(struct.pack("Ii", 0x20080522, 0), struct.pack("6I", *rights)) == 0, os.strerror(
+        ctypes.get_errno()
+    )
+    libc.prctl(ambient, raise_one, READS_ALL, 0, 0)
+    libc.prctl(dumpable, 1, 0, 0, 0)  # or its own folder in /proc would be root's
+
+
+def _leave_the_repository() -> None:
+    """What was imported from it is imported anew, from the image, which is found first; the folder of this module, the tests', no image has."""
+    sys.dont_write_bytecode = True
+    sys.path.remove(str(Path(__file__).parent))
+    for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
+        del sys.modules[name]
+
+
+def main(user: int) -> None:
+    """Becomes the user, and answers orders, a line each, until there are no more."""
+    _leave_the_repository()
+    if user != os.getuid():
+        _become(user)
+    from warm.process import end_with_parent
+
+    end_with_parent()  # which the kernel forgets for who becomes another user
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     home = os.environ["HOME"]
@@ -115,7 +148,7 @@ def main() -> None:
     import serving  # noqa: F401
     from engines.kubeflow import entrypoint, uris
 
-    files = [str(sys.modules[name].__file__) for name in ("engines", "flights", "serving", "warm")]
+    files = [str(sys.modules[name].__file__) for name in PACKAGES]
     os.environ["HOME"] = home  # of which `import_quietly` makes another, for people
     seen = {"user": os.getuid(), "home": home, "in_home": os.listdir(home), "folder": os.getcwd(), "files": files}
     print(json.dumps(seen), file=answers, flush=True)
@@ -137,9 +170,3 @@ def main() -> None:
                 os._exit(status)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         print(json.dumps({"status": status}), file=answers, flush=True)
-
-
-if __name__ == "__main__":
-    # The folder of this module is the tests', which no image has.
-    sys.path[:] = [path for path in sys.path if path != str(Path(__file__).parent)]
-    main()

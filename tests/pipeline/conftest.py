@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from jupyter_client.kernelspec import KernelSpecManager
 
 from engines.quiet import import_quietly
 from flights.config import Config
-from warm import client, imports
+from tools.notebooks import form
+from warm import client, kernels, usage
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,15 +35,18 @@ def run() -> Callable:
 
 
 @pytest.fixture(scope="session")
-def _server() -> Iterator[client.Warm | None]:
-    server = client.Warm.shared(imports.STEPS, os.environ, linger=1.0) if client.FORKS else None
+def _server(first_environment: dict[str, str]) -> Iterator[client.Warm | None]:
+    """That of the course's kernels, which notebooks are run with beside these tests: steps of a lesson are forks of it as well."""
+    found = first_environment | KernelSpecManager().get_kernel_spec(form.KERNEL).env
+    found |= {name: os.environ[name] for name in (usage.FILE,) if name in os.environ}  # who measures counts its imports
+    server = kernels.server(found) if client.FORKS else None
     yield server
     if server:
         server.end()
 
 
 @pytest.fixture(scope="module")
-def shared_by_trials(_server) -> Iterator[None]:
+def shared_by_trials(_server: client.Warm | None) -> Iterator[None]:
     """The same for steps of a trial, in a whole file."""
     with pytest.MonkeyPatch.context() as patch:
         if _server:
@@ -50,7 +55,7 @@ def shared_by_trials(_server) -> Iterator[None]:
 
 
 @pytest.fixture
-def shared_imports(_server, monkeypatch) -> None:
+def shared_imports(_server: client.Warm | None, monkeypatch) -> None:
     """Steps of a run in this process are forks of one server for all tests, as those of a lesson are of its kernel's.
 
     Not for a test that looks for steps by their commands, in which a server of the run's own has the run's folder.

@@ -153,10 +153,9 @@ def volume(root, place) -> Path:
 
 
 @pytest.fixture(scope="module")
-def image(root, place):
-    packages = [root / "src" / name for name in ("flights", "engines", "serving", "warm")]
+def image(root, place, _server):
     (place / "pods").mkdir()
-    with pods(packages, place / "pods") as found:
+    with pods(root, place / "pods", _server) as found:
         yield found
 
 
@@ -199,6 +198,13 @@ def test_a_pod_has_an_empty_home_and_no_repository_beside_its_code(image, root):
     assert image.about["in_home"] == []
     assert not image.about["folder"].startswith(str(root))
     assert not [file for file in image.about["files"] if file.startswith(str(root))]
+
+
+@pytest.mark.long
+def test_an_image_imports_tfx_as_its_user_and_with_a_home_that_it_may_not_write_to(root, place):
+    (place / "alone").mkdir()
+    with pods(root, place / "alone") as image:
+        assert (image.about["user"], image.about["in_home"]) == (image.user, [])
 
 
 def test_a_pod_has_a_user_that_is_not_root(image):
