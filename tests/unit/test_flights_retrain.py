@@ -7,7 +7,9 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -83,18 +85,37 @@ def empty_registry(tmp_path_factory) -> Path:
     return file
 
 
+@pytest.fixture(scope="module")
+def shared_output(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("output")
+
+
 @pytest.fixture
-def config(tmp_path, empty_registry) -> Config:
+def output(request, tmp_path, shared_output, empty_registry) -> Path:
+    """A folder with nothing but these tables. It is always the same one: of each new file MLflow reads how all its tables came to be.
+
+    A test that forks has one of its own, since no child may use a connection that its parent has opened.
+    """
+    folder = tmp_path / "output" if request.node.name.startswith("test_killed") else shared_output
+    folder.mkdir(exist_ok=True)
+    for old in folder.iterdir():
+        if old.is_dir():
+            shutil.rmtree(old)
+        elif not old.name.startswith(registry.DEFAULT):
+            old.unlink()
+    with closing(sqlite3.connect(empty_registry)) as source, closing(sqlite3.connect(folder / registry.DEFAULT)) as to:
+        source.backup(to)
+    return folder
+
+
+@pytest.fixture
+def config(tmp_path, output) -> Config:
     """Six months of five flights, and a version that learned from the first and was judged on the second."""
-    (tmp_path / "output").mkdir()
-    shutil.copy(empty_registry, tmp_path / "output")
     for month in range(1, 7):
         folder = tmp_path / "data" / f"span-{month:02d}"
         folder.mkdir(parents=True)
         (folder / "flights.csv").write_text("late\n" + "0\n" * 5)
-    return Config(
-        data_root=str(tmp_path / "data"), output_root=str(tmp_path / "output"), months=(1, 2), baseline=CHAMPION
-    )
+    return Config(data_root=str(tmp_path / "data"), output_root=str(output), months=(1, 2), baseline=CHAMPION)
 
 
 @pytest.fixture
@@ -402,7 +423,13 @@ KILLED = {
 END = kept.History.end
 
 
-@pytest.mark.parametrize("place", KILLED)
+AT_NIGHT = ("after the decision", "after the registration")
+"""Places from which it goes on as from the one after, or the one before."""
+
+
+@pytest.mark.parametrize(
+    "place", [pytest.param(one, marks=pytest.mark.long if one in AT_NIGHT else ()) for one in KILLED]
+)
 def test_killed_anywhere_the_next_call_finishes_it_or_strikes_it_out(place, config, pipeline, ask):
     at, ends, begun = KILLED[place]
     killed(at, ask)
