@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import lab_three
+import pytest
 from student_lab import evaluate
 
 from course import checks
 from course.labs.lab_4 import dag_file, run_states
 from course.trials import dag
+from engines.errors import MissingEngineError
 from judges.lab_4 import dag_trial
 from judges.lab_4.cases import UPSTREAM, cases, of_task
 from judges.trial import Done, Ran
@@ -51,15 +53,15 @@ def edited(text: str, *edits: tuple[str, str]) -> str:
 
 
 class Played:
-    """Files that Airflow has run, all of them in one process; a check that wants a trial of one gets what came of it."""
+    """A student's files, once Airflow has run them (`play`); a check that wants a trial of one gets what came of it."""
 
     def __init__(self, lab: checks.Lab, texts: dict[str, str], folder: Path, only: dict[str, Collection[str]]) -> None:
-        """Runs them.
+        """Lays them into rooms.
 
         Args:
             lab: whose cases.
             texts: the files.
-            folder: an empty one.
+            folder: an empty one, or one that is to be made.
             only: for a file, the cases that are run; in those that are run for the first one alone, what came of it stands for the others.
         """
         self.lab, self.texts = lab, texts
@@ -71,10 +73,9 @@ class Played:
             (self.folders[name] / "given").mkdir(parents=True)
             trial.lay(self.folders[name] / "given", "", "", "")
             (self.folders[name] / "given" / "0").rename(self.folders[name] / "room")
-        with (folder / "said").open("w") as said:
-            files = (said.fileno(), said.fileno(), said.fileno())
-            process = dag.play([one / "room" for one in self.folders.values()], files)
-            assert process.wait() == 0, (folder / "said").read_text()[-3000:]
+
+    def fill(self) -> None:
+        """Gives each file the cases of the first one that it was not run in."""
         first, *others = [one / "room" / dag.OUT for one in self.folders.values()]
         filled = json.loads(first.read_text())["cases"]
         for path in others:
@@ -90,6 +91,20 @@ class Played:
         runner = SimpleNamespace(run=lambda trial: ran)
         with mock.patch.object(dag_trial, "of_task", return_value=run):
             return evaluate(checks.Lab(LAB, self.lab.student, self.lab.workspace, runner=runner), task)
+
+
+def play(students: Sequence[Played], folder: Path) -> None:
+    """Has Airflow run all files of some students in one process; what it says goes to a file in the folder. Skips where there is no Airflow."""
+    with (folder / "said").open("w") as said:
+        files = (said.fileno(), said.fileno(), said.fileno())
+        rooms = [one / "room" for student in students for one in student.folders.values()]
+        try:
+            status = dag.play(rooms, files).wait()
+        except MissingEngineError as error:
+            pytest.skip(str(error))
+        assert status == 0, (folder / "said").read_text()[-3000:]
+    for student in students:
+        student.fill()
 
 
 def put(lab: checks.Lab, text: str) -> None:
