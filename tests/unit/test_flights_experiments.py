@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -76,49 +77,47 @@ def test_half_logged_run_is_not_compared_and_is_replaced(uri):
     assert len(client.search_runs([client.get_experiment_by_name("half").experiment_id])) == 1
 
 
-PROGRAM = """
-import os, sys
+UNUSED = """
+import sys
 from flights import experiments
 assert "mlflow" not in sys.modules
-alone, together, *names = sys.argv[1:]
-experiments.log_run(alone, "run", settings={}, metrics={})
+"""
+USED = """
+experiments.log_run(sys.argv[1], "run", settings={}, metrics={})
 import mlflow.telemetry
 assert mlflow.telemetry.get_telemetry_client() is None
-wait, begin = os.pipe()
-for name in names:
-    if os.fork() == 0:
-        os.close(begin)
-        os.read(wait, 1)
-        experiments.log_run(together, name, settings={}, metrics={"auc": 0.5})
-        os._exit(0)
-os.close(begin)
-print([os.wait()[1] for _ in names])
 """
-NAMES = ["first", "second", "third"]
 
 
-@pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory):
-    """A process with nothing imported logs a run, and then, in another store, three at once; gives the folder of both and the process."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    (folder / "together").mkdir()
-    stores = [f"sqlite:///{folder}/runs.db", f"sqlite:///{folder}/together/runs.db"]
-    command = [sys.executable, "-c", PROGRAM, *stores, *NAMES]
-    return folder, subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-
-
-def test_mlflow_is_imported_only_when_it_is_used_and_says_nothing(elsewhere):
-    folder, ended = elsewhere
-    assert (ended.returncode, ended.stderr) == (0, "")
-    left = {path.name for path in folder.iterdir()} - {"together"}
+@pytest.mark.parametrize("use", ["", pytest.param(USED, marks=pytest.mark.long)], ids=["unused", "used"])
+def test_mlflow_is_imported_only_when_it_is_used_and_says_nothing(tmp_path, use):
+    command = [sys.executable, "-c", UNUSED + use, f"sqlite:///{tmp_path}/runs.db"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    left = {path.name for path in tmp_path.iterdir()}
     assert left <= {"runs.db", "runs.db-wal", "runs.db-shm", ".runs.db.lock"}
 
 
-def test_three_first_runs_at_once_are_all_logged(elsewhere):
-    """Each would make MLflow's tables, and the experiment; forks begin together when their pipe is closed, with MLflow imported."""
-    folder, ended = elsewhere
-    assert ended.stdout == "[0, 0, 0]\n", ended.stderr
-    assert sorted(experiments.compare(f"sqlite:///{folder}/together/runs.db").index) == NAMES
+@pytest.mark.usefixtures("uri")  # so that MLflow is imported
+def test_three_first_runs_at_once_are_all_logged(tmp_path):
+    """Each would make MLflow's tables, and the experiment; forks begin together when their pipe is closed."""
+    store, names = f"sqlite:///{tmp_path}/runs.db", ["first", "second", "third"]
+    wait, begin = os.pipe()
+    children = []
+    for name in names:
+        children.append(os.fork())
+        if not children[-1]:
+            try:
+                os.close(begin)
+                os.read(wait, 1)
+                experiments.log_run(store, name, settings={}, metrics={"auc": 0.5})
+                os._exit(0)
+            finally:
+                os._exit(1)
+    os.close(begin)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    os.close(wait)
+    assert sorted(experiments.compare(store).index) == names
 
 
 def noise(file):
