@@ -30,7 +30,10 @@ NUMERIC_INPUTS = [features.scaled(name) for name in features.SCALED]
 
 
 def build_model(
-    vocabulary_sizes: dict[str, int], settings: dict[str, Any], units: warm_start.Units | None = None
+    vocabulary_sizes: dict[str, int],
+    settings: dict[str, Any],
+    units: warm_start.Units | None = None,
+    follow_auc: bool = True,
 ) -> keras.Model:
     """A feed-forward network, compiled.
 
@@ -38,6 +41,7 @@ def build_model(
         vocabulary_sizes: for each categorical column, the number of words that training kept.
         settings: `hidden_units`, `dropout`, `l2` and `learning_rate`, as in `config.Config`.
         units: how the scaled inputs become those of an earlier month, whose weights the model goes on with.
+        follow_auc: whether each epoch tells its AUC, which takes a quarter of a training step.
 
     Returns:
         A model from a dict of (batch, 1) tensors to a probability of shape (batch, 1).
@@ -65,7 +69,7 @@ def build_model(
     model.compile(
         optimizer=keras.optimizers.Adam(settings["learning_rate"]),
         loss="binary_crossentropy",
-        metrics=[keras.metrics.AUC(name="auc")],
+        metrics=[keras.metrics.AUC(name="auc")] if follow_auc else None,
         steps_per_execution=STEPS_AT_ONCE,
     )
     # Otherwise the first training step makes the optimiser's variables, and TensorFlow traces it twice: without them, and with them.

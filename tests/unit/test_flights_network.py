@@ -58,6 +58,19 @@ def test_a_training_begins_anew_whatever_was_trained_before(january):
     assert network.learn(january, short)(january).tolist() == said.tolist()
 
 
+def test_no_metric_is_counted_beside_the_loss(january, monkeypatch):
+    import_quietly()
+    import keras
+
+    from flights import network
+    from flights.config import Config
+
+    fit, told = keras.Model.fit, {}
+    monkeypatch.setattr(keras.Model, "fit", lambda *args, **options: told.update(fit(*args, **options).history))
+    network.learn(january.tail(200), Config(train_epochs=1))
+    assert list(told) == ["loss"]
+
+
 def test_a_word_that_training_did_not_have_is_an_unknown_one(january):
     import_quietly()
     from flights import features, network
