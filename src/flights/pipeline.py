@@ -72,6 +72,8 @@ def create_components(config: Config, baseline: BaseNode | None = None) -> dict[
         ),
         # StatisticsGen has the statistics of the raw flights; computing them twice more would double this component's time.
         disable_statistics=True,
+        # No later run would find it: it is kept by the folders of Examples, and a run with another month writes new ones.
+        disable_analyzer_cache=True,
         materialize=config.materialize,
         custom_config={"source": source_hash("features")},
     )

@@ -196,6 +196,11 @@ def test_settings_of_the_training_reach_it(pipeline):
     }
 
 
+def test_transform_keeps_no_cache_that_no_later_run_would_find(pipeline):
+    components = pipeline.create_components(Config())
+    assert set(components["Transform"].outputs) == {"transform_graph", "transformed_examples"}
+
+
 def test_without_transformed_examples_the_trainer_reads_raw_ones(pipeline):
     components = pipeline.create_components(Config(materialize=False))
     assert "transformed_examples" not in components["Transform"].outputs
