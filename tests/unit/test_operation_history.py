@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 import json
 import math
+import multiprocessing
 import os
-import signal
-import subprocess
-import sys
+from multiprocessing.synchronize import Event
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -79,45 +79,50 @@ def test_without_the_lock_nothing_is_written(kept):
     assert kept.records() == []
 
 
-OWNER = """
-import sys; sys.path[:0] = sys.argv[2:]
-from operation.history import History
-from operation.policy import Decision
-kept = History(sys.argv[1])
-with kept.alone("the schedule"):
-    kept.decide(Decision(True, "Because.", "Calendar(months=1)", 1, 1), "2013-07", "the schedule")
-    print("begun", flush=True)
-    sys.stdin.read()
-"""
+FORK = multiprocessing.get_context("fork")
+"""A process of its own that has made all imports."""
+
+
+def own(folder: Path, begun: Event, over: Event) -> None:
+    """Begins a retraining, and has the lock until that is over."""
+    kept = History(folder)
+    with kept.alone("the schedule"):
+        kept.decide(Decision(True, "Because.", "Calendar(months=1)", 1, 1), "2013-07", "the schedule")
+        begun.set()
+        over.wait()
 
 
 @pytest.fixture
-def owner(kept):
-    """Another process, which retrains."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(kept.folder), *sys.path],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout.readline() == b"begun\n"
+def over() -> Event:
+    return FORK.Event()
+
+
+@pytest.fixture
+def owner(kept, over):
+    """Another process, which retrains until that is over."""
+    begun = FORK.Event()
+    process = FORK.Process(target=own, args=(kept.folder, begun, over))
+    process.start()
+    assert begun.wait(60)
     yield process
     process.kill()
-    process.communicate()
+    process.join()
 
 
-def test_never_two_at_once(kept, owner):
+def test_never_two_at_once(kept, owner, over):
     said = rf"the schedule \(process {owner.pid}, since .*\) is deciding or retraining in .*new\. Nothing was done"
     with pytest.raises(Busy, match=said), kept.alone("a second"):
         raise AssertionError("two at once")
     assert [one.state for one in kept.records()] == [BEGUN]
-    owner.communicate()
+    over.set()
+    owner.join()
     with kept.alone("a second") as told:
         assert told == []
 
 
 def test_a_lock_whose_owner_is_dead_is_taken_over_and_said(kept, owner):
-    owner.send_signal(signal.SIGKILL)
-    owner.wait()
+    owner.kill()
+    owner.join()
     (kept.folder / ".history.jsonl.half").write_text("{")
     with kept.alone("the next") as told:
         assert len(told) == 1

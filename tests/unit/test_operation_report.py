@@ -28,8 +28,8 @@ def watch(tmp_path, lines, outcomes, **known) -> Report:
     return report.make(log, joined, PARCELS, FIRST, LAST, MADE, **known)
 
 
-@pytest.fixture
-def full(tmp_path) -> Report:
+@pytest.fixture(scope="module")
+def full(tmp_path_factory) -> Report:
     """A month like July: ranked as before, and three times as much happened as was said."""
     lines, outcomes = month("2026-01-01", 800, 0.3, 0.1)
     rows = [
@@ -40,13 +40,19 @@ def full(tmp_path) -> Report:
     ]
     outcomes.loc[0, "depot"] = "<b>&"
     return watch(
-        tmp_path,
+        tmp_path_factory.mktemp("full"),
         rows,
         outcomes,
         trained=quality.measure([0.1, 0.4, 0.2, 0.3], [0, 1, 0, 0], PARCELS.costs, [1, 1, 2, 2]),
         distances=[Distance("grams", "drift", 0.5, 0.1), Distance("depot", "skew", 0.01, 0.1)],
         requests={"answered": 790.0, "refused": 12.0},
     )
+
+
+@pytest.fixture(scope="module")
+def html(full) -> str:
+    """Its page."""
+    return page.to_html(full)
 
 
 @pytest.fixture
@@ -182,8 +188,8 @@ def test_the_page_opens_offline_and_loads_nothing(each):
     assert html == page.to_html(each)
 
 
-def test_each_figure_is_whole_and_described(full):
-    figures = re.findall(r"<figure>(.*?)</figure>", page.to_html(full), re.DOTALL)
+def test_each_figure_is_whole_and_described(html):
+    figures = re.findall(r"<figure>(.*?)</figure>", html, re.DOTALL)
     assert len(figures) == 3
     for svg in figures:
         drawn = ET.fromstring(svg)
@@ -192,8 +198,7 @@ def test_each_figure_is_whole_and_described(full):
     assert "in 10 of them more happened than was said" in figures[1]
 
 
-def test_names_that_come_from_data_are_escaped(full):
-    html = page.to_html(full)
+def test_names_that_come_from_data_are_escaped(html):
     assert "<b>&" not in html
     assert "&lt;b&gt;&amp;" in html
 
