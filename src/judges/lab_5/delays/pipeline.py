@@ -39,6 +39,7 @@ def make_transform(config, examples, schema):
             analyze=config.train_splits, transform=[*config.train_splits, *config.eval_splits]
         ),
         disable_statistics=True,
+        disable_analyzer_cache=True,
         custom_config={"version": 7},
     )
 

@@ -39,6 +39,7 @@ def make_transform(config, inputs, train):
         preprocessing_fn="my_flights.features.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(analyze=train, transform=[*train, *config.eval_splits]),
         disable_statistics=True,
+        disable_analyzer_cache=True,  # no later run would find it
         custom_config={"source": source()},
     )
 
