@@ -502,6 +502,14 @@ def test_what_cannot_be_served_is_refused_before_anything_is_loaded(tmp_path, ca
     assert "no address of this machine" in said(tmp_path, "--host", "no.such.host.invalid")
 
 
+def test_a_server_that_ends_before_it_answers_is_told_with_its_last_words_and_how_it_ended(folder):
+    said = r"It said: (?s:.*)No module named 'no_such_module'"
+    with pytest.raises(NotStarted, match=said) as told, process.start("no_such_module:PROJECT", folder):
+        pass
+    assert (told.value.status, told.value.refused) == (1, {})
+
+
+@pytest.mark.long  # that such a version is refused is shown above, and by test_serving_infra_check that it is known at the start
 def test_a_server_without_a_version_that_answers_ends_and_its_last_words_say_why(tmp_path):
     (tmp_path / "serving").mkdir()
     push(tmp_path / "serving", 5, "nan")

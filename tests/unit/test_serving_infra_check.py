@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import scales_project
@@ -88,6 +90,22 @@ def infra_check(tfx):
     return functools.partial(InfraCheck, project=scales_project.NAME, split="eval", rows=3)
 
 
+@pytest.fixture
+def served_here(monkeypatch):
+    """A server that answers as `serving.server` does, by the same classes, in this process: lesson 09 and test_operation_staging have a real one that is good."""
+    from serving import process
+    from serving.models import SavedModel
+
+    @contextlib.contextmanager
+    def start(project, versions, **_):
+        ours = scales_project.PROJECT
+        model = SavedModel(versions / "1", ours.output)
+        yield SimpleNamespace(ask=lambda rows: model.predict(ours.encode(ours.check(rows))))
+
+    monkeypatch.setattr(process, "start", start)
+
+
+@pytest.mark.usefixtures("served_here")
 def test_a_good_candidate_is_blessed_with_a_reason_and_pushed(run, infra_check, tmp_path):
     scales_project.write(in_artifact(tmp_path / "model"))
     states, said = run(tmp_path / "model", infra_check)
