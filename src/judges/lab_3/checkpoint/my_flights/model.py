@@ -27,7 +27,6 @@ def build(settings):
         hidden = keras.layers.Dropout(settings["dropout"])(hidden)
     model = keras.Model(inputs, keras.layers.Dense(1, "sigmoid", kernel_regularizer=penalty)(hidden))
     model.compile(keras.optimizers.Adam(settings["learning_rate"]), "binary_crossentropy", steps_per_execution=16)
-    model.optimizer.build(model.trainable_variables)  # or TensorFlow traces the first step twice
     return model
 
 
@@ -64,5 +63,6 @@ def run_fn(fn_args):
     keras.utils.set_random_seed(settings["seed"])
     graph = tft.TFTransformOutput(fn_args.transform_output)
     model = build(settings)
+    model.optimizer.build(model.trainable_variables)  # or TensorFlow traces the first step twice
     model.fit(batches(fn_args, graph, settings["batch_size"]), epochs=settings["train_epochs"], verbose=0)
     export(model, graph, fn_args.serving_model_dir)
