@@ -7,6 +7,7 @@ import dataclasses
 import math
 import sqlite3
 from contextlib import closing
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import lineage_store
@@ -37,7 +38,7 @@ from serving.registry import Registry
 from serving.request_log import RequestLog
 from serving.traffic import Traffic
 
-pytest.importorskip("kserve")
+pytestmark = pytest.mark.skipif(not find_spec("kserve"), reason="KServe is not installed")
 
 ONE, TWO, THREE, FOUR = range(FIRST_VERSION, FIRST_VERSION + 4)
 LIMITS = Limits(shadow=20, requests=20, deadline=60, stuck=0.2, silent=0.2, follow=1)

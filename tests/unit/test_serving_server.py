@@ -6,6 +6,7 @@ import asyncio
 import math
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -14,7 +15,7 @@ from serving.models import Versions
 from serving.request_log import RequestLog
 from serving.traffic import Traffic
 
-kserve = pytest.importorskip("kserve")
+pytestmark = pytest.mark.skipif(not find_spec("kserve"), reason="KServe is not installed")
 
 
 class Doubles:
@@ -69,6 +70,8 @@ def logged(model) -> list[dict]:
 
 
 def test_requests_as_kserves_own_server_hands_them_on_are_answered(model):
+    import kserve
+
     assert ask(model, {"instances": [{"x": 3}]}) == {"predictions": [6.01]}
     assert ask(model, b'{"instances": [{"x": 3}, {"x": 4}]}') == {"predictions": [6.01, 8.01]}
     for request_id in ("mine", None):
@@ -80,16 +83,20 @@ def test_requests_as_kserves_own_server_hands_them_on_are_answered(model):
 
 
 def test_what_the_project_refuses_is_the_clients_fault(model):
-    with pytest.raises(kserve.errors.InvalidInput, match=r"row 1: no x\."):
+    from kserve.errors import InvalidInput
+
+    with pytest.raises(InvalidInput, match=r"row 1: no x\."):
         ask(model, {"instances": [{"x": 3}, {}]})
 
 
 def test_nothing_is_served_before_a_version_answers(tmp_path):
+    from kserve.errors import ModelNotReady
+
     from serving.server import ServedModel
 
     model = ServedModel(Doubles(), Versions(tmp_path, Version))
     assert not asyncio.run(model.healthy())
-    with pytest.raises(kserve.errors.ModelNotReady):
+    with pytest.raises(ModelNotReady):
         ask(model, {"instances": [{"x": 3}]})
 
 
@@ -173,6 +180,8 @@ def test_an_answer_that_is_no_number_is_counted_and_leaves_the_metrics_whole(mod
 
 
 def test_requests_that_are_being_answered_are_counted_until_they_are(model):
+    from kserve.errors import InvalidInput
+
     served, at_work = model.versions.served.models[1], []
     predict = served.predict
     served.predict = lambda examples: (
@@ -181,7 +190,7 @@ def test_requests_that_are_being_answered_are_counted_until_they_are(model):
     )[1]
     before = counted("serving_requests_at_work", version="1")
     ask(model, {"instances": [{"x": 3}]})
-    with pytest.raises(kserve.errors.InvalidInput):
+    with pytest.raises(InvalidInput):
         ask(model, {"instances": [{}]})
     assert at_work == [before + 1]
     assert counted("serving_requests_at_work", version="1") == before
