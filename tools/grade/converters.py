@@ -20,7 +20,7 @@ from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.preprocessors import CheckCellMetadata, LimitOutput, NbGraderPreprocessor, SaveAutoGrades
 
 from course.checks.outcomes import number
-from tools.grade.marks import SAID
+from tools.grade.feedback import SAID
 from tools.labs.course import course_directory, log
 from tools.notebooks import form
 

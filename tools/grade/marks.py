@@ -22,14 +22,13 @@ from course import checks
 from course.checks.outcomes import Progress
 from tools.grade.apart import Apart
 from tools.grade.collect import Submission
+from tools.grade.feedback import SAID
 from tools.grade.table import write
 from tools.labs import generate, source
 from tools.notebooks import form
 
 SECONDS, MEMORY = 40.0, 3 * 2**30
 """For the page of one submission."""
-SAID = ("<!-- said of the run -->", "<!-- end -->")
-"""Between them a page has what is said of the run."""
 CONVERTERS = "tools.grade.converters"
 """The module that makes a page. It imports nbgrader, which not each process needs."""
 _one_at_a_time = threading.Lock()  # nbgrader's gradebook is one file
