@@ -47,6 +47,7 @@ def retrained(config) -> tuple[str, Record]:
     return first, retrain.retrain(config, 2, (Never(), Guards()), "To see it.")
 
 
+@pytest.mark.long  # lesson 13 has such a retraining each day: it is done only where the candidate was held against the model in service
 def test_a_retraining_is_held_against_the_model_in_service_and_registered(config, retrained):
     first, record = retrained
     assert record.state == DONE
