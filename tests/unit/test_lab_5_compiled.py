@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import lab_five
@@ -9,15 +10,28 @@ import pytest
 import yaml
 
 from judges.lab_5 import check_specification
+from judges.trial import Done, Here, Ran
 
 pytestmark = [pytest.mark.xdist_group("lab-5"), pytest.mark.slow]
 TABLE = yaml.safe_load(Path(__file__).parents[1].joinpath("lab_5_compiled.yaml").read_text())
 
 
+class Compiles:
+    """Runs the step of a trial that compiles; of the run after it stands what a right package leaves, which has begun its gate and not ended it.
+
+    Packages of their own are run, in long tests; the solution's is where the notebooks are.
+    """
+
+    def run(self, trial):
+        ran = Here().run(dataclasses.replace(trial, steps=trial.steps[:1]))
+        (ran.folder / "runs" / "january" / "DataGate").mkdir(parents=True, exist_ok=True)
+        return Ran(ran.folder, [*ran.steps, Done(1, "DataGate failed")], ran.kept)
+
+
 @pytest.fixture
-def lab(tmp_path, monkeypatch):
+def lab(tmp_path, monkeypatch, request):
     lab_five.forking(monkeypatch)
-    return lab_five.lab(tmp_path)
+    return lab_five.lab(tmp_path, runner=None if request.node.get_closest_marker("long") else Compiles())
 
 
 def cases(kind):
