@@ -229,14 +229,15 @@ def test_directions_and_ranges_are_those_of_the_metrics_as_they_are_computed(tfm
     random = np.random.default_rng(0)
     late = random.random(300) < 0.4
     good, bad = (np.clip(0.5 + shift * (late - 0.4) + random.normal(0, 0.2, 300), 0.02, 0.98) for shift in (0.4, 0.05))
-    table = pd.DataFrame({"origin": "JFK", "carrier": "UA", "sched_dep_time": 1800, "late": late.astype(int)})
-    values = {}
-    for name, scores in {"good": good, "bad": bad}.items():
-        demands = tuple(Demand(metric, at_most=min(one.high, 1e9)) for metric, one in METRICS.items())
-        judge(tfma, tmp_path / name, table, scores, plan=Plan(demands, PLAN.costs))
-        found = tfma.load_eval_result(str(tmp_path / name)).slicing_metrics
-        (whole,) = [metrics for key, metrics in found if not key]
-        values[name] = {name: value["doubleValue"] for name, value in whole[""][""].items() if "doubleValue" in value}
+    table = pd.DataFrame({"origin": "JFK", "sched_dep_time": 1800, "late": late.astype(int)})
+    both = pd.concat([table.assign(carrier="good"), table.assign(carrier="bad")])
+    demands = tuple(Demand(metric, by=("carrier",), at_most=min(one.high, 1e9)) for metric, one in METRICS.items())
+    judge(tfma, tmp_path, both, np.concatenate([good, bad]), plan=Plan(demands, PLAN.costs))
+    values = {
+        key[0][1]: {name: value["doubleValue"] for name, value in found[""][""].items() if "doubleValue" in value}
+        for key, found in tfma.load_eval_result(str(tmp_path)).slicing_metrics
+        if len(key) == 1 and key[0][0] == "carrier"
+    }
     from course.views.demands import snake
 
     names = {metric: {"FPR": "fpr", "FNR": "fnr"}.get(metric, snake(metric)) for metric in METRICS}
@@ -323,25 +324,26 @@ def test_cost_is_that_of_the_errors_by_that_of_the_rule(tfma, tmp_path):
 # --- Slices that no data have, and numbers that are none ----------------------------------------------------------
 
 
-def test_slice_that_no_data_have_is_named_and_not_passed_even_in_a_first_run(tfma, tmp_path, flights_of_april):
+@pytest.fixture(scope="module")
+def undefined(tfma, tmp_path_factory, flights_of_april) -> str:
+    """What is said of a first run in which each demand asks for a number that there is not: of DL there is no flight, and of UA none is late."""
     from flights.verdict import refusal
 
+    folder = tmp_path_factory.mktemp("undefined")
     table = flights_of_april[flights_of_april.carrier != "DL"].sample(FEW, random_state=0)
-    demand = Demand("AUC", by=("carrier",), only=("DL",), max_loss=0.02)
-    result = judge(tfma, tmp_path, table, table.late * 0.5 + 0.2, demands=(demand,), max_auc_loss=1.0)
-    assert not result.validation_ok
-    assert "each metric of carrier DL is undefined: nothing of it was evaluated" in refusal(tmp_path)
-
-
-def test_area_of_a_slice_with_one_class_is_undefined_and_no_pass(tfma, tmp_path, flights_of_april):
-    """TFMA says 0 for it: below no upper bound, and no loss against the baseline's 0."""
-    from flights.verdict import refusal
-
-    table = flights_of_april.sample(FEW, random_state=0)
-    table.loc[table.carrier == "DL", "late"] = 0
+    table.loc[table.carrier == "UA", "late"] = 0
     scores = np.random.default_rng(0).random(len(table)) * 0.1 + table.late * 0.5
-    demand = Demand("AUC", by=("carrier",), only=("DL",), at_most=1.0)
-    result = judge(tfma, tmp_path, table, scores, demands=(demand,))
-    assert not result.validation_ok
-    assert "AUC of carrier DL is undefined: all labels there are alike" in refusal(tmp_path)
-    assert "0.000" not in refusal(tmp_path)
+    absent = Demand("AUC", by=("carrier",), only=("DL",), max_loss=0.02)
+    alike = Demand("AUC", by=("carrier",), only=("UA",), at_most=1.0)
+    assert not judge(tfma, folder, table, scores, demands=(absent, alike), max_auc_loss=1.0).validation_ok
+    return refusal(folder)
+
+
+def test_slice_that_no_data_have_is_named_and_not_passed_even_in_a_first_run(undefined):
+    assert "each metric of carrier DL is undefined: nothing of it was evaluated" in undefined
+
+
+def test_area_of_a_slice_with_one_class_is_undefined_and_no_pass(undefined):
+    """TFMA says 0 for it: below no upper bound, and no loss against the baseline's 0."""
+    assert "AUC of carrier UA is undefined: all labels there are alike" in undefined
+    assert "0.000" not in undefined
