@@ -12,19 +12,17 @@ from flights.cli import ENGINES
 REFERENCE = "local"
 """What the others are compared with: `outcomes.reference` of tests/pipeline runs it."""
 
-NAME = "test_the_result_is_that_of_the_local_engine"
-
 VARIANTS = [*(engine for engine in ENGINES if engine != REFERENCE), "containers"]
 """The engines, and Kubeflow's steps in containers instead of processes."""
 
 
 def compares(path: Path) -> bool:
-    """Whether a file of tests asserts that two summaries are equal, one of them the reference."""
+    """Whether a test of a file asserts that two summaries are equal, one of them the reference."""
     functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
     asserts = [
         node
         for function in functions
-        if function.name == NAME
+        if function.name.startswith("test_")
         for node in ast.walk(function)
         if isinstance(node, ast.Assert)
     ]
@@ -46,15 +44,13 @@ def test_the_reference_is_an_engine_and_there_are_others():
 def test_each_engine_is_compared_with_the_local_one(engine, root):
     path = root / "tests" / "pipeline" / f"test_{engine}.py"
     assert path.is_file(), f"engine {engine} has no tests: {path.relative_to(root)}"
-    assert compares(path), (
-        f"{path.relative_to(root)}: no {NAME} asserts outcomes.of_...(...) == outcomes.reference(...)"
-    )
+    assert compares(path), f"{path.relative_to(root)}: no test asserts outcomes.of_...(...) == outcomes.reference(...)"
 
 
 def test_a_file_that_compares_nothing_is_found(tmp_path):
     path = tmp_path / "test_new.py"
     for body in ("pass", "assert outcomes.of_local(config)", "assert outcomes.of_local(a) != outcomes.reference(b)"):
-        path.write_text(f"def {NAME}(config):\n    {body}\n")
+        path.write_text(f"def test_it(config):\n    {body}\n")
         assert not compares(path)
     path.write_text(
         f"def {NAME}(config):\n    assert outcomes.of_new(config) == outcomes.reference(config, run, shared)\n"
