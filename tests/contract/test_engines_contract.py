@@ -53,7 +53,7 @@ def test_a_file_that_compares_nothing_is_found(tmp_path):
         path.write_text(f"def test_it(config):\n    {body}\n")
         assert not compares(path)
     path.write_text(
-        f"def {NAME}(config):\n    assert outcomes.of_new(config) == outcomes.reference(config, run, shared)\n"
+        "def test_it(config):\n    assert outcomes.of_new(config) == outcomes.reference(config, run, shared)\n"
     )
     assert compares(path)
 
