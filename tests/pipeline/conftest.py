@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,27 @@ def shared_imports(_server: client.Warm | None, monkeypatch) -> None:
     """
     if _server:
         monkeypatch.setenv(client.SOCKET, str(_server.path))
+
+
+@pytest.fixture
+def forked(_server, root, tmp_path) -> Iterator[Callable]:
+    """A function that starts `flights WORDS` in a process to be killed: a fork of the server, which has imported TFX.
+
+    It does not outlive the test. What it says is in a file of the test's folder, `said.txt`. Instead of `flights.cli`, a module of this folder may do it.
+    """
+    running = []
+
+    def start(words: Sequence[str], module: str = "flights.cli") -> client.Fork | subprocess.Popen:
+        with open(os.devnull) as nothing, (tmp_path / "said.txt").open("w") as said:
+            files = (nothing.fileno(), said.fileno(), said.fileno())
+            settings = {"folder": root, "path": [str(Path(__file__).parent)], "files": files}
+            running.append(client.begin(_server, module, "main", list(words), **settings))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""Killed with -9 at any point, the next run completes and the metadata store is sound. The runs are processes of their own."""
+"""Killed with -9 at any point, the next run completes and the metadata store is sound. The runs are processes of their own.
+
+Those that are killed are forks of a process that has imported TFX; the one that is interrupted, and the last, are begun as the command is.
+"""
 
 from __future__ import annotations
 
@@ -24,21 +27,6 @@ PATIENCE = 300  # seconds that a step may take on a machine with much to do
 
 COMMAND = [str(Path(sys.executable).with_name("flights"))]
 
-SLOW_DISK = """
-import sys, time
-from engines.quiet import import_quietly
-import_quietly()
-from tfx.dsl.io import fileio
-copy = fileio.copy
-def slow_copy(source, target, overwrite=False):
-    copy(source, target, overwrite)
-    time.sleep(1)
-fileio.copy = slow_copy
-from flights.cli import main
-sys.exit(main())
-"""
-"""The same command where each copied file takes a second, so that there is time to kill Pusher while it copies."""
-
 
 @pytest.fixture(scope="module")
 def config(make_config) -> Config:
@@ -50,15 +38,10 @@ def options(config: Config) -> list[str]:
 
 
 @contextmanager
-def started(config: Config, root: Path, command: list[str] = COMMAND, **how) -> Iterator[subprocess.Popen]:
-    """A run in a process of its own, which does not outlive the block."""
+def started(config: Config, root: Path, **how) -> Iterator[subprocess.Popen]:
+    """A run by the command, which does not outlive the block."""
     process = subprocess.Popen(
-        [*command, "run", *options(config), "--train-epochs", str(config.train_epochs)],
-        cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **how,
+        [*COMMAND, *words(config)], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how
     )
     try:
         yield process
@@ -67,32 +50,25 @@ def started(config: Config, root: Path, command: list[str] = COMMAND, **how) -> 
         process.communicate()
 
 
-def wait_for(process: subprocess.Popen, what: str, happened: Callable[[], bool]) -> None:
+def words(config: Config) -> list[str]:
+    return ["run", *options(config), "--train-epochs", str(config.train_epochs)]
+
+
+def wait_for(process, what: str, happened: Callable[[], bool]) -> None:
     """Waits until something has happened, as long as the process lives."""
     end = time.monotonic() + PATIENCE
     while not happened():
         if process.poll() is not None:
-            pytest.fail(f"the run ended before {what}:\n{process.stdout.read()}\n{process.stderr.read()}")
+            pytest.fail(f"the run ended before {what}")
         if time.monotonic() > end:
             pytest.fail(f"{what}: not within {PATIENCE} s")
         time.sleep(0.05)
 
 
-def kill_when(process: subprocess.Popen, what: str, happened: Callable[[], bool]) -> None:
+def kill_when(process, what: str, happened: Callable[[], bool]) -> None:
     wait_for(process, what, happened)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait(timeout=30) == -signal.SIGKILL
-
-
-def kill_in(node: str, config: Config, root: Path) -> None:
-    """Starts a run and kills it half a second after the node's output folder has appeared."""
-    folder = Path(config.pipeline_root) / node
-    with started(config, root) as process:
-        wait_for(process, f"{node} began", lambda: any(folder.glob("[a-z]*/*")))
-        time.sleep(0.5)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait(timeout=30) == -signal.SIGKILL
-    assert ledger.last_states(config)[node] == "RUNNING", f"{node} was not running when the process was killed"
 
 
 def wrote(config: Config, before: list[str], last_file: bool) -> Callable[[], bool]:
@@ -108,19 +84,16 @@ def wrote(config: Config, before: list[str], last_file: bool) -> Callable[[], bo
     return happened
 
 
-def test_killed_in_statistics_gen_and_meanwhile_alone(config, run, root):
+def test_killed_in_statistics_gen_and_meanwhile_alone(config, run, forked):
     """While it runs, no second run is let into the same folder."""
     from engines.errors import AlreadyRunningError
 
-    folder = Path(config.pipeline_root) / "StatisticsGen"
-    with started(config, root) as process:
-        wait_for(process, "StatisticsGen began", lambda: any(folder.glob("[a-z]*/*")))
-        with pytest.raises(
-            AlreadyRunningError, match=r"Another run is using .*: wait for it to end, or choose another"
-        ):
-            run(config)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait(timeout=30) == -signal.SIGKILL
+    folder, process = Path(config.pipeline_root) / "StatisticsGen", forked(words(config))
+    wait_for(process, "StatisticsGen began", lambda: any(folder.glob("[a-z]*/*")))
+    with pytest.raises(AlreadyRunningError, match=r"Another run is using .*: wait for it to end, or choose another"):
+        run(config)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait(timeout=30) == -signal.SIGKILL
     assert ledger.last_states(config)["StatisticsGen"] == "RUNNING"
     assert ledger.last_states(config)["CsvExampleGen"] == "COMPLETE"
 
@@ -139,10 +112,15 @@ def test_interrupted_in_transform(config, root):
     assert not list(folder.glob("[a-z]*/*"))
 
 
-def test_killed_in_trainer(config, root):
-    """This run repairs what the one before left behind, and is killed in its turn."""
-    kill_in("Trainer", config, root)
+def test_killed_in_trainer(config, forked):
+    """This run repairs what the one before left behind, and is killed in its turn, half a second after the Trainer's folder is there."""
+    folder, process = Path(config.pipeline_root) / "Trainer", forked(words(config))
+    wait_for(process, "Trainer began", lambda: any(folder.glob("[a-z]*/*")))
+    time.sleep(0.5)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait(timeout=30) == -signal.SIGKILL
     states = ledger.last_states(config)
+    assert states["Trainer"] == "RUNNING"
     assert states["CsvExampleGen"] == "CACHED"
     assert states["Transform"] == "COMPLETE"
     executed = {node: [one.state for one in ledger.executions(config) if one.node == node] for node in states}
@@ -150,10 +128,9 @@ def test_killed_in_trainer(config, root):
     assert executed["Transform"] == ["FAILED", "COMPLETE"]
 
 
-def test_killed_in_infra_check(config, root):
+def test_killed_in_infra_check(config, forked):
     """While it waits for its server, which ends with it; and the copy that was served is deleted by the next run, with its folder."""
-    with started(config, root) as process:
-        kill_when(process, "a model server began", lambda: bool(servers_of(config)))
+    kill_when(forked(words(config)), "a model server began", lambda: bool(servers_of(config)))
     assert ledger.last_states(config)["InfraCheck"] == "RUNNING"
     wait_until("the server has ended", lambda: not servers_of(config))
     assert not Path(config.serving_root).exists()
@@ -175,19 +152,17 @@ def servers_of(config: Config) -> list[str]:
     return [one for one in commands if "\0serving\0" in one and str(Path(config.output_root).absolute()) in one]
 
 
-def test_killed_in_pusher_with_half_a_version_written(config, root):
-    with started(config, root, [sys.executable, "-c", SLOW_DISK]) as process:
-        kill_when(process, "a version was half written", wrote(config, [], last_file=False))
+def test_killed_in_pusher_with_half_a_version_written(config, forked):
+    kill_when(forked(words(config), "slow_disk"), "a version was half written", wrote(config, [], last_file=False))
     assert ledger.last_states(config)["Pusher"] == "RUNNING"
     assert len(ledger.versions(config)) == 1
     with pytest.raises(FileNotFoundError, match="no model was pushed there yet"):
         store.latest_version(config)
 
 
-def test_killed_in_pusher_with_a_version_that_nobody_recorded(config, root):
+def test_killed_in_pusher_with_a_version_that_nobody_recorded(config, forked):
     (half,) = ledger.versions(config)
-    with started(config, root, [sys.executable, "-c", SLOW_DISK]) as process:
-        kill_when(process, "a version was written", wrote(config, [half], last_file=True))
+    kill_when(forked(words(config), "slow_disk"), "a version was written", wrote(config, [half], last_file=True))
     assert ledger.last_states(config)["Pusher"] == "RUNNING"
     assert half not in ledger.versions(config)
 
