@@ -48,12 +48,13 @@ NEEDED = {
     "knows_nothing": ((), {FIRST, ASKED}),
     "lets_pass": ((), {FIRST, CANDIDATES}),
     "stale": (("Evaluator",), {FIRST, FEATURES_EDITED, MODEL_EDITED}),
-    "uncached": (("Evaluator",), {FIRST, AGAIN}),
+    "stale features": (("Trainer",), {FIRST, FEATURES_EDITED}),
+    "uncached": (("Trainer",), {FIRST, AGAIN}),
     "learns_from_both": ((), {FIRST, ASKED}),
     "wrong_baseline": (("Pusher",), {FIRST, HISTORY, AGAIN}),
     "not_refused": ((), {REFUSED}),
 }
-"""What each question is answered by: at which component the first run may end, and the steps of the trial."""
+"""What each question, for a package that is wrong, is answered by: at which component the first run may end, and the steps of the trial."""
 
 
 class Part:
@@ -144,7 +145,7 @@ def test_right_package_passes_however_it_is_written(tmp_path, name):
 def test_wrong_package_is_told(tmp_path, name):
     one = PACKAGES["wrong"][name]
     asked = {one["question"]: one["told"], **one.get("also", {})}
-    found = Elsewhere(package(tmp_path, one["edits"], Part(*asked)))
+    found = Elsewhere(package(tmp_path, one["edits"], Part(*one.get("needs", asked))))
     for question, told in asked.items():
         assert told in answer(found, question)
 
