@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -362,24 +363,27 @@ def test_month_that_breaks_the_contract_of_serving_is_not_scored(march, january,
 
 
 @pytest.mark.long
-def test_killed_while_it_scores_the_next_run_is_sound(january, predictor, tmp_path, root):
+def test_killed_while_it_scores_the_next_run_is_sound(january, predictor, tmp_path, root, forked):
     import pyarrow.parquet as pq
 
-    config, file = january[0], tmp_path / "april.parquet"
+    config, file = january[0], tmp_path / "scores" / "april.parquet"
+    file.parent.mkdir()
     options = ["--data-root", config.data_root, "--output-root", config.output_root, "--file", str(file)]
-    command = [str(Path(sys.executable).with_name("flights")), "score", "--month", "4", *options]
+    words = ["score", "--month", "4", *options]
     before = set((Path(config.pipeline_root) / "BulkInferrer/output_examples").glob("*"))
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL) as process:
-        while set((Path(config.pipeline_root) / "BulkInferrer/output_examples").glob("*")) == before:
-            assert process.poll() is None
-            time.sleep(0.02)
-        process.kill()
+    process = forked(words)
+    while set((Path(config.pipeline_root) / "BulkInferrer/output_examples").glob("*")) == before:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
     assert ledger.last_states(config)["BulkInferrer"] == "RUNNING"
-    assert list(tmp_path.iterdir()) == []
+    assert list(file.parent.iterdir()) == []
 
+    command = [str(Path(sys.executable).with_name("flights")), *words]
     said = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
     assert "2,000 flights, scored by version" in said
-    assert list(tmp_path.iterdir()) == [file]
+    assert list(file.parent.iterdir()) == [file]
     table = pq.read_table(file).to_pylist()
     month = data.read_table(data.month_path(root / "data/flights", 4)).to_pylist()
     known = {tuple(flight[name] for name in columns.KEY): flight for flight in month}
