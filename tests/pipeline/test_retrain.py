@@ -7,10 +7,8 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import ledger
 import outcomes
@@ -65,26 +63,18 @@ def test_a_retraining_is_held_against_the_model_in_service_and_registered(config
 
 @pytest.mark.long
 @pytest.mark.usefixtures("retrained")
-def test_killed_in_a_step_the_next_call_strikes_it_out_and_retrains(config, root):
+def test_killed_in_a_step_the_next_call_strikes_it_out_and_retrains(config, forked):
     first = str(traffic.read(config.serving_root).champion)
     before = ledger.versions(config)
     folders = ["--data-root", config.data_root, "--output-root", config.output_root]
-    command = [
-        str(Path(sys.executable).with_name("flights")),
-        "retrain",
-        "--month",
-        "3",
-        "--by-hand",
-        "Kill me.",
-        *folders,
-    ]
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        end = time.monotonic() + PATIENCE
-        while ledger.last_states(config)["Trainer"] != "RUNNING":
-            assert process.poll() is None, process.stderr.read()
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        os.kill(process.pid, signal.SIGKILL)
+    process = forked(["retrain", "--month", "3", "--by-hand", "Kill me.", *folders])
+    end = time.monotonic() + PATIENCE
+    while ledger.last_states(config)["Trainer"] != "RUNNING":
+        assert process.poll() is None, "the retraining ended"
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait(timeout=30) == -signal.SIGKILL
     assert retrain.history_of(config).records()[-1].state == BEGUN
     assert ledger.versions(config) == before
 
