@@ -137,7 +137,6 @@ def assert_refused_beside_a_baseline(grains, strict) -> None:
     assert blessing.custom_properties["baseline_model_id"].int_value, "it was compared with no model"
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("shared_imports")
 def test_it_runs_on_kubeflow_by_processes(grains, config, locally):
     from engines.kubeflow import runner as kubeflow
@@ -163,7 +162,6 @@ def airflow():
     return runner
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("shared_imports")
 def test_it_runs_on_airflow_under_its_own_name_and_date(grains, config, airflow, locally):
     from grains.config import YEARS
