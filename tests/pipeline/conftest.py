@@ -84,6 +84,8 @@ def forked(_server, root, tmp_path) -> Iterator[Callable]:
     for process in running:
         process.kill()
         process.wait()
+    if running:
+        print((tmp_path / "said.txt").read_text())  # pytest shows it when the test has failed
 
 
 @pytest.fixture(scope="session")

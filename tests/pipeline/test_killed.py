@@ -47,7 +47,7 @@ def started(config: Config, root: Path, **how) -> Iterator[subprocess.Popen]:
         yield process
     finally:
         process.kill()
-        process.communicate()
+        print(*process.communicate())  # pytest shows it when the test has failed
 
 
 def words(config: Config) -> list[str]:
@@ -160,7 +160,7 @@ def test_killed_in_pusher_with_half_a_version_written(config, forked):
         store.latest_version(config)
 
 
-def test_killed_in_pusher_with_a_version_that_nobody_recorded(config, forked):
+def test_killed_in_pusher_with_a_version_that_is_not_recorded(config, forked):
     (half,) = ledger.versions(config)
     kill_when(forked(words(config), "slow_disk"), "a version was written", wrote(config, [half], last_file=True))
     assert ledger.last_states(config)["Pusher"] == "RUNNING"
