@@ -162,6 +162,7 @@ def test_killed_in_pusher_with_half_a_version_written(config, forked):
 
 def test_killed_in_pusher_with_a_version_that_is_not_recorded(config, forked):
     (half,) = ledger.versions(config)
+    wait_until("the next version has another name: that of its second", lambda: time.time() >= int(half) + 1)
     kill_when(forked(words(config), "slow_disk"), "a version was written", wrote(config, [half], last_file=True))
     assert ledger.last_states(config)["Pusher"] == "RUNNING"
     assert half not in ledger.versions(config)
