@@ -41,9 +41,17 @@ def layout_of(kind):
     return KINDS.index(kind) % incidents.LAYOUTS
 
 
+def with_days(rows, kind="", name=str):
+    """Long tests, in which those that play the same days are one worker's: to make the days takes longer than to play them."""
+    found = []
+    for row in rows:
+        group = f"lab-6-days-{layout_of(kind or (row if isinstance(row, str) else row['kind']))}"
+        found.append(pytest.param(row, id=name(row), marks=[pytest.mark.long, pytest.mark.xdist_group(group)]))
+    return found
+
+
 @pytest.mark.slow
-@pytest.mark.long
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", with_days(KINDS))
 def test_right_rule_fires_for_its_incident_alone(tmp_path, kind):
     lab = one_of(kind, tmp_path, layout_of(kind))
     for expression in RULES["right"][kind]:
@@ -51,8 +59,7 @@ def test_right_rule_fires_for_its_incident_alone(tmp_path, kind):
 
 
 @pytest.mark.slow
-@pytest.mark.long
-@pytest.mark.parametrize("row", RULES["wrong"], ids=lambda row: f"{row['kind']}: {row['expr']}")
+@pytest.mark.parametrize("row", with_days(RULES["wrong"], name=lambda row: f"{row['kind']}: {row['expr']}"))
 def test_rule_that_looks_right_is_told_what_it_does(tmp_path, row):
     lab = one_of(row["kind"], tmp_path, layout_of(row["kind"]))
     points, message = judge(lab, lab_six.rules(row["expr"], **({"for": row["for"]} if "for" in row else {})))
@@ -60,8 +67,7 @@ def test_rule_that_looks_right_is_told_what_it_does(tmp_path, row):
 
 
 @pytest.mark.slow
-@pytest.mark.long
-@pytest.mark.parametrize("row", RULES["forms"], ids=str)
+@pytest.mark.parametrize("row", with_days(RULES["forms"], kind="labels"))
 def test_form_of_a_rule_is_told(tmp_path, row):
     lab = one_of("labels", tmp_path, layout_of("labels"))
     more = {name: value for name, value in row.items() if name not in ("points", "told")}
@@ -70,8 +76,9 @@ def test_form_of_a_rule_is_told(tmp_path, row):
 
 
 @pytest.mark.slow
-@pytest.mark.long
-@pytest.mark.parametrize("row", RULES["more"], ids=lambda row: f"{row['kind']}: {row['expr']} {row.get('more', '')}")
+@pytest.mark.parametrize(
+    "row", with_days(RULES["more"], name=lambda row: f"{row['kind']}: {row['expr']} {row.get('more', '')}")
+)
 def test_rule_is_judged_with_all_that_its_file_has(tmp_path, row):
     lab = one_of(row["kind"], tmp_path, layout_of(row["kind"]))
     loaded = yaml.safe_load(lab_six.rules(row["expr"], **row.get("more", {})))
