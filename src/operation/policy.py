@@ -68,6 +68,25 @@ class Policy(Protocol):
         """Whether to retrain in this situation."""
 
 
+class _Settings:
+    """Fields whose numbers are greater than 0, but for defaults."""
+
+    def __post_init__(self) -> None:
+        """Refuses any other number.
+
+        Raises:
+            ValueError: says which it is.
+        """
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            is_default = type(value) is type(field.default) and value == field.default
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if str(field.type).startswith(("int", "float")) and not (
+                is_default or (is_number and 0 < value < math.inf)
+            ):
+                raise ValueError(f"{self}: {field.name} is a number greater than 0.")
+
+
 @dataclasses.dataclass(frozen=True)
 class Never:
     """No retraining but by hand."""
@@ -78,7 +97,7 @@ class Never:
 
 
 @dataclasses.dataclass(frozen=True)
-class Calendar:
+class Calendar(_Settings):
     """Every so many calendar months, counted from the month of the last training.
 
     Attributes:
@@ -86,10 +105,6 @@ class Calendar:
     """
 
     months: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuses what is no number of months."""
-        _require_positive(self, "months")
 
     def decide(self, situation: Situation) -> Decision:
         """By the months since the last training."""
@@ -103,7 +118,7 @@ class Calendar:
 
 
 @dataclasses.dataclass(frozen=True)
-class NewRows:
+class NewRows(_Settings):
     """When so much new labelled data is there.
 
     Attributes:
@@ -112,10 +127,6 @@ class NewRows:
 
     rows: int
 
-    def __post_init__(self) -> None:
-        """Refuses what is no number of rows."""
-        _require_positive(self, "rows")
-
     def decide(self, situation: Situation) -> Decision:
         """By the rows that have come since the last training."""
         said = f"{situation.new_rows:,} labelled rows have come since the last training; a training is due from {self.rows:,} on."
@@ -123,7 +134,7 @@ class NewRows:
 
 
 @dataclasses.dataclass(frozen=True)
-class Drift:
+class Drift(_Settings):
     """When columns have moved.
 
     Attributes:
@@ -133,12 +144,6 @@ class Drift:
 
     columns: int = 1
     limit: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuses what is no number of columns."""
-        _require_positive(self, "columns")
-        if self.limit is not None:
-            _require_positive(self, "limit")
 
     def decide(self, situation: Situation) -> Decision:
         """By the number of columns that are too far away."""
@@ -152,7 +157,7 @@ class Drift:
 
 
 @dataclasses.dataclass(frozen=True)
-class CalibrationGap:
+class CalibrationGap(_Settings):
     """When what is said on average is too far from what happens, to either side.
 
     Attributes:
@@ -162,10 +167,6 @@ class CalibrationGap:
 
     limit: float
     surely: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuses a limit that is none."""
-        _require_positive(self, "limit")
 
     def decide(self, situation: Situation) -> Decision:
         """By the gap of the newest period."""
@@ -184,7 +185,7 @@ class CalibrationGap:
 
 
 @dataclasses.dataclass(frozen=True)
-class Loss:
+class Loss(_Settings):
     """When the model in service has become worse than it was when it was released.
 
     Attributes:
@@ -196,8 +197,8 @@ class Loss:
     measure: Literal["auc", "log_loss", "cost"] = "auc"
 
     def __post_init__(self) -> None:
-        """Refuses a limit that is none."""
-        _require_positive(self, "limit")
+        """Refuses another measure, too."""
+        super().__post_init__()
         if self.measure not in ("auc", "log_loss", "cost"):
             raise ValueError(f"{self}: measure is auc, log_loss or cost.")
 
@@ -216,43 +217,36 @@ class Loss:
 
 
 @dataclasses.dataclass(frozen=True)
-class AnyOf:
-    """When one of several policies wants it. The reason is that of the first which does, or else those of all."""
+class _Several:
+    """Policies, of which the first that answers `decides` gives the reason, or else all."""
 
     policies: tuple[Policy, ...]
-
-    def __post_init__(self) -> None:
-        """Refuses none."""
-        if not self.policies:
-            raise ValueError("AnyOf: name policies.")
-
-    def decide(self, situation: Situation) -> Decision:
-        """By each in turn."""
-        found = [policy.decide(situation) for policy in self.policies]
-        wanted = next((one for one in found if one.retrain), None)
-        return wanted or Decision(False, " ".join(one.reason for one in found), repr(self))
-
-
-@dataclasses.dataclass(frozen=True)
-class AllOf:
-    """When all of several policies want it. The reason is that of the first which does not, or else those of all."""
-
-    policies: tuple[Policy, ...]
+    decides = True
 
     def __post_init__(self) -> None:
         """Refuses none: all of none would always retrain."""
         if not self.policies:
-            raise ValueError("AllOf: name policies.")
+            raise ValueError(f"{type(self).__name__}: name policies.")
 
     def decide(self, situation: Situation) -> Decision:
         """By each in turn."""
         found = [policy.decide(situation) for policy in self.policies]
-        unwanted = next((one for one in found if not one.retrain), None)
-        return unwanted or Decision(True, " ".join(one.reason for one in found), repr(self))
+        first = next((one for one in found if one.retrain is self.decides), None)
+        return first or Decision(not self.decides, " ".join(one.reason for one in found), repr(self))
+
+
+class AnyOf(_Several):
+    """When one of several policies wants it. The reason is that of the first which does, or else those of all."""
+
+
+class AllOf(_Several):
+    """When all of several policies want it. The reason is that of the first which does not, or else those of all."""
+
+    decides = False
 
 
 @dataclasses.dataclass(frozen=True)
-class Guards:
+class Guards(_Settings):
     """What holds a policy back.
 
     Attributes:
@@ -269,9 +263,7 @@ class Guards:
         """Refuses what holds nothing back, or everything."""
         if self.cool_down < 0:
             raise ValueError(f"{self}: cool_down is a number of days.")
-        if self.budget is not None:
-            _require_positive(self, "budget")
-        _require_positive(self, "days")
+        super().__post_init__()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -341,9 +333,3 @@ def _held(wanted: Decision, why: str) -> Decision:
 def _near_end(gap: Estimate) -> float:
     """How far from 0 the gap is for sure; not a number without an interval, which is beyond no limit."""
     return max(gap.low, -gap.high, 0.0) if math.isfinite(gap.low) else math.nan
-
-
-def _require_positive(policy: object, name: str) -> None:
-    value = getattr(policy, name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ValueError(f"{policy}: {name} is a number greater than 0.")

@@ -24,7 +24,7 @@ SIMPLE = {
 }
 """Policies by the name that a file calls them, each with its fields."""
 
-SEVERAL: Mapping[str, type[AnyOf] | type[AllOf]] = {"AnyOf": AnyOf, "AllOf": AllOf}
+SEVERAL = {"AnyOf": AnyOf, "AllOf": AllOf}
 """Those that are made of a list of others."""
 
 KEYS = ("why", "policy", "guards")

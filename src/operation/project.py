@@ -28,35 +28,27 @@ class Costs(Protocol):
 
 
 class Project(Protocol):
-    """A project whose model says how probable something is, and which is told later whether it happened.
-
-    Attributes:
-        name: of the model, as its server calls it.
-        key: columns of the log of requests by which a row finds its label; the same as of `serving.models.Project`.
-        label: the column of what became of it: 1 where it happened, 0 where it did not, missing where that is not known yet.
-        costs: of errors.
-        slices: by name, what makes a column to divide rows by. It gets a table with the columns of the outcomes.
-    """
+    """A project whose model says how probable something is, and which is told later whether it happened."""
 
     @property
     def name(self) -> str:
-        """See above."""
+        """Of the model, as its server calls it."""
 
     @property
     def key(self) -> Sequence[str]:
-        """See above."""
+        """Columns of the log of requests by which a row finds its label; the same as of `serving.models.Project`."""
 
     @property
     def label(self) -> str:
-        """See above."""
+        """The column of what became of it: 1 where it happened, 0 where it did not, missing where that is not known yet."""
 
     @property
     def costs(self) -> Costs:
-        """See above."""
+        """Of errors."""
 
     @property
     def slices(self) -> Mapping[str, Callable[[pd.DataFrame], pd.Series]]:
-        """See above."""
+        """By name, what makes a column to divide rows by. It gets a table with the columns of the outcomes."""
 
     def day(self, rows: pd.DataFrame) -> pd.Series:
         """When that which a prediction is about takes place, as a date (datetime64); NaT where the key names no day.

@@ -18,31 +18,23 @@ def read(tmp_path):
 
 
 def test_each_row_and_each_outcome_is_matched_or_counted(read):
-    rows = read(
-        line(1),
-        line(2, prediction=0.1),
-        line(2, prediction=0.9, id="again", time="2026-01-02T00:00:00+00:00"),
-        line(3),
-        line(4),
-        line(5, sent="2026-01-09"),
-        line(6, role="shadow", version=4),
-        line(1, role="shadow", version=4),
-        line(7),
-    )
-    outcomes = pd.DataFrame(
-        [
-            outcome(1, 1),
-            outcome(2, 0),
-            outcome(2, 0),
-            outcome(3, 0),
-            outcome(3, 1),
-            outcome(6, 1),
-            outcome(7, None),
-            outcome(8, 1),
-            outcome(9, 0, sent="2026-01-06"),
-            outcome(9, 0, sent="2025-12-31"),
-        ]
-    )
+    shadow = {"role": "shadow", "version": 4}
+    again = line(2, prediction=0.9, id="again", time="2026-01-02T00:00:00+00:00")
+    few = [line(3), line(4), line(5, sent="2026-01-09"), line(6, **shadow), line(1, **shadow), line(7)]
+    rows = read(line(1), line(2, prediction=0.1), again, *few)
+    known = [
+        (1, 1),
+        (2, 0),
+        (2, 0),
+        (3, 0),
+        (3, 1),
+        (6, 1),
+        (7, None),
+        (8, 1),
+        (9, 0, "2026-01-06"),
+        (9, 0, "2025-12-31"),
+    ]
+    outcomes = pd.DataFrame([outcome(*one) for one in known])
     found = labels.join(rows, outcomes, PARCELS, last=datetime.date(2026, 1, 31))
     assert found.until == datetime.date(2026, 1, 6)
     assert found.rows[["number", "role", "prediction", "lost"]].to_numpy().tolist() == [
@@ -53,18 +45,8 @@ def test_each_row_and_each_outcome_is_matched_or_counted(read):
     ]
     assert found.outcomes["number"].tolist() == [1, 2, 6, 8, 9]
     assert found.is_answered.tolist() == [True, True, False, False, False]
-    assert found.matches == labels.Matches(
-        served=9,
-        matched=4,
-        asked_again=1,
-        not_yet=1,
-        missing=2,
-        ambiguous=1,
-        outcomes=6,
-        answered=2,
-        not_asked=3,
-        contradictory=1,
-    )
+    of_rows = {"served": 9, "matched": 4, "asked_again": 1, "not_yet": 1, "missing": 2, "ambiguous": 1}
+    assert found.matches == labels.Matches(**of_rows, outcomes=6, answered=2, not_asked=3, contradictory=1)
 
 
 def test_labels_that_have_not_come_are_not_yet_and_not_missing(read):
@@ -94,9 +76,8 @@ def test_a_key_that_is_missing_matches_no_other(read):
 
 
 def test_a_log_without_rows_leaves_all_outcomes_unasked(read):
-    found = labels.join(
-        read(), pd.DataFrame([outcome(1)]), PARCELS, first=datetime.date(2026, 1, 1), last=datetime.date(2026, 1, 31)
-    )
+    days = {"first": datetime.date(2026, 1, 1), "last": datetime.date(2026, 1, 31)}
+    found = labels.join(read(), pd.DataFrame([outcome(1)]), PARCELS, **days)
     assert found.matches == labels.Matches(outcomes=1, not_asked=1)
     assert "lost" in found.rows
 
@@ -140,27 +121,20 @@ def test_no_row_and_no_outcome_is_lost_whatever_comes(tmp_path, seed):
     first, last = datetime.date(2026, 1, 2), datetime.date(2026, 1, 7)
     log = served_log.read(write(tmp_path / "log", [*lines, *lines[:10], "half"]), PARCELS, first, last)
     counts = log.lines
-    assert counts.total == 161
-    assert counts.total == (
-        counts.rows + counts.other_days + counts.unreadable + counts.no_number + counts.without_key + counts.repeated
-    )
+    became = ("rows", "other_days", "unreadable", "no_number", "without_key", "repeated")
+    assert counts.total == 161 == sum(getattr(counts, name) for name in became)
     until = datetime.date(2026, 1, int(draw.integers(3, 9)))
     several_files = outcomes.set_axis([*range(100), *range(100)])
     found = labels.join(log.rows, several_files, PARCELS, until, first, last)
     matches = found.matches
-    assert (
-        matches.served
-        == counts.rows
-        == (matches.matched + matches.asked_again + matches.not_yet + matches.missing + matches.ambiguous)
-    )
+    became = ("matched", "asked_again", "not_yet", "missing", "ambiguous")
+    assert matches.served == counts.rows == sum(getattr(matches, name) for name in became)
     assert matches.outcomes == matches.answered + matches.not_asked + matches.contradictory
     assert len(found.outcomes) == matches.answered + matches.not_asked
     known = outcomes.dropna(subset="lost").groupby(["sent", "number"])["lost"].agg(["min", "max"])
     for one in found.rows.itertuples():
         assert one.lost == known.loc[(one.sent, one.number), "min"] == known.loc[(one.sent, one.number), "max"]
         assert one.sent <= until.isoformat()
-    due = known[
-        known.index.get_level_values("sent").isin([f"2026-01-{day:02d}" for day in range(2, min(7, until.day) + 1)])
-    ]
+    due = known.loc["2026-01-02" : f"2026-01-{min(7, until.day):02d}"]
     assert len(due) == matches.outcomes
     assert (due["min"] != due["max"]).sum() == matches.contradictory

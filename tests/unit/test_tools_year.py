@@ -117,7 +117,6 @@ class Parts:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.history, self.kept = History(output / retrain.FOLDER), output / "releases"
         self.in_watch = self.in_canary = lambda: None
-        self.work = Work
         self.spoilt: list[int] = []
 
     @contextlib.contextmanager
@@ -155,7 +154,7 @@ class Parts:
         self.history._now = now
         if spoils():
             self.spoilt.append(month)
-        return flow.retrain(self.work(self.folder, month), self.history, Always(), tell=lambda _: None)
+        return flow.retrain(Work(self.folder, month), self.history, Always(), tell=lambda _: None)
 
 
 def lines(file: Path) -> list[str]:
@@ -241,10 +240,8 @@ def test_the_table_has_a_line_for_each_month_with_the_decision_and_the_release(w
     header, _, before, march, april, may = account.table(State.open(whole, plan), parts.config_of(whole, plan))
     assert header.startswith("| month | requests | flights | said | happened |")
     assert before == "| 2013-02 |  |  |  |  | Retraining: A month is over. | 1 |  |"
-    assert (
-        march
-        == "| 2013-03 | 24 | 2,000 | 25.0% | 20.0% | Retraining: A month is over. | 2 | 1, released at canary 25%:  |"
-    )
+    assert march.startswith("| 2013-03 | 24 | 2,000 | 25.0% | 20.0% | Retraining: A month is over. | 2 |")
+    assert march.endswith("| 2 | 1, released at canary 25%:  |")
     assert april.endswith("| Retraining: A month is over. | 3 | 2, rolled back at canary 25%:  |")
     assert may.endswith("|  |  | 3, released at canary 25%:  |")
 
@@ -253,12 +250,8 @@ def test_a_candidate_that_was_refused_and_a_training_that_was_cut_off_have_their
     history = History(Path(parts.config_of(over, plan).output_root, retrain.FOLDER))
     second, third = history.records()[1:]
     history._is_mine = True
-    history._write(
-        [
-            dataclasses.replace(second, state=INTERRUPTED, version="", note="Process 1 ended."),
-            dataclasses.replace(third, state=REFUSED, version="", note="AUC below 0.55."),
-        ]
-    )
+    cut_off = dataclasses.replace(second, state=INTERRUPTED, version="", note="Process 1 ended.")
+    history._write([cut_off, dataclasses.replace(third, state=REFUSED, version="", note="AUC below 0.55.")])
     _, _, before, march, april, _ = account.table(State.open(over, plan), parts.config_of(over, plan))
     assert before == "| 2013-02 |  |  |  |  |  |  |  |"
     assert "| 20.0% | Retraining, struck out: Process 1 ended. |  | 1," in march
@@ -274,67 +267,37 @@ def test_what_fails_is_asked_again_under_an_id_of_its_own_until_it_is_answered(w
     assert all(f"{one.partition('-again')[0]}-again-1" in answered | set(failed) for one in failed)
 
 
-def die(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def dies(owner: object, method: str, when: Callable[..., bool]) -> None:
+    """Has the process killed where a method is called with what is asked for."""
+    known = getattr(owner, method)
+
+    def call(*given: object) -> object:
+        if when(*given):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return known(*given)
+
+    setattr(owner, method, call)
 
 
-def after_traffic(made: Year, kept: Parts) -> None:
-    save = made.state.save
-    made.state.save = lambda: die() if made.state.step == "labels" else save()  # type: ignore[method-assign]
+PLACES: dict[str, Callable[[Year, Parts], None]] = {
+    "after traffic": lambda made, _: dies(made.state, "save", lambda: made.state.step == "labels"),
+    "in watch": lambda made, kept: dies(kept, "in_watch", lambda: made.state.month == 4),
+    "in retraining": lambda *_: dies(Work, "train", lambda _, period: period == "2013-03"),
+    "between push and register": lambda *_: dies(Work, "register", lambda _, version: version == "2"),
+    "before the decision is kept": lambda made, _: dies(made.state, "save", lambda: made.state.month == 4),
+    "in canary": lambda made, kept: dies(kept, "in_canary", lambda: made.state.month == 4),
+    "in a request": lambda _, kept: dies(kept.server, "before_answer", lambda name: name == "04-0007"),
+}
 
 
-def in_watch(made: Year, kept: Parts) -> None:
-    kept.in_watch = lambda: die() if made.state.month == 4 else None
-
-
-def in_retraining(made: Year, kept: Parts) -> None:
-    class Dies(Work):
-        def train(self, period):
-            die() if period == "2013-03" else super().train(period)
-
-    kept.work = Dies
-
-
-def between_push_and_register(made: Year, kept: Parts) -> None:
-    class Dies(Work):
-        def register(self, version):
-            die() if version == "2" else super().register(version)
-
-    kept.work = Dies
-
-
-def before_the_decision_is_kept(made: Year, kept: Parts) -> None:
-    save = made.state.save
-    made.state.save = lambda: die() if made.state.month == 4 else save()  # type: ignore[method-assign]
-
-
-def in_canary(made: Year, kept: Parts) -> None:
-    kept.in_canary = lambda: die() if made.state.month == 4 else None
-
-
-def in_a_request(made: Year, kept: Parts) -> None:
-    kept.server.before_answer = lambda name: die() if name == "04-0007" else None
-
-
-@pytest.mark.parametrize(
-    "at",
-    [
-        after_traffic,
-        in_watch,
-        in_retraining,
-        between_push_and_register,
-        before_the_decision_is_kept,
-        in_canary,
-        in_a_request,
-    ],
-)
+@pytest.mark.parametrize("at", PLACES)
 def test_killed_at_any_place_it_goes_on_with_nothing_lost_and_nothing_twice(tmp_path, wanted, plan, at):
     killed = tmp_path
     child = os.fork()
     if not child:
         try:
             made, kept = year(killed, plan)
-            at(made, kept)
+            PLACES[at](made, kept)
             made.run()
         finally:
             os._exit(0)
@@ -491,10 +454,8 @@ def test_the_account_of_a_year_in_which_all_agrees(over, plan, monkeypatch):
     sentences, faults = told(over, plan, monkeypatch)
     assert faults == []
     failed = sum(note.status == 500 for note in notes(over / JOURNAL))
-    assert (
-        sentences[0]
-        == f"{72 + failed} requests were sent = 60 answered + 12 refused + {failed} failed and asked again."
-    )
+    asked = f"60 answered + 12 refused + {failed} failed and asked again."
+    assert sentences[0] == f"{72 + failed} requests were sent = {asked}"
     assert sentences[1] == "6,000 rows are in the log of requests, and 6,000 flights were asked about."
     assert sentences[-2:] == [
         "The gate of the data has refused April, and no version has seen it: Degrees.",
@@ -502,62 +463,45 @@ def test_the_account_of_a_year_in_which_all_agrees(over, plan, monkeypatch):
     ]
 
 
-def without_a_row(folder: Path, output: Path) -> None:
-    (folder / LOG).write_text("".join(line + "\n" for line in lines(folder / LOG)[1:]))
+def twice(text: str) -> str:
+    """With its first line once more."""
+    return text[: text.index("\n") + 1] + text
 
 
-def with_a_row_twice(folder: Path, output: Path) -> None:
-    (folder / LOG).write_text("".join(line + "\n" for line in [lines(folder / LOG)[0], *lines(folder / LOG)]))
-
-
-def with_a_request_twice(folder: Path, output: Path) -> None:
-    (folder / JOURNAL).write_text(
-        "".join(line + "\n" for line in [lines(folder / JOURNAL)[0], *lines(folder / JOURNAL)])
-    )
-
-
-def with_another_flight(folder: Path, output: Path) -> None:
-    with (folder / LOG).open("a") as opened:
-        opened.write(json.dumps({"role": "champion", "id": "x"}) + "\n")
-
-
-def with_a_month_that_was_taken(folder: Path, output: Path) -> None:
-    (output / retrain.FOLDER / account.REFUSED_SPANS).unlink()
-
-
-def with_the_spoilt_version_released(folder: Path, output: Path) -> None:
-    file = output / "releases/history.jsonl"
-    file.write_text(file.read_text().replace(ROLLED_BACK, RELEASED))
-
-
-def with_a_release_without_end(folder: Path, output: Path) -> None:
-    file = output / "releases/history.jsonl"
-    file.write_text(file.read_text().replace(RELEASED, BEGUN))
-
-
-def with_a_retraining_twice(folder: Path, output: Path) -> None:
-    file = output / retrain.FOLDER / "history.jsonl"
-    file.write_text(file.read_text().replace("2013-04", "2013-02"))
+RELEASES, RETRAINING = "releases/history.jsonl", f"{retrain.FOLDER}/history.jsonl"
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("file", "change", "said"),
     [
-        (without_a_row, "1 flights are not in the log."),
-        (with_a_row_twice, "1 rows are in the log twice."),
-        (with_a_request_twice, "A request was noted twice."),
-        (with_another_flight, "The log has flights that were not asked about."),
-        (with_a_month_that_was_taken, "The gate of the data has not refused April, whose file is wrong."),
+        (LOG, lambda text: text[text.index("\n") + 1 :], "1 flights are not in the log."),
+        (LOG, twice, "1 rows are in the log twice."),
+        (JOURNAL, twice, "A request was noted twice."),
         (
-            with_the_spoilt_version_released,
+            LOG,
+            lambda text: text + '{"role": "champion", "id": "x"}\n',
+            "The log has flights that were not asked about.",
+        ),
+        (
+            f"{retrain.FOLDER}/{account.REFUSED_SPANS}",
+            None,
+            "The gate of the data has not refused April, whose file is wrong.",
+        ),
+        (
+            RELEASES,
+            lambda text: text.replace(ROLLED_BACK, RELEASED),
             "No version has passed all that is asked offline, failed in canary, and been taken back.",
         ),
-        (with_a_release_without_end, "A retraining or a release has no end."),
-        (with_a_retraining_twice, "2013-02 was trained on twice."),
+        (RELEASES, lambda text: text.replace(RELEASED, BEGUN), "A retraining or a release has no end."),
+        (RETRAINING, lambda text: text.replace("2013-04", "2013-02"), "2013-02 was trained on twice."),
     ],
 )
-def test_the_account_says_what_does_not_agree(over, plan, monkeypatch, change, said):
-    change(over, Path(parts.config_of(over, plan).output_root))
+def test_the_account_says_what_does_not_agree(over, plan, monkeypatch, file, change, said):
+    folder = over if file in (LOG, JOURNAL) else Path(parts.config_of(over, plan).output_root)
+    changed = change((folder / file).read_text()) if change else ""
+    (folder / file).unlink()
+    if change:
+        (folder / file).write_text(changed)
     assert told(over, plan, monkeypatch).faults == [said]
 
 
