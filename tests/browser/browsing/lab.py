@@ -7,12 +7,10 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +21,11 @@ from typing import Any
 import nbformat
 import psutil
 from selenium import webdriver
-from selenium.common.exceptions import TimeoutException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -50,6 +52,10 @@ return {cells, kernel, dialog};
 _CELL = """
 const panel = [...document.querySelectorAll('.jp-NotebookPanel')].find(panel => panel.checkVisibility());
 return panel.querySelectorAll('.jp-Notebook .jp-Cell')[arguments[0]];
+"""
+_KERNEL = """
+const kernel = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel;
+return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
 """
 _IMAGES = "return [...arguments[0].querySelectorAll('.jp-OutputArea-output img')].map(image => image.src);"
 
@@ -120,7 +126,7 @@ def clear(path: Path) -> None:
 
 
 @contextmanager
-def start(folder: Path, seconds: float = 60) -> Iterator[Lab]:
+def start(folder: Path, seconds: float = 180) -> Iterator[Lab]:
     """Starts JupyterLab on a folder, as `make lab` does, but on a free port and with settings of its own.
 
     Whatever happens inside the `with` block, the server and its kernels end with it.
@@ -130,11 +136,12 @@ def start(folder: Path, seconds: float = 60) -> Iterator[Lab]:
         seconds: how long it may take to answer.
     """
     private = folder.parent
-    token, port = secrets.token_hex(16), _free_port()
-    lab = Lab(f"http://127.0.0.1:{port}", token, folder, private / "lab.log")
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser"]
+    token = secrets.token_hex(16)
+    lab = Lab("", token, folder, private / "lab.log")
+    # The page's own objects can be asked then; and a port that is chosen when it is taken is not another process's by then.
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"]
     command += [f"--config={CONFIG}"] if CONFIG.is_file() else []
-    command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]
     command += [f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={token}"]
     command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     environment = os.environ | {
@@ -149,39 +156,44 @@ def start(folder: Path, seconds: float = 60) -> Iterator[Lab]:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
         lab.pid = process.pid
         try:
-            _wait_for_answer(lab, process, seconds)
+            _wait_for_answer(lab, process, private / "runtime", seconds)
             yield lab
         finally:
             _end(process)
 
 
-def open_lesson(chrome: webdriver.Chrome, lab: Lab, name: str, seconds: float = 60) -> None:
-    """Opens a notebook and waits until its kernel is ready. `name` is without `.ipynb`, and without `notebooks/` for a lesson."""
+def open_lesson(chrome: webdriver.Chrome, lab: Lab, name: str, seconds: float = 300) -> None:
+    """Opens a notebook and waits until its kernel is ready. `name` is without `.ipynb`, and without `notebooks/` for a lesson.
+
+    The first kernel may have to wait until TFX is imported. The page is asked, and not the server: in the turn of its event loop in which
+    a kernel begins, Jupyter Server 2.21 answers with 500 and logs a traceback (seen by others: jupyter-server/enterprise_gateway#1395).
+    """
     path = name if "/" in name else f"notebooks/{name}"
     chrome.get(f"{lab.url}/lab/tree/{path}.ipynb?reset&token={lab.token}")  # reset: no tabs of before
 
     def ready() -> bool:
-        # The page says "idle" before its kernel is there; the server knows.
         page = chrome.execute_script(_CELLS)
-        try:
-            kernels = ask(lab, "api/kernels")
-        except urllib.error.HTTPError as error:
-            # Jupyter Server 2.21 lists a kernel one turn of its event loop before it notes when that was last active, and
-            # answers 500 in between; JupyterLab asks again, too (seen by others: jupyter-server/enterprise_gateway#1395).
-            if error.code != 500:
-                raise
-            return False
-        connected = any(kernel["execution_state"] == "idle" and kernel["connections"] for kernel in kernels)
-        return connected and bool(page) and bool(page["cells"]) and page["kernel"] == "idle"
+        shown = bool(page) and bool(page["cells"]) and page["kernel"] == "idle"
+        return shown and chrome.execute_script(_KERNEL)  # what is shown is "idle" before there is a kernel
 
     _wait(chrome, ready, seconds, f"{name} did not open with a kernel that is ready")
 
 
-def save(chrome: webdriver.Chrome, file: Path, seconds: float = 30) -> None:
-    """Saves the open notebook by the menu, as the autosave does by itself, and waits until its file was written."""
+def save(chrome: webdriver.Chrome, file: Path, seconds: float = 60) -> None:
+    """Saves the open notebook by the menu, as the autosave does by itself, and waits until its file was written, to its end."""
     before = file.stat().st_mtime_ns
     choose(chrome, "File", "Save Notebook")
-    _wait(chrome, lambda: file.stat().st_mtime_ns != before, seconds, f"{file.name} was not saved")
+
+    def written() -> bool:
+        if file.stat().st_mtime_ns == before:
+            return False
+        try:
+            json.loads(file.read_bytes())
+        except ValueError:  # Jupyter empties the file first
+            return False
+        return True
+
+    _wait(chrome, written, seconds, f"{file.name} was not saved")
 
 
 def close_kernels(lab: Lab) -> None:
@@ -205,11 +217,14 @@ def run_all(chrome: webdriver.Chrome, seconds: float = 600) -> list[Cell]:
         # A kernel that connects in this very moment drops what it was sent. A person chooses it once more, too.
         choose(chrome, "Run", "Run All Cells")
 
+    looks: list[Any] = [None]
+
     def done() -> bool:
-        page = chrome.execute_script(_CELLS)
+        looks.append(page := chrome.execute_script(_CELLS))
         prompts = [cell["prompt"] for cell in page["cells"] if cell["code"]]
         ran = any(prompt.strip("[]: ").isdigit() for prompt in prompts)
-        return ran and page["kernel"] == "idle" and not any("*" in prompt for prompt in prompts)
+        # Twice the same: a cell's number comes on another channel than what it shows, which may be late.
+        return ran and page["kernel"] == "idle" and not any("*" in one for one in prompts) and page == looks[-2]
 
     _wait(chrome, done, seconds, "the cells were still running")
     return cells(chrome)
@@ -333,11 +348,16 @@ def forked_kernels(lab: Lab) -> list[psutil.Process]:
 
 
 def _click(chrome: webdriver.Chrome, path: str) -> None:
-    def visible() -> Any:
-        return next((found for found in chrome.find_elements(By.XPATH, path) if found.is_displayed()), None)
+    def clicked() -> bool:
+        try:
+            found = next((one for one in chrome.find_elements(By.XPATH, path) if one.is_displayed()), None)
+            if found:
+                found.click()
+        except (StaleElementReferenceException, ElementClickInterceptedException):  # the page is being drawn
+            return False
+        return found is not None
 
-    _wait(chrome, visible, 20, f"there is nothing to click at {path}")
-    visible().click()
+    _wait(chrome, clicked, 60, f"there is nothing to click at {path}")
 
 
 def _wait(chrome: webdriver.Chrome, condition: Callable[[], Any], seconds: float, message: str) -> None:
@@ -351,15 +371,17 @@ def _wait(chrome: webdriver.Chrome, condition: Callable[[], Any], seconds: float
         raise TimeoutException(f"after {seconds:g} s {message} ({state})") from None
 
 
-def _wait_for_answer(lab: Lab, process: subprocess.Popen[bytes], seconds: float) -> None:
+def _wait_for_answer(lab: Lab, process: subprocess.Popen[bytes], runtime: Path, seconds: float) -> None:
+    """Waits until the server answers, at the address that it has written to its folder."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
             raise RuntimeError(f"JupyterLab ended at once:\n{_tail(lab.log)}")
         try:
+            lab.url = json.loads((runtime / f"jpserver-{process.pid}.json").read_text())["url"].rstrip("/")
             ask(lab, "api/status")
             return
-        except (urllib.error.URLError, OSError):
+        except (OSError, ValueError):  # not there, not whole, or no answer yet
             time.sleep(0.3)
     raise RuntimeError(f"JupyterLab did not answer within {seconds:g} s:\n{_tail(lab.log)}")
 
@@ -379,12 +401,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     _, alive = psutil.wait_procs(family, timeout=5)
     for child in alive:
         child.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _tail(log: Path) -> str:
