@@ -174,7 +174,8 @@ class Gate:
         if not self.thresholds:
             raise checks.Wrong("Your EvalConfig has no threshold at all, so it refuses nothing.")
         self.metrics = dict(METRICS[metric.class_name] for spec in own.metrics_specs for metric in spec.metrics)
-        self.table, self.slices = table, self._slices(table)
+        self.table = table
+        self.slices = {key: mask for key, mask in self._slices(table).items() if self._has_threshold(key)}
 
     def failures(self, one: Candidate) -> list[str]:
         """What stops a candidate, each as a piece of a sentence; empty when it is blessed."""
@@ -192,6 +193,13 @@ class Gate:
             f"a threshold for a slice that is not computed (`slicing_specs`): {' '.join(str(spec).split()) or 'all flights'}"
             for spec in missing
         ]
+
+    def _has_threshold(self, key: tuple) -> bool:
+        """Whether a threshold is of this slice: TFMA reads the whole configuration anew for each slice that it validates."""
+        from tensorflow_model_analysis.slicer import slicer_lib
+
+        specs = [spec for one in self.thresholds.values() for spec, _ in one]
+        return any(not spec or slicer_lib.SingleSliceSpec(spec=spec).is_slice_applicable(key) for spec in specs)
 
     def _slices(self, table: Table) -> dict[tuple, np.ndarray]:
         """The slices that the configuration asks for, as TFMA writes them, with their flights."""
