@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import types
 
 import pytest
 
@@ -78,6 +79,16 @@ def test_a_configuration_survives_the_way_through_json(planned):
     absolute = {name: str(project.Path(getattr(config, name)).absolute()) for name in ("data_root", "output_root")}
     assert again == dataclasses.replace(config, **absolute)
     assert type(again) is Config
+
+
+def test_a_configuration_without_the_field_of_its_calendar_or_that_is_no_dataclass_is_refused_in_a_sentence():
+    calendar = dataclasses.replace(MONTHS, field="weeks", last=4)
+    with pytest.raises(
+        ProjectError, match=r"flights\.config:Config has no field `weeks`.*`weeks: tuple\[int, int\] = \(1, 4\)`"
+    ):
+        project.of_config(Config(), "flights.pipeline:create_pipeline", calendar)
+    with pytest.raises(ProjectError, match="SimpleNamespace is no dataclass"):
+        project.of_config(types.SimpleNamespace(months=(1, 2)), "flights.pipeline:create_pipeline", MONTHS)
 
 
 def test_the_class_of_another_package_is_used(tmp_path, monkeypatch):

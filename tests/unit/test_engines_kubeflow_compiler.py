@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from lazy_pipeline import create_components
+from lazy_pipeline import create_components, create_pipeline
 
 from engines.quiet import import_quietly
 from flights.config import Config
@@ -225,6 +225,23 @@ def test_a_resolver_is_refused_because_no_container_runs_it(compiler, tmp_path):
     with pytest.raises(
         ValueError, match="LatestBlessedModel is a Resolver: open-source Kubeflow Pipelines runs containers only"
     ):
+        compiler.compile_pipeline(Config(), create, tmp_path / "pipeline.yaml")
+
+
+def test_a_baseline_that_a_step_reads_is_a_step_whether_it_is_returned_or_not(compiler, compiled, tmp_path):
+    def create(config, baseline):
+        nodes = create_components(config, baseline)
+        return {name: node for name, node in nodes.items() if node is not baseline}
+
+    without = compiler.compile_pipeline(Config(), create, tmp_path / "pipeline.yaml")
+    assert without.read_bytes() == compiled.read_bytes()
+
+
+def test_components_that_are_in_a_pipeline_already_are_refused(compiler, tmp_path):
+    def create(config, baseline):
+        return {node.id: node for node in create_pipeline(config).components}
+
+    with pytest.raises(ValueError, match=r"^CsvExampleGen, .*Pusher: in a tfx\.dsl\.Pipeline already"):
         compiler.compile_pipeline(Config(), create, tmp_path / "pipeline.yaml")
 
 

@@ -154,8 +154,18 @@ def of_config(
         create: the function that makes its pipeline, which a step imports; or `module:function`.
         calendar: which spans there are.
         python_path: folders with packages that are not installed.
+
+    Raises:
+        ProjectError: the configuration is no dataclass, or does not have the calendar's field.
     """
+    if not dataclasses.is_dataclass(config):
+        raise ProjectError(f"{_named(type(config))} is no dataclass: Airflow's steps make it from its fields.")
     settings = dataclasses.asdict(config)
+    if calendar.field not in settings:
+        raise ProjectError(
+            f"{_named(type(config))} has no field `{calendar.field}`, which the calendar names for the first and the last span of a run: "
+            f"`{calendar.field}: tuple[int, int] = ({calendar.first}, {calendar.last})`, also where there is one span alone."
+        )
     del settings[calendar.field]
     settings |= _placed(settings, Path.cwd())
     pipeline = create if isinstance(create, str) else _named(create)

@@ -14,6 +14,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.context_managers import dsl_context_registry
 from tfx.orchestration.data_types import RuntimeParameter
 
 from engines import settings as asked
@@ -141,16 +142,32 @@ def create_portable(config: Settings, create: Create, baseline: BaseNode | None 
     Args:
         config: the run.
         create: makes the components.
-        baseline: for `create`.
+        baseline: for `create`; it is a step too where another reads it, whether `create` returns it or not.
 
     Raises:
-        ValueError: the run reads a file that only this machine has.
+        ValueError: the run reads a file that only this machine has, or the components are in a pipeline already.
     """
     nodes = create(asked.portable(config), baseline)
+    if taken := [name for name, node in nodes.items() if node not in dsl_context_registry.get().all_nodes]:
+        raise ValueError(
+            f"{', '.join(taken)}: in a tfx.dsl.Pipeline already, or returned by an earlier call. What is compiled makes its components anew, and "
+            "puts them into no pipeline: let `create_pipeline` call it, not the other way round."
+        )
+    if (
+        baseline is not None
+        and baseline not in nodes.values()
+        and any(_reads(node, baseline) for node in nodes.values())
+    ):
+        nodes = {baseline.id: baseline, **nodes}
     _require(nodes, ("CsvExampleGen", "Pusher"))
     nodes["CsvExampleGen"].exec_properties["input_base"] = RuntimeParameter(name=DATA_ROOT, ptype=str)
     nodes["Pusher"].exec_properties["push_destination"] = RuntimeParameter(name=PUSH_DESTINATION, ptype=str)
     return nodes
+
+
+def _reads(node: BaseNode, other: BaseNode) -> bool:
+    """Whether an input of a node is made by another one."""
+    return any(other.id in given.get_data_dependent_node_ids() for given in node.inputs.values())
 
 
 def _require(nodes: Mapping[str, Any], names: Iterable[str]) -> None:
