@@ -55,7 +55,14 @@ def edited(text: str, *edits: tuple[str, str]) -> str:
 class Played:
     """A student's files, once Airflow has run them (`play`); a check that wants a trial of one gets what came of it."""
 
-    def __init__(self, lab: checks.Lab, texts: dict[str, str], folder: Path, only: dict[str, Collection[str]]) -> None:
+    def __init__(
+        self,
+        lab: checks.Lab,
+        texts: dict[str, str],
+        folder: Path,
+        only: dict[str, Collection[str]],
+        alone: Collection[str] = (),
+    ) -> None:
         """Lays them into rooms.
 
         Args:
@@ -63,8 +70,9 @@ class Played:
             texts: the files.
             folder: an empty one, or one that is to be made.
             only: for a file, the cases that are run; in those that are run for the first one alone, what came of it stands for the others.
+            alone: the files that are judged by their own cases alone, such as those with tasks of other names.
         """
-        self.lab, self.texts = lab, texts
+        self.lab, self.texts, self.alone = lab, texts, alone
         self.folders = {name: folder / str(number) for number, name in enumerate(texts)}
         for name, text in texts.items():
             put(lab, text)
@@ -75,8 +83,8 @@ class Played:
             (self.folders[name] / "given" / "0").rename(self.folders[name] / "room")
 
     def fill(self) -> None:
-        """Gives each file the cases of the first one that it was not run in."""
-        first, *others = [one / "room" / dag.OUT for one in self.folders.values()]
+        """Gives each file the cases of the first one that it was not run in, but for those that stand alone."""
+        first, *others = [one / "room" / dag.OUT for name, one in self.folders.items() if name not in self.alone]
         filled = json.loads(first.read_text())["cases"]
         for path in others:
             found = json.loads(path.read_text())

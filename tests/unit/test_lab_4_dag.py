@@ -25,7 +25,9 @@ BASE = "task_flow"
 SHORT = ("well", "tries", "two", "alone", "comes", "never", "fails DataGate")
 """The cases in which it is run, and what forges, where no long test is: there the test that executes the solution runs that in all."""
 FORMS = (*SHORT, "fails CsvExampleGen", "fails LatestBlessedModel", "fails Pusher")
-"""The cases in which edited right ones are run: of the steps that fail, the first, one beside all others, the gate and the last."""
+"""The cases in which edited right ones are run unless they name theirs: of the steps that fail, the first, one beside all others, the gate and the last."""
+GIVEN = (*FORMS, "fails Trainer")
+"""Those of `BASE`: each in which a wrong one goes another way. Another right one is run in all."""
 
 
 def params(kind, **given):
@@ -37,7 +39,6 @@ def params(kind, **given):
 
 KNOWN = {f"{kind}: {name}": one for kind in ("right", "forging") for name, one in DAGS[kind].items()}
 KNOWN |= {f"{task}: {name}": one for task, wrong in DAGS["wrong"].items() for name, one in wrong.items()}
-KNOWN["right: solution"] = {"edits": {}}
 
 
 def text(name):
@@ -54,17 +55,19 @@ def played(tmp_path_factory, request):
     chosen = [item.callspec.id for item in request.session.items if hasattr(item, "callspec")]
     names = [f"right: {BASE}", *(name for name in dict.fromkeys(chosen) if name in KNOWN and name != f"right: {BASE}")]
     only = {name: KNOWN[name].get("cases", []) for name in names if name.partition(": ")[0] in TASKS}
-    only |= {name: FORMS for name in names if name.startswith("right: ") and not isinstance(KNOWN[name], str)}
+    edited = [name for name in names if not isinstance(KNOWN[name], str)]
+    only |= {name: KNOWN[name].get("cases", FORMS) for name in edited if name.startswith("right: ")}
     only |= {name: KNOWN[name].get("cases", SHORT) for name in names if name.startswith("forging: ")}
-    if not any(item.get_closest_marker("long") for item in request.session.items):
-        only[f"right: {BASE}"] = SHORT
+    only[f"right: {BASE}"] = GIVEN if any(item.get_closest_marker("long") for item in request.session.items) else SHORT
+    alone = [name for name in edited if KNOWN[name].get("alone")]
     folder = tmp_path_factory.mktemp("dags")
-    found = lab_four.Played(lab_four.lab(folder), {name: text(name) for name in names}, folder / "rooms", only)
+    texts = {name: text(name) for name in names}
+    found = lab_four.Played(lab_four.lab(folder), texts, folder / "rooms", only, alone)
     lab_four.play([found], folder)
     return found
 
 
-@pytest.mark.parametrize("name", params("right", **DAGS["right"], solution=""))
+@pytest.mark.parametrize("name", params("right", **DAGS["right"]))
 def test_right_dag_passes_however_it_is_written(played, name):
     assert {task: played.judge(name, task) for task in TASKS} == {task: (most, "") for task, most in TASKS.items()}
 
@@ -90,20 +93,16 @@ def test_what_a_file_forges_is_not_believed(played, name):
     assert [points for points, _ in told] == KNOWN[name].get("points", [0, 0, 0])
 
 
-SWEPT = (
-    "dag: gate forgotten",
-    "dag: month before the end",
-    "failures: some statuses",
-    "failures: killed counts as done",
-)
+SWEPT = ("dag: gate forgotten", "failures: some statuses", "failures: killed counts as done")
 SWEPT += ("failures: dies as its step does", "sensor: counts files", "sensor: for ever")
-"""With student-1, the students who are asked have each step and month of the case in which two steps fail, and other statuses of each step."""
+"""With student-1, the students who are asked have each step and month of the case in which two steps fail, and other statuses of each step; the right one's last
+step fails for good in three ways."""
 
 
 @pytest.mark.long
 def test_same_answer_gets_the_same_marks_for_each_student(tmp_path):
     texts = {BASE: text(f"right: {BASE}")} | {name: text(name) for name in SWEPT}
-    only = {BASE: FORMS} | {name: KNOWN[name]["cases"] for name in SWEPT}
+    only = {BASE: (*SHORT, "fails Pusher")} | {name: KNOWN[name]["cases"] for name in SWEPT}
     students = [
         lab_four.Played(lab_four.lab(tmp_path, student), texts, tmp_path / "rooms" / student, only)
         for student in ("student-9", "student-12", "student-28")

@@ -74,6 +74,8 @@ def begin() -> httpx.BaseTransport:
     api = in_process_api_server()
     dag_bag = DBDagBag()
     api.app.dependency_overrides[dag_bag_from_app] = lambda: dag_bag
+    # It is made when it is first asked, for seconds: the first task's time is not to go by meanwhile.
+    api.transport.handle_request(httpx.Request("GET", "http://here/health")).read()
     return api.transport
 
 

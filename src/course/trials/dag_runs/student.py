@@ -18,7 +18,8 @@ from typing import Any, NoReturn
 
 import airflow.sdk.definitions.asset.metadata  # noqa: F401
 import httpx
-import jinja2.ext  # noqa: F401
+import jinja2.ext
+import jinja2.lexer
 import structlog
 from airflow.callbacks.callback_requests import DagCallbackRequest
 from airflow.dag_processing.dagbag import DagBag
@@ -26,6 +27,7 @@ from airflow.dag_processing.processor import _execute_dag_callbacks
 from airflow.sdk._shared.module_loading import import_string
 from airflow.sdk.api.client import TaskInstanceOperations
 from airflow.sdk.api.datamodels._generated import TaskInstance
+from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import DeferTask, OKResponse, TaskState
 from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor, block_orm_access
 from airflow.sdk.serde import deserialize, serialize
@@ -39,6 +41,11 @@ ASKED = "asked"
 CALLBACKS = ("on_failure_callback", "on_retry_callback", "on_success_callback", "on_skipped_callback")
 NAP, HELD, TRIGGER, ALARM = 10, 20, 5, signal.SIGALRM
 """Seconds: a task that sleeps as long, or has not ended after as many, keeps a worker (a stand-in for a step takes hundredths); and those of a trigger."""
+
+# What a fork for a task would make anew to render its templates: a fifth of its work.
+jinja2.lexer.get_lexer(jinja2.Environment())
+task_runner.TypeAdapter = functools.cache(task_runner.TypeAdapter)
+task_runner.TypeAdapter(task_runner.JsonValue)
 
 
 def words(error: BaseException) -> str:
