@@ -125,7 +125,7 @@ def read_rules(file: str | Path) -> list[Rule]:
         RuleError: it is no such file, has a rule that is no alert, or names an alert twice.
     """
     file, found, recorded = Path(file), list[Rule](), list[Recording]()
-    for group in _loaded(file).get("groups", []):
+    for group in loaded(file).get("groups", []):
         for one in group.get("rules", []):
             kind = "record" if "record" in one else "alert"
             known = {kind, "expr", "labels"} | ({"for", "keep_firing_for", "annotations"} if kind == "alert" else set())
@@ -160,13 +160,12 @@ def read_tests(file: str | Path) -> list[Test]:
         RuleError: it is no such file, or expects something of an alert that there is not.
     """
     file = Path(file)
-    loaded = _loaded(file)
-    rules = tuple(
-        rule for name in loaded.get("rule_files", []) for rule in read_rules(os.path.normpath(file.parent / name))
-    )
-    every = _seconds(loaded.get("evaluation_interval", "1m"), file)
+    known = loaded(file)
+    files = [os.path.normpath(file.parent / name) for name in known.get("rule_files", [])]
+    rules = tuple(rule for one in files for rule in read_rules(one))
+    every = _seconds(known.get("evaluation_interval", "1m"), file)
     found = []
-    for number, one in enumerate(loaded.get("tests", []), 1):
+    for number, one in enumerate(known.get("tests", []), 1):
         name = f"{file}, test {number}" + (f" ({one['name']})" if one.get("name") else "")
         step = _seconds(one.get("interval", "1m"), file)
         series = {
@@ -212,14 +211,7 @@ def run(test: Test) -> list[str]:
 
 
 def firing(rule: Rule, series: promql.Storage, every: float, until: float) -> list[list[tuple[Labels, Labels]]]:
-    """The alerts that fire at each evaluation from 0 on, each with its labels and annotations.
-
-    Args:
-        rule: that is evaluated.
-        series: that it reads.
-        every: seconds between evaluations.
-        until: seconds.
-    """
+    """The alerts that fire at each evaluation from 0 on, `every` so many seconds, `until` a time in seconds: labels and annotations of each."""
     moments = values(rule, series, every, until)
     return [[_alert(rule, labels, value) for labels, value in found.items()] for found in moments]
 
@@ -302,12 +294,7 @@ def faults(rules: Iterable[Rule], tests: Sequence[Test]) -> list[str]:
 
 
 def unknown(rules: Iterable[Rule], metrics: dict[str, set[str]]) -> list[str]:
-    """What rules read that is never there, so that they could not fire; a sentence each.
-
-    Args:
-        rules: to be looked at.
-        metrics: by name, the labels that each may have.
-    """
+    """What rules read that is never there, so that they could not fire, a sentence each; by the metrics that there are and the labels of each."""
     found = []
     for rule in rules:
         for name, labels in rule.selectors:
@@ -366,14 +353,15 @@ _PLACE = (
 )
 
 
-def _loaded(file: Path) -> dict[str, Any]:
+def loaded(file: Path, refuse: type[Exception] = RuleError) -> dict[str, Any]:
+    """A file of YAML. One that cannot be read, or is no mapping, is refused by an error of this kind."""
     try:
-        loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
-        raise RuleError(f"{file}: cannot be read ({error}).") from None
-    if not isinstance(loaded, dict):
-        raise RuleError(f"{file}: there is no mapping in it.")
-    return loaded
+        raise refuse(f"{file}: cannot be read ({error}).") from None
+    if not isinstance(found, dict):
+        raise refuse(f"{file}: there is no mapping in it.")
+    return found
 
 
 def _seconds(text: str, file: Path) -> float:
@@ -399,29 +387,18 @@ _NOTED = re.compile(rf"(?P<from>{_VALUE})(?:(?P<step>[-+]\d+(?:\.\d*)?(?:e[-+]?\
 
 def _samples(values: str, step: float, name: str) -> Samples:
     """From promtool's notation: `1 2 _ stale 5x3 0+10x6`."""
-    times: list[float] = []
-    found: list[float | None] = []
-    for number, value in enumerate(_noted(values, name)):
-        if value is None or not math.isnan(value) or value is _NAN:
-            times.append(number * step)
-            found.append(value)
-    return Samples(times, found)
-
-
-_NAN, _MISSING = float("nan"), float("nan")
-
-
-def _noted(values: str, name: str) -> Iterator[float | None]:
-    """Values in turn: None where a series is marked as ended, `_MISSING` where it has no sample."""
+    number, times, found = 0, list[float](), list[float | None]()
     for word in values.split():
+        some: list[float | None] = [None]  # where a series is marked as ended
         if empty := re.fullmatch(r"_(?:x(\d+))?", word):
-            yield from [_MISSING] * int(empty[1] or 1)
-        elif word == "stale":
-            yield None
-        elif noted := _NOTED.fullmatch(word):
+            number += int(empty[1] or 1)
+            continue
+        if noted := _NOTED.fullmatch(word):
             first, rise = float(noted["from"]), float(noted["step"] or 0)
-            for number in range(int(noted["times"] or 0) + 1):
-                value = first + rise * number
-                yield _NAN if math.isnan(value) else value
-        else:
+            some = [first + rise * place for place in range(int(noted["times"] or 0) + 1)]
+        elif word != "stale":
             raise RuleError(f"{name}: {word!r} is no value, such as 1, 0+10x6, 5x3, _ or stale.")
+        times += [(number + place) * step for place in range(len(some))]
+        found += some
+        number += len(some)
+    return Samples(times, found)

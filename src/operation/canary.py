@@ -98,15 +98,9 @@ class Expected:
 def judge_shadow(
     window: Window, champion: int, version: int, expected: Expected, limits: Limits, differences: Sequence[float] | None
 ) -> Verdict:
-    """Whether a version that is asked as well, and never answers, may answer.
+    """Whether a version that is asked as well since a `window` began, and never answers, may answer.
 
-    Args:
-        window: since it is.
-        champion: the version that answers.
-        version: the shadow.
-        expected: on the rows of the smoke test.
-        limits: of all this.
-        differences: of both answers to one request, from the log; None: there is no log, and only distributions are compared.
+    `differences` are those of both answers to one request, from the log; None: there is no log, and only distributions are compared.
     """
     one, other = window.did(version, "shadow"), window.did(champion, "champion")
     if broken := _broken(version, one, 0.0, limits):
@@ -138,16 +132,7 @@ def judge_shadow(
 def judge_canary(
     window: Window, champion: int, version: int, share: float, expected: Expected, limits: Limits
 ) -> Verdict:
-    """Whether a version that answers a share of the requests may have more.
-
-    Args:
-        window: since it has this share.
-        champion: the version that answers the others.
-        version: the challenger.
-        share: that it was given.
-        expected: on the rows of the smoke test.
-        limits: of all this.
-    """
+    """Whether a version may have more requests; `window` is the time since it has answered this share of them, and the champion the others."""
     one, other = window.did(version, "challenger"), window.did(champion, "champion")
     if broken := _broken(version, one, other.failure_rate, limits):
         return broken
@@ -180,14 +165,7 @@ def judge_canary(
 
 
 def differences(log: str | Path, champion: int, version: int, since: datetime.datetime) -> list[float]:
-    """Of both answers to one row of one request, absolute, from the log of requests.
-
-    Args:
-        log: the server's.
-        champion: the version that answered.
-        version: the shadow.
-        since: lines from then on; files that are older are not read.
-    """
+    """Of both answers to one row of one request, absolute, from the server's log since a moment; files that are older are not read."""
     said: dict[int, dict[str, list[float]]] = {champion: {}, version: {}}
     for line in request_log.read(log, since):
         which = line.pop("version", None)

@@ -34,13 +34,7 @@ def mark(metadata_path: str | Path) -> int:
 
 
 def latest(lineage: Lineage, since: int = 0, pipeline: str = "") -> Candidate | None:
-    """The candidate of the latest run that came to its Pusher, be it new or from the cache; None where there is none.
-
-    Args:
-        lineage: of the metadata store.
-        since: only what was recorded after this `mark`.
-        pipeline: only of this one.
-    """
+    """The candidate of the latest run, of a pipeline or any, that came to its Pusher after a `mark`, be it new or from the cache; None where there is none."""
     graph = lineage.graph
     for execution in sorted(graph.executions, reverse=True):
         made = graph.made_of(execution, PUSHED) if execution > since else []

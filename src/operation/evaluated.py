@@ -21,12 +21,7 @@ def read(folder: str | Path, costs: Costs) -> Quality | None:
     TFMA keeps no log loss unless it is told to, and no single prediction: the log loss is not a number, and so is the cost where the threshold of
     `costs` is no border of the calibration plot's buckets. Intervals are there where the Evaluator was told to make them.
 
-    Args:
-        folder: of the artifact `ModelEvaluation`.
-        costs: of errors.
-
-    Returns:
-        None where the files are gone, or no `CalibrationPlot` was asked for.
+    None where the files are gone from the folder of a `ModelEvaluation`, or no `CalibrationPlot` was asked for.
     """
     import tensorflow_model_analysis as tfma
 
@@ -62,17 +57,9 @@ def _buckets(messages: Any) -> np.ndarray:
     """Lower border, examples, those where it happened, sum of predictions; shape (buckets, 4)."""
     for one in _of_all(messages, "plot_keys_and_values"):
         if found := one.value.calibration_histogram_buckets.buckets:
-            return np.array(
-                [
-                    (
-                        bucket.lower_threshold_inclusive,
-                        bucket.num_weighted_examples.value,
-                        bucket.total_weighted_label.value,
-                        bucket.total_weighted_refined_prediction.value,
-                    )
-                    for bucket in found
-                ]
-            )
+            names = ("num_weighted_examples", "total_weighted_label", "total_weighted_refined_prediction")
+            sums = [[getattr(bucket, name).value for name in names] for bucket in found]
+            return np.column_stack([[bucket.lower_threshold_inclusive for bucket in found], sums])
     return np.empty((0, 4))
 
 

@@ -11,6 +11,7 @@ import datetime
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -104,9 +105,6 @@ class History:
     def alone(self, who: str) -> Iterator[list[str]]:
         """For as long as this is entered, no other process decides or retrains. The lock ends with its process, however that ends.
 
-        Args:
-            who: for others to read.
-
         Yields:
             What is to be told: that an earlier owner of the lock ended without giving it back.
 
@@ -149,13 +147,7 @@ class History:
     ) -> Record:
         """Records a decision. One to retrain is thereby begun.
 
-        Args:
-            decision: what was decided.
-            period: the newest one whose labels had come.
-            who: asked for it.
-            run: of a scheduler.
-            mark: how far the metadata store is.
-            policy: that was asked, in words.
+        The arguments are attributes of the record.
 
         Raises:
             Busy: this is not entered (`alone`).
@@ -195,13 +187,6 @@ class History:
         return records.stamp(self._now())
 
 
-class _Metrics(list[Metric]):
-    """What `generate_latest` asks of a registry."""
-
-    def collect(self) -> list[Metric]:
-        return self
-
-
 def to_prometheus(found: Sequence[Record], model: str) -> str:
     """How retrainings ended, and since when one is under way, in Prometheus' text format; all have the label `model`."""
     ended = CounterMetricFamily(
@@ -216,10 +201,10 @@ def to_prometheus(found: Sequence[Record], model: str) -> str:
             [one for one in found if one.state == BEGUN],
         ),
     }
-    metrics = _Metrics([ended])
+    metrics: list[Metric] = [ended]
     for name, (text, of) in moments.items():
         gauge = GaugeMetricFamily(name, text, labels=["model"])
         if of:
             gauge.add_metric([model], datetime.datetime.fromisoformat(of[-1].at).timestamp())
         metrics.append(gauge)
-    return generate_latest(metrics).decode()  # type: ignore[arg-type]
+    return generate_latest(SimpleNamespace(collect=lambda: metrics)).decode()  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ from typing import Any
 
 import yaml
 
-from operation import notices
+from operation import alert_rules, notices
 from warm.process import end_with_parent
 
 PORT, ALERTMANAGER_PORT = 9190, 9193
@@ -110,20 +110,14 @@ def programs() -> dict[str, str]:
 def configure(
     files: Path, folder: Path, serving: Sequence[str], exporter: str, alertmanager: str, receiver: str
 ) -> None:
-    """Writes `prometheus.yml` and `alertmanager.yml` into a folder: those of `files`, with other addresses. Links the rules.
-
-    Args:
-        files: the folder with both, and with the rules that they name.
-        folder: that they are written to.
-        serving: HOST:PORT of each model server.
-        exporter: HOST:PORT of node_exporter.
-        alertmanager: HOST:PORT.
-        receiver: HOST:PORT of what is told of alerts.
+    """Writes `prometheus.yml` and `alertmanager.yml` into a folder: those of `files`, with other addresses (HOST:PORT). Links the rules.
 
     Raises:
         MonitoringError: one of them cannot be read, or Prometheus' has no job of these two names, or names rules elsewhere.
     """
-    prometheus, alerts = (_loaded(files / name) for name in ("prometheus.yml", "alertmanager.yml"))
+    prometheus, alerts = (
+        alert_rules.loaded(files / name, MonitoringError) for name in ("prometheus.yml", "alertmanager.yml")
+    )
     # Linked, so that they keep their names, which the page shows, and an edited rule is there at Prometheus' next look (SIGHUP).
     for name in prometheus.get("rule_files", []):
         first = Path(name).parts[0]
@@ -202,16 +196,9 @@ def start(
             command = [found[name], *own, f"--web.listen-address={at[name]}"]
             processes[name] = stack.enter_context(_process(command, folder / f"{name}.log"))
         stack.enter_context(receiver.running())
-        running = Monitoring(
-            f"http://{at['prometheus']}",
-            f"http://{at['alertmanager']}",
-            folder / "alerts.jsonl",
-            processes,
-            folder,
-        )
-        _wait(
-            running, [f"http://{at['node_exporter']}/metrics", *(f"http://{at[name]}/-/ready" for name in list(at)[:2])]
-        )
+        pages = [f"http://{at[name]}" for name in ("prometheus", "alertmanager")]
+        running = Monitoring(*pages, folder / "alerts.jsonl", processes, folder)
+        _wait(running, [f"http://{at['node_exporter']}/metrics", *(f"{one}/-/ready" for one in pages)])
         yield running
 
 
@@ -267,16 +254,6 @@ def _free(port: int, name: str) -> int:
                 f"Port {port} for {name}: {error.strerror}. For another one: make monitoring {name.upper()}_PORT={port + 1}"
             ) from None
         return int(probe.getsockname()[1])
-
-
-def _loaded(file: Path) -> dict[str, Any]:
-    try:
-        loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise MonitoringError(f"{file}: cannot be read ({error}).") from None
-    if not isinstance(loaded, dict):
-        raise MonitoringError(f"{file}: there is no mapping in it.")
-    return loaded
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -62,12 +62,7 @@ class Receiver(http.server.ThreadingHTTPServer):
     daemon_threads = False  # closed, it has told all that it has kept
 
     def __init__(self, file: Path, tell: Tell) -> None:
-        """Listens, and answers as soon as it is `running`.
-
-        Args:
-            file: that has a line for each notice.
-            tell: is called with each.
-        """
+        """Listens, and answers as soon as it is `running`: the file has a line for each notice, and `tell` is called with it."""
         super().__init__(("127.0.0.1", 0), _Handler)
         self._file, self._tell, self._lock = file, tell, threading.Lock()
 
@@ -93,17 +88,11 @@ class Receiver(http.server.ThreadingHTTPServer):
         Raises:
             KeyError, TypeError, AttributeError: it is not what Alertmanager sends.
         """
-        found = [
-            Notice(
-                receiver,
-                one["status"],
-                one["startsAt"],
-                one["endsAt"] if one["status"] == "resolved" else "",
-                dict(one["labels"]),
-                dict(one["annotations"]),
-            )
-            for one in body["alerts"]
-        ]
+        found = []
+        for one in body["alerts"]:
+            until = one["endsAt"] if one["status"] == "resolved" else ""
+            told = dict(one["labels"]), dict(one["annotations"])
+            found.append(Notice(receiver, one["status"], one["startsAt"], until, *told))
         with self._lock, self._file.open("a", encoding="utf-8") as kept:
             for notice in found:
                 kept.write(json.dumps(dataclasses.asdict(notice)) + "\n")

@@ -284,12 +284,6 @@ def decide(situation: Situation, policy: Policy, guards: Guards | None = None, p
 
     What is asked for by hand needs no policy, and no guard holds it back but one: nothing trains on a period that the gate of the data
     refused.
-
-    Args:
-        situation: what is known.
-        policy: that is asked.
-        guards: that hold it back.
-        past: retrainings.
     """
     guards = guards or Guards()
     wanted = (

@@ -403,13 +403,7 @@ _CALLS: dict[str, Callable[[Evaluator, Any, list[Any], float], Value]] = {
 
 
 def _signature(labels: Labels, modifier: Any, without_any: Labels | None = None) -> Labels:
-    """The labels that a modifier keeps: those `by` or `on`, or all but the name and those `without` or `ignoring`.
-
-    Args:
-        labels: of a series.
-        modifier: of the library; None where there is none.
-        without_any: what is kept then; None: all but the name.
-    """
+    """The labels that a modifier keeps: those `by` or `on`, or all but the name and those `without` or `ignoring`; where there is none, `without_any`."""
     if modifier is None:
         return _nameless(labels) if without_any is None else without_any
     named = {*modifier.labels}

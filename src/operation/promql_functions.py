@@ -9,7 +9,7 @@ import calendar
 import itertools
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -78,11 +78,6 @@ def quantile(share: float, values: Sequence[float]) -> float:
     return ranked[below] * (1 - weight) + ranked[above] * weight
 
 
-def _extreme(of: Callable[[Iterable[float]], float]) -> Callable[[Sequence[float]], float]:
-    """Of the numbers among values."""
-    return lambda values: of([one for one in values if not math.isnan(one)] or [math.nan])
-
-
 def _over(of: Callable[[list[float]], float]) -> Callable[..., float]:
     return lambda _, values, *__: of(values)
 
@@ -90,8 +85,8 @@ def _over(of: Callable[[list[float]], float]) -> Callable[..., float]:
 AGGREGATES: dict[str, Callable[[list[float]], float]] = {
     "sum": sum,
     "avg": np.mean,
-    "min": _extreme(min),
-    "max": _extreme(max),
+    "min": np.fmin.reduce,  # of the numbers among values
+    "max": np.fmax.reduce,
     "count": len,
     "stddev": np.std,
     "stdvar": np.var,
@@ -115,10 +110,6 @@ OVER_RANGES: dict[str, Callable[..., float | None]] = {
 }
 
 
-def _clamp(value: float, least: float, most: float) -> float:
-    return float(np.maximum(least, np.minimum(most, value)))
-
-
 NUMBERS: dict[str, Callable[..., float]] = {
     **{
         name: getattr(np, name)
@@ -129,20 +120,17 @@ NUMBERS: dict[str, Callable[..., float]] = {
     "deg": np.degrees,
     "rad": np.radians,
     "round": lambda value, to=1.0: np.floor(value * (1 / to) + 0.5) / (1 / to),
-    "clamp": _clamp,
-    "clamp_min": lambda value, least: _clamp(value, least, math.inf),
-    "clamp_max": lambda value, most: _clamp(value, -math.inf, most),
+    "clamp": np.clip,
+    "clamp_min": np.maximum,
+    "clamp_max": np.minimum,
 }
 
 DATES: dict[str, Callable[[datetime], int]] = {
-    "minute": lambda day: day.minute,
-    "hour": lambda day: day.hour,
-    "day_of_month": lambda day: day.day,
+    **{name: operator.attrgetter(name) for name in ("minute", "hour", "month", "year")},
+    "day_of_month": operator.attrgetter("day"),
     "day_of_week": lambda day: day.isoweekday() % 7,
     "day_of_year": lambda day: day.timetuple().tm_yday,
     "days_in_month": lambda day: calendar.monthrange(day.year, day.month)[1],
-    "month": lambda day: day.month,
-    "year": lambda day: day.year,
 }
 
 

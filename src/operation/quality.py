@@ -201,11 +201,7 @@ def coverage(joined: Joined, project: Project) -> list[Coverage]:
 def expected(said: npt.ArrayLike, costs: Costs) -> Expected:
     """AUC and cost that predictions promise: confidence-based performance estimation (CBPE), as NannyML has it.
 
-    A row with probability p is a positive with weight p and a negative with weight 1 - p; ties count half.
-
-    Args:
-        said: probabilities, shape (rows,).
-        costs: of errors.
+    A row with probability p is a positive with weight p and a negative with weight 1 - p; ties count half. `said` has the shape (rows,).
     """
     p = np.asarray(said, float)
     if not len(p):

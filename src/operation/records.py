@@ -6,7 +6,6 @@ It is written beside its place, then moved: a process that is killed leaves it a
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
 import fcntl
 import json
@@ -15,6 +14,8 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
+
+import orjson
 
 FILE = "history.jsonl"
 
@@ -33,12 +34,7 @@ class RecordError(ValueError):
 
 
 def read(file: Path, make: Callable[[dict[str, Any]], One], what: str) -> list[One]:
-    """The records of a file, the oldest first; none where there is no file.
-
-    Args:
-        file: of JSON lines.
-        make: a record from one of them.
-        what: it is, for the message.
+    """The records of a file of JSON lines, the oldest first; none where there is no file. `what` is the message's word for one.
 
     Raises:
         RecordError: a line was changed by hand so that it is none; names file and line.
@@ -54,7 +50,7 @@ def read(file: Path, make: Callable[[dict[str, Any]], One], what: str) -> list[O
 
 def write(file: Path, records: Iterable[Any]) -> None:
     """Writes dataclasses as the lines of a file; null stands for what is not a number."""
-    write_whole(file, "".join(json.dumps(_plain(dataclasses.asdict(one))) + "\n" for one in records))
+    write_whole(file, "".join(json.dumps(as_json(one)) + "\n" for one in records))
 
 
 def write_whole(file: Path, text: str) -> None:
@@ -114,7 +110,6 @@ def stamp(moment: datetime.datetime) -> str:
     return moment.astimezone(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    return None if value != value else value  # not a number is not equal to itself, and JSON has no word for it
+def as_json(value: Any) -> Any:
+    """A dataclass as JSON has it: null for what is not a number, and Python's own numbers for NumPy's."""
+    return orjson.loads(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))

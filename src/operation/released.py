@@ -14,7 +14,8 @@ import pandas as pd
 from operation import evaluated
 from operation.project import Costs
 from operation.quality import Quality
-from operation.report import as_json, of_json
+from operation.records import as_json
+from operation.report import of_json
 from operation.served_log import SHADOW
 
 if typing.TYPE_CHECKING:
@@ -51,14 +52,7 @@ def version(rows: pd.DataFrame) -> str:
 
 
 def find(name: str, store: str, pipeline: str, costs: Costs) -> Released:
-    """Asks the metadata store of the pipeline that trained.
-
-    Args:
-        name: of the version.
-        store: its SQLite file.
-        pipeline: that pushed it.
-        costs: of errors, by which its evaluation is read.
-    """
+    """Asks the metadata store, an SQLite file, about a version of the pipeline that pushed it; by the costs of errors, its evaluation is read."""
     from engines import store_file
     from engines.lineage import Lineage, LineageError
 
@@ -91,13 +85,8 @@ def load(folder: str | Path) -> Released:
     known = json.loads((folder / RECORD).read_bytes())
     trained = None if known["trained"] is None else of_json(Quality, known["trained"])
     statistics = folder / STATISTICS
-    return Released(
-        known["version"],
-        known["model"],
-        trained,
-        statistics if statistics.exists() else None,
-        tuple(known["notes"]),
-    )
+    kept = statistics if statistics.exists() else None
+    return Released(known["version"], known["model"], trained, kept, tuple(known["notes"]))
 
 
 def _evaluated(told: Version, costs: Costs) -> Quality | None:

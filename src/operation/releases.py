@@ -64,12 +64,7 @@ class Releases:
     """The file, and who may write it."""
 
     def __init__(self, folder: str | Path, now: Callable[[], datetime.datetime]) -> None:
-        """Reads nothing yet.
-
-        Args:
-            folder: that has it; made with the first release.
-            now: the time, with a zone.
-        """
+        """Reads nothing yet: the folder is made with the first release. `now` gives the time, with a zone."""
         self.folder, self.now = Path(folder), now
         self.file = self.folder / records.FILE
 

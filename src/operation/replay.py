@@ -48,11 +48,7 @@ class Served:
 
 @dataclasses.dataclass(frozen=True)
 class Replay:
-    """What a policy would have been worth.
-
-    Attributes:
-        served: period by period.
-    """
+    """What a policy would have been worth, period by period."""
 
     served: tuple[Served, ...]
 

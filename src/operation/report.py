@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -20,6 +19,7 @@ from operation import quality
 from operation.labels import Joined, Matches
 from operation.project import Project
 from operation.quality import Bin, Coverage, Estimate, Expected, Part, Quality
+from operation.records import as_json
 from operation.served_log import DAY, SHADOW, Lines, ServedLog
 
 DRIFT, SKEW = "drift", "skew"
@@ -160,21 +160,7 @@ def make(
     version: str = "",
     notes: Sequence[str] = (),
 ) -> Report:
-    """Measures all that a report has.
-
-    Args:
-        log: of these days.
-        joined: its rows with their labels.
-        project: whose model it is.
-        first: day that was asked for.
-        last: day, included.
-        made: now, with a zone.
-        trained: what the model in service was worth when it was released.
-        distances: of columns.
-        requests: by outcome.
-        version: that was in service.
-        notes: what is not known, and why.
-    """
+    """Measures all that a report has, of a log of these days and its rows with their labels. What else is given are attributes of `Report`."""
     answered = log.rows[log.rows["role"] != SHADOW]
     measured = quality.of(joined, project)
     happened = joined.rows[joined.rows["role"] != SHADOW].groupby(DAY)[project.label].mean()
@@ -296,24 +282,8 @@ def _end(day: str) -> float:
     return (start + datetime.timedelta(days=1)).timestamp()
 
 
-def as_json(value: Any) -> Any:
-    """A dataclass of this kind as JSON has it: null for what is not a number."""
-    return _plain(dataclasses.asdict(value))
-
-
-def _plain(value: Any) -> Any:
-    """With None for what JSON has no number for, and Python's own numbers for NumPy's."""
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else None
-    return int(value) if isinstance(value, np.integer) else value
-
-
 def of_json(kind: Any, value: Any) -> Any:
-    """A dataclass, or a value of a type that one of its fields has, from what `as_json` gave.
+    """A dataclass, or a value of a type that one of its fields has, from what `records.as_json` gave.
 
     Raises:
         ValueError: it is none, as are KeyError, TypeError and AttributeError.

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from prometheus_client.parser import text_string_to_metric_families
+
+from operation.promql_functions import of_buckets
 
 STARTED = "process_start_time_seconds"
 """By which a server that was started again is told from one that goes on; Linux has it."""
@@ -63,12 +65,7 @@ class Histogram(NamedTuple):
 
     def quantile(self, share: float) -> float:
         """The value below which a share of the values lies, between two bounds by the rule of three; NaN without values."""
-        wanted, below, low = share * self.total, 0.0, 0.0
-        for bound, count in zip(self.bounds, self.counts, strict=True):
-            if count and below + count >= wanted:
-                return low if math.isinf(bound) else low + (bound - low) * (wanted - below) / count
-            below, low = below + count, bound
-        return math.nan
+        return of_buckets(share, list(zip(self.bounds, accumulate(self.counts), strict=True)))
 
     def distance(self, other: Histogram) -> float:
         """Kolmogorov and Smirnov's: the largest difference between the shares below a bound, from 0 to 1. NaN where one of the two is empty."""
@@ -112,11 +109,7 @@ class Window:
     """A time that began with a first look at the metrics."""
 
     def __init__(self, text: str) -> None:
-        """Begins.
-
-        Args:
-            text: what `/metrics` gives.
-        """
+        """Begins with what `/metrics` gives."""
         self._last = _samples(text)
         self._sums: dict[Key, float] = {}
         self.restarts = 0

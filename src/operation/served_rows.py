@@ -18,13 +18,7 @@ ROWS, OUTCOMES, ACCOUNT = "rows.parquet", "outcomes.parquet", "lines.json"
 
 
 def save(log: ServedLog, outcomes: pd.DataFrame | None, folder: str | Path) -> None:
-    """Writes both.
-
-    Args:
-        log: of the days that are watched.
-        outcomes: of these days; None: none have come.
-        folder: that is made where it is not there.
-    """
+    """Writes the log and the outcomes of the days that are watched, if any have come, into a folder, which is made where it is not there."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     rows = log.rows.copy()

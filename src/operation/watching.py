@@ -34,11 +34,7 @@ _clock: contextvars.ContextVar[Clock] = contextvars.ContextVar("clock", default=
 
 @contextlib.contextmanager
 def by(clock: Clock | None) -> Iterator[None]:
-    """Within it, reports are made at the time that a clock says, in this process: no setting, which would be another one each time to the cache.
-
-    Args:
-        clock: gives a time with its zone; None: this machine's.
-    """
+    """Within it, reports of this process have the time, with its zone, of a clock (None: this machine's). As a setting, it would be another one each time to the cache."""
     token = _clock.set(clock or _now)
     try:
         yield

@@ -10,11 +10,11 @@ import subprocess
 from pathlib import Path
 
 import operation_metrics
-import promql_parser
 import pytest
 import yaml
 
 from operation import alert_rules, promql, report
+from operation import promql_functions as functions
 from operation.alert_rules import Rule, RuleError
 from operation.promql import PromqlError
 
@@ -102,10 +102,7 @@ def test_tests_play_series_that_there_can_be(metrics):
     ("expression", "said"),
     [
         ("serving_request_total > 1", "reads serving_request_total, which is no metric"),
-        (
-            'rate(serving_requests_total{status="failed"}[5m]) > 1',
-            "reads serving_requests_total by status, which it has not",
-        ),
+        ('rate(up{status="failed"}[5m]) > 1', "reads up by status, which it has not"),
     ],
 )
 def test_a_name_that_is_never_there_is_found(metrics, expression, said):
@@ -136,161 +133,91 @@ SERIES = {
     'seconds_bucket{job="b",le="+Inf"}': "0+0x24",
 }
 
+COMPARED = {*functions.COMPARISONS}
+BETWEEN = COMPARED | {*functions.ARITHMETIC} - {"atan2"}  # after which Prometheus 2 keeps most names
+OPERATORS = {
+    "gauge {} 2": BETWEEN,
+    "7 {} counter": BETWEEN,
+    "gauge {} on (job) limit": BETWEEN | {"atan2"},
+    "gauge {} ignoring (kind) limit": BETWEEN,
+    "counter {} on (job) group_left () limit * 2": BETWEEN,
+    "counter {} on (job) group_left (kind) limit": BETWEEN,
+    "limit {} on (job) group_right () counter": BETWEEN,
+    "gauge {} bool 2": COMPARED,
+    "1 {} bool 2": COMPARED,
+    "gauge {} bool on (job) limit": COMPARED,
+    "counter {} bool on (job) group_left () limit": COMPARED,
+}
+"""Two sides, and what may stand between them."""
+
+CALLS = {
+    "{}(counter)": functions.AGGREGATES,
+    "{} by (job) (counter)": functions.AGGREGATES,
+    "{} without (code) (counter)": functions.AGGREGATES,
+    "{}(counter[15m])": {*functions.OVER_RANGES} - {"quantile_over_time", "predict_linear"},
+    "{}(gauge[9m])": {*functions.OVER_RANGES} - {"quantile_over_time", "predict_linear"},
+    "{}(gauge / 3)": {*functions.NUMBERS} - {"clamp", "clamp_min", "clamp_max"},
+    "{}(vector(1e9))": functions.DATES,
+}
+"""Arguments, and the functions that take them."""
+
 EXPRESSIONS = [
-    "counter",
-    'counter{job!="a"}',
-    'counter{job=~"a|c",code!~"5.."}',
-    'gauge{missing=""}',
-    "gauge offset 3m",
-    "-gauge",
-    "(gauge)",
-    "time() - gauge",
-    "abs(gauge)",
-    "rate(counter[5m])",
-    "increase(counter[7m])",
-    "increase(counter[7m] offset 2m)",
-    "delta(gauge[9m])",
-    "avg_over_time(gauge[6m])",
-    "max_over_time(counter[6m])",
-    "min_over_time(counter[6m])",
-    "count_over_time(gauge[10m])",
-    "sum(counter)",
-    "sum by (job) (rate(counter[5m]))",
-    "sum without (code) (counter)",
-    "avg by (code) (counter)",
-    "min(counter)",
-    "max by (job) (counter)",
-    "count by (code) (counter)",
-    "gauge > 1",
-    "3 < counter",
-    "gauge == 2",
-    "gauge != 2",
-    "gauge >= 2 and gauge <= 7",
-    "counter / on (job) group_left () limit",
-    "counter / on (job) group_left (kind) limit",
-    "limit * on (job) group_right () counter",
-    "gauge / ignoring (kind) limit",
-    "gauge > on (job) limit",
-    "counter > on (job) group_left () limit * 2",
-    "gauge / 0",
-    "counter and on (job) limit",
-    'counter unless on (job) limit{kind="x"}',
-    "gauge or counter",
-    "counter + ignoring (code) group_left () gauge",
-    'absent(nothing{job="x",code=~"2.."})',
-    "absent(gauge)",
+    *(form.format(name) for form, names in (OPERATORS | CALLS).items() for name in sorted(names)),
+    # Series.
+    *("counter", 'counter{job!="a"}', 'counter{job=~"a|c",code!~"5.."}', 'gauge{missing=""}', "(gauge)", "-gauge"),
+    *("gauge offset 3m", "limit offset -2m", '{__name__=~"gau.e|limit"}', '{__name__="limit", kind=~"x|y"}'),
+    # Ranges.
+    *("increase(counter[7m] offset 2m)", "rate((counter[5m]))"),
+    *("quantile_over_time(0.3, counter[7m])", "quantile_over_time(2, counter[7m])"),
+    *("predict_linear(counter[9m], 600)", "predict_linear(limit[9m] offset 2m, 600)"),
+    # Subqueries.
+    *("max_over_time(rate(counter[3m])[10m:2m])", "avg_over_time((gauge > 1)[8m:])"),
+    *("sum_over_time(gauge[6m:90s] offset 2m)", "min_over_time(max_over_time(gauge[3m])[9m:3m])"),
+    # What is not there.
+    *('absent(nothing{job="x",code=~"2.."})', "absent(gauge)", "absent(sum(nothing))"),
+    *('absent_over_time(nothing{job="x",job="y",code="2"}[5m])', "absent_over_time(gauge[3m:1m])"),
+    "absent_over_time(gauge[5m])",
+    # Aggregations with a parameter, and of what is no number.
+    *("topk(2, counter)", "topk by (job) (1, counter)", "topk(2, gauge)", "topk(scalar(count(limit)), counter)"),
+    *("bottomk(1, counter)", "bottomk without (code) (1, counter)", "bottomk(2, gauge)", "min(gauge)", "max(gauge)"),
+    *("quantile(0.4, counter)", "quantile by (job) (0.9, counter)", "quantile(-1, counter)"),
+    *('count_values("value", limit)', 'count_values without (kind) ("value", limit / 4)'),
+    # Histograms.
     "histogram_quantile(0.5, rate(seconds_bucket[10m]))",
     "histogram_quantile(0.9, sum by (le) (rate(seconds_bucket[10m])))",
-    "histogram_quantile(0.1, seconds_bucket)",
-    "histogram_quantile(2, seconds_bucket)",
-    "2 * 3 + gauge - 1",
-    # Subqueries.
-    "max_over_time(rate(counter[3m])[10m:2m])",
-    "avg_over_time((gauge > 1)[8m:])",
-    "sum_over_time(gauge[6m:90s] offset 2m)",
-    "min_over_time(max_over_time(gauge[3m])[9m:3m])",
-    "absent_over_time(gauge[3m:1m])",
-    "rate((counter[5m]))",
-    # Other ranges.
-    "sum_over_time(counter[5m])",
-    "last_over_time(gauge[7m])",
-    "present_over_time(gauge[7m])",
-    "stddev_over_time(counter[7m])",
-    "stdvar_over_time(counter[7m])",
-    "quantile_over_time(0.3, counter[7m])",
-    "quantile_over_time(2, counter[7m])",
-    "changes(gauge[12m])",
-    "resets(counter[15m])",
-    "irate(counter[5m])",
-    "idelta(gauge[5m])",
-    "deriv(counter[9m])",
-    "deriv(gauge[9m])",
-    "predict_linear(counter[9m], 600)",
-    "predict_linear(limit[9m] offset 2m, 600)",
-    'absent_over_time(nothing{job="x",job="y",code="2"}[5m])',
-    "absent_over_time(gauge[5m])",
-    "absent(sum(nothing))",
-    # Other aggregations.
-    "topk(2, counter)",
-    "topk by (job) (1, counter)",
-    "bottomk(1, counter)",
-    "bottomk without (code) (1, counter)",
-    "topk(2, gauge)",
-    "bottomk(2, gauge)",
-    "topk(scalar(count(limit)), counter)",
-    "quantile(0.4, counter)",
-    "quantile by (job) (0.9, counter)",
-    "quantile(-1, counter)",
-    "stddev(counter)",
-    "stdvar by (job) (counter)",
-    "group by (job) (counter)",
-    'count_values("value", limit)',
-    'count_values without (kind) ("value", limit / 4)',
-    "min(gauge)",
-    "max(gauge)",
+    *("histogram_quantile(0.1, seconds_bucket)", "histogram_quantile(2, seconds_bucket)"),
     # Numbers one by one.
-    "clamp(gauge, -1, 3)",
-    "clamp_min(gauge, 0)",
-    "clamp_max(gauge, 3)",
-    "round(gauge / 3)",
-    "round(gauge / 3, 0.1)",
-    "ceil(gauge / 2)",
-    "floor(gauge / 2)",
-    "exp(gauge)",
-    "ln(gauge)",
-    "log2(gauge)",
-    "log10(gauge)",
-    "sqrt(gauge)",
-    "sgn(gauge)",
-    "deg(gauge)",
-    "rad(gauge)",
-    "sin(limit)",
+    *("clamp(gauge, -1, 3)", "clamp_min(gauge, 0)", "clamp_max(gauge, 3)", "round(gauge / 3, 0.1)"),
     # Of their own kind.
-    "vector(1)",
-    "vector(time() / 7)",
-    "scalar(gauge)",
-    'scalar(gauge{job="a"}) + 1',
-    "timestamp(gauge)",
-    "timestamp(gauge * 1)",
-    "sort_desc(gauge)",
+    *("vector(time() / 7)", "scalar(gauge)", 'scalar(gauge{job="a"}) + 1', "time() - gauge", "sort_desc(gauge)"),
+    *("timestamp(gauge)", "timestamp(gauge * 1)", "hour()", "year(limit * 1e9)"),
     'label_replace(counter, "first", "$1-${2}", "code", "(.)(.*)")',
     'label_replace(counter, "code", "", "code", "2.*")',
     'label_replace(limit, "code", "none", "nothing", "")',
     'label_replace(counter, "x", "$1", "code", "no(.)")',
     'label_join(counter, "both", "/", "job", "code")',
-    "hour()",
-    "minute(vector(1e9))",
-    "day_of_week(vector(1e9))",
-    "day_of_month(vector(1e9))",
-    "day_of_year(vector(1e9))",
-    "days_in_month(vector(1e9))",
-    "month(vector(1e9))",
-    "year(limit * 1e9)",
-    # Operators.
-    "gauge > bool 1",
-    "1 > bool 2",
-    "2 <= bool gauge",
-    "gauge == bool on (job) limit",
-    "counter >= bool on (job) group_left () limit",
-    "gauge % 2",
-    "-7 % counter",
-    "gauge ^ 0.5",
-    "gauge ^ 2",
-    "2 ^ 3 ^ 2",
-    "gauge atan2 limit",
-    "gauge atan2 on (job) limit",
-    "gauge < ignoring (kind) limit",
-    "limit >= ignoring (kind) gauge",
-    "gauge >= on (job) group_left (kind) limit",
-    "counter == on (job, code) counter",
-    "counter * on (job) nothing",
-    "-counter",
-    "limit offset -2m",
-    '{__name__=~"gau.e|limit"}',
-    '{__name__="limit", kind=~"x|y"}',
-    "gauge and on () vector(1)",
+    # Operators between several.
+    *("2 ^ 3 ^ 2", "2 * 3 + gauge - 1", "gauge ^ 0.5", "gauge / 0", "gauge atan2 limit", "gauge or counter"),
+    *("counter and on (job) limit", 'counter unless on (job) limit{kind="x"}', "gauge >= 2 and gauge <= 7"),
+    *("gauge and on () vector(1)", "counter + ignoring (code) group_left () gauge"),
     "gauge unless on () (vector(1) unless on () limit)",
+    *("gauge >= on (job) group_left (kind) limit", "counter == on (job, code) counter", "counter * on (job) nothing"),
 ]
+
+
+def rules_of(folder: Path, *rules: dict[str, str]) -> Path:
+    """A file of rules."""
+    file = folder / "rules.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": rules}]}))
+    return file
+
+
+def asked_of(folder: Path, series: dict[str, str], **asked: list[dict[str, object]]) -> Path:
+    """A file with a test, which reads the file of rules where there is one."""
+    file, given = folder / "tests.yml", [{"series": name, "values": values} for name, values in series.items()]
+    tests = {"rule_files": [one.name for one in folder.glob("rules.yml")], "evaluation_interval": "1m"}
+    file.write_text(yaml.safe_dump(tests | {"tests": [{"interval": "1m", "input_series": given, **asked}]}))
+    return file
 
 
 @pytest.fixture(scope="module")
@@ -356,8 +283,7 @@ def test_what_is_not_known_here_is_refused_and_never_guessed(storage, expression
     ],
 )
 def test_a_file_of_rules_that_cannot_be_followed_is_named(tmp_path, rule, said):
-    file = tmp_path / "rules.yml"
-    file.write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": [rule]}]}))
+    file = rules_of(tmp_path, rule)
     with pytest.raises(RuleError) as error:
         alert_rules.read_rules(file)
     assert str(error.value).startswith(str(file))
@@ -374,14 +300,11 @@ def test_what_is_no_file_of_rules_is_named(tmp_path, text):
 
 def test_two_alerts_of_one_name_and_an_alert_that_there_is_not_are_refused(tmp_path):
     rule = {"alert": "A", "expr": "up == 0"}
-    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": [rule, rule]}]}))
     with pytest.raises(RuleError, match="there are several alerts A"):
-        alert_rules.read_rules(tmp_path / "rules.yml")
-    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": [rule]}]}))
-    test = {"input_series": [], "alert_rule_test": [{"eval_time": "1m", "alertname": "B"}]}
-    (tmp_path / "tests.yml").write_text(yaml.safe_dump({"rule_files": ["rules.yml"], "tests": [test]}))
+        alert_rules.read_rules(rules_of(tmp_path, rule, rule))
+    rules_of(tmp_path, rule)
     with pytest.raises(RuleError, match="there is no alert B in its rule_files"):
-        alert_rules.read_tests(tmp_path / "tests.yml")
+        alert_rules.read_tests(asked_of(tmp_path, {}, alert_rule_test=[{"eval_time": "1m", "alertname": "B"}]))
 
 
 def test_a_template_that_is_not_known_here_is_refused():
@@ -392,12 +315,10 @@ def test_a_template_that_is_not_known_here_is_refused():
 
 
 def test_an_alert_that_reads_what_is_recorded_after_it_is_refused(tmp_path):
-    rules = [{"alert": "A", "expr": "a > 1"}, {"record": "a", "expr": "up"}]
-    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": rules}]}))
+    alert, recording = {"alert": "A", "expr": "a > 1"}, {"record": "a", "expr": "up"}
     with pytest.raises(RuleError, match="a is recorded after it"):
-        alert_rules.read_rules(tmp_path / "rules.yml")
-    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": rules[::-1]}]}))
-    [rule] = alert_rules.read_rules(tmp_path / "rules.yml")
+        alert_rules.read_rules(rules_of(tmp_path, alert, recording))
+    [rule] = alert_rules.read_rules(rules_of(tmp_path, recording, alert))
     assert rule.selectors == [("up", {})]
     assert alert_rules.unknown([rule], {"up": set()}) == []
 
@@ -451,12 +372,8 @@ def test_promtool_sees_the_same_faults_in_broken_rules(promtool, tmp_path, how):
     ours = sorted(re.findall(r": (\w+) at (\d+) s: expected", "\n".join(said)))
     found = run_promtool(promtool, "test", "rules", *files)
     theirs = re.findall(r"alertname: (\w+), time: (\w+),", found.stderr + found.stdout)
-    seconds = [
-        (name, f"{promql_parser.parse_duration(time).total_seconds():g}" if time != "0s" else "0")
-        for name, time in theirs
-    ]
     assert len(ours) >= len(RULES)
-    assert ours == sorted(seconds)
+    assert ours == sorted((name, f"{alert_rules._seconds(time, tmp_path):g}") for name, time in theirs)
 
 
 def test_promtool_finds_the_same_values(promtool, storage, tmp_path):
@@ -470,13 +387,7 @@ def test_promtool_finds_the_same_values(promtool, storage, tmp_path):
                 for one, value in (found.items() if isinstance(found, dict) else [(frozenset(), found)])
             ]
             asked.append({"expr": expression, "eval_time": f"{at}s", "exp_samples": samples})
-    series = [{"series": name, "values": values} for name, values in SERIES.items()]
-    tests = {
-        "evaluation_interval": "1m",
-        "tests": [{"interval": "1m", "input_series": series, "promql_expr_test": asked}],
-    }
-    (tmp_path / "tests.yml").write_text(yaml.safe_dump(tests))
-    found = run_promtool(promtool, "test", "rules", tmp_path / "tests.yml")
+    found = run_promtool(promtool, "test", "rules", asked_of(tmp_path, SERIES, promql_expr_test=asked))
     differ = re.findall(r'expr: "(.*)", time: (\w+),\s+exp: (.*)\n\s+got: (.*)', found.stderr + found.stdout)
     assert len(differ) == (found.stderr + found.stdout).count("expr: ")
     assert len(differ) < len(asked) / 4
@@ -503,10 +414,8 @@ def test_promtool_refuses_the_same_matches(promtool, storage, tmp_path):
         except PromqlError:
             ours.append(expression)
     asked = [{"expr": one, "eval_time": "300s", "exp_samples": []} for one in expressions]
-    series = [{"series": name, "values": values} for name, values in SERIES.items()]
-    tests = {"tests": [{"interval": "1m", "input_series": series, "promql_expr_test": asked}]}
-    (tmp_path / "tests.yml").write_text(yaml.safe_dump(tests))
-    said = run_promtool(promtool, "test", "rules", tmp_path / "tests.yml").stderr.replace('\\"', '"')
+    file = asked_of(tmp_path, SERIES, promql_expr_test=asked)
+    said = run_promtool(promtool, "test", "rules", file).stderr.replace('\\"', '"')
     assert ours == re.findall(r'expr: "(.*)", time: \w+, err:', said)
     assert 0 < len(ours) < len(expressions)
 
@@ -535,35 +444,17 @@ def test_promtool_sees_the_same_alerts_of_recordings_and_of_those_that_are_kept(
     }
     rules, last = alert_rules.read_rules(tmp_path / "rules.yml"), 24
     asked = [{"eval_time": f"{minute}m", "alertname": rule.name} for rule in rules for minute in range(last + 1)]
-    tests = {
-        "rule_files": ["rules.yml"],
-        "evaluation_interval": "1m",
-        "tests": [
-            {
-                "interval": "1m",
-                "input_series": [{"series": name, "values": values} for name, values in series.items()],
-                "alert_rule_test": asked,
-            }
-        ],
-    }
-    (tmp_path / "tests.yml").write_text(yaml.safe_dump(tests))
-    [test] = alert_rules.read_tests(tmp_path / "tests.yml")
+    file = asked_of(tmp_path, series, alert_rule_test=asked)
+    [test] = alert_rules.read_tests(file)
     ours = [
         (rule.name, minute, len(alerts))
         for rule in rules
         for minute, alerts in enumerate(alert_rules.firing(rule, test.series, 60, last * 60))
         if alerts
     ]
-    said = run_promtool(promtool, "test", "rules", tmp_path / "tests.yml").stderr
+    said = run_promtool(promtool, "test", "rules", file).stderr
     found = re.findall(r"alertname: (\w+), time: (\w+),\s+exp:\[\],\s+got:\[((?:.|\n)*?)\n? *\]\n", said)
-    theirs = [
-        (
-            name,
-            int(promql_parser.parse_duration(time).total_seconds() // 60) if time != "0s" else 0,
-            got.count("Labels:"),
-        )
-        for name, time, got in found
-    ]
+    theirs = [(name, alert_rules._seconds(time, file) // 60, got.count("Labels:")) for name, time, got in found]
     assert {name for name, *_ in ours} == {rule.name for rule in rules}
     assert sorted(ours) == sorted(theirs), said
 

@@ -32,12 +32,8 @@ def test_a_decision_is_recorded_with_its_reason_and_a_retraining_with_its_end(ke
         declined = kept.decide(NO, "2013-06", "Ada")
         begun = kept.decide(YES, "2013-07", "a schedule")
         done = kept.end(begun, DONE, "1375315200", "in 20 s")
-    assert (declined.number, declined.state, declined.at, declined.process) == (
-        1,
-        DECLINED,
-        "2013-08-01T03:00:00+00:00",
-        0,
-    )
+    assert (declined.number, declined.state, declined.process) == (1, DECLINED, 0)
+    assert declined.at == "2013-08-01T03:00:00+00:00"
     assert (begun.state, begun.process) == (BEGUN, os.getpid())
     again = History(kept.folder).records()
     assert again[1] == done

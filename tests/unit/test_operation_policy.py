@@ -76,11 +76,7 @@ def test_a_policy_decides_by_its_measure_and_says_both_numbers(one, situation, r
 
 NOTHING_KNOWN = [
     (CalibrationGap(0.04), NOW, "No label of 2013-07 has come for the model in service."),
-    (
-        CalibrationGap(0.04, surely=True),
-        with_(quality=worth(gap=0.3, wide=math.nan)),
-        "The gap of 2013-07 has no interval.",
-    ),
+    (CalibrationGap(1, surely=True), with_(quality=worth(wide=math.nan)), "The gap of 2013-07 has no interval."),
     (Loss(0.02), NOW, "No label of 2013-07 has come for the model in service."),
     (Loss(0.02), with_(quality=worth()), "There is no baseline."),
     (Loss(0.02), with_(quality=worth(math.nan), baseline=worth()), "The auc is undefined."),
@@ -105,9 +101,8 @@ def test_july_is_seen_by_the_gap_and_not_by_the_auc():
     assert not Loss(0.02).decide(july).retrain
     found = CalibrationGap(0.04).decide(july)
     assert found.retrain
-    assert (
-        found.reason == "10.0% was said in 2013-07 and 31.0% happened: 21.0 points apart; a training is due beyond 4."
-    )
+    said = "10.0% was said in 2013-07 and 31.0% happened: 21.0 points apart; a training is due beyond 4."
+    assert found.reason == said
 
 
 def test_several_policies_are_asked_together():
@@ -125,27 +120,18 @@ def test_several_policies_are_asked_together():
 
 
 LAST = [Past(datetime.date(2013, 7, 10), "2013-06")]
+SAME = [Past(datetime.date(2013, 7, 31), "2013-07")]
 
 
 @pytest.mark.parametrize(
     ("situation", "guards", "past", "why"),
     [
-        (
-            with_(refused="column temp: 300 of 2,000 rows are in Celsius."),
-            Guards(),
-            [],
-            "the data of 2013-07 were refused: column temp",
-        ),
+        (with_(refused="300 rows are in Celsius."), Guards(), [], "the data of 2013-07 were refused: 300 rows"),
         (with_(refused="bad.", asked="by Ada: try."), Guards(), [], "the data of 2013-07 were refused: bad."),
         (with_(new_rows=0), Guards(), [], "no labelled rows have come since the last training."),
         (NOW, Guards(cool_down=30), LAST, "the last retraining was 22 days ago, and 30 are to pass."),
         (NOW, Guards(budget=1), LAST, "1 retraining has used the budget of 365 days up."),
-        (
-            NOW,
-            Guards(),
-            [Past(datetime.date(2013, 7, 31), "2013-07")],
-            "with the labels up to 2013-07 it was tried already.",
-        ),
+        (NOW, Guards(), SAME, "with the labels up to 2013-07 it was tried already."),
     ],
 )
 def test_a_guard_holds_back_what_a_policy_wants_and_says_why(situation, guards, past, why):
@@ -166,33 +152,30 @@ def test_guards_let_through_what_they_are_not_about():
 
 def test_what_is_asked_for_by_hand_needs_no_policy_and_waits_for_no_guard():
     asked = with_(asked="Ada: a new airport opens.")
-    past = [*LAST, Past(datetime.date(2013, 7, 31), "2013-07")]
-    found = policy.decide(asked, Never(), Guards(cool_down=90, budget=1), past)
+    found = policy.decide(asked, Never(), Guards(cool_down=90, budget=1), [*LAST, *SAME])
     assert (found.retrain, found.policy) == (True, "by hand")
     assert found.reason == "Asked for by hand: Ada: a new airport opens."
 
 
 @pytest.mark.parametrize(
-    "make",
+    ("make", "settings"),
     [
-        lambda: Calendar(0),
-        lambda: NewRows(-1),
-        lambda: Drift(0),
-        lambda: Drift(1, limit=0.0),
-        lambda: CalibrationGap(math.nan),
-        lambda: CalibrationGap(True),
-        lambda: Loss(0.0),
-        lambda: Loss(0.1, "gap"),
-        lambda: AnyOf(()),
-        lambda: AllOf(()),
-        lambda: Guards(cool_down=-1),
-        lambda: Guards(budget=0),
-        lambda: Guards(days=0),
+        *((Calendar, {"months": one}) for one in (0, True, None)),
+        (NewRows, {"rows": -1}),
+        *((Drift, one) for one in ({"columns": 0}, {"limit": 0.0})),
+        *((CalibrationGap, {"limit": one}) for one in (math.nan, math.inf, True)),
+        *((Loss, one) for one in ({"limit": 0.0}, {"limit": 0.1, "measure": "gap"})),
+        *((kind, {"policies": ()}) for kind in (AnyOf, AllOf)),
+        *((Guards, {name: value}) for name, value in (("cool_down", -1), ("budget", 0), ("days", 0))),
     ],
 )
-def test_settings_that_always_or_never_retrain_are_refused(make):
-    with pytest.raises(ValueError, match=r"is a number|name policies|measure is"):
-        make()
+def test_settings_that_always_or_never_retrain_are_refused(make, settings):
+    with pytest.raises(ValueError, match=rf"{make.__name__}.*(is a number|name policies|measure is)"):
+        make(**settings)
+
+
+def test_what_a_setting_is_by_default_may_be_given():
+    assert (Drift(1, None), Guards(0, None)) == (Drift(), Guards())
 
 
 def test_words_of_a_policy_tell_apart_all_that_its_file_says():

@@ -199,6 +199,20 @@ def go(registry, world, tmp_path, said):
     return run
 
 
+@pytest.fixture
+def in_canary(registry, world):
+    """Has something done while a version answers half of the requests."""
+
+    def at(act):
+        world.before_wait = lambda: act() if traffic.read(registry.folder).share == 0.5 else None
+
+    return at
+
+
+def fail(error):
+    raise error
+
+
 def steps(registry) -> list[tuple[str, Traffic]]:
     return [(one.command, one.after) for one in registry.history() if one.state == "done"]
 
@@ -219,9 +233,8 @@ def test_a_good_version_comes_to_all_clients_by_steps_that_are_recorded_with_the
     assert (ended.state, ended.version, ended.champion, ended.who) == (RELEASED, TWO, ONE, "ann")
     assert list(ended.found) == ["smoke", "shadow", "canary 10%", "canary 50%", "production"]
     assert steps(registry) == GOOD
-    assert {(one.who, one.why) for one in registry.history()[2:3]} == {
-        ("ann", "Release 1: canary 10%. better at night")
-    }
+    third = registry.history()[2]
+    assert (third.who, third.why) == ("ann", "Release 1: canary 10%. better at night")
     assert set(world.statuses) == {200}
     assert Releases(tmp_path / "releases", lambda: None).all() == [ended]
     assert said[-1] == f"Release 1 (version {TWO}), released: Version {TWO} answers all requests."
@@ -297,18 +310,15 @@ def test_a_canary_without_requests_ends_by_the_clock_that_is_given(go, registry,
     world.each = 0
     days = iter(range(10_000))
     begin = datetime.datetime(2013, 1, 1, tzinfo=datetime.UTC)
-    ended = go(
-        now=lambda: begin + datetime.timedelta(days=next(days)), limits=dataclasses.replace(LIMITS, deadline=7 * 86400)
-    )
+    week = dataclasses.replace(LIMITS, deadline=7 * 86400)
+    ended = go(now=lambda: begin + datetime.timedelta(days=next(days)), limits=week)
     assert (ended.state, ended.step, ended.at[:4]) == (ROLLED_BACK, "shadow", "2013")
     assert ended.reason.startswith("Not enough requests in 604800 seconds.")
     assert traffic.read(registry.folder) == Traffic(ONE)
 
 
 def test_a_share_that_is_not_what_was_given_is_no_fair_comparison(go, world, monkeypatch):
-    monkeypatch.setattr(
-        Traffic, "choose", lambda self, request_id: "challenger" if request_id.endswith("00") else "champion"
-    )
+    monkeypatch.setattr(Traffic, "choose", lambda _, name: "challenger" if name.endswith("00") else "champion")
     ended = go(limits=dataclasses.replace(LIMITS, shadow=0))
     assert (ended.state, ended.step) == (ROLLED_BACK, "canary 50%")
     assert "and was given 50%" in ended.reason
@@ -322,23 +332,16 @@ def test_a_version_that_keeps_requests_waiting_is_taken_back(go, world):
     assert "is at work on 1 requests, and has ended none" in ended.reason
 
 
-def test_a_version_under_which_the_server_goes_down_is_taken_back_in_the_registry(go, registry, world, said):
-    def down():
-        world.is_down = world.is_down or traffic.read(registry.folder).share == 0.5
-
-    world.before_wait = down
+def test_a_version_under_which_the_server_goes_down_is_taken_back_in_the_registry(go, registry, world, in_canary):
+    in_canary(lambda: vars(world).update(is_down=True))
     ended = go()
     assert (ended.state, ended.step) == (ROLLED_BACK, "canary 50%")
     assert "no metrics for 0.2 seconds (down)" in ended.reason
     assert traffic.read(registry.folder) == Traffic(ONE)
 
 
-def test_what_is_rolled_back_by_hand_meanwhile_stays_so(go, registry, world):
-    def by_hand():
-        if traffic.read(registry.folder).share == 0.5:
-            registry.rollback(why="a complaint", who="bob")
-
-    world.before_wait = by_hand
+def test_what_is_rolled_back_by_hand_meanwhile_stays_so(go, registry, in_canary):
+    in_canary(lambda: registry.rollback(why="a complaint", who="bob"))
     ended = go()
     assert (ended.state, ended.step) == (TAKEN_OVER, "canary 50%")
     assert [one.who for one in registry.history()][-1] == "bob"
@@ -407,12 +410,8 @@ def test_of_two_releases_at_once_the_second_is_told(go, world):
     assert told
 
 
-def test_a_release_that_is_stopped_takes_back_what_it_has_begun(go, registry, world):
-    def stop():
-        if traffic.read(registry.folder).share == 0.5:
-            raise KeyboardInterrupt
-
-    world.before_wait = stop
+def test_a_release_that_is_stopped_takes_back_what_it_has_begun(go, registry, world, in_canary):
+    in_canary(lambda: fail(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         go()
     assert traffic.read(registry.folder) == Traffic(ONE)
@@ -450,29 +449,16 @@ def kill(monkeypatch):
     for name in ("promote", "challenge", "shadow", "rollback"):
         monkeypatch.setattr(Registry, name, watched(getattr(Registry, name)))
 
-    def at(number: int) -> None:
-        seen["left"] = number
-
-    return at
+    return lambda number: seen.update(left=number)
 
 
 @pytest.fixture
-def killed_in_canary(go, registry, world, kill):
+def killed_in_canary(go, world, kill, in_canary):
     """A release that was, of version 2."""
-
-    def die():
-        if traffic.read(registry.folder).share == 0.5:
-            raise Killed
-
-    world.before_wait = die
+    in_canary(lambda: fail(Killed))
     with pytest.raises(Killed):
         go()
     world.before_wait = lambda: None
-
-
-def reset(registry):
-    """Version 1 answers all, and nothing else has a part."""
-    traffic.write(registry.folder, Traffic(ONE))
 
 
 @pytest.mark.parametrize(
@@ -490,7 +476,7 @@ def test_killed_at_any_of_its_writes_a_release_goes_on_and_does_nothing_twice(
     few = dataclasses.replace(LIMITS, shadow=0 if fault else 5, requests=5)
     expected = [("challenge", Traffic(ONE, TWO, 0.5)), ("rollback", Traffic(ONE))] if fault else [*GOOD[1:2], *GOOD[3:]]
     for number in places:
-        reset(registry)
+        traffic.write(registry.folder, Traffic(ONE))
         registry.challenge(None)
         before = len(registry.history())
         kill(number)
@@ -514,10 +500,8 @@ def test_a_release_that_was_killed_is_taken_back_where_another_version_is_asked_
     assert go(THREE).state == RELEASED
     first, second = Releases(tmp_path / "releases", lambda: None).all()
     assert (first.state, second.version) == (INTERRUPTED, THREE)
-    assert (
-        f"Release 1 (version {TWO}) was cut off at its step canary 50%. Another version is asked for: it is taken back."
-        in said
-    )
+    told = "was cut off at its step canary 50%. Another version is asked for: it is taken back."
+    assert f"Release 1 (version {TWO}) {told}" in said
 
 
 def test_a_release_that_was_killed_does_not_go_on_over_what_was_changed_by_hand(go, registry, killed_in_canary):

@@ -32,12 +32,8 @@ def watch(tmp_path, lines, outcomes, **known) -> Report:
 def full(tmp_path_factory) -> Report:
     """A month like July: ranked as before, and three times as much happened as was said."""
     lines, outcomes = month("2026-01-01", 800, 0.3, 0.1)
-    rows = [
-        *lines.to_dict("records"),
-        "no line",
-        line(900) | {"number": None},
-        line(5, lines["sent"][5], role="shadow", version=9),
-    ]
+    shadow = line(5, lines["sent"][5], role="shadow", version=9)
+    rows = [*lines.to_dict("records"), "no line", line(900) | {"number": None}, shadow]
     outcomes.loc[0, "depot"] = "<b>&"
     return watch(
         tmp_path_factory.mktemp("full"),
@@ -85,14 +81,12 @@ def test_a_slice_that_is_no_longer_asked_about_is_named(tmp_path):
 
 def samples(one: Report) -> dict[tuple[str, ...], float]:
     families = text_string_to_metric_families(report.to_prometheus(one))
-    return {
-        (
-            sample.name.removeprefix("operation_"),
-            *(value for name, value in sample.labels.items() if name != "model"),
-        ): sample.value
+    of = [
+        (sample, [value for name, value in sample.labels.items() if name != "model"])
         for family in families
         for sample in family.samples
-    }
+    ]
+    return {(sample.name.removeprefix("operation_"), *values): sample.value for sample, values in of}
 
 
 def test_it_has_every_row_of_the_log_and_the_gap_that_the_auc_misses(full):
@@ -174,9 +168,7 @@ class Elements(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.loads += [
-            value for name, value in attrs if name in ("src", "href", "xlink:href") and not value.startswith("#")
-        ]
+        self.loads += [value for name, value in attrs if name in ("src", "href", "xlink:href") and value[0] != "#"]
 
 
 def test_the_page_opens_offline_and_loads_nothing(each):
@@ -214,10 +206,8 @@ def test_sentences_say_what_dashboards_of_the_auc_do_not(full):
 
 def test_a_gap_that_days_make_by_chance_is_not_called_one():
     found = quality.measure([0.3, 0.3, 0.3, 0.3], [0, 1, 0, 0], PARCELS.costs, [1, 1, 2, 2])
-    assert (
-        page.gap_sentence(found)
-        == "30.0% was said on average, and 25.0% happened: no more apart than days differ by chance."
-    )
+    said = "30.0% was said on average, and 25.0% happened: no more apart than days differ by chance."
+    assert page.gap_sentence(found) == said
 
 
 def test_requests_are_those_between_two_looks_at_the_server():

@@ -62,7 +62,7 @@ def written(tmp_path):
     """Runs what `ServedExampleGen` does on lines and outcomes; gives the splits as tables, and the two artifacts."""
     from operation import served_examples
 
-    def run(lines, outcomes=None, before=None, change=lambda file: None, **given):
+    def run(lines, outcomes=None, before=None, change=lambda file: None):
         log = lines if not isinstance(lines, list) else write(tmp_path / "log", lines)
         files = []
         for name, known in (("now", outcomes), ("before", before)):
@@ -73,22 +73,17 @@ def written(tmp_path):
         change(log)
         (tmp_path / "schema").mkdir(exist_ok=True)
         (tmp_path / "schema" / "schema.pbtxt").write_text(SCHEMA)
-        settings = {
-            "project": f"{__name__}:WATCHED",
-            "log": json.dumps([str(log)]),
-            "first": "2026-01-01",
-            "last": "2026-01-31",
-            "before": "2025-12-01",
-            "contents": contents,
-            "sizes": sizes,
-        }
+        days = {"first": "2026-01-01", "last": "2026-01-31", "before": "2025-12-01"}
+        settings = days | {"project": f"{__name__}:WATCHED", "log": json.dumps([str(log)])}
         from tfx.types import standard_artifacts
 
         examples = standard_artifacts.Examples()
         examples.uri = str(tmp_path / "examples")
         served = Artifact(uri=str(tmp_path / "served"))
         schema = Artifact(uri=str(tmp_path / "schema"))
-        served_examples.write(schema, examples, served, served_examples.Given(**settings | given))
+        served_examples.write(
+            schema, examples, served, served_examples.Given(**settings, contents=contents, sizes=sizes)
+        )
         return examples, served
 
     return run
@@ -101,9 +96,8 @@ def rows_of(examples, split):
     found = []
     for record in tf.data.TFRecordDataset(files, compression_type="GZIP"):
         features = tf.train.Example.FromString(record.numpy()).features.feature
-        values = {
-            name: getattr(one, one.WhichOneof("kind")).value for name, one in features.items() if one.WhichOneof("kind")
-        }
+        kinds = {name: one.WhichOneof("kind") for name, one in features.items()}
+        values = {name: getattr(features[name], kind).value for name, kind in kinds.items() if kind}
         found.append({name: one[0] for name, one in values.items() if len(one)})
     return sorted(found, key=lambda one: one.get("number", -1))
 
@@ -151,13 +145,8 @@ def test_rows_come_back_as_they_were_with_numbers_as_text_among_them(tmp_path):
 
 
 def test_served_features_are_those_of_the_log_with_the_types_of_the_schema(written):
-    lines = [
-        line(1, grams="700"),
-        line(2, grams=1.5),
-        line(3, grams="heavy", depot="5"),
-        line(9, role="shadow", version=4),
-    ]
-    examples, served = written([*lines, line(7, sent="2025-12-30", grams=300)])
+    lines = [line(1, grams="700"), line(2, grams=1.5), line(3, grams="heavy", depot="5")]
+    examples, served = written([*lines, line(9, role="shadow", version=4), line(7, sent="2025-12-30", grams=300)])
     assert rows_of(examples, "served") == [
         {"sent": b"2026-01-05", "number": 1, "grams": 700},
         {"sent": b"2026-01-05", "number": 2},
@@ -187,9 +176,8 @@ def test_of_a_column_that_the_log_has_not_the_outcomes_that_were_asked_about_are
 
 
 def test_a_log_about_other_days_is_refused_by_name(written):
-    with pytest.raises(
-        BadData, match=r"log: no line is about 2026-01-01 to 2026-01-31; 1 lines are about 2025-11-05 to 2025-11-05\."
-    ):
+    said = r"log: no line is about 2026-01-01 to 2026-01-31; 1 lines are about 2025-11-05 to 2025-11-05\."
+    with pytest.raises(BadData, match=said):
         written([line(1, sent="2025-11-05")])
     with pytest.raises(BadData, match="there is no line at all"):
         written([])
@@ -284,17 +272,11 @@ def evaluation(folder, said, happened):
     import tensorflow_model_analysis as tfma
 
     rows = pd.DataFrame({"said": said, "happened": happened})
+    plot = tfma.MetricConfig(class_name="CalibrationPlot", config='{"num_buckets": 100}')
     config = tfma.EvalConfig(
         model_specs=[tfma.ModelSpec(prediction_key="said", label_key="happened")],
         slicing_specs=[tfma.SlicingSpec()],
-        metrics_specs=[
-            tfma.MetricsSpec(
-                metrics=[
-                    tfma.MetricConfig(class_name="AUC"),
-                    tfma.MetricConfig(class_name="CalibrationPlot", config='{"num_buckets": 100}'),
-                ]
-            )
-        ],
+        metrics_specs=[tfma.MetricsSpec(metrics=[tfma.MetricConfig(class_name="AUC"), plot])],
     )
     tfma.analyze_raw_data(rows, config, output_path=str(folder))
     return folder
@@ -353,9 +335,8 @@ def test_without_labels_a_report_is_made_whose_slices_wait(tmp_path):
     log = served_log.read(write(tmp_path / "log", [line(1)]), PARCELS)
     joined = labels.join(log.rows, pd.DataFrame(columns=["sent", "number", "lost"]), PARCELS)
     day = datetime.date(2026, 1, 5)
-    made = report.make(
-        log, joined, PARCELS, day, day, datetime.datetime.now(datetime.UTC), version="3", notes=["Unknown."]
-    )
+    now = datetime.datetime.now(datetime.UTC)
+    made = report.make(log, joined, PARCELS, day, day, now, version="3", notes=["Unknown."])
     assert (made.slices, made.coverage, made.quality) == ((), (), None)
     assert report.Report.load(made.save(tmp_path / "report.json")).notes == ("Unknown.",)
 
