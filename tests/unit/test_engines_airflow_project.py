@@ -91,6 +91,22 @@ def test_a_configuration_without_the_field_of_its_calendar_or_that_is_no_datacla
         project.of_config(types.SimpleNamespace(months=(1, 2)), "flights.pipeline:create_pipeline", MONTHS)
 
 
+def test_airflow_is_told_where_a_package_lies_that_this_process_finds(tmp_path, monkeypatch):
+    """Airflow's environment does not have it, be it installed here or on Python's path."""
+    (tmp_path / "found_here").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    told = project.of_config(Config(), "found_here.pipeline:create", MONTHS)
+    assert told.python_path == (str(tmp_path),)
+    assert project.of_config(Config(), "found_here.pipeline:create", MONTHS, (str(tmp_path),)) == told
+    assert project.of_config(Config(), "flights.pipeline:create_pipeline", MONTHS).python_path == ()
+
+
+def test_what_a_script_defines_no_step_can_import(monkeypatch):
+    monkeypatch.setattr(in_month, "__module__", "__main__")
+    with pytest.raises(ProjectError, match="in_month is defined in a script or notebook"):
+        project.of_config(Config(), in_month, MONTHS)
+
+
 def test_the_class_of_another_package_is_used(tmp_path, monkeypatch):
     (tmp_path / "their_flights.py").write_text(
         "import dataclasses\nfrom flights.config import Config as Base\n\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
-import importlib
+import importlib.util
 import json
 import os
 import re
@@ -153,10 +153,10 @@ def of_config(
         config: the configuration.
         create: the function that makes its pipeline, which a step imports; or `module:function`.
         calendar: which spans there are.
-        python_path: folders with packages that are not installed.
+        python_path: folders with packages that are not installed, where this process does not find them either.
 
     Raises:
-        ProjectError: the configuration is no dataclass, or does not have the calendar's field.
+        ProjectError: the configuration is no dataclass, does not have the calendar's field, or is defined where no step can import it.
     """
     if not dataclasses.is_dataclass(config):
         raise ProjectError(f"{_named(type(config))} is no dataclass: Airflow's steps make it from its fields.")
@@ -168,12 +168,27 @@ def of_config(
         )
     del settings[calendar.field]
     settings |= _placed(settings, Path.cwd())
-    pipeline = create if isinstance(create, str) else _named(create)
-    return Project(pipeline, _named(type(config)), calendar, python_path, settings)
+    pipeline, kind = create if isinstance(create, str) else _named(create), _named(type(config))
+    return Project(pipeline, kind, calendar, (*python_path, *_found_here((pipeline, kind), python_path)), settings)
 
 
 def _named(one: Any) -> str:
+    if one.__module__ == "__main__":
+        raise ProjectError(
+            f"{one.__qualname__} is defined in a script or notebook: put it into a module, which each step imports."
+        )
     return f"{one.__module__}:{one.__qualname__}"
+
+
+def _found_here(paths: tuple[str, ...], known: tuple[str, ...]) -> list[str]:
+    """Folders of packages that this process finds, installed or not, and Airflow's does not: there only those beside this one are."""
+    folders = []
+    for package in sorted({path.partition(":")[0].partition(".")[0] for path in paths}):
+        if any(Path(folder, package).is_dir() for folder in known):
+            continue
+        spec = importlib.util.find_spec(package)
+        folders += [str(Path(place).parent) for place in (spec and spec.submodule_search_locations) or ()]
+    return [folder for folder in dict.fromkeys(folders) if Path(folder) != Path(engines.__file__).parents[1]]
 
 
 def _placed(settings: Mapping[str, Any], folder: Path) -> dict[str, str]:
