@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 import sys
 import types
@@ -98,10 +97,10 @@ def test_infra_check_by_docker_is_refused_at_once_where_no_docker_answers(monkey
     assert not (tmp_path / "out" / "metadata.sqlite").exists()
 
 
-def test_plan_is_read_from_its_file(runs, tmp_path):
+def test_plan_is_read_from_its_file_and_no_hidden_layer_can_be_asked_for(runs, tmp_path):
     plan = Plan((Demand("AUC", at_least=0.6, at_most=0.8),))
-    assert cli.main(["run", "--plan", str(plan.save(tmp_path / "plan.json"))]) == 0
-    assert runs == [Config(plan=plan)]
+    assert cli.main(["run", "--plan", str(plan.save(tmp_path / "plan.json")), "--hidden-units", ""]) == 0
+    assert runs == [Config(plan=plan, hidden_units=())]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +110,7 @@ def test_plan_is_read_from_its_file(runs, tmp_path):
         (["--plan", "plan.json"], "plan.json: metric='auc': there is no such metric. Did you mean 'AUC'?"),
         (["--seed", "-1"], "seed=-1: a whole number from 0"),
         (["--tuner-trials", "-2"], "tuner_trials=-2: at least 1"),
+        (["--track", "mlruns"], "write a database such as sqlite:///out/mlflow.db"),
     ],
 )
 def test_what_cannot_be_right_ends_with_1_and_a_sentence(runs, tmp_path, monkeypatch, capsys, arguments, said):
@@ -118,17 +118,6 @@ def test_what_cannot_be_right_ends_with_1_and_a_sentence(runs, tmp_path, monkeyp
     (tmp_path / "plan.json").write_text('{"demands": [{"metric": "auc", "at_least": 0.6}]}')
     assert cli.main(["run", *arguments]) == 1
     assert said in capsys.readouterr().err
-    assert not runs
-
-
-def test_no_hidden_layer_can_be_asked_for(runs):
-    assert cli.main(["run", "--hidden-units", ""]) == 0
-    assert runs == [Config(hidden_units=())]
-
-
-def test_address_that_mlflow_does_not_know_ends_with_1(runs, capsys):
-    assert cli.main(["run", "--track", "mlruns"]) == 1
-    assert "write a database such as sqlite:///out/mlflow.db" in capsys.readouterr().err
     assert not runs
 
 
@@ -190,30 +179,23 @@ def test_failed_run_ends_with_1_and_its_reason(error, runs, monkeypatch, capsys)
     assert capsys.readouterr().err == f"flights run: {error}\n"
 
 
-def test_fault_in_the_program_is_told_as_one_with_its_place_and_its_traceback_in_a_file(
-    runs, monkeypatch, tmp_path, capsys
+@pytest.mark.parametrize(("node", "words"), [("", "The run failed"), ("Trainer", "Trainer failed")])
+def test_fault_in_the_program_is_told_as_one_with_its_component_its_place_and_its_traceback_in_a_file(
+    runs, monkeypatch, tmp_path, capsys, node, words
 ):
     def fail(config, engine):
-        raise KeyError("a bug")
-
-    monkeypatch.setattr(cli, "_run", fail)
-    assert cli.main(["run", "--output-root", str(tmp_path)]) == 1
-    first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith("flights run: The run failed in test_flights_cli.py, line ")
-    assert first.endswith(f"(the whole traceback: {tmp_path}/failed.log):")
-    assert second == "KeyError: 'a bug'"
-    assert "in fail\n" in (tmp_path / "failed.log").read_text()
-
-
-def test_component_that_failed_is_named(runs, monkeypatch, tmp_path, capsys):
-    def fail(config, engine):
-        error = AttributeError("no such column")
-        error.failed_node = "Trainer"  # as `engines.local` does
+        error = KeyError("a bug")
+        if node:
+            error.failed_node = node  # as `engines.local` does
         raise error
 
     monkeypatch.setattr(cli, "_run", fail)
     assert cli.main(["run", "--output-root", str(tmp_path)]) == 1
-    assert capsys.readouterr().err.startswith("flights run: Trainer failed in ")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"flights run: {words} in test_flights_cli.py, line ")
+    assert first.endswith(f"(the whole traceback: {tmp_path}/failed.log):")
+    assert second == "KeyError: 'a bug'"
+    assert "in fail\n" in (tmp_path / "failed.log").read_text()
 
 
 def test_prediction_without_a_model_says_how_to_get_one(monkeypatch, tmp_path, capsys):
@@ -235,8 +217,10 @@ def test_one_flight_or_a_list_is_predicted(text, flights, requests, capsys):
     assert len(requests[0]) == flights
 
 
-def test_dash_reads_standard_input(requests, monkeypatch, capsys):
-    monkeypatch.setattr("sys.stdin", types.SimpleNamespace(read=lambda: json.dumps({"carrier": "UA"})))
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["", "mark of the encoding"])
+def test_dash_reads_standard_input(mark, requests, monkeypatch):
+    given = io.BytesIO(mark + b'{"carrier": "UA"}')
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(given, encoding="utf-8"))
     assert cli.main(["predict", "-"]) == 0
     assert requests == [[{"carrier": "UA"}]]
 
@@ -336,34 +320,54 @@ def test_each_engine_has_a_module_that_runs_and_the_run_is_its(engine, monkeypat
 
 
 @pytest.fixture
-def repository(tmp_path) -> Path:
-    """A folder with the default data, and one below it."""
+def repository(tmp_path, monkeypatch) -> Path:
+    """A folder with the default data, and one below it, in which one is."""
     (tmp_path / "repository/data/flights").mkdir(parents=True)
     (tmp_path / "repository/notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "repository/notebooks")
+    monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path / "repository"
 
 
-def place(monkeypatch) -> list[tuple[Path, Config]]:
+@pytest.fixture
+def places(monkeypatch) -> list[tuple[Path, Config]]:
     """In which folder, and with what, the stand-in for the pipeline is run."""
     seen = []
     monkeypatch.setattr(cli, "_run", lambda config, engine: seen.append((Path.cwd(), config)) or 0)
     return seen
 
 
-def test_from_a_folder_below_the_repository_its_data_and_its_output_are_found(repository, monkeypatch, capsys):
-    seen = place(monkeypatch)
-    monkeypatch.chdir(repository / "notebooks")
-    assert cli.main(["run"]) == 0
-    assert seen == [(repository, Config())]
-    assert capsys.readouterr().err == f"In {repository}:\n"
-    assert Path.cwd() == repository / "notebooks"
-
-
-def test_paths_that_are_given_mean_the_folder_that_one_is_in(repository, monkeypatch):
-    seen = place(monkeypatch)
-    monkeypatch.chdir(here := repository / "notebooks")
-    assert cli.main(["run", "--output-root", "mine", "--track", "sqlite:///runs.db"]) == 0
-    assert seen == [(repository, Config(output_root=str(here / "mine"), tracking_uri=f"sqlite:///{here}/runs.db"))]
+@pytest.mark.parametrize(
+    ("options", "folder", "settings"),
+    [
+        ("", ".", {}),
+        (
+            "--output-root mine --track sqlite:///runs.db",
+            ".",
+            {"output_root": "{here}/mine", "tracking_uri": "sqlite:///{here}/runs.db"},
+        ),
+        (
+            "--output-root ~/mine --track sqlite:///~/runs.db",
+            ".",
+            {"output_root": "{home}/mine", "tracking_uri": "sqlite:///{home}/runs.db"},
+        ),
+        (
+            "--output-root mine --data-root ../data/flights",
+            "notebooks",
+            {"output_root": "mine", "data_root": "../data/flights"},
+        ),
+    ],
+    ids=["no folder", "folders of one's own", "the home folder", "all folders"],
+)
+def test_below_the_repository_its_data_are_found_and_paths_mean_the_folder_that_one_is_in(
+    repository, places, capsys, options, folder, settings
+):
+    here = repository / "notebooks"
+    assert cli.main(["run", *options.split()]) == 0
+    wanted = {name: text.format(here=here, home=repository.parent) for name, text in settings.items()}
+    assert places == [((repository / folder).resolve(), Config(**wanted))]
+    assert capsys.readouterr().err == (f"In {repository}:\n" if folder == "." else "")
+    assert Path.cwd() == here
 
 
 @pytest.mark.parametrize(
@@ -377,29 +381,11 @@ def test_paths_that_are_given_mean_the_folder_that_one_is_in(repository, monkeyp
         ("--plan=gs://bucket/plan.json", "gs: begins an address"),
     ],
 )
-def test_what_is_no_path_is_refused_below_the_repository_as_well(repository, monkeypatch, capsys, option, words):
+def test_what_is_no_path_is_refused_below_the_repository_as_well(repository, places, capsys, option, words):
     """Joined to the folder that one is in, it would be a path: `notebooks/s3:/bucket/runs`."""
-    seen = place(monkeypatch)
-    monkeypatch.chdir(repository / "notebooks")
     assert cli.main(["run", option]) == 1
-    assert seen == []
+    assert places == []
     assert words in capsys.readouterr().err
-
-
-def test_home_folder_is_written_out_below_the_repository_as_well(repository, monkeypatch, tmp_path):
-    seen = place(monkeypatch)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(repository / "notebooks")
-    assert cli.main(["run", "--output-root", "~/mine", "--track", "sqlite:///~/runs.db"]) == 0
-    assert seen == [(repository, Config(output_root=f"{tmp_path}/mine", tracking_uri=f"sqlite:///{tmp_path}/runs.db"))]
-
-
-def test_with_all_folders_given_nothing_is_looked_for(repository, monkeypatch, capsys):
-    seen = place(monkeypatch)
-    monkeypatch.chdir(here := repository / "notebooks")
-    assert cli.main(["run", "--output-root", "mine", "--data-root", "../data/flights"]) == 0
-    assert seen == [(here, Config(output_root="mine", data_root="../data/flights"))]
-    assert capsys.readouterr().err == ""
 
 
 def test_prediction_finds_the_model_of_a_run_from_the_repository(repository, monkeypatch):
@@ -407,7 +393,6 @@ def test_prediction_finds_the_model_of_a_run_from_the_repository(repository, mon
     monkeypatch.setattr(cli, "_predict", lambda config, request: seen.append(Path.cwd()) or 0)
     (repository / "out/pipelines/flights").mkdir(parents=True)
     (repository / "data/flights").rmdir()
-    monkeypatch.chdir(repository / "notebooks")
     assert cli.main(["predict", "{}"]) == 0
     assert seen == [repository]
 
@@ -472,12 +457,6 @@ def test_input_that_is_no_text_or_has_no_end_is_one_sentence(content, said, requ
     assert cli.main(["predict", "-"]) == 1
     assert capsys.readouterr() == ("", said)
     assert requests == []
-
-
-def test_mark_of_the_encoding_is_no_part_of_the_flights(requests, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'\xef\xbb\xbf{"carrier": "UA"}'), encoding="utf-8"))
-    assert cli.main(["predict", "-"]) == 0
-    assert requests == [[{"carrier": "UA"}]]
 
 
 def test_number_of_thousands_of_digits_is_left_to_the_contract(requests):
