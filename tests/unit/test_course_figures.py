@@ -14,18 +14,10 @@ from course import figures, style
 from course.figures import lifecycle_figure, proof_of_concepts, technical_debt, tfx
 from course.figures.canvas import Sheet
 
-ALL = sorted(figures.__all__)
 NAMED = {
     "analyze_and_map": ["analyse", "map", "mean", "quantiles", "vocabulary", "constants", "training", "serving"],
     "component_anatomy": [
-        "driver",
-        "executor",
-        "publisher",
-        "metadata store",
-        "cache",
-        "looks up",
-        "registers",
-        "records",
+        *("driver", "executor", "publisher", "metadata store", "cache", "looks up", "registers", "records"),
     ],
     "example_gen": ["CSV files", "ImportExampleGen", "QueryBasedExampleGen", "splits", "Split-train", "nothing of it"],
     "exported_model": ["raw flight", "parse", "transform graph", "network", "serving_default", "probability"],
@@ -60,51 +52,34 @@ def texts(figure: Figure) -> list[tuple[str, Bbox]]:
     return [(t.get_text(), t.get_window_extent(renderer)) for t in figure.axes[0].texts]
 
 
-@pytest.fixture(params=ALL)
-def name(request: pytest.FixtureRequest) -> str:
-    return request.param
-
-
-def test_every_figure_has_a_title_and_alt_text_that_says_what_it_shows(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(figures.__all__))
+def test_every_figure_can_be_read_and_its_alt_text_says_what_it_shows(name: str) -> None:
+    """Title and words are there; it fits a page and a slide; nothing is too small, cut off, written over something else, or wider than its box."""
     figure = getattr(figures, name)()
-    assert figure.course_title in [words for words, _ in texts(figure)]
+    placed, axes = texts(figure), figure.axes[0]
+    assert figure.course_title in [words for words, _ in placed]
     assert 100 < len(figure.course_alt) < 1200
-    shown = " ".join(words for words, _ in texts(figure)).lower()
+    shown = " ".join(words for words, _ in placed).lower()
     for word in NAMED[name]:
         assert word.lower() in figure.course_alt.lower(), f"alt text says nothing of {word}"
         assert all(part in shown for part in word.lower().split()), f"figure shows nothing of {word}"
-
-
-def test_figures_fit_a_page_and_a_slide(name: str) -> None:
-    width, height = getattr(figures, name)().get_size_inches() * style.DPI
+    width, height = figure.get_size_inches() * style.DPI
     assert width == 900
     assert height <= 540
-
-
-def test_nothing_is_too_small_cut_off_or_written_over_something_else(name: str) -> None:
-    figure = getattr(figures, name)()
-    page = Bbox.from_bounds(0, 0, *(figure.get_size_inches() * style.DPI))
-    assert min(t.get_size() for t in figure.axes[0].texts) >= SMALLEST
-    for words, box in texts(figure):
-        assert page.x0 + 8 <= box.x0, f"{words!r} is cut off"
-        assert box.x1 <= page.x1 - 8, f"{words!r} is cut off"
-    for (one, first), (other, second) in itertools.combinations(texts(figure), 2):
-        overlap = Bbox.intersection(first, second)
-        area = 0 if overlap is None else overlap.width * max(0, overlap.height - 5)
-        assert area < 1, f"{one!r} and {other!r} overlap"
-
-
-def test_words_fit_their_boxes(name: str) -> None:
-    figure = getattr(figures, name)()
-    axes = figure.axes[0]
+    assert min(t.get_size() for t in axes.texts) >= SMALLEST
     boxes = [p.get_window_extent() for p in axes.patches if isinstance(p, FancyBboxPatch)]
-    for words, box in texts(figure):
+    for words, box in placed:
+        assert box.x0 >= 8, f"{words!r} is cut off"
+        assert box.x1 <= width - 8, f"{words!r} is cut off"
         x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
-        around = [b for b in boxes if b.x0 <= x <= b.x1 and b.y0 <= y <= b.y1]
-        if around:
+        if around := [b for b in boxes if b.x0 <= x <= b.x1 and b.y0 <= y <= b.y1]:
             smallest = min(around, key=lambda b: b.width * b.height)
             assert smallest.x0 + 2 <= box.x0, f"{words!r} is wider than its box"
             assert box.x1 <= smallest.x1 - 2, f"{words!r} is wider than its box"
+    for (one, first), (other, second) in itertools.combinations(placed, 2):
+        overlap = Bbox.intersection(first, second)
+        area = 0 if overlap is None else overlap.width * max(0, overlap.height - 5)
+        assert area < 1, f"{one!r} and {other!r} overlap"
 
 
 def test_the_dark_box_has_the_area_of_the_machine_learning_code() -> None:

@@ -59,11 +59,13 @@ def test_it():
 
 
 def run_pytest(folder, root, *options: str) -> str:
+    """With the plugins that it takes, and without those that other packages bring along."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    plugins = ["-p", "xdist", "-p", "worker_groups", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "-p", "worker_groups", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", *options, *plugins],
         cwd=folder,
-        env=variables | {"PYTHONPATH": str(root / "tests")},
+        env=variables | {"PYTHONPATH": str(root / "tests"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,
