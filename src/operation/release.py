@@ -143,7 +143,7 @@ class _Release:
             self.tell(
                 f"{capital(str(old))} was cut off at its step {old.step}. Another version is asked for: it is taken back."
             )
-            self._end_by(self._take_back, old, INTERRUPTED, "It was cut off, and another version was released instead.")
+            self._end_back(old, INTERRUPTED, "It was cut off, and another version was released instead.")
         begun = self._begin(version, why, who)
         return begun if begun.state == NOTHING else self._carry_out(begun)
 
@@ -167,20 +167,10 @@ class _Release:
             said = (
                 f"{capital(str(known[-1]))} was {known[-1].state}: {known[-1].reason} Name the version to try it again."
             )
-        first = one == served.champion
+        champion = None if one == served.champion else served.champion
         number = max((past.number for past in self.kept.all()), default=0) + 1
         since = max((step.number for step in self.registry.history()), default=0)
-        made = Outcome(
-            number,
-            self.kept.time(),
-            one,
-            None if first else served.champion,
-            BEGUN,
-            SMOKE,
-            since=since,
-            who=who,
-            why=why,
-        )
+        made = Outcome(number, self.kept.time(), one, champion, BEGUN, SMOKE, since=since, who=who, why=why)
         if said:
             self.tell(said)
             return dataclasses.replace(made, number=0, state=NOTHING, step="", reason=said)
@@ -189,7 +179,7 @@ class _Release:
                 raise ReleaseError(
                     f"Version {other} is the {role}. End that first (registry: {'challenge' if role == 'challenger' else role} none)."
                 )
-        if not first:
+        if champion is not None:
             self._require_server(served)
         self.tell(f"{capital(str(made))}: {shown(served)}")
         return self.kept.keep(made)
@@ -198,24 +188,20 @@ class _Release:
         """The rest of a release whose process was killed."""
         self.tell(f"{capital(str(old))} was cut off at its step {old.step}; it goes on there.")
         if old.reason:
-            return self._end_by(self._take_back, old, ROLLED_BACK, old.reason)
+            return self._end_back(old, ROLLED_BACK, old.reason)
         steps = self._steps(old)
         names = list(steps)
         place = names.index(old.step) if old.step in steps else -1
         if place < 0:  # it had other shares
-            return self._end_by(
-                self._take_back, old, INTERRUPTED, f"It was cut off at {old.step}, which is no step now."
-            )
+            return self._end_back(old, INTERRUPTED, f"It was cut off at {old.step}, which is no step now.")
         allowed = [steps[name] for name in names[max(0, place - 1) : place + 1]]
         done = [step for step in self.registry.history() if step.number > old.since and step.state == "done"]
         foreign = [step for step in done if not step.why.startswith(_label(old))]
         if foreign or self.registry.serving() not in allowed:
-            said = (
-                f"{capital(str(foreign[-1]))} has changed who answers."
-                if foreign
-                else "Who answers was changed by hand."
+            who = (
+                f"{capital(str(foreign[-1]))} has changed who answers" if foreign else "Who answers was changed by hand"
             )
-            return self._end(old, TAKEN_OVER, f"{said} {shown(self.registry.serving() or allowed[0])}")
+            return self._end(old, TAKEN_OVER, f"{who}. {shown(self.registry.serving() or allowed[0])}")
         return self._carry_out(old)
 
     def _steps(self, one: Outcome) -> dict[str, Traffic]:
@@ -244,14 +230,14 @@ class _Release:
         except staging.SmokeFailed as why:
             return self._end(one, REFUSED, str(why))
         except _Bad as why:
-            return self._end_by(self._take_back, one, ROLLED_BACK, str(why))
+            return self._end_back(one, ROLLED_BACK, str(why))
         except _TakenOver as why:
             return self._end(one, TAKEN_OVER, str(why))
         except RegistryError as why:
-            self._end_by(self._take_back, one, ROLLED_BACK, str(why))
+            self._end_back(one, ROLLED_BACK, str(why))
             raise
         except BaseException as error:  # unwatched, a challenger has no business with clients
-            self._end_by(self._take_back, one, INTERRUPTED, f"It was stopped ({type(error).__name__}: {error})."[:500])
+            self._end_back(one, INTERRUPTED, f"It was stopped ({type(error).__name__}: {error})."[:500])
             raise
 
     def _step(self, one: Outcome, name: str, wanted: Traffic) -> tuple[str, Outcome]:
@@ -404,10 +390,10 @@ class _Release:
         except (_Bad, _TakenOver) as why:
             self.tell(f"  taken back in the registry, but: {why}")
 
-    def _end_by(self, undo: Callable[[Outcome], None], one: Outcome, state: str, reason: str) -> Outcome:
-        """Undoes, and ends; the reason is recorded first, so that a kill in between leaves to be undone what is to be undone."""
+    def _end_back(self, one: Outcome, state: str, reason: str) -> Outcome:
+        """Takes back, and ends; the reason is recorded first, so that a kill in between leaves to be taken back what is to be."""
         one = self.kept.keep(dataclasses.replace(one, reason=reason))
-        undo(one)
+        self._take_back(one)
         return self._end(one, state, reason)
 
     def _end(self, one: Outcome, state: str, reason: str) -> Outcome:
