@@ -1,4 +1,4 @@
-"""Requests that come slowly, that are too large, or whose sender has ended its side: real sockets, a real uvicorn, an application of three lines."""
+"""Clients that send slowly or too much, do not read, have ended their side, or are many: real sockets, a real uvicorn, an application of three lines."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import socket
+import struct
 import threading
 import time
 
@@ -17,6 +18,17 @@ from serving.connections import BodyLimit, Connection
 
 LARGEST = 100_000
 SLOW = 1.0
+MUCH = b"x" * 5_000_000
+"""Is answered to `much`, and is more than the buffers of two sockets hold."""
+
+MOST = 100
+"""Connections, of which uvicorn answers no more at once."""
+
+OPEN: list[set[object]] = []
+"""The connections of the server."""
+
+GONE = threading.Event()
+"""The application has learned that the client whose request it works on has gone."""
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +38,23 @@ def port():
 
     async def answer(scope, receive, send):
         body = (await receive())["body"]
-        text = str(len(body)).encode()
+        if body == b"wait":
+            return GONE.set() if (await receive())["type"] == "http.disconnect" else None
+        text = MUCH if body == b"much" else str(len(body)).encode()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(text))]})
         await send({"type": "http.response.body", "body": text})
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(
-            BodyLimit(answer, LARGEST), http=Connection, ws="none", lifespan="off", log_level="critical"
+            BodyLimit(answer, LARGEST),
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_level="critical",
+            limit_concurrency=MOST,
         )
         server = uvicorn.Server(config)
+        OPEN.append(server.server_state.connections)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         yield listening.getsockname()[1]
@@ -161,6 +181,75 @@ def test_many_that_wait_hold_up_nobody(port):
         assert [ask(port) for _ in range(20)] == [(200, b"5")] * 20
 
 
+def unread(port: int) -> socket.socket:
+    """A client that asks for much and reads nothing."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", port))
+    client.sendall(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nmuch")
+    return client
+
+
+def idle(port: int) -> socket.socket:
+    """A client that was answered, and may ask again."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=20)
+    client.sendall(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nab")
+    assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+    return client
+
+
+def silent(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+@pytest.mark.parametrize("kind", [silent, unread, idle])
+def test_more_connections_than_are_answered_at_once_hold_up_nobody(kind, port, monkeypatch):
+    monkeypatch.setattr(connections, "MOST", MOST // 2)
+    with contextlib.ExitStack() as stack:
+        for _ in range(MOST + 20):
+            stack.enter_context(kind(port))
+        assert [ask(port) for _ in range(20)] == [(200, b"5")] * 20
+
+
+def test_of_too_many_connections_the_slowest_is_told(port, monkeypatch):
+    monkeypatch.setattr(connections, "MOST", 10)
+    with contextlib.ExitStack() as stack:
+        slowest = stack.enter_context(silent(port))
+        for _ in range(15):
+            stack.enter_context(silent(port))
+        said = everything(slowest)
+    assert said.startswith(b"HTTP/1.1 408 ")
+    assert json.loads(said.partition(b"\r\n\r\n")[2]) == {
+        "error": "Too many clients are slow, and this one has taken longest."
+    }
+
+
+def test_a_client_that_does_not_read_is_let_go(port, monkeypatch):
+    monkeypatch.setattr(connections, "UNREAD", SLOW)
+    with unread(port):
+        assert ask(port) == (200, b"5")
+        until = time.monotonic() + 20
+        while OPEN[-1] and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not OPEN[-1]
+
+
+def test_a_client_that_goes_with_several_requests_open_is_known_to_have_gone(port):
+    """uvicorn tells it to the last of them, and the one that is being answered goes on for nobody, and fails."""
+    GONE.clear()
+    with opened(port) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nwait" * 2)
+        assert ask(port) == (200, b"5")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # it goes by a reset
+    assert GONE.wait(20)
+
+
+def test_an_end_of_a_line_does_not_keep_a_connection_open(port):
+    with idle(port) as client:
+        client.sendall(b"\r\n")
+        assert everything(client).startswith(b"HTTP/1.1 408 ")
+
+
 def test_a_client_that_has_ended_its_side_gets_its_answer(port):
     """As `nc -N` does; uvicorn itself would close the connection without one."""
     with opened(port) as client:
@@ -189,6 +278,31 @@ def test_an_offer_of_another_protocol_costs_no_body(port):
             said = client.recv(65536)
             assert said.startswith(b"HTTP/1.1 200 ")
             assert said.endswith(b"\r\n\r\n%d" % len(body))
+
+
+@pytest.mark.parametrize("cut", [b"\r", b"\r\n", b"\r\nu", b"\r\nUpgrad", b"\r\nupgrade"])
+def test_an_offer_that_comes_in_two_parts_costs_no_body(cut, port):
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade" + cut
+    rest = b"\r\nUpgrade: h2c\r\ncontent-length: 3\r\n\r\nabc"[len(cut) :]
+    with opened(port) as client:
+        client.sendall(head)
+        assert ask(port) == (200, b"5")  # so that the parts come by themselves
+        client.sendall(rest)
+        assert client.recv(65536).endswith(b"\r\n\r\n3")
+
+
+def test_a_head_that_comes_byte_by_byte_is_one(port):
+    with opened(port) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in b"POST / HTTP/1.1\r\nup: 1\r\nU: 2\r\ncontent-length: 3\r\n\r\nab\r":
+            client.sendall(bytes([byte]))
+        assert client.recv(65536).endswith(b"\r\n\r\n3")
+
+
+def test_headers_that_are_too_large_are_refused_also_when_they_come_at_once(port):
+    with opened(port) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nx: " + b"a" * 70_000 + b"\r\ncontent-length: 2\r\n\r\nab")
+        assert everything(client).startswith(b"HTTP/1.1 431 ")
 
 
 @pytest.mark.parametrize("headers", [b"x: " + b"a" * 5_000_000, b"x: a\r\n" * 1_000_000], ids=["one", "many"])
