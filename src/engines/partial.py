@@ -119,7 +119,7 @@ def _newest_run_with(
     lacks = lacks or "there was no run yet"
     raise ValueError(
         f"There is no earlier run in {config.output_root} to take {', '.join(wanted)} from ({lacks}). "
-        "Run the whole pipeline once, with the same months and settings and without --from."
+        "Run the whole pipeline once with the settings, code and files of now: without `first`, which is --from on a command line."
     )
 
 

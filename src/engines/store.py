@@ -163,7 +163,7 @@ def refused(evaluation: str | Path | None) -> str:
 
 
 def latest_verdict(config: Settings, refusal: Refusal = refused) -> str:
-    """One sentence on the candidate of the latest run: blessed and pushed, or refused.
+    """One sentence on the candidate of the latest run that came to Pusher, which a part with a `last` before it does not: blessed and pushed, or refused.
 
     Args:
         config: the run.
