@@ -6,13 +6,17 @@ import atexit
 import contextlib
 import functools
 import importlib
+import itertools
+import linecache
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from course import checks
 from judges import trial
+from tools.labs import source
+from tools.notebooks import form
 from warm import client
 
 
@@ -21,6 +25,12 @@ def empty(name: str, folder: Path, student: str = "student-1", runner: Any = Non
     workspace = folder / student / name
     workspace.mkdir(parents=True)
     return checks.Lab(name, student, workspace, runner=runner)
+
+
+@functools.cache
+def solution(name: str) -> dict[str, str]:
+    """The cells of a lab's solution, by their ids."""
+    return {source.marks(cell).get("grade_id"): cell.source for cell in form.read(source.notebook(name)).cells}
 
 
 @functools.cache
@@ -36,6 +46,19 @@ def forking(monkeypatch: Any, modules: Sequence[str]) -> None:
     """Lets trials have forks of it."""
     if found := warm(modules):
         monkeypatch.setenv(client.SOCKET, str(found.path))
+
+
+def cells(names: dict[str, Any]) -> Callable[[str], dict[str, Any]]:
+    """Runs cells as IPython does: each under a name by which its source can be found."""
+    count = itertools.count()
+
+    def cell(source: str) -> dict[str, Any]:
+        name = f"<cell {next(count)}>"
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        exec(compile(source, name, "exec"), names)
+        return names
+
+    return cell
 
 
 class InThisProcess:

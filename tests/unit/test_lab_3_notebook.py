@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import linecache
 import sys
 
 import pytest
+import student_lab
 
 from course import checks
 from course.checks import session
@@ -16,18 +16,10 @@ from course.labs.lab_3 import package
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Runs cells as IPython does: each under a name by which its source can be found."""
     monkeypatch.setattr(session._session, "lab", checks.Lab("lab-3-pipeline", "student-1", tmp_path))
     monkeypatch.setattr(sys, "path", list(sys.path))
     package.begin(tmp_path)
-    names, count = {"lab": lab_3_pipeline}, iter(range(100))
-
-    def cell(source):
-        name = f"<cell {next(count)}>"
-        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-        exec(compile(source, name, "exec"), names)
-
-    yield cell
+    yield student_lab.cells({"lab": lab_3_pipeline})
     package.forget()
 
 
