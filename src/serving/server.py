@@ -56,6 +56,9 @@ LOOK_EACH = 0.5
 SHADOW_WAITING = 100
 """Requests that wait for the shadow, before further ones go without it."""
 
+PLATFORM = "tensorflow_savedmodel"
+"""As the Open Inference protocol's own text calls it."""
+
 LOG = logging.getLogger("serving")
 
 
@@ -280,6 +283,7 @@ class Server(kserve.ModelServer):
 
     def _application(self) -> Any:
         app = model_server.app
+        app.router.redirect_slashes = False  # or an address with a slash too many gets neither an answer nor a sentence
         name = "/models/{name:str}"
         for path, endpoint in {
             f"/v1{name}:predict": _Predict,
@@ -289,6 +293,7 @@ class Server(kserve.ModelServer):
             f"/v1{name}/traffic": _Traffic,
             f"/v2{name}/infer": _Infer,
             f"/v2{name}/versions/{{version:str}}/infer": _Infer,
+            f"/v2{name}/versions/{{version:str}}": _Metadata,
             f"/v2{name}/versions/{{version:str}}/ready": _Ready,
         }.items():
             app.router.routes.append(Route(path, endpoint))
@@ -313,6 +318,20 @@ class Server(kserve.ModelServer):
 
 
 class _DataPlane(DataPlane):
+    def metadata(self) -> dict[str, Any]:
+        """Of the server; without the extension that KServe's own names, since none is offered."""
+        return {**super().metadata(), "extensions": []}
+
+    async def model_metadata(self, model_name: str) -> dict[str, Any]:
+        """Of the model, with the versions that may be asked for."""
+        found = await super().model_metadata(model_name)
+        served = (await self.get_model(model_name)).versions.served
+        return {
+            **found,
+            "versions": [str(one) for one in sorted(served.models)] if served else [],
+            "platform": PLATFORM,
+        }
+
     async def ready(self) -> bool:
         """Whether each model has a version that answers; KServe's own says yes always."""
         models = self.model_registry.get_models()
@@ -362,12 +381,19 @@ class _Endpoint(HTTPEndpoint):
             raise NotServed(f"version {_short(version)} is no number.")
         return None if version is None else int(version)
 
+    def require(self, request: Request) -> None:
+        """The version in the path is loaded."""
+        version, served = self.version(request), self.model.versions.served
+        if served is None or version not in served.models:
+            raise NotServed(f"version {version} of {self.model.name} is not loaded.")
+
     async def infer(self, request: Request) -> Answered:
         """Asks KServe's data plane, and counts how it went."""
         begun, outcome, chosen = time.perf_counter(), "failed", None
         try:
             asked = Asked(await request.body(), self.protocol, self.version(request))
-            if (coding := request.headers.get("content-encoding", "identity")) != "identity":
+            coding = ", ".join(request.headers.getlist("content-encoding"))
+            if coding.strip().lower() not in ("", "identity"):
                 raise errors.InvalidInput(
                     f"a body with the Content-Encoding {_short(coding)} is not taken; send it as it is."
                 )
@@ -434,11 +460,16 @@ class _Traffic(_Endpoint):
         return _json({**vars(served.traffic), "fault": served.fault})
 
 
+class _Metadata(_Endpoint):
+    async def get(self, request: Request) -> Response:
+        """As of the model: all versions take and give the same, or they are refused."""
+        self.require(request)
+        return _json(await self.scope["app"].state.dataplane.model_metadata(self.model.name))
+
+
 class _Ready(_Endpoint):
     async def get(self, request: Request) -> Response:
-        version, served = self.version(request), self.model.versions.served
-        if served is None or version not in served.models:
-            raise NotServed(f"version {version} of {self.model.name} is not loaded.")
+        self.require(request)
         return _json({"name": self.model.name, "ready": True})
 
 

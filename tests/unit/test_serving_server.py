@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -215,7 +216,7 @@ def test_requests_that_fail_or_are_refused_count_as_those_of_the_version_that_wa
     async def post(**request) -> int:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-            return (await client.post("/v1/models/doubles:predict", **request)).status_code
+            return (await client("POST", "/v1/models/doubles:predict", **request)).status_code
 
     traffic.write(model.versions.folder, Traffic(1, 13, 0.5))
     model.versions.look()
@@ -255,6 +256,67 @@ def test_a_shadow_that_cannot_follow_is_asked_less(model, monkeypatch):
     assert metrics.SHADOW_DROPPED._value.get() - before == 50
     may_answer.set()
     assert sum(one["role"] == "shadow" for one in logged(model)) == 100
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    """Asks the application itself, in which version 1 answers, and version 3 for a share."""
+    import httpx
+
+    from serving.server import ServedModel, Server
+
+    folder = tmp_path_factory.mktemp("served") / "serving"
+    for number in (1, 2, 3):
+        (folder / str(number)).mkdir(parents=True)
+    traffic.write(folder, Traffic(champion=1, challenger=3, share=0.5))
+    versions = Versions(folder, Version)
+    versions.look()
+    with socket.socket() as none:
+        server = Server(ServedModel(Doubles(), versions), none)
+        server.register_model(server.model)
+        asked = httpx.ASGITransport(server._application())
+
+    def send(method, path, **given):
+        async def sent():
+            async with httpx.AsyncClient(transport=asked, base_url="http://a") as opened:
+                return await opened.request(method, path, **given)
+
+        return asyncio.run(sent())
+
+    return send
+
+
+def test_the_open_inference_protocol_tells_the_versions_that_may_be_asked_for(client):
+    about = client("GET", "/v2/models/doubles")
+    assert about.json()["versions"] == ["1", "3"]
+    assert about.json()["platform"] == "tensorflow_savedmodel"
+    assert client("GET", "/v2/models/doubles/versions/3").json() == about.json()
+    reply = client("GET", "/v2/models/doubles/versions/7")
+    assert (reply.status_code, reply.json()) == (404, {"error": "version 7 of doubles is not loaded."})
+    assert client("GET", "/v2/models/triples/versions/1").status_code == 404
+
+
+def test_no_extension_of_the_protocol_is_told_that_is_not_offered(client):
+    assert client("GET", "/v2").json()["extensions"] == []
+    assert client("POST", "/v2/repository/index").status_code == 404
+
+
+def test_an_address_with_a_slash_too_many_is_refused_with_a_sentence(client):
+    for path in ("/v1/models/doubles:predict/", "/v2/models/doubles/infer/"):
+        reply = client("POST", path, json={"instances": [{"x": 1}]})
+        assert (reply.status_code, reply.json()) == (404, {"error": "Not Found."})
+
+
+@pytest.mark.parametrize(
+    ("codings", "status"),
+    [([], 200), (["Identity"], 200), ([""], 200), (["gzip"], 400), (["GZIP"], 400), (["identity", "gzip"], 400)],
+)
+def test_a_coding_of_the_body_is_refused_however_it_is_written(codings, status, client):
+    headers = [("content-encoding", coding) for coding in codings]
+    assert (
+        client("POST", "/v1/models/doubles:predict", json={"instances": [{"x": 1}]}, headers=headers).status_code
+        == status
+    )
 
 
 @pytest.mark.long
