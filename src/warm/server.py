@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import importlib
 import json
 import os
@@ -75,7 +76,7 @@ class Server:
         linger = max(self._linger, FIRST)
         while True:
             ready = self._waiting.select(None if self._open else linger)
-            if not ready and not self._open:
+            if not ready and not self._open and self._is_left():
                 return
             linger = self._linger
             for key, _ in ready:
@@ -85,6 +86,20 @@ class Server:
                     self._report(key.fileobj, key.data)
                 else:
                     self._read(key.data)
+
+    def _is_left(self) -> bool:
+        """Whether nobody has come in this very moment; nobody can any more then.
+
+        Who connects to a shared server (`Warm.shared`) holds a lock meanwhile: once that is had here, a connection is to be seen or is not there.
+        """
+        path = self._listener.getsockname()
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(FileNotFoundError):  # it is not shared
+                fcntl.flock(stack.enter_context(open(f"{path}.lock", "rb")), fcntl.LOCK_EX)
+            if self._waiting.select(0):
+                return False
+            os.unlink(path)
+            return True
 
     def _accept(self) -> None:
         connection = Connection(self._listener.accept()[0])
@@ -244,10 +259,7 @@ def main() -> None:
                 importlib.import_module(name)
     except Exception as failed:
         error = f"{type(failed).__name__}: {failed}"
-    try:
-        Server(listener, arguments.linger, error).serve()
-    finally:
-        os.unlink(arguments.socket)
+    Server(listener, arguments.linger, error).serve()
 
 
 if __name__ == "__main__":

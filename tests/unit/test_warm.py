@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import fcntl
 import os
 import signal
 import sys
@@ -324,6 +325,26 @@ def test_a_shared_server_lives_on_for_a_while_and_is_found_again(runtime, target
     assert told(again, targets)["server"] == server
     again.end()
     os.kill(server, signal.SIGKILL)
+
+
+def test_a_shared_server_does_not_end_while_somebody_connects(runtime, targets):
+    """Its time is over when another notebook is opened: `Warm.shared` holds the lock while it connects."""
+    first = shared()
+    server = told(first, targets)["server"]
+    (lock,) = (runtime / "warm").glob("*.lock")
+    with lock.open() as connecting:
+        fcntl.flock(connecting, fcntl.LOCK_EX)
+        first.end()
+        wait_until(lambda: is_gone(server) or waits_for_a_lock(server))
+        second = client.Warm(first.path)
+    assert told(second, targets)["server"] == server
+    second.end()
+    wait_until(lambda: is_gone(server))
+    assert not first.path.exists()
+
+
+def waits_for_a_lock(pid: int) -> bool:
+    return any("->" in line and str(pid) in line.split() for line in Path("/proc/locks").read_text().splitlines())
 
 
 def test_the_socket_of_a_server_that_was_killed_is_no_obstacle(runtime, targets):
