@@ -245,6 +245,19 @@ def test_components_that_are_in_a_pipeline_already_are_refused(compiler, tmp_pat
         compiler.compile_pipeline(Config(), create, tmp_path / "pipeline.yaml")
 
 
+def test_a_name_that_a_server_would_refuse_is_spelt_as_it_takes_it_and_its_runs_are_found(compiler, tmp_path):
+    """`make project NAME=my_project` makes such a one."""
+    from engines.kubeflow import runner
+
+    config = Config(pipeline_name="My_rides.2", output_root=str(tmp_path / "out"))
+    path = compiler.compile_pipeline(config, create_components, tmp_path / "pipeline.yaml")
+    name = next(yaml.safe_load_all(path.read_text()))["pipelineInfo"]["name"]
+    assert name == "my-rides-2"
+    run = runner.runs_folder(config) / f"{name}-2026-01-01"
+    run.mkdir(parents=True)
+    assert runner.latest_run(config) == run
+
+
 def renamed(config, baseline):
     nodes = create_components(config, baseline)
     nodes["Data_Gate"] = nodes.pop("DataGate").with_id("Data_Gate")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -116,7 +117,7 @@ def draft(config: Settings, nodes: Mapping[str, BaseNode], image: str, ending: s
         runner = tfx.orchestration.experimental.KubeflowV2DagRunner(config=settings, output_filename=str(path))
         runner.run(
             tfx.dsl.Pipeline(
-                pipeline_name=config.pipeline_name,
+                pipeline_name=name_of(config),
                 pipeline_root=pipeline_root,
                 components=list(nodes.values()),
                 enable_cache=config.enable_cache,
@@ -124,6 +125,11 @@ def draft(config: Settings, nodes: Mapping[str, BaseNode], image: str, ending: s
             )
         )
         return path.read_text()
+
+
+def name_of(config: Settings) -> str:
+    """The pipeline's name on Kubeflow, which takes small letters, digits and `-` alone: `my-project` of `my_project`."""
+    return re.sub(r"[_.]", "-", config.pipeline_name).lower()
 
 
 def defaults(volume: str) -> dict[str, str]:

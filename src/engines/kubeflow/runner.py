@@ -146,7 +146,9 @@ def runs_folder(config: Settings) -> Path:
 
 def latest_run(config: Settings) -> Path | None:
     """The folder of the newest run; their names end with their time."""
-    return max((path for path in runs_folder(config).glob(f"{config.pipeline_name}-*") if path.is_dir()), default=None)
+    return max(
+        (path for path in runs_folder(config).glob(f"{compiler.name_of(config)}-*") if path.is_dir()), default=None
+    )
 
 
 def verdict(config: Settings, refusal: Refusal = refused) -> str:
@@ -174,7 +176,7 @@ def repair(config: Settings) -> list[str]:
     Returns:
         The names of the runs that were deleted.
     """
-    folders = [path for path in runs_folder(config).glob(f"{config.pipeline_name}-*") if path.is_dir()]
+    folders = [path for path in runs_folder(config).glob(f"{compiler.name_of(config)}-*") if path.is_dir()]
     unfinished = [path for path in folders if not (path / COMPLETE).exists()]
     if unfinished:
         containers.remove_left_over(runs_folder(config))
