@@ -11,6 +11,7 @@ import matplotlib as mpl
 import pytest
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from warm.client import Warm
@@ -22,6 +23,14 @@ def warm_kernels() -> Warm | None:
     from warm import kernels
 
     return kernels.prepare("mlops-course")
+
+
+@pytest.fixture(scope="session")
+def everything() -> pd.DataFrame:
+    """All flights of the year with what is known only afterwards, and those that never arrived: made once for the tests of a worker, which change nothing of it."""
+    from flights import data
+
+    return data.build_year(keep_afterwards=True, keep_unarrived=True)
 
 
 @pytest.fixture(scope="session")

@@ -26,11 +26,6 @@ def built() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def everything() -> pd.DataFrame:
-    return data.build_year(keep_afterwards=True, keep_unarrived=True)
-
-
-@pytest.fixture(scope="module")
 def year(everything) -> pd.DataFrame:
     return everything[everything.late.notna()].reset_index(drop=True)
 
@@ -274,58 +269,54 @@ def test_missing_month_is_refused(tmp_path):
         data.read_month(tmp_path, 7)
 
 
-def test_cut_line_that_repeats_an_earlier_one_is_still_the_last(tmp_path):
-    """`2013,1,` begins every line of the file; the one that is cut is the sixth."""
-    content = small_month()
-    cut = content[: content.rstrip(b"\n").rindex(b"\n") + 1 + len(b"2013,1,")]
-    assert refusal(tmp_path, cut).startswith("span-01/flights.csv, line 6: 3 of 24 fields ('2013,1,').")
-
-
-def test_file_cut_inside_its_last_field_is_refused(tmp_path):
+def month_with(row: int, **cells: str) -> bytes:
     rows = fixtures.sample_rows()[:5]
-    rows[-1]["late"] = ""
-    cut = fixtures.to_csv(rows).removesuffix(b"\n")
-    assert refusal(tmp_path, cut).startswith(
-        "span-01/flights.csv, line 6: the last line does not end (its last field is '')"
-    )
+    rows[row] |= cells
+    return fixtures.to_csv(rows)
 
 
-def test_short_line_in_the_middle_is_named(tmp_path):
-    lines = small_month().splitlines(keepends=True)
-    lines[3] = b"2013,1,1\n"
-    assert refusal(tmp_path, b"".join(lines)).startswith("span-01/flights.csv, line 4: 3 of 24 fields ('2013,1,1').")
+def lines_of(content: bytes) -> list[bytes]:
+    return content.splitlines()
 
 
-def test_blank_lines_and_windows_line_ends_do_not_shift_the_line(tmp_path):
-    rows = fixtures.sample_rows()[:5]
-    rows[3]["temp"] = "cold"
-    lines = fixtures.to_csv(rows).decode().splitlines()
-    content = "\r\n".join([*lines[:2], "", *lines[2:], ""]).encode()
-    assert refusal(tmp_path, content).startswith("span-01/flights.csv, line 6, column temp: 'cold' is not a number.")
+REFUSED = {
+    # `2013,1,` begins every line of the file; the one that is cut is the sixth.
+    "cut": (lambda: b"\n".join([*lines_of(small_month())[:5], b"2013,1,"]), "line 6: 3 of 24 fields ('2013,1,')."),
+    "cut inside its last field": (
+        lambda: month_with(-1, late="").removesuffix(b"\n"),
+        "line 6: the last line does not end (its last field is '')",
+    ),
+    "short": (
+        lambda: small_month().replace(lines_of(small_month())[3], b"2013,1,1"),
+        "line 4: 3 of 24 fields ('2013,1,1').",
+    ),
+    "after a blank line, with line ends of Windows": (
+        lambda: b"\r\n".join(
+            [*lines_of(month_with(3, temp="cold"))[:2], b"", *lines_of(month_with(3, temp="cold"))[2:], b""]
+        ),
+        "line 6, column temp: 'cold' is not a number.",
+    ),
+    **{
+        f"{cell} as a number": (
+            lambda cell=cell: month_with(2, pressure=cell),
+            f"line 4, column pressure: '{cell}' is not a number.",
+        )
+        for cell in ("nan", "inf", "1e50", "NA")
+    },
+    "a decimal": (lambda: month_with(0, seats="149.5"), "line 2, column seats: '149.5' is not a whole number."),
+    "utf-16": (lambda: small_month().decode().encode("utf-16"), "line 1: not UTF-8 text"),
+    "utf-16-be": (lambda: small_month().decode().encode("utf-16-be"), "line 1: not UTF-8 text"),
+    "a column twice": (
+        lambda: b"\n".join(line + b",temp" for line in lines_of(small_month())) + b"\n",
+        "line 1: column temp is there twice.",
+    ),
+}
 
 
-@pytest.mark.parametrize("cell", ["nan", "inf", "1e50", "NA"])
-def test_what_is_no_finite_number_is_refused(tmp_path, cell):
-    rows = fixtures.sample_rows()[:5]
-    rows[2]["pressure"] = cell
-    message = refusal(tmp_path, fixtures.to_csv(rows))
-    assert message.startswith(f"span-01/flights.csv, line 4, column pressure: '{cell}' is not a number.")
-
-
-def test_decimal_in_a_whole_number_is_refused(tmp_path):
-    rows = fixtures.sample_rows()[:5]
-    rows[0]["seats"] = "149.5"
-    assert "line 2, column seats: '149.5' is not a whole number." in refusal(tmp_path, fixtures.to_csv(rows))
-
-
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
-def test_utf_16_is_refused(tmp_path, encoding):
-    assert "span-01/flights.csv, line 1: not UTF-8 text" in refusal(tmp_path, small_month().decode().encode(encoding))
-
-
-def test_column_that_is_there_twice_is_refused(tmp_path):
-    lines = [line + (b",temp" if number == 0 else b",1.00") for number, line in enumerate(small_month().splitlines())]
-    assert "line 1: column temp is there twice." in refusal(tmp_path, b"\n".join(lines) + b"\n")
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_read_is_refused_with_its_line(what, tmp_path):
+    content, told = REFUSED[what]
+    assert refusal(tmp_path, content()).startswith(f"span-01/flights.csv, {told}")
 
 
 def test_byte_order_mark_is_no_part_of_the_first_column(tmp_path):

@@ -176,10 +176,10 @@ def gate():
 
 
 @pytest.fixture(scope="module")
-def years(root) -> dict[str, dict[int, pd.DataFrame]]:
+def years(root, everything) -> dict[str, dict[int, pd.DataFrame]]:
     """The months by number, of both sizes."""
-    everything = data.build_year()
-    full = {month: flights.reset_index(drop=True) for month, flights in everything.groupby("month")}
+    arrived = everything.loc[everything.late.notna(), [*data.COLUMN_TYPES]]
+    full = {month: flights.reset_index(drop=True) for month, flights in arrived.groupby("month")}
     return {"sample": {month: data.read_month(root / "data/flights", month) for month in full}, "full year": full}
 
 

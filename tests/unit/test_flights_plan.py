@@ -34,13 +34,11 @@ def tfma():
 
 
 @pytest.fixture(scope="module")
-def flights_of_april():
+def flights_of_april(everything):
     """Flights of April with what is known only afterwards, and of the months before, drawn as lesson 02 draws them."""
     import pandas as pd
 
-    from flights.data import build_year
-
-    year = build_year(keep_afterwards=True)
+    year = everything[everything.late.notna()]
     drawn = [year[year.month == month].sample(700, random_state=month) for month in range(1, 5)]
     table = pd.concat(drawn, ignore_index=True)
     return table.assign(late=table.late.astype(int))
