@@ -489,6 +489,7 @@ def test_nothing_of_a_student_reaches_the_terminal_raw(capsys):
     assert capsys.readouterr().out == "anna\\x1b[2J: \\u202e5 points\\x07\nben\n"
 
 
+@pytest.mark.usefixtures("plain_pages")
 def test_names_with_control_characters_are_escaped_everywhere(class_, tmp_path):
     got = class_(put(tmp_path / "in", {"a\x1b]0;x\x07\nb.ipynb": text(), "ben.ipynb": text(solved("a\x1b[1m"))}))
     assert set(got) == {"a\\x1b]0;x\\x07\\nb", "ben"}

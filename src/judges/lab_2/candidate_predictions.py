@@ -62,7 +62,7 @@ class Table:
     shown: dict[str, Candidate]
     hidden: list[Candidate]
 
-    @property
+    @functools.cached_property
     def labels(self) -> np.ndarray:
         """0 or 1 for each flight."""
         return self.flights[TARGET].to_numpy(dtype=int)

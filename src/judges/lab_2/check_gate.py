@@ -175,6 +175,7 @@ class Gate:
             raise checks.Wrong("Your EvalConfig has no threshold at all, so it refuses nothing.")
         self.metrics = dict(METRICS[metric.class_name] for spec in own.metrics_specs for metric in spec.metrics)
         self.table = table
+        self._before: dict[int, dict[tuple, dict[str, float]]] = {}
         self.slices = {key: mask for key, mask in self._slices(table).items() if self._has_threshold(key)}
 
     def failures(self, one: Candidate) -> list[str]:
@@ -183,8 +184,11 @@ class Gate:
         from tensorflow_model_analysis.proto import validation_result_pb2
 
         whole, told = validation_result_pb2.ValidationResult(), []
+        before = self._before.setdefault(id(one.baseline), {})  # a table has two, of many candidates
         for key, mask in self.slices.items():
-            computed = self._computed(self.measured(one.scores, mask), self.measured(one.baseline, mask))
+            if key not in before:
+                before[key] = self.measured(one.baseline, mask)
+            computed = self._computed(self.measured(one.scores, mask), before[key])
             result = metrics_validator.validate_metrics((key, computed), self.config)
             told += [_told(key, failure) for found in result.metric_validations_per_slice for failure in found.failures]
             metrics_validator.merge_details(whole, result)
