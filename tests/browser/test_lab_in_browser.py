@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,13 +188,19 @@ def test_server_and_kernels_end_when_a_test_fails(tmp_path: Path) -> None:
     def fails_in_the_lab() -> None:
         with lab.course_copy(tmp_path / "notebooks") as folder, lab.start(folder) as running:
             lab.ask(running, "api/kernels", method="POST")
-            processes.extend(lab.processes(running))
+            # A fork is found by the folder that it works in, into which it goes when the server has answered already.
+            for _ in range(600):
+                if len(found := lab.processes(running)) >= 2:
+                    break
+                time.sleep(0.1)
+            processes.extend(found)
             raise RuntimeError("on purpose")
 
     with pytest.raises(RuntimeError, match="on purpose"):
         fails_in_the_lab()
     assert len(processes) >= 2, "a server and a kernel"
-    assert not [process for process in processes if process.is_running()]
+    _, alive = psutil.wait_procs(processes, timeout=60)  # a kernel is killed when its server's connection has closed
+    assert not alive
 
 
 def test_live_slides_run_code_and_have_their_controls(chrome: webdriver.Chrome, jupyter: lab.Lab) -> None:

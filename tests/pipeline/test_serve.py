@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import listening
 import psutil
@@ -373,7 +374,15 @@ def refused_soon(server, version: int) -> str:
     return said
 
 
+def wait_until(server, happened: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < until, server.words()
+        time.sleep(0.1)
+
+
 def test_versions_come_break_are_tried_and_rolled_back_under_load_and_no_request_is_lost(server, folder):
+    log = folder.parent / "requests.jsonl"
     with Load(server) as load:
         push(folder, 2)
         server.wait_for(champion=2)
@@ -391,7 +400,7 @@ def test_versions_come_break_are_tried_and_rolled_back_under_load_and_no_request
         canary = load.seen[begun + 10 : begun + 200]
         traffic.write(folder, Traffic(4, shadow=2))
         server.wait_for(champion=4, shadow=2)
-        time.sleep(0.3)  # for the shadow to be asked
+        wait_until(server, lambda: any(one["role"] == "shadow" for one in request_log.read(log)))
         traffic.path(folder).write_text("garbage")
         server.wait_for(
             champion=4,
@@ -405,9 +414,7 @@ def test_versions_come_break_are_tried_and_rolled_back_under_load_and_no_request
     assert not load.faults
     assert set(load.seen) == {1, 2, 4}
     assert 50 < canary.count(4) < 140
-    shadowed = [one for one in request_log.read(folder.parent / "requests.jsonl") if one["role"] == "shadow"]
-    assert shadowed
-    assert {one["version"] for one in shadowed} == {2}
+    assert {one["version"] for one in request_log.read(log) if one["role"] == "shadow"} == {2}
     said = server.words()
     assert said.count("version 3 is refused") == 1
     assert said.count("What was served before goes on.") == 1
