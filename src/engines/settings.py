@@ -10,7 +10,7 @@ class Settings(Protocol):
     """The configuration of a run.
 
     Attributes:
-        pipeline_name: the name in the metadata store; letters, digits, and `-`, `_`, `.` between them.
+        pipeline_name: the name in the metadata store; letters, digits, and `-`, `_`, `.` between them. On Kubeflow it has small letters, and `-` for the others.
         data_root: folder with the data that its ExampleGen reads.
         output_root: folder of this pipeline's own: artifacts, metadata store, pushed models, and what an engine keeps beside them.
         pipeline_root: where the components write their artifacts: absolute, and a folder of `output_root`.
