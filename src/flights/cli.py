@@ -43,8 +43,10 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--engine", choices=ENGINES, default="local", help="what runs the components (default: local)")
     run.add_argument(
         "--containers",
-        action="store_true",
-        help="with --engine kubeflow: each step in a container (needs `make image`)",
+        nargs="?",
+        const=True,
+        metavar="IMAGE",
+        help="with --engine kubeflow: each step in a container, of the course's image (needs `make image`) or of one that has a project of yours",
     )
     run.add_argument(
         "--from",
@@ -111,7 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parser().parse_args(arguments))
     command = options.pop("command")
     request, engine = options.pop("flights", None), options.pop("engine", "")
-    how: dict[str, Any] = {"in_containers": True} if options.pop("containers", False) else {}
+    containers = options.pop("containers", None)  # True, or the name of an image
+    how: dict[str, Any] = {"in_containers": True} if containers else {}
+    how |= {"image": containers} if isinstance(containers, str) else {}
     part = {name: value for name in ("first", "last") if (value := options.pop(name, None))}
     given = {name: value for name, value in options.items() if value is not None}
     handlers = {name: handler for module in MORE for name, handler in module.HANDLERS.items()}

@@ -296,6 +296,19 @@ def test_part_of_the_pipeline_is_asked_of_the_engine(engine, options, how, said,
     assert capsys.readouterr().out.splitlines()[-1] == said
 
 
+@pytest.mark.parametrize(
+    ("options", "how"),
+    [
+        ([], {}),
+        (["--containers"], {"in_containers": True}),
+        (["--containers", "parcels:1"], {"in_containers": True, "image": "parcels:1"}),
+    ],
+)
+def test_containers_are_of_the_course_s_image_or_of_one_that_is_named(options, how, parts):
+    assert cli.main(["run", "--engine", "kubeflow", *options]) == 0
+    assert parts == [how]
+
+
 @pytest.mark.parametrize("engine", [engine for engine in cli.ENGINES if engine not in ("local", "flink")])
 @pytest.mark.parametrize("option", ["--from", "--to"])
 def test_engine_that_runs_whole_pipelines_only_says_so(engine, option, parts, capsys):
