@@ -37,10 +37,6 @@ QUESTIONS = (
     *("failure", "other_data", "predictions", "knows_nothing", "lets_pass", "stale", "uncached", "learns_from_both"),
     *("wrong_baseline", "not_refused"),
 )
-LEAVES = "other forms"
-"""The solution itself is run elsewhere where the notebooks are run: each day's proof that a right package passes."""
-
-
 NEEDED = {
     "failure": ((), {FIRST}),
     "other_data": (("Transform",), {FIRST}),
@@ -114,10 +110,13 @@ def answer(found, question):
 
 @pytest.fixture(scope="module", params=["by hand", pytest.param("run", marks=pytest.mark.long)])
 def right(request, shared_by_trials, tmp_path_factory):
-    """What came of a right package, or what is written as if it had come of one."""
+    """What came of a right package in other forms, or what is written as if it had come of one.
+
+    The solution itself is run elsewhere where the notebooks are run: each day's proof that a right package passes.
+    """
     folder = tmp_path_factory.mktemp("right")
     if request.param == "run":
-        return Elsewhere(package(folder, PACKAGES["right"][LEAVES]))
+        return Elsewhere(package(folder, PACKAGES["right"]))
     return of(lab_3_room.write(folder))
 
 
@@ -131,13 +130,6 @@ def of(ran):
 def test_right_package_passes(right):
     asked = [question for question in QUESTIONS if question != "lets_pass" or right.read("demands.json")]
     assert {question: answer(right, question) for question in asked} == dict.fromkeys(asked, "")
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("name", [name for name in PACKAGES["right"] if name != LEAVES])
-def test_right_package_passes_however_it_is_written(tmp_path, name):
-    found = Elsewhere(package(tmp_path, PACKAGES["right"][name]))
-    assert {question: answer(found, question) for question in QUESTIONS} == dict.fromkeys(QUESTIONS, "")
 
 
 @pytest.mark.long
