@@ -42,7 +42,7 @@ CALLBACKS = ("on_failure_callback", "on_retry_callback", "on_success_callback", 
 NAP, HELD, TRIGGER, ALARM = 10, 20, 5, signal.SIGALRM
 """Seconds: a task that sleeps as long, or has not ended after as many, keeps a worker (a stand-in for a step takes hundredths); and those of a trigger."""
 
-# What a fork for a task would make anew to render its templates: a fifth of its work.
+# What a fork for a task would make anew to render its templates.
 jinja2.lexer.get_lexer(jinja2.Environment())
 task_runner.TypeAdapter = functools.cache(task_runner.TypeAdapter)
 task_runner.TypeAdapter(task_runner.JsonValue)
