@@ -6,6 +6,7 @@ The run is the test that CI makes of each notebook, on copies of a small lesson;
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import nbformat
 import pytest
 import sample_lesson
 import test_notebooks
+from jupyter_client.connect import LocalPortCache
 from papermill import engines
 from papermill.iorw import write_ipynb
 
@@ -140,6 +142,27 @@ def test_dead_kernel_is_caught(saved, folder):
     told = problem(node, folder, "dead")
     assert "code cell 3 (import os): the kernel died" in told
     assert "code cell 4" not in told
+
+
+@pytest.mark.parametrize(("kernels", "runs"), [(1, True), (2, False)])
+def test_kernel_whose_port_was_taken_meanwhile_is_started_once_more(kernels, runs, folder, monkeypatch):
+    """Jupyter finds a free port, and the kernel listens there some time later: here another program does, for so many kernels."""
+    node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("6 * 7")])
+    path, real, asked = write(node, folder, "taken"), LocalPortCache.find_available_port, []
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def find(self: LocalPortCache, ip: str) -> int:
+            asked.append(ip)
+            first_of_its_kernel = len(asked) % 5 == 1
+            return other.getsockname()[1] if first_of_its_kernel and len(asked) <= 5 * kernels else real(self, ip)
+
+        monkeypatch.setattr(LocalPortCache, "find_available_port", find)
+        if runs:
+            assert execute.execute(path).cells[0].outputs[0].data["text/plain"] == "42"
+        else:
+            with pytest.raises(execute.NotebookFailed, match="the kernel gave no answer"):
+                execute.execute(path)
+    assert len(asked) == 10
 
 
 def test_notebook_that_does_not_end_is_stopped(saved, folder):

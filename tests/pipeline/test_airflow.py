@@ -13,6 +13,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import first_node
 import ledger
@@ -129,13 +130,14 @@ def airflow(run):
     return airflow
 
 
-def wait_for(what: str, happened: Callable[[], object], process: subprocess.Popen) -> None:
-    """Waits until something has happened, as long as the process lives."""
+def wait_for(what: str, happened: Callable[[], Any], process: subprocess.Popen) -> Any:
+    """Waits until something has happened, as long as the process lives, and gives what it was."""
     end = time.monotonic() + PATIENCE
-    while not happened():
+    while not (found := happened()):
         assert process.poll() is None, f"it ended before {what}:\n{process.communicate()[0]}"
         assert time.monotonic() < end, f"{what}: not within {PATIENCE} s"
         time.sleep(0.1)
+    return found
 
 
 def processes_of(text: str) -> list[int]:
@@ -308,8 +310,7 @@ def test_a_month_is_waited_for_and_a_step_that_is_killed_is_tried_again(theirs, 
         shutil.copytree(root / "data/flights/span-02", tmp_path / "months" / "span-02")
         # As soon as it is seen: it may end before another look at what it writes.
         begun = f"\0--months\x001-2\0--project\0{folder}"
-        wait_for("the step began", lambda: processes_of(begun), process)
-        (step,) = processes_of(begun)
+        (step,) = wait_for("the step began", lambda: processes_of(begun), process)
         os.kill(step, signal.SIGKILL)
         process.wait(timeout=PATIENCE)
     finally:

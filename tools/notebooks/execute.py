@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 REPORTS = ROOT / "out" / "reports"
 ENGINE = "writes-at-ends"
 """Papermill's name for the engine of `_register_engine`."""
+NEVER_BEGAN = "Kernel died before replying"
+"""So `jupyter_client.client` says that no cell has run."""
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -81,20 +83,27 @@ def execute(
     with private_workspace() as environment, _environment(environment), tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
         reason = None
+        run = functools.partial(
+            papermill.execute_notebook,
+            path.resolve() if source is None else source,
+            copy,
+            parameters=dict(parameters or {}),
+            engine_name=ENGINE,
+            kernel_name=form.KERNEL,
+            cwd=path.resolve().parent,
+            progress_bar=False,
+            start_timeout=120,
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+            # What is left of the notebook's time is the time of its next cell.
+            timeout_func=lambda cell: max(1, round(deadline - time.monotonic())),
+        )
         try:
-            papermill.execute_notebook(
-                path.resolve() if source is None else source,
-                copy,
-                parameters=dict(parameters or {}),
-                engine_name=ENGINE,
-                kernel_name=form.KERNEL,
-                cwd=path.resolve().parent,
-                progress_bar=False,
-                start_timeout=120,
-                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
-                # What is left of the notebook's time is the time of its next cell.
-                timeout_func=lambda cell: max(1, round(deadline - time.monotonic())),
-            )
+            try:
+                run()
+            except RuntimeError as error:
+                if NEVER_BEGAN not in str(error):
+                    raise
+                run()  # Jupyter chooses a kernel's ports some time before it listens there: one may have been taken since
         except papermill.PapermillExecutionError:
             pass  # papermill also stops at errors that are meant; told apart below
         except CellTimeoutError:
