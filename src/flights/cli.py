@@ -113,6 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parser().parse_args(arguments))
     command = options.pop("command")
     request, engine = options.pop("flights", None), options.pop("engine", "")
+    if options.get("why"):  # its record is UTF-8, whatever the terminal sent
+        options["why"] = options["why"].encode(errors="replace").decode()
     containers = options.pop("containers", None)  # True, or the name of an image
     how: dict[str, Any] = {"in_containers": True} if containers else {}
     how |= {"image": containers} if isinstance(containers, str) else {}

@@ -30,11 +30,11 @@ def test_options_are_limits_and_the_exit_status_says_whether_it_answers(state, s
     monkeypatch.setattr(
         release, "release", lambda *given, **how: asked.append((given, how)) or SimpleNamespace(state=state)
     )
-    options = ["--share", "0.2", "--share", "0.6", "--requests", "50", "--deadline", "60", "--why", "better"]
+    options = ["--share", "0.2", "--share", "0.6", "--requests", "50", "--deadline", "60", "--why", "better \udcff"]
     assert cli.main(["release", "7", *options, "--output-root", str(tmp_path)]) == status
     [((config, version), how)] = asked
     assert (config.output_root, version) == (str(tmp_path), "7")
-    assert how == {"limits": Limits(shadow=50, requests=50, deadline=60), "shares": [0.2, 0.6], "why": "better"}
+    assert how == {"limits": Limits(shadow=50, requests=50, deadline=60), "shares": [0.2, 0.6], "why": "better ?"}
     cli.main(["release", "--no-shadow", "--output-root", str(tmp_path)])
     assert asked[1][0][1] is None
     assert asked[1][1] == {"limits": Limits(shadow=0)}
