@@ -17,7 +17,7 @@ from typing import Any
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from engines import store_file
+from engines import relocation, store_file
 from engines.events import Graph, texts
 from engines.lineage_data import EVALUATED, LEARNED, uses
 from engines.lineage_records import Given, LineageError, Model, Push, Reach, Use, Verdict, Version
@@ -42,6 +42,8 @@ class Lineage:
     def of_file(cls, path: str | Path) -> Lineage:
         """Of a store in SQLite, such as `Settings.metadata_path`. Nothing is written.
 
+        Where it was moved or copied with its folder of artifacts, the artifacts are those that lie beside it.
+
         Raises:
             FileNotFoundError: there is none.
             engines.store_file.StoreError: it is damaged, locked, or of another version.
@@ -54,7 +56,9 @@ class Lineage:
         connection.sqlite.filename_uri = str(path)
         connection.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
         with store_file.explained(path):
-            return cls(MetadataStore(connection))
+            found = cls(MetadataStore(connection))
+        relocation.seen_from(Path(path).absolute().parent, list(found.graph.artifacts.values()), found.graph.makers)
+        return found
 
     # --- backward
 

@@ -31,9 +31,11 @@ def follow(store: MetadataStore, here: Path) -> list[str]:
         The folders in which the store believed the artifacts to be.
     """
     artifacts = store.get_artifacts()
-    former = sorted({str(root) for root in _former_roots(store, artifacts, here)})
-    folders = {root: str(here) for root in former} | {str(Path(root).parent): str(here.parent) for root in former}
-    changed = [artifact for artifact in artifacts if _repoint(artifact, folders)]
+    makers: dict[int, int] = {}
+    for event in store.get_events_by_artifact_ids([artifact.id for artifact in artifacts]) if artifacts else []:
+        if event.type == mlmd.Event.OUTPUT:  # also of executions that took it from the cache, later
+            makers[event.artifact_id] = min(event.execution_id, makers.get(event.artifact_id, event.execution_id))
+    former, changed = _correct(artifacts, makers, here)
     if changed:
         store.put_artifacts(changed)
         kind = store.put_context_type(
@@ -46,12 +48,30 @@ def follow(store: MetadataStore, here: Path) -> list[str]:
     return former
 
 
-def _former_roots(store: MetadataStore, artifacts: Sequence[mlmd.Artifact], here: Path) -> Iterator[Path]:
+def seen_from(folder: Path, artifacts: Sequence[mlmd.Artifact], makers: Mapping[int, int]) -> None:
+    """Corrects the same paths for who only reads a store.
+
+    Args:
+        folder: where the store lies; its folder of artifacts lies in it, as it did where both were before.
+        artifacts: of the store; they are changed.
+        makers: the execution that made an artifact, by number.
+    """
+    for name in sorted({path.parents[2].name for one in artifacts if len((path := Path(one.uri)).parts) > 4}):
+        if name and (folder / name).is_dir():
+            _correct(artifacts, makers, folder / name)
+
+
+def _correct(
+    artifacts: Sequence[mlmd.Artifact], makers: Mapping[int, int], here: Path
+) -> tuple[list[str], list[mlmd.Artifact]]:
+    """The folders in which artifacts that are here were believed to be, and the artifacts that have other paths now."""
+    former = sorted({str(root) for root in _former_roots(artifacts, makers, here)})
+    folders = {root: str(here) for root in former} | {str(Path(root).parent): str(here.parent) for root in former}
+    return former, [artifact for artifact in artifacts if _repoint(artifact, folders)]
+
+
+def _former_roots(artifacts: Sequence[mlmd.Artifact], makers: Mapping[int, int], here: Path) -> Iterator[Path]:
     """Of each artifact that is here, and of which the store says that it is elsewhere, that other folder."""
-    makers: dict[int, int] = {}
-    for event in store.get_events_by_artifact_ids([artifact.id for artifact in artifacts]) if artifacts else []:
-        if event.type == mlmd.Event.OUTPUT:  # also of executions that took it from the cache, later
-            makers[event.artifact_id] = min(event.execution_id, makers.get(event.artifact_id, event.execution_id))
     for artifact in artifacts:
         path = Path(artifact.uri)
         # ROOT/NODE/OUTPUT/EXECUTION: what was imported from another pipeline has the number of an execution there.

@@ -65,7 +65,7 @@ def opened(chrome: webdriver.Chrome, request: pytest.FixtureRequest) -> Iterator
             lab.save(chrome, folder / f"{name}.ipynb")
             with lab.presented(chrome) if name == OPENED[0] else contextlib.nullcontext():
                 pass
-            lab.close_kernels(running)
+        # Kernels are closed later: one that is interrupted while it answers logs that.
         saved = {name: (folder / f"{name}.ipynb").read_bytes() for name in pages}
         yield Opened(running, pages, saved, running.log.read_text())
 

@@ -58,7 +58,8 @@ def sketched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     def png(figure: Figure) -> bytes:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=style.DPI / 2, pil_kwargs={"compress_level": 0})
-        sys.modules["matplotlib.pyplot"].close(figure)
+        if "matplotlib.pyplot" in sys.modules:  # it keeps the figures that it has made, and no others
+            sys.modules["matplotlib.pyplot"].close(figure)
         return buffer.getvalue()
 
     monkeypatch.setattr(display, "png", png)

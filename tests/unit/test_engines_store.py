@@ -12,6 +12,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from engines import relocation, store
 from engines.errors import EngineError
+from engines.lineage import Lineage
 from flights.config import Config
 
 
@@ -225,8 +226,13 @@ def test_store_names_the_artifacts_where_they_are_after_a_move_and_after_a_copy(
         Pipeline(first).execute("Trainer", COMPLETE, output="model", artifact_state=LIVE)
     before = content(first)
     assert len(paths(second)) == 6
+    kept = Path(second.metadata_path).read_bytes()
+    for_readers = Lineage.of_file(second.metadata_path).graph.artifacts.values()
+    assert Path(second.metadata_path).read_bytes() == kept
     store.repair(second)
     assert len(paths(second)) == 6
+    lives = [one for one in store.open_store(second).get_artifacts() if one.state == LIVE]
+    assert [one.uri for one in for_readers if one.state == LIVE] == [one.uri for one in lives]
     assert all(path.startswith(f"{second.output_root}/") for path in paths(second))
     assert content(first) == before
     (model,) = [one for one in store.open_store(second).get_artifacts_by_type("model") if one.state == LIVE]
