@@ -216,7 +216,7 @@ def test_requests_that_fail_or_are_refused_count_as_those_of_the_version_that_wa
     async def post(**request) -> int:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-            return (await client("POST", "/v1/models/doubles:predict", **request)).status_code
+            return (await client.post("/v1/models/doubles:predict", **request)).status_code
 
     traffic.write(model.versions.folder, Traffic(1, 13, 0.5))
     model.versions.look()
