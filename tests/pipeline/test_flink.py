@@ -22,6 +22,7 @@ from engines.errors import EngineError, MissingEngineError
 from engines.flink import cluster, job_server
 from flights import data
 from flights.config import Config
+from warm import client
 
 COMMAND = [str(Path(sys.executable).with_name("flights")), "run", "--engine", "flink"]
 PATIENCE = 600  # seconds, on a machine with much to do
@@ -58,10 +59,10 @@ def java(mark: str) -> list[int]:
     return [int(pid) for pid, said in found.items() if mark in said and said.split()[0].endswith("/java")]
 
 
-def wait_for(what: str, happened: Callable[[], object], process: subprocess.Popen | None = None) -> None:
+def wait_for(what: str, happened: Callable[[], object], process: client.Fork | subprocess.Popen | None = None) -> None:
     end = time.monotonic() + PATIENCE
     while not happened():
-        assert process is None or process.poll() is None, (what, process.communicate())
+        assert process is None or process.poll() is None, what
         assert time.monotonic() < end, what
         time.sleep(0.1)
 
@@ -127,24 +128,18 @@ def assert_no_java(config: Config) -> None:
 
 @pytest.mark.long
 def test_killed_in_a_step_on_flink_no_java_stays_and_run_again_it_finishes_with_the_result_of_the_local_engine(
-    flink, make_config, root, run, tmp_path_factory
+    flink, make_config, root, run, forked, tmp_path_factory
 ):
     """With one version and no noise, and nothing listens to others."""
     config = make_config("flink")
-    process = subprocess.Popen(
-        [*COMMAND, *options(config)], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        transform = Path(config.pipeline_root) / "Transform"
-        # StatisticsGen has had its jobs done by Flink; Transform has begun a second one.
-        wait_for("Transform began", lambda: any(transform.glob("[a-z]*/*")), process)
-        time.sleep(2)
-        assert java(config.output_root)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait(timeout=30) == -signal.SIGKILL
-    finally:
-        process.kill()
-        process.communicate()
+    process = forked(["run", "--engine", "flink", *options(config)])
+    transform = Path(config.pipeline_root) / "Transform"
+    # StatisticsGen has had its jobs done by Flink; Transform has begun a second one.
+    wait_for("Transform began", lambda: any(transform.glob("[a-z]*/*")), process)
+    time.sleep(2)
+    assert java(config.output_root)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait(timeout=30) == -signal.SIGKILL
     wait_for("Java's end", lambda: not java(config.output_root))
     states = ledger.last_states(config)
     assert states["Transform"] == "RUNNING"

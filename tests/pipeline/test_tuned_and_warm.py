@@ -7,8 +7,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -211,31 +209,20 @@ def logged(uri: str, name: str, metric: str) -> list[float]:
 # --- Killed, and run again ----------------------------------------------------------------------------------------
 
 
-def test_killed_in_tuner_the_next_run_tries_the_same_again(february, run_until, make_config, root, uri):
+def test_killed_in_tuner_the_next_run_tries_the_same_again(february, run_until, make_config, forked, uri):
     """No trial is lost or counted twice: the search begins anew, with the same seed."""
     config = make_config(months=(1, 2), train_epochs=2, tune=True, tuner_trials=4)
     options = ["--months", "1-2", "--train-epochs", "2", "--tune", "--tuner-trials", "4"]
     options += ["--data-root", config.data_root, "--output-root", config.output_root]
     folder = Path(config.pipeline_root) / "Tuner"
     before = set(folder.glob("best_hyperparameters/*"))
-    process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("flights")), "run", *options],
-        cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        end = time.monotonic() + PATIENCE
-        while len(list(folder.glob(".system/**/trial_*/trial.json"))) < 2:
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < end, "no trial ended"
-            time.sleep(0.05)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait(timeout=30) == -signal.SIGKILL
-    finally:
-        process.kill()
-        process.communicate()
+    process, end = forked(["run", *options]), time.monotonic() + PATIENCE
+    while len(list(folder.glob(".system/**/trial_*/trial.json"))) < 2:
+        assert process.poll() is None
+        assert time.monotonic() < end, "no trial ended"
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait(timeout=30) == -signal.SIGKILL
     assert ledger.last_states(config)["Tuner"] == "RUNNING"
 
     store.repair(config)

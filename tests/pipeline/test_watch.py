@@ -13,7 +13,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import ledger
 import outcomes
 import pandas as pd
 import pytest
@@ -101,6 +100,12 @@ def watched(served: Served, labels: Path, **given: Any) -> Watch:
     return Watch(found, states)
 
 
+def made(served: Served, node: str, key: str) -> str:
+    """Folder of the only output of a node of the pipeline that trained. The output folder is a copy: its store names that of the original."""
+    (folder,) = (Path(served.config.pipeline_root) / node / key).iterdir()
+    return str(folder)
+
+
 @pytest.fixture(scope="module")
 def labels(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("labels")
@@ -173,7 +178,7 @@ def test_what_was_served_is_held_against_what_the_version_in_service_was_trained
     columns = ("carrier", "dest", "origin", "sched_arr_time", "sched_dep_time")
     assert set(distances) == {(column, kind) for column in columns for kind in ("skew", "drift")}
     assert {column for (column, _), one in distances.items() if one.of_outcomes} == {"dest", "sched_arr_time"}
-    examples = records.read_split(ledger.last_output(served.config, "CsvExampleGen", "examples").uri, "train")
+    examples = records.read_split(made(served, "CsvExampleGen", "examples"), "train")
     trained = pd.Series([records.as_flight(one)["carrier"] for one in examples])
     july = data.read_month(served.config.data_root, 7)[:-LOST]["carrier"]
     shares = [carriers.value_counts(normalize=True) for carriers in (trained, july)]
@@ -185,8 +190,8 @@ def test_what_was_served_is_held_against_what_the_version_in_service_was_trained
 def test_what_the_version_was_worth_at_its_release_is_that_of_its_evaluation(labelled, served):
     import tensorflow_model_analysis as tfma
 
-    folder = ledger.last_output(served.config, "Evaluator", "evaluation").uri
-    (metrics,) = (found[""][""] for key, found in tfma.load_eval_result(folder).slicing_metrics if not key)
+    result = tfma.load_eval_result(made(served, "Evaluator", "evaluation"))
+    (metrics,) = (found[""][""] for key, found in result.slicing_metrics if not key)
     trained = labelled.report.trained
     assert trained.rows == metrics["example_count"]["doubleValue"]
     assert trained.auc.value == metrics["auc"]["doubleValue"]

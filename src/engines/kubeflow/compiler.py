@@ -83,7 +83,8 @@ def compile_pipeline(
     for name, node in nodes.items():
         if not isinstance(node, BaseComponent):
             raise ValueError(
-                f"{name} is a {type(node).__name__}: open-source Kubeflow Pipelines runs containers only. Let a component give what it looks up."
+                f"{name} is a {type(node).__name__}: open-source Kubeflow Pipelines runs containers only. Let a component give what it looks up; "
+                'the latest blessed model is `baseline.outputs["model"]`, of the `baseline` that your function is given.'
             )
     limits = limit(nodes, resources or {})
     wanted = request(limits, requests or {})
