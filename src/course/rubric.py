@@ -51,7 +51,7 @@ RUBRIC: dict[str, tuple[Item, ...]] = {
         Item("training is reproducible", "notebooks are run again and compared", 1.0),
         Item("model code is unit tested", "unit tests of each change", 1.0),
         Item("the pipeline is tested as a whole", "on the sample, of each change", 1.0),
-        Item("quality is validated before serving", "Evaluator and InfraCheck in each run", 1.0),
+        Item("quality is validated before serving", "Evaluator in each run; InfraCheck on request", 1.0),
         Item("one example can be followed", "one flight is explained in lesson 08, by hand", 0.5),
         Item("a canary before production", "each release", 1.0),
         Item("a model can be rolled back", "each failed canary; tested with kills", None),
