@@ -11,7 +11,7 @@ wanted=$(cat deploy/flink/pom.xml deploy/flink/src/main/java/*.java | cksum)
 [ "$(cat "$folder/lib/.complete" 2>/dev/null || true)" = "$wanted" ] && exit 0
 for program in java mvn; do
     command -v "$program" >/dev/null && "$program" -version >/dev/null 2>&1 || {
-        echo "Flink needs Java 17, and Maven to fetch its jars: \`$program\` is missing." \
+        echo "Flink needs Java 11 or newer, and Maven to fetch its jars: \`$program\` is missing." \
             "Debian, Ubuntu: apt-get install openjdk-17-jre-headless maven; macOS: brew install openjdk@17 maven" >&2
         exit 1
     }

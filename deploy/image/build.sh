@@ -29,7 +29,7 @@ if [ -z "${BASE:-}" ] && ! has_image "$base"; then
     fi
 fi
 
-# An engine without a bridge (deploy/image/engine.sh starts such a one) builds on the machine's own network.
+# An engine without a bridge (deploy/image/engine.sh starts such a one) builds on the machine's own network. (To bash 3.2, which macOS has, an empty array is unset.)
 network=()
 if ! docker network inspect bridge >/dev/null 2>&1; then network=(--network host); export DOCKER_BUILDKIT=0; fi
-docker build --build-arg BASE="$base" "${network[@]}" --tag "$image" --file deploy/image/Dockerfile "$@" .
+docker build --build-arg BASE="$base" ${network[@]+"${network[@]}"} --tag "$image" --file deploy/image/Dockerfile "$@" .

@@ -2,7 +2,7 @@
 
 The form follows Mitchell and others, "Model Cards for Model Reporting" (2019). Google's model-card-toolkit cannot be installed beside
 TFX 1.21: its last release (2.0.0, 2023) needs TFMA < 0.42, and TFX needs 0.52. What only people know stands in `model_card.md`, the
-template; every number is read from the evaluation, and none can be written by hand.
+template; every result is read from the evaluation, and none can be written by hand.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ wanted=$(cat requirements/course.txt requirements/tools.txt pyproject.toml tools
 platform=$(uname -s)-$(uname -m)
 case "$platform" in
     Linux-x86_64 | Darwin-arm64) ;;
+    Linux-aarch64) stop "TFX has no wheels for $platform (only for Linux x86_64 and macOS arm64), and the container has none either." "Use a machine with an x86_64 processor, or macOS on Apple silicon." ;;
     *) stop "TFX has no wheels for $platform (only for Linux x86_64 and macOS arm64)." "${container[@]}" ;;
 esac
 
@@ -43,7 +44,8 @@ find_python() {
 }
 python=$(find_python)
 any_python=${python:-$(command -v python3 || true)}
-[ -n "$any_python" ] || stop "Python is missing." "Debian, Ubuntu: apt-get install python3.11 python3.11-venv python3.11-dev" \
+[ -n "$any_python" ] || stop "Python is missing." "Debian 12, Ubuntu 22.04: apt-get install python3.11 python3.11-venv python3.11-dev" \
+    "newer Debian and Ubuntu: apt-get install python3 python3-venv, and the set-up fetches Python 3.11" \
     "macOS: brew install python@3.11" "anywhere: pyenv install 3.11"
 "$any_python" -c 'import ensurepip, venv' 2>/dev/null || stop "the module venv of $any_python is missing." \
     "Debian, Ubuntu: apt-get install $(basename "$(readlink -f "$any_python")")-venv"
